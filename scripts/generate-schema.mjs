@@ -1,0 +1,21 @@
+// Writes schema.json, which editors read for sluice.yaml. With --check it only says whether the file is up to date.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { projectJsonSchema } from '../src/config/json-schema.ts';
+import { lakeOptions } from '../src/connectors/lake/options.ts';
+import { postgresOptions } from '../src/connectors/postgres/options.ts';
+
+const target = new URL('../schema.json', import.meta.url);
+const schema = projectJsonSchema([
+  { name: 'lake', title: 'Lake', summary: 'Parquet files in a folder, with commits', options: lakeOptions },
+  { name: 'postgres', title: 'PostgreSQL', summary: 'A PostgreSQL database', options: postgresOptions },
+]);
+const text = `${JSON.stringify(schema, undefined, 2)}\n`;
+
+if (process.argv.includes('--check')) {
+  if (text !== readFileSync(target, 'utf8')) {
+    console.error('sluice: schema.json is out of date; run: node scripts/generate-schema.mjs');
+    process.exitCode = 1;
+  }
+} else {
+  writeFileSync(target, text);
+}

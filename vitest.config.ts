@@ -1,0 +1,34 @@
+import type { ViteUserConfig } from 'vitest/config';
+
+/** What the two projects share: tests start servers and processes of their own, so they get time and few workers. */
+const shared = { pool: 'forks', testTimeout: 60_000, hookTimeout: 60_000 } as const;
+
+const config: ViteUserConfig = {
+  test: {
+    // Two cores are what CI has; more workers only make the servers of the tests compete.
+    maxWorkers: 2,
+    reporters: process.env['CI'] ? ['default', 'json'] : ['default'],
+    // Read by .ci/run, which sums the counts up.
+    outputFile: { json: '.cache/tests.json' },
+    projects: [
+      {
+        test: {
+          ...shared,
+          name: 'unit',
+          include: ['src/**/*.test.ts', 'test/*.test.ts', 'test/{conformance,e2e,golden,types}/**/*.test.ts'],
+        },
+      },
+      {
+        test: {
+          ...shared,
+          name: 'servers',
+          include: ['test/servers/**/*.test.ts'],
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
+        },
+      },
+    ],
+  },
+};
+
+export default config;
