@@ -1,0 +1,40 @@
+import type { z } from 'zod';
+import type { Destination } from './destination.ts';
+import type { Source } from './source.ts';
+import type { ObjectStorage } from './storage.ts';
+
+/**
+ * Everything the program knows of one kind of system. The registry, the command line, the JSON Schema and the
+ * documentation read nothing else.
+ */
+export interface Connector<Options = unknown> {
+  readonly name: string;
+  readonly title: string;
+  readonly summary: string;
+  /** Every field has a description; secrets are marked with `.meta({ secret: true })`. */
+  readonly options: z.ZodType<Options>;
+  readonly capabilities: Capabilities;
+  /** The options that a URL such as `postgres://…` stands for; undefined when the URL is not ours. */
+  fromUrl(url: string): unknown;
+  openSource?(options: Options, context: ConnectorContext): Promise<Source>;
+  openDestination?(options: Options, context: ConnectorContext): Promise<Destination>;
+  /** Where the system keeps objects, for systems that do: leases can live beside the data, and the catalog reads it. */
+  openStorage?(options: Options, context: ConnectorContext): Promise<ObjectStorage>;
+}
+
+export interface Capabilities {
+  readonly source: boolean;
+  readonly destination: boolean;
+  /** Data and checkpoint commit in one step. */
+  readonly atomicCommit: boolean;
+}
+
+export interface ConnectorContext {
+  /** Name of the connection in the project, for messages. */
+  readonly name: string;
+  /** Folder that relative paths start from. */
+  readonly directory: string;
+  /** Bytes of memory that this connector may use for buffers and engines. */
+  readonly memoryBytes: number;
+  readonly workers: number;
+}

@@ -1,0 +1,13 @@
+import type { BatchReader } from './batch.ts';
+import type { RingConsumer } from './byte-ring.ts';
+import type { Schema } from './schema.ts';
+import type { DecodeFacts } from './source.ts';
+
+/** Turns wire bytes into batches on the consumer's thread. The batch it returns is reused by the next call. */
+export interface Decoder extends BatchReader {
+  /** Totals so far. */
+  facts(): DecodeFacts;
+}
+
+/** What the module of a DecoderSpec exports under its name. Throws DataError or InternalError from `next`. */
+export type DecoderFactory = (ring: RingConsumer, schema: Schema, options: unknown) => Decoder;

@@ -1,0 +1,83 @@
+import type { DecodeFacts, SliceReader } from './source.ts';
+import type { Schema } from './schema.ts';
+import type { Checkpoint, PartitionBy, Slice } from './stream.ts';
+
+/** A system to write to. The engine opens one per run and closes it at the end, also after errors. */
+export interface Destination {
+  check(signal: AbortSignal): Promise<{ title: string }>;
+  /** Called once per stream before planning; undefined when the table does not exist yet. Reads only. */
+  describe(table: string, signal: AbortSignal): Promise<TableState | undefined>;
+  /** Called once per stream that has something to load, while its lease is held. */
+  openTable(spec: TableSpec, signal: AbortSignal): Promise<TableWriter>;
+  close(): Promise<void>;
+}
+
+/** What is committed in the destination for one table. */
+export interface TableState {
+  schema: Schema;
+  checkpoint: Checkpoint | undefined;
+  /** Which stream the table belongs to. */
+  stream: string;
+  rows: number;
+  bytes: number;
+  /** Sequence number of the newest commit; a writer that expects another one conflicts. */
+  version: number;
+  /** Greatest fence that has committed here. */
+  fence: number;
+}
+
+export interface TableSpec {
+  table: string;
+  stream: string;
+  /** Schema after this run; the destination adds and widens columns as needed, it never drops or narrows. */
+  schema: Schema;
+  partitionBy: PartitionBy | undefined;
+  /** The run and its lease, written into every commit. */
+  run: string;
+  fence: number;
+  /** Commit version that the plan was made from. */
+  expectedVersion: number;
+  /** Database time of the snapshot, value of `_sluice_loaded_at`. */
+  loadedAt: string;
+  operation: 'snapshot' | 'upsert';
+}
+
+/** What one slice wrote, not visible to readers until commit. */
+export interface Load {
+  slice: Slice;
+  facts: DecodeFacts;
+  /** Rows written after the overlap was removed. */
+  rows: number;
+  bytes: number;
+  /** Private to the destination. */
+  parts: unknown;
+}
+
+/** Which committed rows the new loads take the place of. */
+export type Supersede =
+  | { kind: 'nothing' }
+  | { kind: 'everything' }
+  /** Rows with a key that a load brings. */
+  | { kind: 'key'; key: string[] }
+  /** Rows whose `column` lies in [from, to). */
+  | { kind: 'window'; column: string; from: string; to: string };
+
+export interface StageOptions {
+  /** Drop incoming rows that equal the newest committed version (by key) or a committed row (without key). */
+  distinct: { key: string[]; cursor: string[]; from: string | undefined } | undefined;
+  onRows: (rows: number, bytes: number) => void;
+}
+
+export interface TableWriter {
+  /** Reads the slice to its end and writes it out of readers' sight. A failed stage leaves nothing that a retry trips over. */
+  stage(slice: Slice, reader: SliceReader, options: StageOptions, signal: AbortSignal): Promise<Load>;
+  /**
+   * Makes loads visible, removes what they supersede and stores the checkpoint, all in one atomic step. Without loads
+   * and checkpoint it only shuts out holders of older fences.
+   * Throws ConflictError when somebody else has committed since; then nothing has changed.
+   */
+  commit(loads: Load[], supersede: Supersede, checkpoint: Checkpoint | undefined): Promise<{ version: number; rows: number; bytes: number }>;
+  /** Forgets loads that will not be committed; never throws. */
+  abort(loads: Load[]): Promise<void>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,56 @@
+/** Everything that happens in a run, as data. Progress display, logs, metrics and run history are listeners. */
+
+export interface StreamTotals {
+  rows: number;
+  /** Bytes read from the source's wire. */
+  bytes: number;
+  /** Rows made visible in the destination (after overlap was removed). */
+  loaded: number;
+  /** Bytes of files or tables written. */
+  written: number;
+  /** Values changed by rule, for example NaN in a decimal column → NULL, by column. */
+  coerced: Record<string, number>;
+  seconds: number;
+}
+
+export type RunEvent =
+  | { kind: 'run-started'; run: string; pipeline: string; from: string; to: string; streams: number; at: string }
+  | { kind: 'stream-planned'; stream: string; slices: number; estimatedRows: number | undefined; window: string }
+  | { kind: 'stream-started'; stream: string }
+  | { kind: 'slice-started'; stream: string; slice: string; index: number; slices: number; attempt: number }
+  /** At most a few times a second for each slice. */
+  | { kind: 'progress'; stream: string; slice: string; rows: number; bytes: number }
+  | { kind: 'step'; stream: string; slice: string; step: 'lease' | 'snapshot' | 'batch' | 'staged' | 'publish' | 'published' | 'state'; rows?: number }
+  | { kind: 'slice-committed'; stream: string; slice: string; rows: number; loaded: number; bytes: number; seconds: number }
+  | { kind: 'retry'; stream: string; slice: string | undefined; attempt: number; waitMs: number; code: string; message: string }
+  | { kind: 'schema-changed'; stream: string; changes: string[] }
+  | { kind: 'warning'; stream: string | undefined; code: string; message: string; remedy?: string | undefined }
+  | { kind: 'stream-finished'; stream: string; status: StreamStatus; totals: StreamTotals; watermark: string | undefined; error?: ErrorInfo | undefined }
+  | { kind: 'run-finished'; run: string; status: RunStatus; seconds: number; peakRssBytes: number };
+
+export type StreamStatus = 'loaded' | 'nothing-new' | 'failed' | 'stopped' | 'skipped';
+export type RunStatus = 'succeeded' | 'failed' | 'partial' | 'stopped';
+
+/** An error as listeners and reports see it: already free of secrets. */
+export interface ErrorInfo {
+  code: string;
+  recovery: string;
+  message: string;
+  remedy: string | undefined;
+}
+
+export type Listener = (event: RunEvent) => void;
+
+/** Delivers events to every listener; a listener that throws is dropped from then on, so none can break a run. */
+export function broadcast(listeners: readonly Listener[]): Listener {
+  const alive = new Set(listeners);
+  return (event) => {
+    for (const listener of alive) {
+      try {
+        listener(event);
+      } catch {
+        alive.delete(listener);
+      }
+    }
+  };
+}

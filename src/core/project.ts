@@ -1,0 +1,52 @@
+import type { LoadStrategy, PartitionBy } from './stream.ts';
+
+/** A project as the user writes it (YAML or TypeScript), after parsing. */
+export interface Project {
+  /** Folder that relative paths start from. */
+  directory: string;
+  connections: Record<string, ConnectionConfig>;
+  pipelines: Record<string, PipelineConfig>;
+  /** Where leases and run history live: `sqlite` in the project folder, or the lake of the named connection. */
+  state: { type: 'sqlite'; path: string } | { type: 'lake'; connection: string };
+  /** Memory for one run in all, bytes. */
+  memoryBytes: number;
+}
+
+export interface ConnectionConfig {
+  /** Name of a connector. */
+  type: string;
+  [option: string]: unknown;
+}
+
+export interface PipelineConfig {
+  from: string;
+  to: string;
+  schedule?: string | undefined;
+  timezone?: string | undefined;
+  defaults?: StreamOptions | undefined;
+  /** Name or wildcard → options; false leaves it out. Explicit entries win over wildcards. */
+  streams: Record<string, StreamOptions | false>;
+}
+
+/** Options of one stream as the user writes them; durations and sizes are already numbers. */
+export interface StreamOptions {
+  load?: LoadStrategy | undefined;
+  table?: string | undefined;
+  sql?: string | undefined;
+  cursor?: string | string[] | undefined;
+  cursor_timezone?: string | undefined;
+  key?: string | string[] | undefined;
+  lookback?: { column: string; days: number } | undefined;
+  /** Seconds. */
+  first_run?: number | undefined;
+  /** Seconds. */
+  overlap?: number | undefined;
+  null_cursor?: 'load' | 'skip' | undefined;
+  date?: string | { column: string; timezone?: string | undefined } | undefined;
+  partition_by?: PartitionBy | undefined;
+  columns?: string[] | { include?: string[] | undefined; exclude?: string[] | undefined } | undefined;
+  rename?: Record<string, string> | undefined;
+  types?: Record<string, string> | undefined;
+  where?: string | undefined;
+  slice_rows?: number | undefined;
+}

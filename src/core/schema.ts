@@ -1,0 +1,43 @@
+import { type LogicalType, parseType, renderType } from './types.ts';
+import { InternalError } from './errors.ts';
+
+export interface Field {
+  /** The name in the destination, after rename. */
+  readonly name: string;
+  readonly type: LogicalType;
+  readonly nullable: boolean;
+  /** The source's own name for the type, for people: `character varying(40)`. */
+  readonly native?: string | undefined;
+}
+
+export interface Schema {
+  readonly fields: readonly Field[];
+  /** Names of the key columns, empty when the stream has none. */
+  readonly key: readonly string[];
+}
+
+/** The JSON form of a schema, as stored in commit records. */
+export interface SchemaJson {
+  fields: { name: string; type: string; nullable: boolean; native?: string | undefined }[];
+  key: string[];
+}
+
+export function schemaToJson(schema: Schema): SchemaJson {
+  return {
+    fields: schema.fields.map((f) => ({ name: f.name, type: renderType(f.type), nullable: f.nullable, native: f.native })),
+    key: [...schema.key],
+  };
+}
+
+export function schemaFromJson(json: SchemaJson): Schema {
+  const fields = json.fields.map((f): Field => {
+    const type = parseType(f.type);
+    if (!type) throw new InternalError(`reading a stored schema: type "${f.type}" of column "${f.name}" is unknown`, { code: 'schema.unknown_type' });
+    return { name: f.name, type, nullable: f.nullable, native: f.native };
+  });
+  return { fields, key: json.key };
+}
+
+export function sameSchema(a: Schema, b: Schema): boolean {
+  return JSON.stringify(schemaToJson(a)) === JSON.stringify(schemaToJson(b));
+}

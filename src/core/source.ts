@@ -1,0 +1,143 @@
+import type { Batch } from './batch.ts';
+import type { Schema } from './schema.ts';
+import type { RingProducer } from './byte-ring.ts';
+import type { Checkpoint, RunWindow, Slice, SliceRange, StreamConfig } from './stream.ts';
+
+/**
+ * A system to read from. The engine opens one per run and closes it at the end, also after errors.
+ * Every method throws SluiceErrors only: TransientError makes the engine try again, anything else ends the stream.
+ */
+export interface Source {
+  /** Called by `check` and before a plan: is it reachable, may we read, what should the user know? */
+  check(signal: AbortSignal): Promise<SourceFacts>;
+  /** Called by `discover`, `init` and `plan`: what is there. Order is stable. */
+  discover(signal: AbortSignal): Promise<StreamInfo[]>;
+  /** Called once per run, and again after the connection that holds the snapshot was lost. */
+  open(signal: AbortSignal): Promise<Snapshot>;
+  /** Called once; never throws. */
+  close(): Promise<void>;
+}
+
+export interface SourceFacts {
+  /** For people: `PostgreSQL 18.4, 127.0.0.1:5432/shop`. Never holds a password. */
+  title: string;
+  warnings: { code: string; message: string; remedy?: string | undefined }[];
+}
+
+/** One consistent view of the source; everything read through it is of one moment. */
+export interface Snapshot {
+  /** The database's clock when the snapshot was taken, ISO 8601 with µs and zone. */
+  readonly at: string;
+  /** Called once per stream before planning: facts only, nothing is decided or written here. */
+  survey(stream: StreamConfig, checkpoint: Checkpoint | undefined, window: RunWindow, signal: AbortSignal): Promise<Survey>;
+  /** Called once per slice and try. Several may run at once. */
+  read(stream: StreamConfig, survey: Survey, slice: Slice, signal: AbortSignal): Promise<SliceReader>;
+  /**
+   * The checkpoint after slices with these facts were loaded: how far the stream is now safely read. Pure. The engine
+   * calls it before each commit, with `last` for the commit that completes the window, and never looks into the values.
+   */
+  advance(loaded: Loaded): Checkpoint;
+  /** Whether the connection that holds the snapshot still does; without it nothing more can be read. */
+  alive(): Promise<boolean>;
+  close(): Promise<void>;
+}
+
+export interface Loaded {
+  stream: StreamConfig;
+  survey: Survey;
+  before: Checkpoint | undefined;
+  loads: { slice: Slice; facts: DecodeFacts }[];
+  /** Nothing of the planned window is left. */
+  last: boolean;
+}
+
+/** What a plan needs to know of one stream at the moment of the snapshot. */
+export interface Survey {
+  schema: Schema;
+  estimatedRows: number | undefined;
+  estimatedBytes: number | undefined;
+  /** Names the physical layout that page ranges refer to; a different value makes them meaningless. */
+  layout: string;
+  /** Ranges for reading everything in parallel or in parts; empty when only one read makes sense. */
+  parts: SliceRange[];
+  cursor?: CursorFacts | undefined;
+  /** Resolved bounds of a dated load, one range per day. */
+  days?: { day: string; from: string; to: string }[] | undefined;
+  /** SQL that a slice over everything would run, for `plan`. */
+  sql: string;
+}
+
+export interface CursorFacts {
+  /** Lower bound of this run in cursor text; undefined: from the beginning. */
+  from: string | undefined;
+  /** What could still be written behind the snapshot, for `advance`; plain data, opaque to the engine. */
+  horizon: unknown;
+  /** How the horizon was found and what holds it back, for `plan`. */
+  note: string | undefined;
+  /** Whether an index answers range queries on the cursor; without one, the window is read in one pass. */
+  indexed: boolean;
+  /** Whether any row lies above `high` of the checkpoint; undefined: not known without reading. */
+  fresh: boolean | undefined;
+  /** Whether rows between watermark and `high`, of the lookback window, or without a cursor value are to be compared. */
+  overlap: boolean | undefined;
+  /** Boundaries of micro-batches in cursor order, ascending. */
+  boundaries: string[];
+  estimatedRows: number | undefined;
+  /** Rows whose cursor columns are all NULL, when any were found. */
+  nullRows: boolean;
+  /** Start of the lookback window. */
+  since?: { column: string; from: string } | undefined;
+}
+
+/** An open slice, in one of the forms a source can produce; the destination's writer takes the cheapest it accepts. */
+export type SliceReader = BytesReader | BatchesReader;
+
+export interface BytesReader {
+  readonly format: 'bytes';
+  readonly schema: Schema;
+  readonly decoder: DecoderSpec;
+  /** Moves the wire's bytes into `ring` until the end; resolves after the last byte, rejects when the source fails. */
+  pump(ring: RingProducer, onBytes: (bytes: number) => void): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface BatchesReader {
+  readonly format: 'batches';
+  readonly schema: Schema;
+  batches(): AsyncIterable<Batch>;
+  close(): Promise<void>;
+}
+
+/** Where the consumer's thread finds the codec: `module` exports `name(ring, schema, options): Decoder`. */
+export interface DecoderSpec {
+  readonly module: string;
+  readonly name: string;
+  readonly options: unknown;
+}
+
+/** What a slice's rows told about themselves while they were decoded. */
+export interface DecodeFacts {
+  rows: number;
+  bytes: number;
+  /** Greatest cursor value, as source text. */
+  high: string | undefined;
+  /** Values changed by rule, by column. */
+  coerced: Record<string, number>;
+}
+
+/** One table, view or endpoint as the catalog describes it. */
+export interface StreamInfo {
+  /** `schema.table`, unquoted; parts with dots or capitals are quoted as in SQL. */
+  name: string;
+  kind: 'table' | 'view' | 'materialized view' | 'partitioned table' | 'foreign table';
+  /** Parent of a partition or of an inheriting table. */
+  parent?: string | undefined;
+  schema: Schema;
+  estimatedRows: number | undefined;
+  bytes: number | undefined;
+  /** Columns that could serve as cursor, best first. */
+  cursors: { column: string; type: string; indexed: boolean; reason: string }[];
+  /** A stream configuration to start from. */
+  proposal: { load: string; cursor?: string[] | undefined; partition_by?: { column: string; by: string } | undefined };
+  notes: string[];
+}

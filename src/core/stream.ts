@@ -1,0 +1,107 @@
+/** What the user wants of one stream, after defaults and wildcards are resolved. Plain data: a fleet worker gets it as JSON. */
+
+export type LoadStrategy = 'append' | 'merge' | 'replace' | 'delete-insert';
+
+export interface PartitionBy {
+  /** A column of the stream, or `_sluice_loaded_at` for the processing date. */
+  column: string;
+  by: 'hour' | 'day' | 'month' | 'year' | 'value';
+}
+
+export interface StreamConfig {
+  /** As written in the source: `public.orders`, or a free name when `sql` is given. */
+  name: string;
+  /** Name of the table in the destination. */
+  table: string;
+  load: LoadStrategy;
+  /** A query to read instead of a table. */
+  sql?: string | undefined;
+  /** Cursor columns, or `['xmin']` for PostgreSQL's system column. Empty: the stream is read in full. */
+  cursor: string[];
+  /** Zone in which zone-less cursor columns are written. */
+  cursorZone?: string | undefined;
+  /** Key columns; undefined: those of the catalog. */
+  key?: string[] | undefined;
+  /** Re-read rows whose business date is this recent. */
+  lookback?: { column: string; days: number } | undefined;
+  /** Only rows newer than this on the first run, in seconds. */
+  firstRunSeconds?: number | undefined;
+  /** Read this far behind the watermark again, in seconds (clients with their own clocks, hidden transactions). */
+  overlapSeconds?: number | undefined;
+  /** What to do with rows whose cursor is NULL. */
+  nullCursor: 'load' | 'skip';
+  /** A stream loaded day by day by this date/timestamp column: delete-insert windows. */
+  date?: { column: string; zone?: string | undefined } | undefined;
+  partitionBy?: PartitionBy | undefined;
+  columns?: { include?: string[] | undefined; exclude?: string[] | undefined } | undefined;
+  /** Source column → destination column. */
+  rename: Record<string, string>;
+  /** Column → forced type: `text`, `binary`, or a logical type such as `decimal(20,4)`. */
+  types: Record<string, string>;
+  /** SQL condition put to the source, added with AND. */
+  where?: string | undefined;
+  /** Most rows of one micro-batch when a backlog is walked in cursor order. */
+  sliceRows?: number | undefined;
+}
+
+/** What this run asks for beyond the configuration. */
+export interface RunWindow {
+  /** Inclusive, as the user wrote it: `2026-07-01` or a timestamp with zone. */
+  from?: string | undefined;
+  /** Exclusive. */
+  to?: string | undefined;
+}
+
+/**
+ * Which part of a stream a slice reads. Values are the source's own text with all digits, compared in the
+ * source; `from` is inclusive, `to` exclusive, absent = unbounded.
+ */
+export type SliceRange =
+  | { kind: 'all' }
+  /** Physical pages of a table. */
+  | { kind: 'pages'; from: number; to?: number | undefined }
+  /** By value of one column, for example the key. */
+  | { kind: 'column'; column: string; from?: string | undefined; to?: string | undefined }
+  /**
+   * By cursor (the greatest of several columns, NULLs ignored). `above` is exclusive and stands for "newer than
+   * everything ever loaded". `nulls` adds rows without any cursor value, `since` rows of the lookback window.
+   */
+  | {
+      kind: 'cursor';
+      from?: string | undefined;
+      to?: string | undefined;
+      above?: string | undefined;
+      nulls?: boolean | undefined;
+      since?: { column: string; from: string } | undefined;
+      /** Only rows not newer than this; with it the slice is the overlap. */
+      upTo?: string | undefined;
+    };
+
+export interface Slice {
+  /** Derived from what the slice is, so that doing it twice is recognisable; safe in file names. */
+  readonly id: string;
+  readonly range: SliceRange;
+  /** Rows of this slice may already be loaded and are compared with what is there. */
+  readonly overlap: boolean;
+  readonly estimatedRows?: number | undefined;
+}
+
+/** How far a stream is safely read; stored with the data it describes. */
+export interface Checkpoint {
+  /** Cursor columns that the values belong to; empty for streams that are read in full or by day. */
+  cursor: string[];
+  /** Everything below this was final when it was read: the next run reads from here, inclusive. */
+  watermark?: string | undefined;
+  /** Greatest cursor value loaded; rows between watermark and this are compared before they are loaded again. */
+  high?: string | undefined;
+  /** Database time of the snapshot that was read. */
+  readAt?: string | undefined;
+  /** A value that may become the watermark once every transaction that was open at `at` has ended. */
+  pending?: { high: string; at: string } | undefined;
+  /** A load in several parts that has not finished: its parts, and which are done. */
+  unfinished?: { layout: string; slices: Slice[]; done: string[]; horizon: unknown } | undefined;
+  /** The user wants everything again: the next load replaces the table in one step. */
+  reload?: boolean | undefined;
+  /** Newest day of a dated stream, `YYYY-MM-DD`. */
+  day?: string | undefined;
+}
