@@ -1,0 +1,102 @@
+import { hostname } from 'node:os';
+import { join, resolve } from 'node:path';
+import type { ConnectorContext } from '../../core/connector.ts';
+import type { Destination, TableSpec, TableState, TableWriter } from '../../core/destination.ts';
+import { ConflictError } from '../../core/errors.ts';
+import { schemaFromJson } from '../../core/schema.ts';
+import type { ObjectStorage } from '../../core/storage.ts';
+import { openLocalStorage } from '../shared/local-storage.ts';
+import { LanePool } from './lane-pool.ts';
+import { type StagingOwner, stagingFolder } from './layout.ts';
+import { openTableLog, type TableLog } from './log.ts';
+import type { LakeOptions } from './options.ts';
+import { currentSchema } from './records.ts';
+import { announceOwner, dismissOwner, sweepLake } from './sweep.ts';
+import { LakeTableWriter } from './table-writer.ts';
+
+/** DuckDB gets what the budget leaves after Node, the rings and the buffers of the Parquet writer. */
+const BASE_BYTES = 192 << 20;
+const LEAST_LANE_BYTES = 96 << 20;
+const ALIVE_EVERY_MS = 120_000;
+
+export class LakeDestination implements Destination {
+  readonly #storage: ObjectStorage;
+  readonly #options: LakeOptions;
+  readonly #root: string;
+  readonly #pool: LanePool;
+  readonly #owner: StagingOwner;
+  readonly #logs = new Map<string, TableLog>();
+  #announced: NodeJS.Timeout | undefined;
+
+  constructor(options: LakeOptions, context: ConnectorContext) {
+    this.#root = resolve(context.directory, options.path);
+    this.#options = options;
+    this.#storage = openLocalStorage(this.#root);
+    this.#owner = { host: hostname(), pid: process.pid, run: `${Date.now().toString(36)}` };
+    const lanes = Math.max(1, context.workers);
+    const memoryBytes = Math.max(LEAST_LANE_BYTES, Math.floor((context.memoryBytes - BASE_BYTES) / lanes));
+    this.#pool = new LanePool({ memoryBytes, tempDirectory: join(this.#staging, 'spill'), threads: 1 }, lanes);
+  }
+
+  get #staging(): string {
+    return this.#storage.localPath(stagingFolder(this.#owner).replace(/\/$/, ''));
+  }
+
+  async check(): Promise<{ title: string }> {
+    return { title: this.#storage.describe() };
+  }
+
+  async describe(table: string): Promise<TableState | undefined> {
+    const state = await this.#log(table).read();
+    const schema = state && currentSchema(state);
+    if (!state) return undefined;
+    return {
+      schema: schema ? schemaFromJson(schema) : { fields: [], key: [] },
+      checkpoint: state.checkpoint,
+      stream: state.stream,
+      rows: state.rows,
+      bytes: state.bytes,
+      version: state.version,
+      fence: state.fence,
+    };
+  }
+
+  async openTable(spec: TableSpec): Promise<TableWriter> {
+    this.#pool.warm();
+    await this.#announce();
+    const log = this.#log(spec.table);
+    const state = await log.read();
+    if ((state?.version ?? 0) !== spec.expectedVersion) {
+      throw new ConflictError(`loading table "${spec.table}": somebody else has committed since the plan was made`, {
+        code: 'lake.conflict',
+        remedy: 'run again',
+        details: { table: spec.table },
+      });
+    }
+    const context = { storage: this.#storage, options: this.#options, pool: this.#pool, owner: this.#owner, staging: this.#staging };
+    return new LakeTableWriter(context, spec, log, state);
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#announced);
+    await this.#pool.close();
+    if (!this.#announced) return;
+    await dismissOwner(this.#storage, this.#owner).catch(() => undefined);
+    const tables = [...this.#logs.keys()];
+    // Tidying up is not worth an error: what is left now is swept by the next run.
+    await sweepLake(this.#storage, { owner: this.#owner, tables, retentionMs: this.#options.retention * 1000 }).catch(() => undefined);
+  }
+
+  #log(table: string): TableLog {
+    let log = this.#logs.get(table);
+    if (!log) this.#logs.set(table, (log = openTableLog(this.#storage, table)));
+    return log;
+  }
+
+  async #announce(): Promise<void> {
+    if (this.#announced) return;
+    this.#announced = setInterval(() => void announceOwner(this.#storage, this.#owner).catch(() => undefined), ALIVE_EVERY_MS);
+    this.#announced.unref();
+    await announceOwner(this.#storage, this.#owner);
+  }
+}

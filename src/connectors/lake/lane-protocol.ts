@@ -1,0 +1,74 @@
+/** Messages between a lane (main thread) and its worker (DuckDB). Plain data only. */
+import type { RingMemory } from '../../core/byte-ring.ts';
+import type { ErrorJson } from '../../core/error-json.ts';
+import type { SchemaJson } from '../../core/schema.ts';
+import type { DecodeFacts, DecoderSpec } from '../../core/source.ts';
+import type { SessionOptions } from '../../duckdb/session.ts';
+
+export type WorkerOptions = SessionOptions;
+
+/** How Parquet files are written. */
+export interface FileOptions {
+  /** Folder that receives the files, made by the worker, emptied first. */
+  directory: string;
+  compression: string;
+  /** Rows of a row group; undefined: as many as fit `rowGroupBytes`. */
+  rowGroupRows: number | undefined;
+  /** A file is closed once it is this large. */
+  fileBytes: number;
+  /** Partition levels that come from columns; values are SQL text expressions over the written columns. */
+  partitions: { name: string; sql: string }[];
+}
+
+/** Reads a ring to its end and writes what it decodes. */
+export interface StageTask {
+  kind: 'stage';
+  id: number;
+  ring: RingMemory;
+  schema: SchemaJson;
+  decoder: DecoderSpec;
+  /** Expressions of the data columns over the source's (`c0`, `c1`, …), named as in the table. */
+  data: string;
+  /** Expressions of the columns that the lake adds. */
+  meta: string;
+  /** Rows to drop: a query with the data columns, compared as a multiset; it may read the table `sluice_incoming`. */
+  minus: string | undefined;
+  files: FileOptions;
+}
+
+/** Runs a query over files and writes its result. */
+export interface CopyTask {
+  kind: 'copy';
+  id: number;
+  /** Statements before the query, for example temporary tables. */
+  before: string[];
+  query: string;
+  after: string[];
+  files: FileOptions;
+}
+
+/** Runs a query with a small result. */
+export interface QueryTask {
+  kind: 'query';
+  id: number;
+  sql: string;
+}
+
+export type Task = StageTask | CopyTask | QueryTask;
+
+export interface StagedFile {
+  path: string;
+  rows: number;
+  bytes: number;
+  /** Values of the partition levels, in order. */
+  partition: (string | null)[];
+  /** Least and greatest value of each column, as DuckDB prints them. */
+  stats: Record<string, { min: string | undefined; max: string | undefined }>;
+}
+
+export type Reply =
+  | { kind: 'ready' }
+  | { kind: 'progress'; id: number; rows: number; bytes: number }
+  | { kind: 'staged'; id: number; facts: DecodeFacts; files: StagedFile[] }
+  | { kind: 'rows'; id: number; rows: Record<string, unknown>[] }
+  | { kind: 'failed'; id: number; error: ErrorJson };

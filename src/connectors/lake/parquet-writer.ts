@@ -1,0 +1,120 @@
+import { mkdirSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Batch } from '../../core/batch.ts';
+import type { Session } from '../../duckdb/session.ts';
+import { duckName, duckText } from '../../duckdb/types.ts';
+import type { FileOptions, StagedFile } from './lane-protocol.ts';
+
+/** DuckDB collects a row group in memory before it writes it, so wide rows get fewer rows. */
+const ROW_GROUP_BYTES = 24 << 20;
+const ROW_GROUP_ROWS = 122_880;
+const VECTOR_ROWS = 2048;
+/** A sort that spills was measured to take about twice what it accounts for. */
+const SORT_MEMORY = 0.45;
+
+/** Memory that one row takes on average in this batch; undefined when there is none. */
+export function estimateRowBytes(batch: Batch | undefined): number | undefined {
+  if (!batch || batch.rows === 0) return undefined;
+  // 16 bytes of string_t for each text beside its bytes.
+  const strings = batch.columns.filter((column) => column.width === 0).length;
+  return Math.ceil(batch.byteLength() / batch.rows) + strings * 12;
+}
+
+/** Writes the results of queries as Parquet files of bounded size into one folder. */
+export class ParquetWriter {
+  readonly files: StagedFile[] = [];
+  readonly #session: Session;
+  readonly #options: FileOptions;
+  readonly #rowGroupRows: number;
+  #made = false;
+  #count = 0;
+
+  constructor(session: Session, options: FileOptions, rowBytes: number | undefined) {
+    this.#session = session;
+    this.#options = options;
+    const fitting = rowBytes === undefined ? ROW_GROUP_ROWS : Math.floor(ROW_GROUP_BYTES / rowBytes);
+    const rows = options.rowGroupRows ?? Math.min(ROW_GROUP_ROWS, fitting);
+    this.#rowGroupRows = Math.max(VECTOR_ROWS, Math.ceil(rows / VECTOR_ROWS) * VECTOR_ROWS);
+  }
+
+  /** Runs the query into the next file (or one file per partition); remembers files that hold rows. */
+  async write(query: string): Promise<void> {
+    this.#prepare();
+    const { compression, partitions } = this.#options;
+    const target = this.#next();
+    const common = `FORMAT parquet, COMPRESSION ${compression}, ROW_GROUP_SIZE ${this.#rowGroupRows}, RETURN_STATS`;
+    if (partitions.length === 0) {
+      this.#add(await this.#session.rows(`COPY (${query}) TO ${duckText(target)} (${common})`, `writing ${target}`));
+      return;
+    }
+    const levels = partitions.map((level, i) => `${level.sql} AS ${duckName(levelName(i))}`).join(', ');
+    const by = partitions.map((_, i) => duckName(levelName(i))).join(', ');
+    // Sorted, which spills, only a few partitions are open at a time and each gets whole row groups; unsorted, DuckDB
+    // keeps buffers for every partition, and a table by day does not fit into any budget.
+    const sorted = `SELECT *, ${levels} FROM (${query}) ORDER BY ${by}`;
+    const sql = `COPY (${sorted}) TO ${duckText(target)} (${common}, PARTITION_BY (${by}), FILENAME_PATTERN 'part_{i}')`;
+    await this.#session.run(`SET partitioned_write_flush_threshold = ${this.#rowGroupRows}`, 'setting up partitions');
+    await this.#session.run('SET partitioned_write_max_open_files = 4', 'setting up partitions');
+    this.#add(await this.#session.withMemory(SORT_MEMORY, () => this.#session.rows(sql, `writing ${target}`)));
+  }
+
+  /** A check, for the scan of the next file, of whether that file has reached its size. */
+  fullCheck(): () => boolean {
+    if (this.#options.partitions.length > 0) return () => false;
+    const path = join(this.#options.directory, `${this.#count}.parquet`);
+    let calls = 0;
+    return () => {
+      // The size only changes when a row group is written.
+      if (++calls % 64 !== 0) return false;
+      return (statSync(path, { throwIfNoEntry: false })?.size ?? 0) >= this.#options.fileBytes;
+    };
+  }
+
+  #prepare(): void {
+    if (this.#made) return;
+    rmSync(this.#options.directory, { recursive: true, force: true });
+    mkdirSync(this.#options.directory, { recursive: true });
+    this.#made = true;
+  }
+
+  #next(): string {
+    const name = this.#options.partitions.length > 0 ? String(this.#count) : `${this.#count}.parquet`;
+    this.#count++;
+    return join(this.#options.directory, name);
+  }
+
+  #add(rows: Record<string, unknown>[]): void {
+    for (const row of rows) {
+      const count = Number(row['count']);
+      if (count === 0) continue;
+      const keys = entries(row['partition_keys']);
+      this.files.push({
+        path: String(row['filename']),
+        rows: count,
+        bytes: Number(row['file_size_bytes']),
+        partition: this.#options.partitions.map((_, i) => (keys.get(levelName(i)) as string | null | undefined) ?? null),
+        stats: columnStats(row['column_statistics']),
+      });
+    }
+  }
+}
+
+function levelName(index: number): string {
+  return `sluice_partition_${index}`;
+}
+
+/** DuckDB gives maps as lists of key and value. */
+function entries(map: unknown): Map<string, unknown> {
+  const list = (map ?? []) as { key: string; value: unknown }[];
+  return new Map(list.map(({ key, value }) => [key, value]));
+}
+
+function columnStats(map: unknown): StagedFile['stats'] {
+  const stats: StagedFile['stats'] = {};
+  for (const [quoted, inner] of entries(map)) {
+    const values = entries(inner);
+    const name = quoted.startsWith('"') ? quoted.slice(1, -1).replaceAll('""', '"') : quoted;
+    stats[name] = { min: values.get('min') as string | undefined, max: values.get('max') as string | undefined };
+  }
+  return stats;
+}

@@ -1,0 +1,105 @@
+/** The thread that owns one DuckDB: it decodes, compares and writes Parquet, one task at a time. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { RingConsumer } from '../../core/byte-ring.ts';
+import type { Decoder, DecoderFactory } from '../../core/decoder.ts';
+import { errorToJson } from '../../core/error-json.ts';
+import { InternalError } from '../../core/errors.ts';
+import { schemaFromJson } from '../../core/schema.ts';
+import type { DecodeFacts } from '../../core/source.ts';
+import { BatchSource } from '../../duckdb/batch-source.ts';
+import { Session } from '../../duckdb/session.ts';
+import type { CopyTask, Reply, StagedFile, StageTask, Task, WorkerOptions } from './lane-protocol.ts';
+import { estimateRowBytes, ParquetWriter } from './parquet-writer.ts';
+
+const port = parentPort!;
+const session = await Session.open(workerData as WorkerOptions);
+const reply = (message: Reply): void => port.postMessage(message);
+/** Names of table functions cannot be reused, so they are numbered. */
+let sources = 0;
+
+port.on('message', (task: Task) => {
+  void run(task).catch((error: unknown) => reply({ kind: 'failed', id: task.id, error: errorToJson(error, 'writing to the lake') }));
+});
+reply({ kind: 'ready' });
+
+async function run(task: Task): Promise<void> {
+  switch (task.kind) {
+    case 'stage':
+      return stage(task);
+    case 'copy':
+      return copy(task);
+    case 'query':
+      return reply({ kind: 'rows', id: task.id, rows: await session.rows(task.sql, 'querying the lake') });
+  }
+}
+
+async function stage(task: StageTask): Promise<void> {
+  const ring = new RingConsumer(task.ring);
+  try {
+    const module = (await import(task.decoder.module)) as Record<string, DecoderFactory>;
+    const schema = schemaFromJson(task.schema);
+    const decoder = module[task.decoder.name]!(ring, schema, task.decoder.options);
+    const source = new BatchSource(decoder);
+    const name = `sluice_source_${sources++}`;
+    source.register(session.connection, name, schema);
+    const files = await writeStaged(task, source, decoder, name);
+    if (ring.end !== 'ended') throw new InternalError('the source stopped before its end', { code: 'lake.source_failed' });
+    reply({ kind: 'staged', id: task.id, facts: decoder.facts(), files });
+  } catch (error) {
+    ring.abandon();
+    throw error;
+  }
+}
+
+async function writeStaged(task: StageTask, source: BatchSource, decoder: Decoder, name: string): Promise<StagedFile[]> {
+  const first = source.peek();
+  const writer = new ParquetWriter(session, task.files, estimateRowBytes(first));
+  if (!first) return [];
+  const progress = (): void => report(task.id, decoder.facts());
+  try {
+    if (task.minus !== undefined) return await writeMinus(task, writer, name, task.minus);
+    while (!source.done) {
+      const full = writer.fullCheck();
+      source.limit = () => {
+        progress();
+        return full();
+      };
+      await writer.write(`SELECT ${task.data}, ${task.meta} FROM ${name}()`);
+      source.peek();
+    }
+    return writer.files;
+  } catch (error) {
+    // The reader's own error says more than DuckDB's copy of its text.
+    throw source.error ?? error;
+  }
+}
+
+async function writeMinus(task: StageTask, writer: ParquetWriter, name: string, minus: string): Promise<StagedFile[]> {
+  await session.run(`CREATE OR REPLACE TEMP TABLE sluice_incoming AS SELECT ${task.data} FROM ${name}()`, 'collecting rows that may already be loaded');
+  try {
+    await writer.write(`SELECT *, ${task.meta} FROM (SELECT * FROM sluice_incoming EXCEPT ALL (${minus}))`);
+    return writer.files;
+  } finally {
+    await session.run('DROP TABLE IF EXISTS sluice_incoming', 'dropping a temporary table');
+  }
+}
+
+async function copy(task: CopyTask): Promise<void> {
+  const facts: DecodeFacts = { rows: 0, bytes: 0, high: undefined, coerced: {} };
+  const writer = new ParquetWriter(session, task.files, undefined);
+  for (const sql of task.before) await session.run(sql, 'preparing to rewrite files');
+  try {
+    await writer.write(task.query);
+  } finally {
+    for (const sql of task.after) await session.run(sql, 'tidying up after a rewrite');
+  }
+  reply({ kind: 'staged', id: task.id, facts, files: writer.files });
+}
+
+let reported = 0;
+function report(id: number, facts: DecodeFacts): void {
+  const now = performance.now();
+  if (now - reported < 200) return;
+  reported = now;
+  reply({ kind: 'progress', id, rows: facts.rows, bytes: facts.bytes });
+}

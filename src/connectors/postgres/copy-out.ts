@@ -1,0 +1,141 @@
+import type { Socket } from 'node:net';
+import type pg from 'pg';
+import type { RingProducer } from '../../core/byte-ring.ts';
+import { setCopies } from './reusing-socket.ts';
+
+const COPY_DATA = 100; // 'd'
+const HEADER = 5;
+
+/** The parts of pg's client that carry the wire; not in its published types. */
+interface WireClient {
+  connection: { stream: Socket };
+}
+
+/**
+ * Runs a COPY … TO STDOUT and moves its CopyData messages, framing included, from the socket into the ring in
+ * large pieces; every other message goes to pg's own parser, so results and errors arrive as for any query.
+ * Nothing happens here per row but one step over the message's length.
+ */
+export async function copyOut(client: pg.Client, sql: string, ring: RingProducer, onBytes: (bytes: number) => void): Promise<void> {
+  const socket = (client as unknown as WireClient).connection.stream;
+  const tap = new CopyTap(socket, ring, onBytes);
+  try {
+    await client.query(sql);
+    await tap.drained();
+  } finally {
+    tap.remove();
+  }
+}
+
+class CopyTap {
+  readonly #socket: Socket;
+  readonly #ring: RingProducer;
+  readonly #onBytes: (bytes: number) => void;
+  readonly #others: ((chunk: Buffer) => void)[];
+  readonly #listener: (chunk: Buffer) => void;
+  /** Bytes still to come of the message that the last chunk ended in, and whether it is CopyData. */
+  #left = 0;
+  #isData = false;
+  /** A header that the chunk border cut, as far as it has come. */
+  #header: Buffer = Buffer.alloc(0);
+  /** Pieces that did not fit the ring, in order. */
+  #waiting: Buffer[] = [];
+  #flushing: Promise<void> | undefined;
+
+  constructor(socket: Socket, ring: RingProducer, onBytes: (bytes: number) => void) {
+    this.#socket = socket;
+    this.#ring = ring;
+    this.#onBytes = onBytes;
+    this.#others = socket.listeners('data') as ((chunk: Buffer) => void)[];
+    this.#listener = (chunk) => this.#receive(chunk);
+    socket.removeAllListeners('data');
+    setCopies(socket, true);
+    socket.on('data', this.#listener);
+  }
+
+  /** Gives the socket back to pg. */
+  remove(): void {
+    this.#socket.removeListener('data', this.#listener);
+    setCopies(this.#socket, false);
+    for (const other of this.#others) if (!this.#socket.listeners('data').includes(other)) this.#socket.on('data', other);
+    this.#socket.resume();
+  }
+
+  /** Resolves when everything received is in the ring, or nobody reads it any more. */
+  async drained(): Promise<void> {
+    await this.#flushing;
+  }
+
+  #receive(input: Buffer): void {
+    let chunk = input;
+    if (this.#header.length > 0) {
+      chunk = Buffer.concat([this.#header, input]);
+      this.#header = Buffer.alloc(0);
+    }
+    let at = 0;
+    while (at < chunk.length) at = this.#segment(chunk, at);
+  }
+
+  /** Takes the longest run of messages of one sort from `at` and returns where it ends. */
+  #segment(chunk: Buffer, at: number): number {
+    let end = at;
+    let left = this.#left;
+    const data = left === 0 ? chunk[at] === COPY_DATA : this.#isData;
+    const size = chunk.length;
+    while (end < size) {
+      if (left === 0) {
+        if ((chunk[end] === COPY_DATA) !== data) break;
+        if (size - end < HEADER) {
+          // The length of a message is known only with its whole header: keep the cut one for the next chunk.
+          this.#header = Buffer.from(chunk.subarray(end));
+          this.#left = 0;
+          this.#deliver(chunk, at, end, data);
+          return size;
+        }
+        left = 1 + ((chunk[end + 1]! << 24) | (chunk[end + 2]! << 16) | (chunk[end + 3]! << 8) | chunk[end + 4]!);
+      }
+      const take = Math.min(left, size - end);
+      left -= take;
+      end += take;
+    }
+    this.#left = left;
+    this.#isData = data;
+    this.#deliver(chunk, at, end, data);
+    return end;
+  }
+
+  #deliver(chunk: Buffer, from: number, to: number, data: boolean): void {
+    if (from === to) return;
+    if (!data) {
+      // pg's parser keeps what it is given.
+      const piece = Buffer.from(chunk.subarray(from, to));
+      for (const other of this.#others) other.call(this.#socket, piece);
+      return;
+    }
+    this.#onBytes(to - from);
+    if (this.#ring.abandoned) {
+      // Whoever read the ring has failed: end the connection instead of reading the rest of the table.
+      this.#socket.destroy();
+      return;
+    }
+    const written = this.#flushing ? 0 : this.#ring.write(chunk, from, to);
+    if (written === to - from) return;
+    this.#waiting.push(Buffer.from(chunk.subarray(from + written, to)));
+    this.#flushing ??= this.#flush();
+  }
+
+  async #flush(): Promise<void> {
+    this.#socket.pause();
+    while (this.#waiting.length > 0 && !this.#ring.abandoned) {
+      await this.#ring.room();
+      const piece = this.#waiting[0]!;
+      const written = this.#ring.write(piece, 0, piece.length);
+      if (written === piece.length) this.#waiting.shift();
+      else this.#waiting[0] = piece.subarray(written);
+    }
+    this.#waiting = [];
+    this.#flushing = undefined;
+    if (this.#ring.abandoned) this.#socket.destroy();
+    else this.#socket.resume();
+  }
+}

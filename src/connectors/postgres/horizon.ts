@@ -1,0 +1,185 @@
+/**
+ * What may still be written behind our back. A row gets its cursor value (now(), clock_timestamp(), nextval())
+ * while its transaction is open, so nothing that is still invisible to a snapshot can lie below the start of the
+ * oldest transaction that was open *before* the snapshot was taken. Hence the order: observe, then take the
+ * snapshot. Background: pg_stat_activity.xact_start is the start of the transaction, also of one without an xid;
+ * pg_locks shows everybody's virtual transactions, also where pg_stat_activity hides their times from our role.
+ */
+import type pg from 'pg';
+import type { LogicalType } from '../../core/types.ts';
+import { backBy, greaterCursor, lesserCursor } from './cursor-value.ts';
+
+/** One observation; plain data. Times are the server's, as text in UTC. */
+export interface Horizon {
+  at: string;
+  /** Start of the oldest transaction that may still write, or `at`. */
+  oldest: string;
+  /** Seconds between the two. */
+  ageSeconds: number;
+  /** No other transaction was open. */
+  quiet: boolean;
+  /** Some transactions cannot be seen: a replica, or a role without pg_read_all_stats. */
+  blind: string | undefined;
+  /** Who is the oldest. */
+  holder: string | undefined;
+  /** Prepared transactions with the relations they have written to. */
+  prepared: { gid: string; since: string; relations: number[] }[];
+  /** The session's default time zone. */
+  zone: string;
+}
+
+const OBSERVE = `
+WITH open AS MATERIALIZED (
+  SELECT a.pid, a.xact_start, a.usename, a.application_name,
+         a.xact_start IS NULL AND (a.query = '<insufficient privilege>' OR a.state = 'disabled' OR a.state IS NULL) AS hidden
+    FROM pg_catalog.pg_stat_activity a
+   WHERE a.datid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())
+     AND a.pid <> pg_backend_pid() AND a.backend_type NOT IN ('autovacuum worker', 'autovacuum launcher', 'parallel worker')),
+held AS MATERIALIZED (SELECT DISTINCT pid FROM pg_catalog.pg_locks WHERE locktype = 'virtualxid' AND mode = 'ExclusiveLock' AND granted),
+oldest AS (SELECT * FROM open WHERE xact_start IS NOT NULL ORDER BY xact_start LIMIT 1)
+SELECT (statement_timestamp() AT TIME ZONE 'UTC')::text || '+00' AS at,
+       (least((SELECT xact_start FROM oldest), statement_timestamp()) AT TIME ZONE 'UTC')::text || '+00' AS oldest,
+       greatest(0, extract(epoch FROM statement_timestamp() - (SELECT xact_start FROM oldest)))::float8 AS age,
+       (SELECT format('pid %s, %s %s', pid, usename, application_name) FROM oldest) AS holder,
+       (SELECT count(*) FROM open JOIN held USING (pid) WHERE hidden)::int AS hidden,
+       (SELECT count(*) FROM open JOIN held USING (pid))::int AS others,
+       (SELECT count(*) FROM open WHERE xact_start IS NOT NULL)::int AS visible,
+       pg_is_in_recovery() AS replica, current_setting('TimeZone') AS zone, current_setting('DateStyle') AS date_style,
+       coalesce((SELECT json_agg(json_build_object('gid', p.gid, 'since', p.prepared, 'relations',
+           (SELECT coalesce(json_agg(l.relation::int8), '[]') FROM pg_catalog.pg_locks l
+             WHERE l.pid IS NULL AND l.relation IS NOT NULL AND split_part(l.virtualtransaction, '/', 2) = p.transaction::text
+               AND l.mode IN ('RowExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock'))))
+         FROM pg_catalog.pg_prepared_xacts p WHERE p.database = current_database()), '[]') AS prepared`;
+
+/** Looks at all open transactions of the database; outside of a transaction, so that every look is a fresh one. */
+export async function observe(client: pg.Client): Promise<Horizon> {
+  const { rows } = await client.query<ObserveRow>(`SET DateStyle = 'ISO, YMD'; ${OBSERVE}`).then(lastResult);
+  const row = rows[0]!;
+  return {
+    at: row.at,
+    oldest: row.oldest,
+    ageSeconds: row.age ?? 0,
+    quiet: row.others === 0 && row.visible === 0 && row.prepared.length === 0 && !row.replica,
+    blind: blindness(row),
+    holder: row.holder ?? undefined,
+    prepared: row.prepared,
+    zone: row.zone,
+  };
+}
+
+interface ObserveRow {
+  at: string;
+  oldest: string;
+  age: number | null;
+  holder: string | null;
+  hidden: number;
+  others: number;
+  visible: number;
+  replica: boolean;
+  zone: string;
+  prepared: Horizon['prepared'];
+}
+
+/** pg gives one result per statement of a text with several. */
+function lastResult(result: unknown): pg.QueryResult<ObserveRow> {
+  return (Array.isArray(result) ? result.at(-1) : result) as pg.QueryResult<ObserveRow>;
+}
+
+function blindness(row: ObserveRow): string | undefined {
+  if (row.replica) return 'this is a replica: transactions that are open on the primary cannot be seen';
+  if (row.hidden > 0) return `${row.hidden} open transactions of other roles hide their start (GRANT pg_read_all_stats shows them)`;
+  return undefined;
+}
+
+/** How a stream's cursor relates to time. */
+export interface CursorKind {
+  type: LogicalType;
+  /** Zone of zone-less values, when the user told. */
+  zone: string | undefined;
+  /** `xmin`: the bound is that of the snapshot itself. */
+  system: boolean;
+  /** Margin for clocks of clients and for the moment between a statement's start and its becoming visible to others. */
+  overlapSeconds: number | undefined;
+  /** The stream's relation and its children; undefined: unknown (views, queries). */
+  relations: number[] | undefined;
+}
+
+/** Values may be drawn by a client a moment before its transaction is seen; a minute also forgives a clock that is off by less. */
+const MARGIN_SECONDS = 60;
+/** What is assumed of transactions that cannot be seen. */
+const BLIND_SECONDS = 3600;
+/** Clocks without a zone go back by an hour once a year. */
+const SHIFT_SECONDS = 3600;
+
+export interface Bound {
+  watermark: string | undefined;
+  pending: { high: string; at: string } | undefined;
+}
+
+/** What the horizon of one survey says about one cursor; plain data. */
+export interface CursorHorizon {
+  horizon: Horizon;
+  kind: CursorKind;
+  /** Lower bound from open transactions in cursor text, where time says one. */
+  safe: string | undefined;
+  blocked: string | undefined;
+}
+
+/**
+ * How far the watermark may rise when everything up to `high` was read: the value, below which nothing can appear
+ * any more. Never lower than `before`. Pure.
+ */
+export function riseTo(cursor: CursorHorizon, high: string | undefined, before: Bound): Bound {
+  const { horizon, kind } = cursor;
+  if (cursor.blocked !== undefined) return before;
+  const type = kind.type;
+  if (kind.system || (type.kind === 'timestamp' && cursor.safe !== undefined)) {
+    return { watermark: greaterCursor(before.watermark, cursor.safe, type), pending: undefined };
+  }
+  if (high === undefined) return before;
+  const age = horizon.blind === undefined ? horizon.ageSeconds : Math.max(horizon.ageSeconds, BLIND_SECONDS);
+  if (type.kind === 'timestamp' || type.kind === 'date') {
+    const margin = kind.overlapSeconds ?? MARGIN_SECONDS + SHIFT_SECONDS;
+    // Whatever the writers' zone is, values rise with time: the oldest open transaction is `age` behind the newest.
+    const capped = high.endsWith('infinity') ? before.watermark : backBy(high, age + margin, type);
+    return { watermark: greaterCursor(before.watermark, capped, type), pending: undefined };
+  }
+  if (horizon.quiet && horizon.blind === undefined) return { watermark: greaterCursor(before.watermark, high, type), pending: undefined };
+  return riseLater(cursor, high, before);
+}
+
+/** Numbers tell nothing about time: a high value becomes the watermark once all that was open beside it has ended. */
+function riseLater(cursor: CursorHorizon, high: string, before: Bound): Bound {
+  const { horizon, kind } = cursor;
+  const next = { high, at: horizon.at };
+  if (!before.pending) return { watermark: before.watermark, pending: next };
+  const instant: LogicalType = { kind: 'timestamp', zone: true };
+  const blindBound = backBy(horizon.at, kind.overlapSeconds ?? BLIND_SECONDS, instant);
+  const ended = horizon.blind === undefined ? horizon.oldest : lesserCursor(horizon.oldest, blindBound, instant);
+  if (greaterCursor(before.pending.at, ended, instant) === before.pending.at) return before;
+  return { watermark: greaterCursor(before.watermark, before.pending.high, kind.type), pending: next };
+}
+
+/** Prepared transactions that have written to the stream: their start is not recorded, so they stop the watermark. */
+export function blockedBy(horizon: Horizon, relations: number[] | undefined): string | undefined {
+  const writers = horizon.prepared.filter((p) => p.relations.length > 0 && (!relations || p.relations.some((r) => relations.includes(r))));
+  if (writers.length === 0) return undefined;
+  return `the prepared transaction "${writers[0]!.gid}" of ${writers[0]!.since} has written here and keeps the watermark where it is; COMMIT PREPARED or ROLLBACK PREPARED ends it`;
+}
+
+/** SQL of the bound in the cursor's own type; `$1` is the oldest start, `$2` the margin in seconds. */
+export function boundSql(kind: CursorKind): { sql: string; zone: string | undefined } | undefined {
+  if (kind.type.kind !== 'timestamp') return undefined;
+  const start = `($1::timestamptz - make_interval(secs => $2::float8))`;
+  if (kind.type.zone) return { sql: `${start}::text`, zone: undefined };
+  if (kind.zone === undefined) return undefined;
+  // Local time goes back when summer ends: of the offsets of the next hours, the least counts.
+  const offset = (hours: number): string =>
+    `((${start} + interval '${hours} hours') AT TIME ZONE $3 - (${start} + interval '${hours} hours') AT TIME ZONE 'UTC')`;
+  return { sql: `(${start} AT TIME ZONE 'UTC' + least(${offset(0)}, ${offset(1)}, ${offset(2)}))::text`, zone: kind.zone };
+}
+
+export function marginOf(horizon: Horizon, kind: CursorKind): number {
+  const wanted = kind.overlapSeconds ?? MARGIN_SECONDS;
+  return horizon.blind === undefined ? wanted : Math.max(kind.overlapSeconds ?? BLIND_SECONDS, wanted);
+}

@@ -1,0 +1,13 @@
+import type { Connector } from '../../core/connector.ts';
+import { postgresOptions, type PostgresOptions } from './options.ts';
+
+export const postgresConnector: Connector<PostgresOptions> = {
+  name: 'postgres',
+  title: 'PostgreSQL',
+  summary: 'Tables, views and queries of PostgreSQL 12 and later, read by binary COPY.',
+  options: postgresOptions,
+  capabilities: { source: true, destination: false, atomicCommit: true },
+  fromUrl: (url) => (/^postgres(ql)?:\/\//.test(url) ? { type: 'postgres', url } : undefined),
+  // The driver is loaded only when something is read.
+  openSource: async (options, context) => new (await import('./source.ts')).PostgresSource(options, context),
+};

@@ -1,0 +1,87 @@
+import { z } from 'zod';
+import { inSchema, parseDuration } from '../../core/units.ts';
+
+type PostgresTls = 'disable' | 'prefer' | 'require' | 'verify-ca' | 'verify-full';
+
+/** A PostgreSQL connection as the user writes it. Single options go over what `url` says. */
+export interface PostgresOptionsInput {
+  url?: string | undefined;
+  host?: string | undefined;
+  port?: number | undefined;
+  database?: string | undefined;
+  user?: string | undefined;
+  password?: string | undefined;
+  tls?: PostgresTls | undefined;
+  tls_ca?: string | undefined;
+  tls_cert?: string | undefined;
+  tls_key?: string | undefined;
+  application_name?: string | undefined;
+  connect_timeout?: string | number | undefined;
+  statement_timeout?: string | number | undefined;
+  idle_timeout?: string | number | undefined;
+  schemas?: string[] | undefined;
+}
+
+/**
+ * The same after parsing: durations are seconds. What a URL can say as well (`?sslmode=verify-full`) has no default
+ * here, or the default would go over the URL.
+ */
+export interface PostgresOptions extends PostgresOptionsInput {
+  connect_timeout: number;
+  statement_timeout?: number | undefined;
+  idle_timeout: number;
+}
+
+const duration = z.union([z.string(), z.number()]).transform(inSchema(parseDuration));
+const text = z.string().trim().min(1);
+
+export const postgresOptions: z.ZodType<PostgresOptions, PostgresOptionsInput> = z
+  .strictObject({
+    url: text
+      .regex(/^postgres(?:ql)?:\/\//i, 'expected a URL such as postgres://user@host:5432/database')
+      .optional()
+      .meta({
+        description:
+          'Where the database is, postgres://user@host:5432/database. Keep the password out of the file: "${SHOP_URL}" takes the whole URL from an environment variable. The other options go over it.',
+        examples: ['${SHOP_URL}'],
+        secret: true,
+      }),
+    host: text.optional().describe('Host name, address, or folder of the Unix socket.'),
+    port: z.int().min(1).max(65_535).optional().describe('Port of the server; 5432 when absent.'),
+    database: text.optional().describe('Name of the database.'),
+    user: text.optional().describe('Role to connect as; it needs SELECT on the tables that are read.'),
+    password: z
+      .string()
+      .optional()
+      .meta({
+        description:
+          'Password of the role; take it from an environment variable. Also completes a url without one.',
+        examples: ['${SHOP_PASSWORD}'],
+        secret: true,
+      }),
+    tls: z
+      .enum(['disable', 'prefer', 'require', 'verify-ca', 'verify-full'])
+      .optional()
+      .describe(
+        'Encryption, as sslmode in libpq: prefer when neither this nor the url says otherwise. Only verify-ca and verify-full make sure that the server is the right one.',
+      ),
+    tls_ca: text.optional().describe('File with the certificate authorities to trust, PEM.'),
+    tls_cert: text.optional().describe('File with the client certificate, PEM.'),
+    tls_key: text.optional().describe('File with the key of the client certificate, PEM.'),
+    application_name: text.optional().describe('Name shown in pg_stat_activity; sluice when absent.'),
+    connect_timeout: duration
+      .default(10)
+      .describe('How long to wait for a connection: "10 s" (default), "1 minute".'),
+    statement_timeout: duration
+      .optional()
+      .describe('Longest time for one statement, for example "30 minutes"; no limit when absent.'),
+    idle_timeout: duration
+      .default(30)
+      .describe('Connections unused for this long are closed; default "30 s".'),
+    schemas: z
+      .array(text)
+      .min(1)
+      .optional()
+      .describe('Schemas to look for tables in; all that the role may use when absent.'),
+  })
+  .describe('A PostgreSQL database.');

@@ -1,0 +1,238 @@
+import type pg from 'pg';
+import type { BytesReader, Loaded, Snapshot, Source, SourceFacts, StreamInfo, Survey } from '../../core/source.ts';
+import { CancelledError, throwIfAborted } from '../../core/errors.ts';
+import type { RingProducer } from '../../core/byte-ring.ts';
+import type { ConnectorContext } from '../../core/connector.ts';
+import type { Checkpoint, RunWindow, Slice, StreamConfig } from '../../core/stream.ts';
+import { readCatalog } from './catalog.ts';
+import { cancel, connect, describeTarget, type Target, targetOf } from './client.ts';
+import type { CopyDecoderOptions } from './copy-decoder.ts';
+import { copyOut } from './copy-out.ts';
+import { greaterCursor, lesserCursor } from './cursor-value.ts';
+import { describeTable } from './describe.ts';
+import { postgresError } from './errors.ts';
+import { type CursorHorizon, observe, riseTo } from './horizon.ts';
+import type { PostgresOptions } from './options.ts';
+import { sliceSql, wireFormats } from './relation.ts';
+import { begin, type SessionSettings } from './session.ts';
+import { survey, type PostgresSurvey, type SnapshotFacts } from './survey.ts';
+
+/** Bytes of a table that one slice of a first load covers: about one file of the lake. */
+const PART_BYTES = 1 << 30;
+const BATCH_ROWS = 2048;
+const BATCH_BYTES = 8 << 20;
+
+export class PostgresSource implements Source {
+  readonly #target: Target;
+  readonly #settings: SessionSettings;
+  readonly #schemas: string[] | undefined;
+  readonly #open = new Set<pg.Client>();
+
+  constructor(options: PostgresOptions, _context: ConnectorContext) {
+    this.#target = targetOf(options);
+    this.#settings = { statementTimeoutMs: (options.statement_timeout ?? 0) * 1000 };
+    this.#schemas = options.schemas;
+  }
+
+  async check(signal: AbortSignal): Promise<SourceFacts> {
+    return this.#using(signal, 'checking the server', async (client) => {
+      const horizon = await observe(client);
+      const { rows } = await client.query<{ version: string; encoding: string }>(
+        `SELECT current_setting('server_version') AS version, current_setting('server_encoding') AS encoding`,
+      );
+      const warnings: SourceFacts['warnings'] = [];
+      if (horizon.blind !== undefined) {
+        warnings.push({ code: 'postgres.blind', message: horizon.blind, remedy: 'until then the last hour is read again on every run; `overlap` sets another time' });
+      }
+      if (rows[0]!.encoding === 'SQL_ASCII') {
+        warnings.push({ code: 'postgres.sql_ascii', message: 'the database has no encoding (SQL_ASCII): text that is not UTF-8 is repaired and counted', remedy: 'types: { column: binary } keeps the bytes' });
+      }
+      return { title: `PostgreSQL ${rows[0]!.version.split(' ')[0]}, ${describeTarget(this.#target)}`, warnings };
+    });
+  }
+
+  async discover(signal: AbortSignal): Promise<StreamInfo[]> {
+    return this.#using(signal, 'reading the catalog', async (client) => {
+      const tables = await readCatalog(client, undefined);
+      return tables.filter((table) => !this.#schemas || this.#schemas.includes(table.schema)).map(describeTable);
+    });
+  }
+
+  async open(signal: AbortSignal): Promise<Snapshot> {
+    const client = await this.#connect(signal);
+    try {
+      // The order matters: see horizon.ts.
+      const horizon = await observe(client);
+      await begin(client, this.#settings);
+      const { rows } = await client.query<SnapshotRow>(SNAPSHOT_SQL);
+      const row = rows[0]!;
+      const facts: SnapshotFacts = {
+        horizon,
+        serverVersion: row.version,
+        checked: row.encoding !== 'SQL_ASCII',
+        nextXid: row.next_xid,
+        oldestXid: row.oldest_xid,
+        partBytes: PART_BYTES,
+      };
+      return new PostgresSnapshot(this, client, { ...facts, id: row.id, at: row.at });
+    } catch (error) {
+      await this.release(client);
+      throw postgresError(error, `taking a snapshot of ${describeTarget(this.#target)}`);
+    }
+  }
+
+  /** A connection of its own that sees the snapshot. */
+  async reader(snapshot: string, signal: AbortSignal): Promise<pg.Client> {
+    const client = await this.#connect(signal);
+    try {
+      await begin(client, this.#settings, snapshot);
+      return client;
+    } catch (error) {
+      await this.release(client);
+      throw postgresError(error, 'joining the snapshot');
+    }
+  }
+
+  async release(client: pg.Client): Promise<void> {
+    this.#open.delete(client);
+    await client.end().catch(() => undefined);
+  }
+
+  /** Ends what a reader is doing, from outside. */
+  async interrupt(client: pg.Client): Promise<void> {
+    await cancel(this.#target, client);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#open].map((client) => this.release(client)));
+  }
+
+  async #connect(signal: AbortSignal): Promise<pg.Client> {
+    const client = await connect(this.#target, signal);
+    this.#open.add(client);
+    return client;
+  }
+
+  async #using<T>(signal: AbortSignal, doing: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
+    const client = await this.#connect(signal);
+    try {
+      return await work(client);
+    } catch (error) {
+      throw postgresError(error, `${doing} on ${describeTarget(this.#target)}`);
+    } finally {
+      await this.release(client);
+    }
+  }
+}
+
+interface SnapshotRow {
+  id: string;
+  at: string;
+  next_xid: string;
+  oldest_xid: string;
+  version: number;
+  encoding: string;
+}
+
+const SNAPSHOT_SQL = `
+SELECT pg_export_snapshot() AS id, (statement_timestamp() AT TIME ZONE 'UTC')::text || '+00' AS at,
+       txid_snapshot_xmax(txid_current_snapshot())::text AS next_xid, txid_snapshot_xmin(txid_current_snapshot())::text AS oldest_xid,
+       current_setting('server_version_num')::int AS version, current_setting('server_encoding') AS encoding`;
+
+class PostgresSnapshot implements Snapshot {
+  readonly at: string;
+  readonly #source: PostgresSource;
+  readonly #client: pg.Client;
+  readonly #facts: SnapshotFacts & { id: string };
+  /** One connection answers one survey at a time. */
+  #queue: Promise<unknown> = Promise.resolve();
+
+  constructor(source: PostgresSource, client: pg.Client, facts: SnapshotFacts & { id: string; at: string }) {
+    this.#source = source;
+    this.#client = client;
+    this.#facts = facts;
+    this.at = facts.at;
+  }
+
+  survey(stream: StreamConfig, checkpoint: Checkpoint | undefined, window: RunWindow, signal: AbortSignal): Promise<Survey> {
+    const run = async (): Promise<Survey> => {
+      throwIfAborted(signal);
+      // A failed statement would end the transaction and with it the snapshot for all streams.
+      await this.#client.query('SAVEPOINT survey');
+      try {
+        return await survey(this.#client, this.#facts, { stream, checkpoint, window });
+      } catch (error) {
+        await this.#client.query('ROLLBACK TO SAVEPOINT survey').catch(() => undefined);
+        throw postgresError(error, `looking at ${stream.name}`);
+      }
+    };
+    const result = this.#queue.then(run);
+    this.#queue = result.catch(() => undefined);
+    return result;
+  }
+
+  async read(stream: StreamConfig, surveyed: Survey, slice: Slice, signal: AbortSignal): Promise<BytesReader> {
+    const { relation } = surveyed as PostgresSurvey;
+    const client = await this.#source.reader(this.#facts.id, signal);
+    const options: CopyDecoderOptions = {
+      formats: wireFormats(relation),
+      cursor: relation.cursor?.fields ?? [],
+      maxRows: BATCH_ROWS,
+      maxBytes: BATCH_BYTES,
+    };
+    const file = import.meta.url.endsWith('.ts') ? './copy-decoder.ts' : './copy-decoder.js';
+    return {
+      format: 'bytes',
+      schema: relation.schema,
+      decoder: { module: new URL(file, import.meta.url).href, name: 'createCopyDecoder', options },
+      pump: (ring, onBytes) => this.#pump({ client, stream, sql: sliceSql(relation, slice.range), signal }, ring, onBytes),
+      close: () => this.#source.release(client),
+    };
+  }
+
+  async #pump(job: { client: pg.Client; stream: StreamConfig; sql: string; signal: AbortSignal }, ring: RingProducer, onBytes: (bytes: number) => void): Promise<void> {
+    const { client, stream, sql, signal } = job;
+    throwIfAborted(signal);
+    const abort = (): void => void this.#source.interrupt(client);
+    signal.addEventListener('abort', abort, { once: true });
+    try {
+      await copyOut(client, `COPY (${sql}) TO STDOUT (FORMAT binary)`, ring, onBytes);
+    } catch (error) {
+      throwIfAborted(signal);
+      if (ring.abandoned) throw new CancelledError('the reader was told to stop', { code: 'postgres.abandoned', cause: error });
+      throw postgresError(error, `reading ${stream.name}`);
+    } finally {
+      signal.removeEventListener('abort', abort);
+    }
+  }
+
+  advance({ stream, survey: surveyed, before, loads, last }: Loaded): Checkpoint {
+    const { cursor } = (surveyed as PostgresSurvey).relation;
+    const base: Checkpoint = { cursor: stream.cursor, readAt: this.at };
+    if (!cursor) return { ...base, day: before?.day };
+    let high = before?.high;
+    for (const { facts } of loads) high = greaterCursor(high, facts.high, cursor.type);
+    const held = { watermark: before?.watermark, pending: before?.pending };
+    // A load in several parts ends where its first snapshot allows, not the last one.
+    const horizon = (before?.unfinished?.horizon ?? surveyed.cursor!.horizon) as CursorHorizon;
+    if (last) return { ...base, high, ...riseTo(horizon, high, held) };
+    // A micro-batch in cursor order: everything below its upper end has been read.
+    const range = loads.at(-1)?.slice.range;
+    if (range?.kind !== 'cursor' || range.to === undefined) return { ...base, ...held, high };
+    const risen = riseTo(horizon, range.to, held).watermark;
+    return { ...base, ...held, high, watermark: risen === undefined ? undefined : lesserCursor(risen, range.to, cursor.type) };
+  }
+
+  alive(): Promise<boolean> {
+    const asked = this.#queue.then(() => this.#client.query('SELECT 1')).then(
+      () => true,
+      () => false,
+    );
+    this.#queue = asked;
+    return asked;
+  }
+
+  async close(): Promise<void> {
+    await this.#source.release(this.#client);
+  }
+}

@@ -1,0 +1,238 @@
+/** Facts about one stream at the moment of the snapshot; asks, never decides. */
+import type pg from 'pg';
+import { ConfigError } from '../../core/errors.ts';
+import type { CursorFacts, Survey } from '../../core/source.ts';
+import type { Checkpoint, RunWindow, SliceRange, StreamConfig } from '../../core/stream.ts';
+import { quoteName } from '../shared/quote.ts';
+import { parseCursor } from './cursor-value.ts';
+import { blockedBy, boundSql, marginOf, type CursorHorizon, type CursorKind, type Horizon } from './horizon.ts';
+import { type Relation, resolveRelation, sliceSql, whereClause } from './relation.ts';
+import { findRelation, type Found } from './resolve.ts';
+
+/** What every survey of one snapshot shares. */
+export interface SnapshotFacts {
+  horizon: Horizon;
+  serverVersion: number;
+  /** The server checks that text is UTF-8. */
+  checked: boolean;
+  nextXid: string;
+  oldestXid: string;
+  /** Bytes of a table that one part of a first load covers. */
+  partBytes: number;
+}
+
+export interface PostgresSurvey extends Survey {
+  relation: Relation;
+}
+
+export interface SurveyRequest {
+  stream: StreamConfig;
+  checkpoint: Checkpoint | undefined;
+  window: RunWindow;
+}
+
+export async function survey(client: pg.Client, facts: SnapshotFacts, request: SurveyRequest): Promise<PostgresSurvey> {
+  const { stream } = request;
+  const found = await findRelation(client, stream);
+  const relation = resolveRelation({
+    stream,
+    table: { from: found.from, columns: found.columns, key: found.key },
+    checked: facts.checked,
+    nextXid: facts.nextXid,
+  });
+  const sql = sliceSql(relation, { kind: 'all' });
+  const table = found.table;
+  return {
+    schema: relation.schema,
+    relation,
+    estimatedRows: table?.rows ?? (await estimateRows(client, sql)),
+    estimatedBytes: table?.bytes,
+    layout: table ? `${table.oid}/${table.filenode}` : 'query',
+    parts: parts(found, facts, stream),
+    cursor: relation.cursor ? await cursorFacts(client, facts, request, { found, relation }) : undefined,
+    days: stream.date ? await daysOf(client, facts, request, relation) : undefined,
+    sql,
+  };
+}
+
+/** Page ranges of about equal size; PostgreSQL 14 and later find them without reading the rest of the table. */
+function parts(found: Found, facts: SnapshotFacts, stream: StreamConfig): SliceRange[] {
+  const table = found.table;
+  if (!table || (table.kind !== 'r' && table.kind !== 'm') || table.hasChildren || facts.serverVersion < 140_000 || stream.where !== undefined) return [];
+  const blocks = Math.max(1, Math.round(table.bytes / facts.partBytes));
+  if (blocks < 2) return [];
+  const step = Math.ceil(table.pages / blocks);
+  // The last range is open: pages may be added while we read.
+  return Array.from({ length: blocks }, (_, i) => ({ kind: 'pages' as const, from: i * step, to: i === blocks - 1 ? undefined : (i + 1) * step }));
+}
+
+interface Place {
+  found: Found;
+  relation: Relation;
+}
+
+async function cursorFacts(client: pg.Client, facts: SnapshotFacts, request: SurveyRequest, place: Place): Promise<CursorFacts> {
+  const { stream, checkpoint } = request;
+  const { found, relation } = place;
+  const cursor = relation.cursor!;
+  checkStored(cursor.names, checkpoint, stream);
+  const kind: CursorKind = {
+    type: cursor.type,
+    zone: stream.cursorZone,
+    system: cursor.system,
+    overlapSeconds: stream.overlapSeconds,
+    relations: found.relations,
+  };
+  const horizon = await horizonOf(client, facts, kind);
+  const since = await lookback(client, stream);
+  const first = checkpoint === undefined;
+  const from = first ? await firstWindow(client, stream, kind, facts.horizon.zone) : checkpoint.watermark;
+  const indexed = !cursor.system && cursor.names.every((name) => found.table?.indexed.includes(name));
+  const high = checkpoint?.high;
+  const window: SliceRange = { kind: 'cursor', from: high === undefined ? from : undefined, above: high };
+  const probe = indexed && !first;
+  const behind: SliceRange = { kind: 'cursor', from, upTo: high, nulls: stream.nullCursor === 'load', since };
+  const fresh = probe ? await anyRow(client, relation, window) : undefined;
+  const nullRows = indexed && (await anyRow(client, relation, { kind: 'cursor', upTo: undefined, nulls: true }, nullCondition(relation)));
+  return {
+    from,
+    horizon,
+    note: noteOf(horizon, facts.horizon),
+    indexed,
+    fresh,
+    overlap: probe && high !== undefined ? await anyRow(client, relation, behind) : undefined,
+    boundaries: indexed && fresh !== false ? await boundaries(client, relation, stream, window) : [],
+    estimatedRows: first && from === undefined ? undefined : await estimateRows(client, sliceSql(relation, window)),
+    nullRows,
+    since,
+  };
+}
+
+/** A watermark belongs to the columns it was taken from. */
+function checkStored(names: string[], checkpoint: Checkpoint | undefined, stream: StreamConfig): void {
+  if (!checkpoint || checkpoint.cursor.join() === names.join()) return;
+  throw new ConfigError(`planning ${stream.name}: it was loaded by cursor "${checkpoint.cursor.join(', ') || 'none'}" and is now configured with "${names.join(', ')}"`, {
+    code: 'stream.cursor_changed',
+    remedy: 'load it once with --full-refresh, or put the old cursor back',
+  });
+}
+
+async function horizonOf(client: pg.Client, facts: SnapshotFacts, kind: CursorKind): Promise<CursorHorizon> {
+  const { horizon } = facts;
+  if (kind.system) return { horizon, kind, safe: facts.oldestXid, blocked: undefined };
+  const bound = boundSql(kind);
+  let safe: string | undefined;
+  if (bound) {
+    const margin = marginOf(horizon, kind);
+    const values = [horizon.oldest, margin, ...(bound.zone === undefined ? [] : [bound.zone])];
+    safe = (await client.query<{ safe: string }>(`SELECT ${bound.sql} AS safe`, values)).rows[0]!.safe;
+  }
+  return { horizon, kind, safe, blocked: blockedBy(horizon, kind.relations) };
+}
+
+function noteOf(cursor: CursorHorizon, horizon: Horizon): string | undefined {
+  if (cursor.blocked !== undefined) return cursor.blocked;
+  if (cursor.kind.system) return undefined;
+  if (horizon.blind !== undefined) return `${horizon.blind}; so the last ${Math.round(marginOf(horizon, cursor.kind) / 60)} minutes are read again each time (overlap)`;
+  if (horizon.ageSeconds > 5 && horizon.holder) return `an open transaction since ${horizon.oldest} (${horizon.holder}) keeps the watermark there; rows after it are compared and not loaded twice`;
+  if (cursor.kind.type.kind === 'timestamp' && cursor.safe === undefined) {
+    return 'the cursor has no time zone: about an hour is read again each time; cursor_timezone makes it exact';
+  }
+  return undefined;
+}
+
+async function lookback(client: pg.Client, stream: StreamConfig): Promise<CursorFacts['since']> {
+  if (!stream.lookback) return undefined;
+  const { rows } = await client.query<{ day: string }>('SELECT (current_date - $1::int)::text AS day', [stream.lookback.days]);
+  return { column: stream.lookback.column, from: rows[0]!.day };
+}
+
+/** Where a first run with `first_run` begins, in cursor text. */
+async function firstWindow(client: pg.Client, stream: StreamConfig, kind: CursorKind, serverZone: string): Promise<string | undefined> {
+  if (stream.firstRunSeconds === undefined) return undefined;
+  const type = kind.type;
+  if (type.kind !== 'timestamp' && type.kind !== 'date') {
+    throw new ConfigError(`planning ${stream.name}: first_run is a time span, but the cursor is a number`, {
+      code: 'stream.invalid',
+      remedy: 'use `where` to leave old rows out',
+    });
+  }
+  const start = `(now() - make_interval(secs => $1::float8))`;
+  const zoned = type.kind === 'timestamp' && type.zone;
+  const sql = zoned ? `${start}::text` : `(${start} AT TIME ZONE $2)::${type.kind === 'date' ? 'date' : 'timestamp'}::text`;
+  const { rows } = await client.query<{ start: string }>(`SELECT ${sql} AS start`, zoned ? [stream.firstRunSeconds] : [stream.firstRunSeconds, kind.zone ?? serverZone]);
+  return rows[0]!.start;
+}
+
+function nullCondition(relation: Relation): string {
+  return relation.cursor!.expressions.map((expression) => `${expression} IS NULL`).join(' AND ');
+}
+
+async function anyRow(client: pg.Client, relation: Relation, range: SliceRange, only?: string): Promise<boolean> {
+  const where = only === undefined ? whereClause(relation, range) : `${whereClause(relation, { kind: 'all' }) || ' WHERE true'} AND ${only}`;
+  const { rows } = await client.query<{ any: boolean }>(`SELECT EXISTS (SELECT 1 FROM ${relation.from}${where}) AS any`);
+  return rows[0]!.any;
+}
+
+/** The planner's estimate. */
+async function estimateRows(client: pg.Client, sql: string): Promise<number | undefined> {
+  const { rows } = await client.query<{ 'QUERY PLAN': { Plan: { 'Plan Rows': number } }[] }>(`EXPLAIN (FORMAT JSON) ${sql}`);
+  return rows[0]?.['QUERY PLAN'][0]?.Plan['Plan Rows'];
+}
+
+/** Rows of one micro-batch when nothing is configured: about a file of the lake. */
+const SLICE_ROWS = 5_000_000;
+const MOST_BOUNDARIES = 1000;
+
+/**
+ * Walks the index in steps of the wanted size and notes the cursor value at each step. Only for one cursor column:
+ * the order of the greatest of several is in no index.
+ */
+async function boundaries(client: pg.Client, relation: Relation, stream: StreamConfig, window: SliceRange): Promise<string[]> {
+  const cursor = relation.cursor!;
+  const size = stream.sliceRows ?? SLICE_ROWS;
+  const estimate = (await estimateRows(client, sliceSql(relation, window))) ?? 0;
+  // The estimate may be far off; a wish for small slices is always looked at.
+  if (cursor.names.length > 1 || (stream.sliceRows === undefined && estimate < size * 1.5)) return [];
+  const found: string[] = [];
+  const column = cursor.expressions[0]!;
+  let range = window;
+  while (found.length < MOST_BOUNDARIES) {
+    const { rows } = await client.query<{ value: string }>(
+      `SELECT ${column}::text AS value FROM ${relation.from}${whereClause(relation, range) || ' WHERE true'} AND ${column} IS NOT NULL ORDER BY ${column} OFFSET $1 LIMIT 1`,
+      [size],
+    );
+    const value = rows[0]?.value;
+    if (value === undefined || value === found.at(-1)) break;
+    found.push(value);
+    range = { kind: 'cursor', from: value };
+  }
+  return found;
+}
+
+/** The days that a dated stream loads now: asked for, or all since the last one, by default yesterday. */
+async function daysOf(client: pg.Client, facts: SnapshotFacts, request: SurveyRequest, relation: Relation): Promise<Survey['days']> {
+  const { stream, checkpoint, window } = request;
+  const zone = stream.date!.zone ?? facts.horizon.zone;
+  const today = `(now() AT TIME ZONE $1)::date`;
+  const { rows } = await client.query<{ day: string; next: string; from_instant: string; to_instant: string }>(
+    `SELECT day::date::text AS day, (day::date + 1)::text AS next,
+            (day::timestamp AT TIME ZONE $1)::text AS from_instant, ((day::timestamp + interval '1 day') AT TIME ZONE $1)::text AS to_instant
+       FROM generate_series(
+         coalesce($2::date, least(($4::date) + 1, ${today} - 1), CASE WHEN $5::float8 IS NOT NULL THEN (now() AT TIME ZONE $1 - make_interval(secs => $5::float8))::date END, ${today} - 1),
+         coalesce($3::date, ${today}) - 1, interval '1 day') AS day ORDER BY day`,
+    [zone, window.from ?? null, window.to ?? null, checkpoint?.day ?? null, stream.firstRunSeconds ?? null],
+  );
+  const column = relation.columns.find((c) => c.source === stream.date!.column);
+  const instant = column?.mapping.type.kind === 'timestamp' && column.mapping.type.zone;
+  return rows.map((row) => ({ day: row.day, from: instant ? row.from_instant : row.day, to: instant ? row.to_instant : row.next }));
+}
+
+/** Checks a watermark that a user typed. */
+export function checkCursorText(text: string, cursor: CursorKind): void {
+  parseCursor(text, cursor.type);
+}
+
+export function quotedDate(stream: StreamConfig): string {
+  return quoteName(stream.date!.column);
+}

@@ -1,0 +1,149 @@
+import type { LogicalType } from '../../core/types.ts';
+import { parseType, renderType } from '../../core/types.ts';
+import { ConfigError } from '../../core/errors.ts';
+import { quoteName } from '../shared/quote.ts';
+import type { WireFormat } from './copy-columns.ts';
+
+/** A column's type as the catalog tells it, domains resolved. */
+export interface NativeType {
+  /** pg_type.typname of the base type. */
+  name: string;
+  /** Schema of that type. */
+  schema: string;
+  /** pg_type.typtype: b base, e enum, c composite, r range, m multirange. */
+  sort: string;
+  /** pg_type.typcategory: A array. */
+  category: string;
+  modifier: number;
+}
+
+/** How a column is selected, what arrives on the wire and what it becomes. */
+export interface ColumnMapping {
+  type: LogicalType;
+  format: WireFormat;
+  /** Expression put to the server. */
+  select: string;
+}
+
+interface Rule {
+  type: LogicalType['kind'] | 'timestamptz';
+  format: WireFormat;
+  /** `{}` stands for the column; absent: the column itself. */
+  cast?: string;
+}
+
+const AS_TEXT: Rule = { type: 'utf8', format: 'text', cast: '{}::text' };
+const AS_JSON: Rule = { type: 'json', format: 'text', cast: 'to_json({})' };
+const AS_UNCHECKED_JSON: Rule = { type: 'json', format: 'text', cast: '{}::text' };
+const TEXT: Rule = { type: 'utf8', format: 'text' };
+
+/** Types of pg_catalog with a form of their own; everything else becomes text. TYPES.md is this table for people. */
+const RULES: Readonly<Record<string, Rule>> = {
+  bool: { type: 'bool', format: 'bool' },
+  int2: { type: 'int16', format: 'int2' },
+  int4: { type: 'int32', format: 'int4' },
+  int8: { type: 'int64', format: 'int8' },
+  oid: { type: 'int64', format: 'oid' },
+  float4: { type: 'float32', format: 'float4' },
+  float8: { type: 'float64', format: 'float8' },
+  text: TEXT,
+  varchar: TEXT,
+  bpchar: TEXT,
+  name: TEXT,
+  json: { type: 'json', format: 'text' },
+  jsonb: { type: 'json', format: 'jsonb' },
+  bytea: { type: 'binary', format: 'bytea' },
+  uuid: { type: 'uuid', format: 'uuid' },
+  date: { type: 'date', format: 'date' },
+  time: { type: 'time', format: 'time' },
+  timestamp: { type: 'timestamp', format: 'timestamp' },
+  timestamptz: { type: 'timestamptz', format: 'timestamp' },
+  // The cast to text adds "/32" to hosts; the output function, which format() calls, does not.
+  inet: { type: 'utf8', format: 'text', cast: `CASE WHEN {} IS NOT NULL THEN format('%s', {}) END` },
+};
+
+/** money is int64 of the locale's smallest unit: up to 19 digits before the point where there is no smaller unit, up to four after it. */
+const MONEY: LogicalType = { kind: 'decimal', precision: 23, scale: 4 };
+
+/** Maps a column by its catalog type. `checked` says that the server vouches for UTF-8. */
+export function mapColumn(column: string, native: NativeType, checked: boolean): ColumnMapping {
+  const name = quoteName(column);
+  if (native.schema === 'pg_catalog' && native.name === 'numeric') return mapNumeric(name, native.modifier);
+  if (native.schema === 'pg_catalog' && native.name === 'money') {
+    return { type: MONEY, format: 'numeric', select: `${name}::numeric(23,4)` };
+  }
+  // jsonb has a wire format of its own, which nobody has checked either.
+  const rule = !checked && native.schema === 'pg_catalog' && native.name === 'jsonb' ? AS_UNCHECKED_JSON : ruleOf(native);
+  const type: LogicalType =
+    rule.type === 'timestamptz'
+      ? { kind: 'timestamp', zone: true }
+      : rule.type === 'timestamp'
+        ? { kind: 'timestamp', zone: false }
+        : ({ kind: rule.type } as LogicalType);
+  const format = rule.format === 'text' && !checked ? 'unchecked-text' : rule.format;
+  return { type, format, select: rule.cast ? rule.cast.replaceAll('{}', name) : name };
+}
+
+function ruleOf(native: NativeType): Rule {
+  if (native.sort === 'e') return TEXT;
+  if (native.sort === 'c') return AS_JSON;
+  // int2vector and oidvector count as arrays, but have a text form of their own.
+  if (native.category === 'A' && (native.schema !== 'pg_catalog' || !/^(int2|oid)vector$/.test(native.name))) return AS_JSON;
+  if (native.schema !== 'pg_catalog') return AS_TEXT;
+  return RULES[native.name] ?? AS_TEXT;
+}
+
+/** numeric(p,s) is a decimal while 38 digits hold it; without precision, or larger, it is exact text. */
+function mapNumeric(name: string, modifier: number): ColumnMapping {
+  const asText: ColumnMapping = { type: { kind: 'utf8' }, format: 'text', select: `${name}::text` };
+  if (modifier < 4) return asText;
+  const declared = ((modifier - 4) >> 16) & 0xffff;
+  // Eleven bits, signed since PostgreSQL 15.
+  const scale = (((modifier - 4) & 0x7ff) ^ 1024) - 1024;
+  const precision = scale < 0 ? declared - scale : Math.max(declared, scale);
+  if (precision > 38) return asText;
+  return { type: { kind: 'decimal', precision, scale: Math.max(scale, 0) }, format: 'numeric', select: name };
+}
+
+const FORCED: Readonly<Record<string, { cast: string; format: WireFormat }>> = {
+  bool: { cast: 'boolean', format: 'bool' },
+  int16: { cast: 'smallint', format: 'int2' },
+  int32: { cast: 'integer', format: 'int4' },
+  int64: { cast: 'bigint', format: 'int8' },
+  float32: { cast: 'real', format: 'float4' },
+  float64: { cast: 'double precision', format: 'float8' },
+  utf8: { cast: 'text', format: 'text' },
+  json: { cast: 'json', format: 'text' },
+  uuid: { cast: 'uuid', format: 'uuid' },
+  date: { cast: 'date', format: 'date' },
+  time: { cast: 'time', format: 'time' },
+  timestamp: { cast: 'timestamp', format: 'timestamp' },
+  timestamptz: { cast: 'timestamptz', format: 'timestamp' },
+};
+
+/** Maps a column to the type that the user pinned in `types`. The server converts, so a value that does not fit is its error. */
+export function mapForced(column: string, native: NativeType, wanted: string, checked: boolean): ColumnMapping {
+  const name = quoteName(column);
+  const type = parseType(wanted === 'text' ? 'utf8' : wanted);
+  if (!type) {
+    throw new ConfigError(`types.${column}: "${wanted}" is not a type`, {
+      code: 'config.invalid_type',
+      remedy: `use one of text, binary, decimal(p,s) with p up to 38, ${Object.keys(FORCED).join(', ')}`,
+    });
+  }
+  if (type.kind === 'decimal') {
+    return { type, format: 'numeric', select: `${name}::numeric(${type.precision},${type.scale})` };
+  }
+  // The wire form of text is its bytes, whatever their encoding.
+  if (type.kind === 'binary') {
+    const bytes = native.name === 'bytea' || RULES[native.name]?.format === 'text';
+    return { type, format: 'bytea', select: bytes ? name : `${name}::text` };
+  }
+  const forced = FORCED[renderType(type)]!;
+  return { type, format: forced.format === 'text' && !checked ? 'unchecked-text' : forced.format, select: `${name}::${forced.cast}` };
+}
+
+/** Types whose greatest value can be followed while decoding. */
+export function canBeCursor(type: LogicalType): boolean {
+  return ['int16', 'int32', 'int64', 'date', 'timestamp'].includes(type.kind);
+}

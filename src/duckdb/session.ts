@@ -1,0 +1,77 @@
+import { DuckDBInstance, type DuckDBConnection } from '@duckdb/node-api';
+import { duckError } from './errors.ts';
+
+export interface SessionOptions {
+  /** Limit of DuckDB's own buffers; what exceeds it is spilled. */
+  memoryBytes: number;
+  /** Folder for spilled data; made when needed. */
+  tempDirectory: string;
+  threads: number;
+}
+
+/** One embedded DuckDB with one connection. Times are UTC; nothing is read from the user's home or the network. */
+export class Session {
+  readonly connection: DuckDBConnection;
+  readonly #instance: DuckDBInstance;
+  readonly #memoryBytes: number;
+
+  private constructor(instance: DuckDBInstance, connection: DuckDBConnection, memoryBytes: number) {
+    this.#memoryBytes = memoryBytes;
+    this.#instance = instance;
+    this.connection = connection;
+  }
+
+  static async open(options: SessionOptions): Promise<Session> {
+    const instance = await DuckDBInstance.create(':memory:', {
+      threads: String(options.threads),
+      memory_limit: kibibytes(options.memoryBytes),
+      temp_directory: options.tempDirectory,
+      autoinstall_known_extensions: 'false',
+      autoload_known_extensions: 'false',
+    });
+    const connection = await instance.connect();
+    await connection.run(`SET TimeZone = 'UTC'`);
+    return new Session(instance, connection, options.memoryBytes);
+  }
+
+  /** Runs one statement; `doing` begins the message of an error. */
+  async run(sql: string, doing: string): Promise<void> {
+    try {
+      await this.connection.run(sql);
+    } catch (error) {
+      throw duckError(error, doing);
+    }
+  }
+
+  /** Runs a query whose result is small and returns rows of JSON values (decimals and 64-bit integers as text). */
+  async rows(sql: string, doing: string): Promise<Record<string, unknown>[]> {
+    try {
+      return (await this.connection.runAndReadAll(sql)).getRowObjectsJson();
+    } catch (error) {
+      throw duckError(error, doing);
+    }
+  }
+
+  /** Does the work with a part of the memory, for statements that take more than DuckDB accounts for. */
+  async withMemory<T>(part: number, work: () => Promise<T>): Promise<T> {
+    await this.#limit(this.#memoryBytes * part);
+    try {
+      return await work();
+    } finally {
+      await this.#limit(this.#memoryBytes);
+    }
+  }
+
+  async #limit(bytes: number): Promise<void> {
+    await this.connection.run(`SET memory_limit = '${kibibytes(bytes)}'`);
+  }
+
+  close(): void {
+    this.connection.closeSync();
+    this.#instance.closeSync();
+  }
+}
+
+function kibibytes(bytes: number): string {
+  return `${Math.floor(bytes / 1024)}KiB`;
+}

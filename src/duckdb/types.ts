@@ -1,0 +1,44 @@
+import type { LogicalType } from '../core/types.ts';
+
+/** The DuckDB type that holds a logical type. JSON stays text: DuckDB's JSON cast would refuse documents that the source accepted. */
+export function duckType(type: LogicalType): string {
+  switch (type.kind) {
+    case 'bool':
+      return 'BOOLEAN';
+    case 'int16':
+      return 'SMALLINT';
+    case 'int32':
+      return 'INTEGER';
+    case 'int64':
+      return 'BIGINT';
+    case 'float32':
+      return 'FLOAT';
+    case 'float64':
+      return 'DOUBLE';
+    case 'decimal':
+      return `DECIMAL(${type.precision},${type.scale})`;
+    case 'utf8':
+    case 'json':
+      return 'VARCHAR';
+    case 'binary':
+      return 'BLOB';
+    case 'uuid':
+      return 'UUID';
+    case 'date':
+      return 'DATE';
+    case 'time':
+      return 'TIME';
+    case 'timestamp':
+      return type.zone ? 'TIMESTAMPTZ' : 'TIMESTAMP';
+  }
+}
+
+/** Quotes an identifier for DuckDB. */
+export function duckName(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}
+
+/** A string literal for DuckDB. */
+export function duckText(value: string): string {
+  return `'${value.replaceAll("'", "''")}'`;
+}
