@@ -1,0 +1,87 @@
+import { join } from 'node:path';
+import type { Connector, ConnectorContext } from '../core/connector.ts';
+import type { Destination } from '../core/destination.ts';
+import { ConfigError } from '../core/errors.ts';
+import type { ConnectionConfig, PipelineConfig, Project } from '../core/project.ts';
+import type { Source } from '../core/source.ts';
+import type { StateStore } from '../core/state.ts';
+import type { ObjectStorage } from '../core/storage.ts';
+
+/** A project and the connectors that it may use. */
+export interface ProjectContext {
+  project: Project;
+  connectors: ReadonlyMap<string, Connector>;
+}
+
+export interface Resources {
+  memoryBytes: number;
+  workers: number;
+}
+
+export function pipelineOf(context: ProjectContext, name: string): PipelineConfig {
+  const pipeline = context.project.pipelines[name];
+  if (pipeline) return pipeline;
+  const known = Object.keys(context.project.pipelines);
+  throw new ConfigError(`there is no pipeline "${name}"`, { code: 'config.no_pipeline', remedy: `there is: ${known.join(', ') || 'none'}` });
+}
+
+export async function openSource(context: ProjectContext, connection: string, resources: Resources): Promise<Source> {
+  const { connector, options, place } = find(context, connection, resources);
+  if (!connector.openSource) throw cannot(connection, connector, 'read from');
+  return connector.openSource(options, place);
+}
+
+export async function openDestination(context: ProjectContext, connection: string, resources: Resources): Promise<Destination> {
+  const { connector, options, place } = find(context, connection, resources);
+  if (!connector.openDestination) throw cannot(connection, connector, 'written to');
+  return connector.openDestination(options, place);
+}
+
+/** The object storage of a connection, for the catalog and for leases beside the data. */
+export async function openStorage(context: ProjectContext, connection: string): Promise<ObjectStorage> {
+  const { connector, options, place } = find(context, connection, { memoryBytes: context.project.memoryBytes, workers: 1 });
+  if (!connector.openStorage) throw cannot(connection, connector, 'used as a lake');
+  return connector.openStorage(options, place);
+}
+
+/** Where leases and run history live. */
+export async function openState(context: ProjectContext): Promise<StateStore> {
+  const { state, directory } = context.project;
+  if (state.type === 'sqlite') {
+    const { openSqliteState } = await import('../state/sqlite.ts');
+    return openSqliteState(join(directory, state.path));
+  }
+  const { openObjectState } = await import('../state/object-state.ts');
+  return openObjectState(await openStorage(context, state.connection), '_sluice/state');
+}
+
+interface Found {
+  connector: Connector;
+  options: unknown;
+  place: ConnectorContext;
+}
+
+function find(context: ProjectContext, name: string, resources: Resources): Found {
+  const config = context.project.connections[name];
+  const connector = config && context.connectors.get(config.type);
+  if (!config || !connector) {
+    throw new ConfigError(`there is no connection "${name}"`, {
+      code: 'config.no_connection',
+      remedy: `there is: ${Object.keys(context.project.connections).join(', ') || 'none'}`,
+    });
+  }
+  return { connector, options: optionsOf(connector, config), place: { name, directory: context.project.directory, ...resources } };
+}
+
+function optionsOf(connector: Connector, config: ConnectionConfig): unknown {
+  const { type: _, ...given } = config;
+  const parsed = connector.options.safeParse(given);
+  if (parsed.success) return parsed.data;
+  throw new ConfigError(`options of a ${connector.name} connection: ${parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; ')}`, {
+    code: 'config.invalid',
+  });
+}
+
+function cannot(name: string, connector: Connector, what: string): ConfigError {
+  return new ConfigError(`connection "${name}" (${connector.title}) cannot be ${what}`, { code: 'config.direction' });
+}

@@ -1,0 +1,122 @@
+/**
+ * Which slices load a stream now. In: the configuration, the source's facts, what is committed. Out: slices in the order
+ * of their reading, or none. Pure: nothing is asked and nothing is written.
+ */
+import { createHash } from 'node:crypto';
+import type { Survey } from '../core/source.ts';
+import type { Checkpoint, RunWindow, Slice, SliceRange, StreamConfig } from '../core/stream.ts';
+import type { StreamPlan } from './types.ts';
+
+export interface SliceRequest {
+  stream: StreamConfig;
+  survey: Survey;
+  /** What is committed; undefined for a first load and for a full refresh. */
+  checkpoint: Checkpoint | undefined;
+  window: RunWindow;
+  /** Everything that is there is replaced in one step. */
+  fullRefresh: boolean;
+}
+
+export interface SlicePlan {
+  action: StreamPlan['action'];
+  slices: Slice[];
+  /** For people. */
+  window: string;
+  /** Slices may be read at the same time; otherwise each starts from the watermark of the one before. */
+  parallel: boolean;
+  /** A load of parts that others cannot take up: what is there is dropped with the first commit. */
+  restart: boolean;
+}
+
+export function planSlices(request: SliceRequest): SlicePlan {
+  const { stream } = request;
+  if (stream.date) return planDays(request);
+  if (stream.cursor.length === 0) return planFull(request);
+  if (request.window.from !== undefined || request.window.to !== undefined) return planWindow(request);
+  if (request.checkpoint?.unfinished) return planResume(request, request.checkpoint.unfinished);
+  return request.checkpoint ? planIncrement(request, request.checkpoint) : planFirst(request);
+}
+
+function planDays({ stream, survey, checkpoint }: SliceRequest): SlicePlan {
+  const days = survey.days ?? [];
+  const column = stream.date!.column;
+  const slices = days.map(({ day, from, to }): Slice => ({ id: `day-${day}`, range: { kind: 'column', column, from, to }, overlap: false }));
+  const window = days.length === 0 ? 'no day' : days.length === 1 ? `${column} = ${days[0]!.day}` : `${column} ${days[0]!.day} … ${days.at(-1)!.day}`;
+  return { action: slices.length === 0 ? 'nothing-new' : checkpoint ? 'load' : 'first-load', slices, window, parallel: true, restart: false };
+}
+
+function planFull({ survey, checkpoint, fullRefresh }: SliceRequest): SlicePlan {
+  const slices = everything(survey);
+  return { action: checkpoint || fullRefresh ? 'reload' : 'first-load', slices, window: 'all', parallel: true, restart: false };
+}
+
+/** A window that the user asked for; rows that are already there are recognised, and the watermark stays. */
+function planWindow({ stream, window }: SliceRequest): SlicePlan {
+  const range: SliceRange = { kind: 'cursor', from: window.from, to: window.to };
+  const text = [window.from && `≥ ${window.from}`, window.to && `< ${window.to}`].filter(Boolean).join(' and ');
+  return { action: 'load', slices: [slice(range, true)], window: `${name(stream)} ${text}`, parallel: false, restart: false };
+}
+
+function planResume(request: SliceRequest, unfinished: NonNullable<Checkpoint['unfinished']>): SlicePlan {
+  // Page numbers mean nothing once the table was rewritten.
+  if (unfinished.layout !== request.survey.layout) return { ...planFirst({ ...request, checkpoint: undefined }), action: 'reload', restart: true };
+  const slices = unfinished.slices.filter((each) => !unfinished.done.includes(each.id));
+  return { action: 'resume', slices, window: `${slices.length} of ${unfinished.slices.length} parts that are left`, parallel: true, restart: false };
+}
+
+function planFirst({ stream, survey, fullRefresh }: SliceRequest): SlicePlan {
+  const action = fullRefresh ? 'reload' : 'first-load';
+  const cursor = survey.cursor!;
+  const nulls = stream.nullCursor === 'load';
+  const base = { action, restart: false } as const;
+  if (cursor.from !== undefined) {
+    const range: SliceRange = { kind: 'cursor', from: cursor.from, nulls, since: cursor.since };
+    return { ...base, slices: inBatches(range, cursor.boundaries), window: `${name(stream)} ≥ ${cursor.from}`, parallel: false };
+  }
+  if (stream.sliceRows !== undefined && cursor.boundaries.length > 0) {
+    return { ...base, slices: inBatches({ kind: 'cursor', nulls }, cursor.boundaries), window: 'all, in order of the cursor', parallel: false };
+  }
+  const slices = nulls ? everything(survey) : [slice({ kind: 'cursor', nulls: false }, false)];
+  return { ...base, slices, window: 'all', parallel: true };
+}
+
+function planIncrement({ stream, survey }: SliceRequest, checkpoint: Checkpoint): SlicePlan {
+  const cursor = survey.cursor!;
+  const nulls = stream.nullCursor === 'load';
+  const window = `${name(stream)} ≥ ${cursor.from ?? 'the beginning'}${cursor.since ? `, ${cursor.since.column} ≥ ${cursor.since.from}` : ''}`;
+  const base = { window, parallel: false, restart: false };
+  if (!cursor.indexed || checkpoint.high === undefined) {
+    // One pass over the table finds both what is new and what has to be compared.
+    return { ...base, action: 'load', slices: [slice({ kind: 'cursor', from: cursor.from, nulls, since: cursor.since }, true)] };
+  }
+  const slices: Slice[] = [];
+  if (cursor.overlap !== false) slices.push(slice({ kind: 'cursor', from: cursor.from, upTo: checkpoint.high, nulls, since: cursor.since }, true));
+  if (cursor.fresh !== false) slices.push(...inBatches({ kind: 'cursor', above: checkpoint.high }, cursor.boundaries));
+  return { ...base, action: slices.length === 0 ? 'nothing-new' : 'load', slices };
+}
+
+function everything(survey: Survey): Slice[] {
+  const ranges: SliceRange[] = survey.parts.length > 0 ? survey.parts : [{ kind: 'all' }];
+  return ranges.map((range) => slice(range, false));
+}
+
+/** Cuts a cursor window at the boundaries; rows without a cursor value and of the lookback go with the first batch. */
+function inBatches(range: Extract<SliceRange, { kind: 'cursor' }>, boundaries: string[]): Slice[] {
+  const ends = [...boundaries, undefined];
+  return ends.map((to, i) => {
+    const from: SliceRange = i === 0 ? range : { kind: 'cursor', from: boundaries[i - 1]! };
+    return slice(to === undefined ? from : { ...from, to }, false);
+  });
+}
+
+/** The id follows from the range alone, so the same piece of work has the same name in every run. */
+function slice(range: SliceRange, overlap: boolean): Slice {
+  if (range.kind === 'all') return { id: 'all', range, overlap };
+  if (range.kind === 'pages') return { id: `pages-${range.from}-${range.to ?? 'end'}`, range, overlap };
+  const hash = createHash('sha256').update(JSON.stringify(range)).digest('hex').slice(0, 12);
+  return { id: `${overlap ? 'overlap' : 'cursor'}-${hash}`, range, overlap };
+}
+
+function name(stream: StreamConfig): string {
+  return stream.cursor.length === 1 ? stream.cursor[0]! : `greatest(${stream.cursor.join(', ')})`;
+}

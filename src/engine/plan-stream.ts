@@ -1,0 +1,97 @@
+/** Plans one stream: asks destination and source, then decides. Writes nothing. */
+import type { Destination, TableState } from '../core/destination.ts';
+import { ConfigError, TransientError } from '../core/errors.ts';
+import type { Schema } from '../core/schema.ts';
+import type { Snapshot, Survey } from '../core/source.ts';
+import type { Checkpoint, RunWindow, StreamConfig } from '../core/stream.ts';
+import { evolve } from '../gate/contract.ts';
+import { STRATEGIES } from '../strategies/index.ts';
+import { planSlices, type SlicePlan } from './plan-slices.ts';
+import type { StreamPlan } from './types.ts';
+
+export interface StreamRequest {
+  stream: StreamConfig;
+  source: Snapshot;
+  destination: Destination;
+  window: RunWindow;
+  fullRefresh: boolean;
+  signal: AbortSignal;
+}
+
+/** A plan with all that carrying it out needs. */
+export interface Planned {
+  plan: StreamPlan;
+  slices: SlicePlan;
+  survey: Survey;
+  table: TableState | undefined;
+  /** What the load goes on from; undefined for first loads, full refreshes and restarts. */
+  checkpoint: Checkpoint | undefined;
+  schema: Schema;
+  /** What is there is replaced in one step. */
+  fullRefresh: boolean;
+}
+
+export async function planStream(request: StreamRequest): Promise<Planned> {
+  const { stream, source, destination, signal } = request;
+  const table = await destination.describe(stream.table, signal);
+  checkOwner(stream, table);
+  const fullRefresh = request.fullRefresh || table?.checkpoint?.reload === true;
+  const committed = fullRefresh ? undefined : table?.checkpoint;
+  if (committed?.readAt !== undefined && newer(committed.readAt, source.at)) {
+    throw new TransientError(`planning ${stream.name}: another run has read a later moment`, { code: 'engine.old_snapshot' });
+  }
+  const survey = await source.survey(stream, committed, request.window, signal);
+  const misfit = STRATEGIES[stream.load].misfit(stream, survey.schema);
+  if (misfit !== undefined) throw new ConfigError(`planning ${stream.name}: ${misfit}`, { code: 'stream.strategy' });
+  checkPartition(stream, survey.schema);
+  const slices = planSlices({ stream, survey, checkpoint: committed, window: request.window, fullRefresh });
+  const fresh = fullRefresh || slices.restart;
+  const { schema, changes } = evolve(fresh ? undefined : table?.schema, survey.schema, stream.name);
+  const plan: StreamPlan = {
+    stream,
+    action: slices.action,
+    window: slices.window,
+    slices: slices.slices,
+    estimatedRows: estimate(slices, survey),
+    estimatedBytes: survey.estimatedBytes,
+    changes,
+    target: stream.table,
+    note: survey.cursor?.note,
+    watermark: { before: committed?.watermark, after: undefined },
+    sql: survey.sql,
+  };
+  return { plan, slices, survey, table, checkpoint: slices.restart ? undefined : committed, schema, fullRefresh };
+}
+
+/** Two streams in one table would take each other's rows for their own. */
+function checkOwner(stream: StreamConfig, table: TableState | undefined): void {
+  if (!table || table.stream === stream.name) return;
+  throw new ConfigError(`planning ${stream.name}: table "${stream.table}" holds the stream "${table.stream}"`, {
+    code: 'stream.table_taken',
+    remedy: 'give one of them another `table`',
+  });
+}
+
+function checkPartition(stream: StreamConfig, schema: Schema): void {
+  const by = stream.partitionBy;
+  if (!by || by.column.startsWith('_sluice_') || schema.fields.some((field) => field.name === by.column)) return;
+  throw new ConfigError(`planning ${stream.name}: partition_by: there is no column "${by.column}"`, {
+    code: 'stream.invalid',
+    remedy: `there are ${schema.fields.map((field) => field.name).join(', ')}, and _sluice_loaded_at for the processing date`,
+  });
+}
+
+function estimate(slices: SlicePlan, survey: Survey): number | undefined {
+  if (slices.action === 'nothing-new') return 0;
+  if (slices.action === 'load' || survey.cursor?.from !== undefined) return survey.cursor?.estimatedRows ?? survey.estimatedRows;
+  return survey.estimatedRows;
+}
+
+/** Both are the database's own times as ISO text in UTC; fractions may have fewer digits. */
+function newer(a: string, b: string): boolean {
+  const plain = (text: string): string => {
+    const [whole = '', fraction = ''] = text.replace(/(Z|\+00(:00)?)$/, '').split('.');
+    return `${whole}.${fraction.padEnd(6, '0')}`;
+  };
+  return plain(a) > plain(b);
+}

@@ -1,0 +1,60 @@
+import { asSluiceError } from '../core/errors.ts';
+import { errorInfo } from '../core/error-json.ts';
+import type { StreamConfig } from '../core/stream.ts';
+import type { ProjectContext } from './context.ts';
+import { planStream, type StreamRequest } from './plan-stream.ts';
+import { closePipeline, openPipeline, streamsOf } from './session.ts';
+import type { PipelinePlan, RunOptions, StreamPlan } from './types.ts';
+
+/** Works out what a run would do now. Reads both ends, writes nothing, holds no lease. */
+export async function planPipeline(context: ProjectContext, pipeline: string, options: RunOptions): Promise<PipelinePlan> {
+  const signal = options.signal ?? new AbortController().signal;
+  const session = await openPipeline(context, pipeline, options);
+  try {
+    const [facts, target] = await Promise.all([session.source.check(signal), session.destination.check(signal)]);
+    const configs = await streamsOf(session, pipeline, options, signal);
+    const source = await session.source.open(signal);
+    const streams: StreamPlan[] = [];
+    for (const stream of configs) {
+      const { destination } = session;
+      streams.push(await planned({ stream, source, destination, window: options.window ?? {}, fullRefresh: options.fullRefresh ?? false, signal }));
+    }
+    await source.close();
+    return {
+      pipeline,
+      from: { connection: session.config.from, title: facts.title },
+      to: { connection: session.config.to, title: target.title },
+      at: source.at,
+      streams,
+      warnings: facts.warnings.map((warning) => ({ stream: undefined, ...warning })),
+    };
+  } finally {
+    await closePipeline(session);
+  }
+}
+
+/** A stream that cannot be planned does not hide the others. */
+async function planned(request: StreamRequest): Promise<StreamPlan> {
+  try {
+    return (await planStream(request)).plan;
+  } catch (error) {
+    return failedPlan(request.stream, error);
+  }
+}
+
+function failedPlan(stream: StreamConfig, error: unknown): StreamPlan {
+  return {
+    stream,
+    error: errorInfo(asSluiceError(error, `planning ${stream.name}`)),
+    action: 'nothing-new',
+    window: '',
+    slices: [],
+    estimatedRows: undefined,
+    estimatedBytes: undefined,
+    changes: [],
+    target: stream.table,
+    note: undefined,
+    watermark: { before: undefined, after: undefined },
+    sql: '',
+  };
+}

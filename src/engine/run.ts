@@ -1,0 +1,234 @@
+/**
+ * Runs a pipeline: leases → snapshot → plan → load, stream by stream. In: a checked project. Out: a report; it throws only
+ * when nothing could be started at all. Streams do not fail each other.
+ */
+import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
+import { asSluiceError, CancelledError } from '../core/errors.ts';
+import { errorInfo } from '../core/error-json.ts';
+import { broadcast, type Listener, type RunStatus, type StreamTotals } from '../core/events.ts';
+import type { RunRecord, StateStore } from '../core/state.ts';
+import type { StreamConfig } from '../core/stream.ts';
+import { openState, type ProjectContext } from './context.ts';
+import { HeldLease } from './leases.ts';
+import { loadStream } from './load-stream.ts';
+import { inParallel } from './parallel.ts';
+import { planStream } from './plan-stream.ts';
+import { type Attempt, DEFAULT_RETRY, withRetry } from './retry.ts';
+import { closePipeline, openPipeline, type PipelineSession, streamsOf } from './session.ts';
+import { SharedSnapshot } from './shared-snapshot.ts';
+import type { RunOptions, RunReport, StreamReport } from './types.ts';
+
+interface Run {
+  id: string;
+  pipeline: string;
+  session: PipelineSession;
+  state: StateStore;
+  snapshot: SharedSnapshot;
+  options: RunOptions;
+  signal: AbortSignal;
+  emit: Listener;
+}
+
+export async function runPipeline(context: ProjectContext, pipeline: string, options: RunOptions): Promise<RunReport> {
+  const started = performance.now();
+  const startedAt = new Date().toISOString();
+  const signal = options.signal ?? new AbortController().signal;
+  const emit = broadcast(options.onEvent ? [options.onEvent] : []);
+  const id = `${startedAt.slice(0, 19)}Z-${randomBytes(3).toString('hex')}`;
+  const session = await openPipeline(context, pipeline, options);
+  let state: StateStore | undefined;
+  const snapshot = new SharedSnapshot(session.source);
+  try {
+    state = await openState(context);
+    const run: Run = { id, pipeline, session, state, snapshot, options, signal, emit };
+    const configs = await retrying(run, undefined, () => streamsOf(session, pipeline, options, signal));
+    emit({ kind: 'run-started', run: id, pipeline, from: session.config.from, to: session.config.to, streams: configs.length, at: startedAt });
+    const streams = await loadAll(run, configs);
+    const report: RunReport = {
+      run: id,
+      pipeline,
+      from: session.config.from,
+      to: session.config.to,
+      status: statusOf(streams),
+      startedAt,
+      seconds: (performance.now() - started) / 1000,
+      peakRssBytes: process.resourceUsage().maxRSS * 1024,
+      streams,
+    };
+    // A history that cannot be written must not make a good load a failure.
+    await state.recordRun(toRecord(report)).catch((error: unknown) => warn(run, undefined, 'state.not_recorded', `the run could not be recorded: ${(error as Error).message}`));
+    emit({ kind: 'run-finished', run: id, status: report.status, seconds: report.seconds, peakRssBytes: report.peakRssBytes });
+    return report;
+  } finally {
+    await snapshot.close();
+    await closePipeline(session);
+    await state?.close();
+  }
+}
+
+/** Leases first: a snapshot that is taken while we hold them cannot be older than what anybody else has loaded. */
+async function loadAll(run: Run, configs: StreamConfig[]): Promise<StreamReport[]> {
+  const reports = new Map<string, StreamReport>();
+  const held: { stream: StreamConfig; lease: HeldLease }[] = [];
+  try {
+    for (const stream of configs) {
+      try {
+        const table = await run.session.destination.describe(stream.table, run.signal);
+        const lease = await HeldLease.acquire(run.state, leaseName(run, stream), run.id, table?.fence ?? 0);
+        held.push({ stream, lease });
+        run.emit({ kind: 'step', stream: stream.name, slice: '', step: 'lease' });
+      } catch (error) {
+        reports.set(stream.name, failed(run, stream, error, emptyTotals()));
+      }
+    }
+    await inParallel(held, run.session.resources.workers, async ({ stream, lease }) => {
+      reports.set(stream.name, await loadOne(run, stream, lease));
+      await lease.release();
+    });
+  } finally {
+    await Promise.all(held.map(({ lease }) => lease.release()));
+  }
+  return configs.map((stream) => reports.get(stream.name)!);
+}
+
+/** Two pipelines that load one table exclude each other, wherever they are started. */
+function leaseName(run: Run, stream: StreamConfig): string {
+  return `${run.session.config.to}/${stream.table}`;
+}
+
+async function loadOne(run: Run, stream: StreamConfig, lease: HeldLease): Promise<StreamReport> {
+  const { emit } = run;
+  const started = performance.now();
+  const totals = emptyTotals();
+  emit({ kind: 'stream-started', stream: stream.name });
+  try {
+    const signal = AbortSignal.any([run.signal, lease.lost]);
+    const { watermark, changes } = await retrying(run, stream.name, (attempt) => attemptStream({ run, stream, lease, signal, totals, attempt }));
+    totals.seconds = (performance.now() - started) / 1000;
+    const report: StreamReport = {
+      stream: stream.name,
+      table: stream.table,
+      status: totals.loaded > 0 ? 'loaded' : 'nothing-new',
+      totals,
+      watermark,
+      changes,
+      warnings: coercions(run, stream, totals),
+      error: undefined,
+    };
+    emit({ kind: 'stream-finished', stream: stream.name, status: report.status, totals, watermark });
+    return report;
+  } catch (error) {
+    totals.seconds = (performance.now() - started) / 1000;
+    return failed(run, stream, error, totals);
+  }
+}
+
+interface StreamAttempt {
+  run: Run;
+  stream: StreamConfig;
+  lease: HeldLease;
+  signal: AbortSignal;
+  totals: StreamTotals;
+  attempt: Attempt;
+}
+
+/** Plans from what is committed, so an attempt after a failure goes on where the last commit was. */
+async function attemptStream({ run, stream, lease, signal, totals, attempt }: StreamAttempt): Promise<{ watermark: string | undefined; changes: string[] }> {
+  const { session, options, emit } = run;
+  const source = await run.snapshot.get(signal);
+  try {
+    const fullRefresh = options.fullRefresh ?? false;
+    const planned = await planStream({ stream, source, destination: session.destination, window: options.window ?? {}, fullRefresh, signal });
+    const { plan } = planned;
+    emit({ kind: 'stream-planned', stream: stream.name, slices: plan.slices.length, estimatedRows: plan.estimatedRows, window: plan.window });
+    if (plan.note !== undefined) warn(run, stream.name, 'watermark.held', plan.note);
+    if (plan.changes.length > 0) emit({ kind: 'schema-changed', stream: stream.name, changes: plan.changes });
+    if (plan.slices.length === 0 && plan.changes.length === 0) return { watermark: planned.checkpoint?.watermark, changes: [] };
+    const checkpoint = await loadStream({
+      planned,
+      source,
+      destination: session.destination,
+      run: run.id,
+      fence: lease.fence,
+      takenOver: lease.takenOver,
+      ownWindow: options.window?.from !== undefined || options.window?.to !== undefined,
+      workers: session.resources.workers,
+      signal,
+      emit,
+      progressed: () => attempt.progressed(),
+      totals,
+    });
+    return { watermark: checkpoint?.watermark ?? checkpoint?.day, changes: plan.changes };
+  } catch (error) {
+    if (asSluiceError(error, '').code === 'engine.old_snapshot') await run.snapshot.renew(source);
+    else if (!signal.aborted) await run.snapshot.get(signal, source).catch(() => undefined);
+    throw error;
+  }
+}
+
+function retrying<T>(run: Run, stream: string | undefined, work: (attempt: Attempt) => Promise<T>): Promise<T> {
+  return withRetry(
+    {
+      doing: stream === undefined ? `running ${run.pipeline}` : `loading ${stream}`,
+      signal: run.signal,
+      policy: DEFAULT_RETRY,
+      onRetry: (error, attempt, waitMs) =>
+        run.emit({ kind: 'retry', stream: stream ?? '', slice: undefined, attempt, waitMs, code: error.code, message: error.message }),
+    },
+    work,
+  );
+}
+
+function failed(run: Run, stream: StreamConfig, thrown: unknown, totals: StreamTotals): StreamReport {
+  const error = errorInfo(asSluiceError(thrown, `loading ${stream.name}`));
+  const status = thrown instanceof CancelledError ? 'stopped' : 'failed';
+  run.emit({ kind: 'stream-finished', stream: stream.name, status, totals, watermark: undefined, error });
+  return { stream: stream.name, table: stream.table, status, totals, watermark: undefined, changes: [], warnings: [], error };
+}
+
+function coercions(run: Run, stream: StreamConfig, totals: StreamTotals): string[] {
+  return Object.entries(totals.coerced).map(([column, count]) => {
+    const message = `${count} values of "${column}" have no equal in the lake's type and were changed by rule (see the type table)`;
+    warn(run, stream.name, 'data.coerced', message);
+    return message;
+  });
+}
+
+function warn(run: Run, stream: string | undefined, code: string, message: string): void {
+  run.emit({ kind: 'warning', stream, code, message });
+}
+
+function statusOf(streams: StreamReport[]): RunStatus {
+  const bad = streams.filter((stream) => stream.status === 'failed').length;
+  if (streams.some((stream) => stream.status === 'stopped')) return 'stopped';
+  if (bad === 0) return 'succeeded';
+  return bad === streams.length ? 'failed' : 'partial';
+}
+
+function emptyTotals(): StreamTotals {
+  return { rows: 0, bytes: 0, loaded: 0, written: 0, coerced: {}, seconds: 0 };
+}
+
+function toRecord(report: RunReport): RunRecord {
+  return {
+    run: report.run,
+    pipeline: report.pipeline,
+    startedAt: report.startedAt,
+    finishedAt: new Date().toISOString(),
+    status: report.status,
+    host: hostname(),
+    pid: process.pid,
+    streams: report.streams.map(({ stream, table, status, totals, watermark, error }) => ({
+      stream,
+      table,
+      status,
+      rows: totals.rows,
+      loaded: totals.loaded,
+      bytes: totals.bytes,
+      seconds: totals.seconds,
+      watermark,
+      error: error && { code: error.code, message: error.message, remedy: error.remedy },
+    })),
+  };
+}

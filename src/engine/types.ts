@@ -1,0 +1,69 @@
+import type { ErrorInfo, Listener, RunStatus, StreamStatus, StreamTotals } from '../core/events.ts';
+import type { RunWindow, Slice, StreamConfig } from '../core/stream.ts';
+
+/** What `plan` prints and `run` does. Nothing has been written when it exists. */
+export interface PipelinePlan {
+  pipeline: string;
+  from: { connection: string; title: string };
+  to: { connection: string; title: string };
+  /** The database's clock at the snapshot. */
+  at: string;
+  streams: StreamPlan[];
+  warnings: { stream: string | undefined; code: string; message: string; remedy?: string | undefined }[];
+}
+
+export interface StreamPlan {
+  stream: StreamConfig;
+  /** Set when the stream cannot be planned (table missing, cursor unknown …); the others go on. */
+  error?: ErrorInfo | undefined;
+  action: 'load' | 'nothing-new' | 'first-load' | 'resume' | 'reload';
+  /** For people: `updated_at ≥ 2026-07-24 01:05:23.118402+00`, `all`. */
+  window: string;
+  slices: Slice[];
+  estimatedRows: number | undefined;
+  estimatedBytes: number | undefined;
+  /** `+ loyalty_tier utf8`, `total int32 → int64`. */
+  changes: string[];
+  /** Folder or file name pattern that the load writes. */
+  target: string;
+  /** What keeps the watermark from rising to the snapshot, or how the horizon was found. */
+  note: string | undefined;
+  watermark: { before: string | undefined; after: string | undefined };
+  sql: string;
+}
+
+export interface RunOptions {
+  /** Names or wildcards of streams; all when empty. */
+  select?: string[] | undefined;
+  /** Load the selected streams again from the beginning, replacing what is there in one step. */
+  fullRefresh?: boolean | undefined;
+  window?: RunWindow | undefined;
+  workers?: number | undefined;
+  memoryBytes?: number | undefined;
+  onEvent?: Listener | undefined;
+  /** Aborting stops at the next clean point: nothing half-done stays visible. */
+  signal?: AbortSignal | undefined;
+}
+
+export interface RunReport {
+  run: string;
+  pipeline: string;
+  from: string;
+  to: string;
+  status: RunStatus;
+  startedAt: string;
+  seconds: number;
+  peakRssBytes: number;
+  streams: StreamReport[];
+}
+
+export interface StreamReport {
+  stream: string;
+  table: string;
+  status: StreamStatus;
+  totals: StreamTotals;
+  watermark: string | undefined;
+  changes: string[];
+  warnings: string[];
+  error: ErrorInfo | undefined;
+}

@@ -1,0 +1,52 @@
+/** How the table's schema follows the source's. Columns are added and widened, never dropped or narrowed. Pure. */
+import { SchemaError } from '../core/errors.ts';
+import type { Field, Schema } from '../core/schema.ts';
+import { renderType, sameType, widen } from '../core/types.ts';
+
+export interface Evolution {
+  schema: Schema;
+  /** For people: `+ loyalty_tier utf8`, `total int32 → int64`. */
+  changes: string[];
+}
+
+/** The table's schema after a load of `incoming`; throws SchemaError naming every column that cannot follow. */
+export function evolve(table: Schema | undefined, incoming: Schema, stream: string): Evolution {
+  if (!table || table.fields.length === 0) return { schema: incoming, changes: [] };
+  const changes: string[] = [];
+  const conflicts: string[] = [];
+  const before = new Map(table.fields.map((field) => [field.name, field]));
+  const fields = incoming.fields.map((field): Field => {
+    const was = before.get(field.name);
+    before.delete(field.name);
+    if (!was) {
+      changes.push(`+ ${field.name} ${renderType(field.type)}`);
+      return { ...field, nullable: true };
+    }
+    return follow(was, field, { changes, conflicts });
+  });
+  for (const missing of before.values()) {
+    // Rows that were loaded keep their values; new ones have none.
+    if (!missing.nullable) changes.push(`${missing.name} is gone from the source and becomes NULL`);
+    fields.push({ ...missing, nullable: true });
+  }
+  if (conflicts.length > 0) {
+    throw new SchemaError(`loading ${stream}: ${conflicts.join('; ')}`, {
+      code: 'schema.incompatible',
+      remedy: 'keep the old type with `types:` in the stream, give the new column another name with `rename:`, or load again with --full-refresh',
+      details: { stream, conflicts },
+    });
+  }
+  return { schema: { fields, key: incoming.key }, changes };
+}
+
+function follow(was: Field, is: Field, found: { changes: string[]; conflicts: string[] }): Field {
+  const nullable = was.nullable || is.nullable;
+  if (sameType(was.type, is.type)) return { ...is, nullable };
+  const type = widen(was.type, is.type);
+  if (!type) {
+    found.conflicts.push(`column "${is.name}" was ${renderType(was.type)} and is now ${renderType(is.type)} (${is.native ?? 'unknown'}), which do not fit one type`);
+    return is;
+  }
+  if (!sameType(type, was.type)) found.changes.push(`${is.name} ${renderType(was.type)} → ${renderType(type)}`);
+  return { ...is, type, nullable };
+}

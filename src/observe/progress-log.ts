@@ -1,0 +1,85 @@
+import type { Listener, RunEvent } from '../core/events.ts';
+import { formatBytes, formatClock, formatCount, formatSeconds } from '../core/units.ts';
+import { plural } from './plural.ts';
+import type { Progress, ProgressOptions } from './progress-types.ts';
+import { createRunView, ratesOf, type StreamView } from './run-view.ts';
+
+/** At most one line in this time for each stream that is merely going on. */
+const QUIET_MS = 10_000;
+
+/** Progress where nothing can be rewritten (files, CI, cron): a line when something changes, else every ten seconds. */
+export function openLines(options: Pick<ProgressOptions, 'output'>): Progress {
+  const view = createRunView();
+  const lastLine = new Map<string, number>();
+  const write = (text: string): void => {
+    options.output.write(`${new Date().toISOString().slice(11, 19)} ${text}\n`);
+  };
+  const listener: Listener = (event) => {
+    const at = performance.now();
+    view.apply(event, at);
+    if (event.kind === 'retry' && event.stream === '') write(retryText(event));
+    const stream =
+      'stream' in event && event.stream !== undefined ? view.streams.get(event.stream) : undefined;
+    if (!stream) return;
+    const silent = at - (lastLine.get(stream.name) ?? stream.startedAt);
+    const due = event.kind === 'progress' && silent >= QUIET_MS;
+    const text = due ? progressText(stream, at) : changeText(event);
+    if (text === undefined) return;
+    lastLine.set(stream.name, at);
+    write(`${stream.name}: ${text}`);
+  };
+  return { listener, note: write, close: () => undefined };
+}
+
+/** Text for events that change a stream's state; undefined for those that do not. */
+function changeText(event: RunEvent): string | undefined {
+  switch (event.kind) {
+    case 'stream-started':
+      return 'started';
+    case 'stream-planned':
+      return event.slices > 0 ? plannedText(event) : undefined;
+    case 'retry':
+      return retryText(event);
+    case 'schema-changed':
+      return `table changes: ${event.changes.join(', ')}`;
+    case 'stream-finished':
+      return finishedText(event);
+    default:
+      return undefined;
+  }
+}
+
+function plannedText({ window, slices, estimatedRows }: RunEvent & { kind: 'stream-planned' }): string {
+  const rows = estimatedRows === undefined ? '' : `, about ${plural(estimatedRows, 'row')}`;
+  return `reading ${window} in ${plural(slices, 'slice')}${rows}`;
+}
+
+function retryText({ attempt, waitMs, message }: RunEvent & { kind: 'retry' }): string {
+  return `attempt ${attempt} failed, again in ${formatSeconds(waitMs / 1000)}: ${message}`;
+}
+
+function finishedText({ status, totals, error }: RunEvent & { kind: 'stream-finished' }): string {
+  const seconds = formatSeconds(totals.seconds);
+  switch (status) {
+    case 'loaded':
+      return `loaded ${plural(totals.loaded, 'row')} in ${seconds}`;
+    case 'nothing-new':
+      return `nothing new (${seconds})`;
+    case 'failed':
+      return `failed: ${error?.message ?? 'no reason was given'}`;
+    case 'stopped':
+      return `stopped, ${plural(totals.loaded, 'row')} loaded`;
+    case 'skipped':
+      return 'skipped';
+  }
+}
+
+function progressText(stream: StreamView, at: number): string {
+  const rates = ratesOf(stream, at);
+  const parts = [plural(stream.rows, 'row')];
+  if (rates.share !== undefined) parts.unshift(`${Math.floor(rates.share * 100)} %`);
+  if (stream.slices > 1) parts.push(`${stream.slicesDone}/${stream.slices} slices`);
+  if (rates.rows > 0) parts.push(`${formatCount(rates.rows)} rows/s`, `${formatBytes(rates.bytes)}/s`);
+  if (rates.secondsLeft !== undefined) parts.push(`${formatClock(rates.secondsLeft)} left`);
+  return parts.join('  ');
+}

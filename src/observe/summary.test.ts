@@ -1,0 +1,150 @@
+import { describe, expect, it } from 'vitest';
+import { type FinishedRun, type FinishedStream, renderSummary } from './summary.ts';
+import { createStyle } from './style.ts';
+
+const style = createStyle(false);
+
+function stream(name: string, overrides: Partial<FinishedStream> = {}): FinishedStream {
+  return {
+    stream: name,
+    status: 'loaded',
+    totals: { rows: 412, bytes: 40_000, loaded: 412, written: 12_000, coerced: {}, seconds: 0.2 },
+    watermark: '2026-07-25 01:00:02.004411+00',
+    changes: [],
+    warnings: [],
+    error: undefined,
+    ...overrides,
+  };
+}
+
+function run(overrides: Partial<FinishedRun>): FinishedRun {
+  return {
+    pipeline: 'shop_to_lake',
+    status: 'succeeded',
+    seconds: 1.4,
+    peakRssBytes: 212_000_000,
+    streams: [],
+    ...overrides,
+  };
+}
+
+const nothing = { rows: 0, bytes: 0, loaded: 0, written: 0, coerced: {}, seconds: 0.1 };
+
+describe('renderSummary', () => {
+  it('of a run that went well', () => {
+    const streams = [
+      stream('public.customers'),
+      stream('public.orders', {
+        totals: {
+          rows: 38_100,
+          bytes: 4e6,
+          loaded: 38_090,
+          written: 1.2e6,
+          coerced: {},
+          seconds: 0.0925,
+        },
+        changes: ['+ loyalty_tier text'],
+        warnings: ['no index on updated_at'],
+        watermark: '2026-07-25 00:58:12.900172+00',
+      }),
+      stream('public.events', { status: 'nothing-new', totals: nothing }),
+    ];
+    const text = renderSummary(run({ streams }), { style, phases: { load: 1.1, commit: 0.2 } });
+    expect(text).toBe(`\
+✓ shop_to_lake   38.5K rows in 1.4 s   load 1.1 · commit 0.2   peak 212 MB
+  stream              read   loaded   rows/s   written   watermark
+  public.customers     412      412     2.1K     12 kB   2026-07-25 01:00:02.004411+00
+  public.orders      38.1K    38.1K     412K    1.2 MB   2026-07-25 00:58:12.900172+00
+  1 stream had nothing new
+  ~ public.orders: table changed: + loyalty_tier text
+  ! public.orders: no index on updated_at`);
+  });
+
+  it('of a run that found nothing', () => {
+    const streams = [stream('public.events', { status: 'nothing-new', totals: nothing })];
+    expect(renderSummary(run({ streams, seconds: 0.31 }), { style })).toBe(
+      '✓ shop_to_lake   nothing new   0.3 s',
+    );
+  });
+
+  it('of a run that partly failed: what to do, what stays, and where the next run goes on', () => {
+    const error = {
+      code: 'x',
+      recovery: 'transient',
+      message: 'reading public.orders: connection lost (postgres://app:s3cret@db/shop)',
+      remedy: 'run it again',
+    };
+    const streams = [
+      stream('public.customers'),
+      stream('public.orders', {
+        status: 'failed',
+        error,
+        totals: nothing,
+        watermark: '2026-07-24 01:05:23.118402+00',
+      }),
+      stream('public.items', {
+        status: 'failed',
+        error: { ...error, message: 'reading public.items: x', remedy: undefined },
+        watermark: undefined,
+      }),
+    ];
+    expect(
+      renderSummary(run({ status: 'partial', streams }), {
+        style,
+        warnings: [{ stream: undefined, message: 'the role sees no sessions', remedy: 'grant it' }],
+      }),
+    ).toBe(`\
+! shop_to_lake   1 of 3 streams done, 824 rows in 1.4 s   peak 212 MB
+  stream             read   loaded   rows/s   written   watermark
+  public.customers    412      412     2.1K     12 kB   2026-07-25 01:00:02.004411+00
+  public.orders         0        0                      failed
+  public.items        412      412     2.1K     12 kB   failed
+  ! the role sees no sessions
+    grant it
+  ✗ reading public.orders: connection lost (postgres://app@db/shop)
+    run it again
+    nothing was written; the next run continues at 2026-07-24 01:05:23.118402+00
+  ✗ reading public.items: x
+    412 rows are loaded and stay; the next run goes on from there`);
+  });
+
+  it('tells a cause that failed all streams once', () => {
+    const error = {
+      code: 'x',
+      recovery: 'transient',
+      message: 'connecting to shop: refused',
+      remedy: 'is it up?',
+    };
+    const failed = ['a', 'b', 'c', 'd'].map((name) =>
+      stream(name, { status: 'failed', totals: nothing, watermark: undefined, error }),
+    );
+    expect(renderSummary(run({ status: 'failed', streams: failed }), { style })).toBe(`\
+✗ shop_to_lake   failed after 1.4 s
+  ✗ connecting to shop: refused
+    is it up?
+    nothing was written; the next run does it again`);
+    const partial = [stream('e'), ...failed];
+    expect(renderSummary(run({ status: 'partial', streams: partial }), { style })).toContain(
+      '  ✗ a, b and 2 more: connecting to shop: refused\n',
+    );
+  });
+
+  it('of runs that failed or were stopped', () => {
+    const failed = stream('a', {
+      status: 'failed',
+      totals: nothing,
+      watermark: undefined,
+      error: { code: 'x', recovery: 'data', message: 'no', remedy: undefined },
+    });
+    expect(renderSummary(run({ status: 'failed', streams: [failed] }), { style })).toContain(
+      '✗ shop_to_lake   failed after 1.4 s\n',
+    );
+    expect(renderSummary(run({ status: 'failed', streams: [failed] }), { style })).toContain(
+      'nothing was written; the next run does it again',
+    );
+    const stopped = stream('a', { status: 'stopped' });
+    expect(renderSummary(run({ status: 'stopped', streams: [stopped] }), { style })).toContain(
+      '■ shop_to_lake   stopped after 1.4 s; 412 rows loaded, the next run goes on from there\n',
+    );
+  });
+});

@@ -1,0 +1,15 @@
+import { InternalError } from '../core/errors.ts';
+import type { Strategy } from './strategy.ts';
+
+/** The rows of one day take the place of that day's rows, so a day can be loaded as often as one likes. */
+export const deleteInsert: Strategy = {
+  commits: 'each',
+  misfit: (stream) => (stream.date ? undefined : `load: delete-insert needs \`date\`, the column that says which day a row belongs to`),
+  supersedes: ({ stream, slices }) => {
+    const range = slices[0]?.range;
+    if (range?.kind !== 'column' || range.from === undefined || range.to === undefined) {
+      throw new InternalError(`the slice of ${stream.name} is not a day`, { code: 'strategy.no_window' });
+    }
+    return { kind: 'window', column: stream.rename[range.column] ?? range.column, from: range.from, to: range.to };
+  },
+};
