@@ -1,0 +1,126 @@
+/**
+ * `npm run bench -- <name> [--quick] [--json]`: measures the built command against what the machine and the server can do,
+ * in the same run. See docs/benchmarks.md.
+ */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { constants, loadavg, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Arguments, type BenchmarkName, parseArguments, USAGE } from './arguments.ts';
+import type { BenchContext, BenchOutcome, BenchResult } from './context.ts';
+import { benchIncremental } from './incremental.ts';
+import { findLimit } from './limit.ts';
+import { hasProc } from './processes.ts';
+import { describeMachine } from './report.ts';
+import { startServer } from './server.ts';
+import { LINEITEM, NARROW, WIDE } from './tables.ts';
+import { benchToLake } from './to-lake.ts';
+
+const PEAK_MB = 300;
+const NAIVE_RATIO = 5;
+/** Load per core from which on others disturb what is measured. */
+const NOISY_LOAD = 0.4;
+
+const BENCHES: Readonly<Record<BenchmarkName, (context: BenchContext) => Promise<BenchOutcome>>> = {
+  'pg-to-lake': (context) =>
+    benchToLake(
+      {
+        name: 'pg-to-lake',
+        shape: LINEITEM,
+        rows: 6_000_000,
+        quickRows: 300_000,
+        naiveRows: 500_000,
+        quickNaiveRows: 20_000,
+        targets: { ratio: 1.6, peakMb: PEAK_MB, naiveRatio: NAIVE_RATIO },
+      },
+      context,
+    ),
+  'pg-to-lake-wide': (context) =>
+    benchToLake(
+      {
+        name: 'pg-to-lake-wide',
+        shape: WIDE,
+        rows: 1_000_000,
+        quickRows: 20_000,
+        naiveRows: 50_000,
+        quickNaiveRows: 2_000,
+        targets: { peakMb: PEAK_MB, naiveRatio: NAIVE_RATIO },
+      },
+      context,
+    ),
+  'pg-to-lake-narrow': (context) =>
+    benchToLake(
+      {
+        name: 'pg-to-lake-narrow',
+        shape: NARROW,
+        rows: 5_000_000,
+        quickRows: 300_000,
+        naiveRows: 500_000,
+        quickNaiveRows: 20_000,
+        targets: { naiveRatio: NAIVE_RATIO },
+      },
+      context,
+    ),
+  incremental: benchIncremental,
+};
+
+const controller = new AbortController();
+for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.on(name, () => {
+    // The second one does not wait for the server to stop; its guard does that.
+    if (controller.signal.aborted) process.exit(128 + constants.signals[name]);
+    process.exitCode = 128 + constants.signals[name];
+    controller.abort(new Error('stopped on request'));
+  });
+}
+await main(process.argv.slice(2));
+
+async function main(args: readonly string[]): Promise<void> {
+  let wanted: Arguments;
+  try {
+    wanted = parseArguments(args);
+  } catch (error) {
+    console.error(`${(error as Error).message}\n\n${USAGE}`);
+    process.exitCode = 2;
+    return;
+  }
+  try {
+    await runAll(wanted, controller.signal);
+  } catch (error) {
+    if (controller.signal.aborted) console.error('stopped; server and files are gone');
+    else {
+      console.error(error);
+      process.exitCode = 1;
+    }
+  }
+}
+
+async function runAll({ names, all, quick, json, pairs }: Arguments, signal: AbortSignal): Promise<void> {
+  const print = json ? console.error : console.log;
+  const load = loadavg()[0]!;
+  const folder = await mkdtemp(join(tmpdir(), 'sluice-bench-'));
+  const results: BenchResult[] = [];
+  try {
+    const limit = await findLimit();
+    await using server = await startServer(signal);
+    const machine = describeMachine(server.version, limit.name);
+    const { cpu, cores, memory_gb: memory, node, postgres } = machine;
+    print(
+      `${cpu}, ${cores} cores, ${memory} GB, Node ${node}, PostgreSQL ${postgres}, ${new Date().toISOString().slice(0, 16)}Z`,
+    );
+    if (!hasProc) print('CPU time and memory are measured on Linux only');
+    if (load / cores > NOISY_LOAD)
+      print(`load average ${load.toFixed(2)}: other programs are busy and will disturb the figures`);
+    if (quick) print('--quick: small tables show that everything works, not how fast it is');
+    const say = (text: string): void => console.error(`  ${text} …`);
+    for (const name of names) {
+      print('');
+      const { result, text } = await BENCHES[name]({ server, limit, folder, quick, pairs, signal, say });
+      print(text);
+      results.push({ ...result, pairs, load_average: load, at: new Date().toISOString(), machine });
+      if (json && all) console.log(JSON.stringify(results.at(-1)));
+    }
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+  if (json) console.log(JSON.stringify(all ? { bench: 'all', results } : results[0]));
+}

@@ -1,0 +1,367 @@
+/**
+ * Every command as data: parsing, help and "did you mean" come from here. This file imports nothing, so that
+ * `sluice --help` costs no more than reading it.
+ */
+
+export interface OptionSpec {
+  readonly name: string;
+  readonly short?: string;
+  /** What follows the option, as help shows it; absent for a switch. */
+  readonly value?: string;
+  /** May be given more than once. */
+  readonly many?: true;
+  readonly summary: string;
+}
+
+export interface ArgumentSpec {
+  readonly name: string;
+  readonly optional?: true;
+  readonly many?: true;
+}
+
+export interface CommandSpec {
+  /** `run`, or two words: `state show`. */
+  readonly name: string;
+  readonly group: 'start' | 'move' | 'look' | 'repair';
+  readonly summary: string;
+  /** More than a line of help, where it is needed. */
+  readonly about?: string;
+  readonly arguments: readonly ArgumentSpec[];
+  readonly options: readonly OptionSpec[];
+  readonly examples: readonly string[];
+}
+
+/** Options that every command takes; they may also stand before it. */
+export const GLOBAL_OPTIONS: readonly OptionSpec[] = [
+  {
+    name: 'project',
+    short: 'C',
+    value: '<path>',
+    summary: 'folder of the project, or its file (default: the nearest one upwards)',
+  },
+  { name: 'json', summary: 'output for programs: exact values, one JSON value per line' },
+  { name: 'verbose', summary: 'with errors: causes and stack' },
+  { name: 'no-color', summary: 'no colours (NO_COLOR and FORCE_COLOR are respected too)' },
+  { name: 'help', short: 'h', summary: 'what a command does and takes' },
+  { name: 'version', summary: 'which version this is' },
+];
+
+export const GROUPS: readonly { name: CommandSpec['group']; title: string }[] = [
+  { name: 'start', title: 'start' },
+  { name: 'move', title: 'move data' },
+  { name: 'look', title: 'look' },
+  { name: 'repair', title: 'state and tools' },
+];
+
+/** Commands of two words and what the first word stands for. */
+export const FAMILIES: Readonly<Record<string, string>> = {
+  state: 'how far a stream is loaded: show it, set it, start over',
+  catalog: 'the tables of the lake: list, describe, query, maintain',
+  sql: 'SQL that prepares a database',
+};
+
+const SELECT: OptionSpec = {
+  name: 'select',
+  short: 's',
+  value: '<stream>',
+  many: true,
+  summary: 'only these streams; wildcards allowed',
+};
+const WORKERS: OptionSpec = {
+  name: 'workers',
+  short: 'w',
+  value: '<n>',
+  summary: 'slices that are loaded side by side',
+};
+const MEMORY: OptionSpec = {
+  name: 'memory',
+  value: '<size>',
+  summary: 'memory for the whole run, for example "512 MB"',
+};
+const FULL_REFRESH: OptionSpec = {
+  name: 'full-refresh',
+  summary: 'load everything again and replace what is there in one step',
+};
+const YES: OptionSpec = { name: 'yes', short: 'y', summary: 'do not ask' };
+const TABLES: OptionSpec = {
+  name: 'table',
+  short: 't',
+  value: '<name>',
+  many: true,
+  summary: 'only these tables; wildcards allowed',
+};
+const FORMAT: OptionSpec = {
+  name: 'format',
+  value: '<table|csv|json>',
+  summary: 'form of the output (default: table)',
+};
+const LAKE: OptionSpec = {
+  name: 'lake',
+  value: '<connection or path>',
+  summary: 'which lake, when the project has several or there is none',
+};
+const WINDOW: readonly OptionSpec[] = [
+  {
+    name: 'date',
+    value: '<day>',
+    summary: 'streams loaded by date: this day; today, yesterday or 2026-07-01',
+  },
+  { name: 'from', value: '<day or time>', summary: 'streams loaded by date: from here on, inclusive' },
+  { name: 'to', value: '<day or time>', summary: 'streams loaded by date: up to here, exclusive' },
+];
+const STREAM_ARGUMENTS: readonly ArgumentSpec[] = [{ name: 'pipeline' }, { name: 'stream' }];
+
+const START: readonly CommandSpec[] = [
+  {
+    name: 'init',
+    group: 'start',
+    summary: 'write a project file; asks on a terminal',
+    arguments: [],
+    options: [
+      {
+        name: 'from',
+        value: '<url or $NAME>',
+        summary: 'where the data is: a URL, or the environment variable that holds it',
+      },
+      { name: 'to', value: '<path or url>', summary: 'where it goes: a folder for a lake (default: ./lake)' },
+      { ...TABLES, summary: 'tables to load; wildcards allowed (default: all)' },
+      { name: 'typescript', summary: 'write sluice.config.ts instead of sluice.yaml' },
+      { name: 'force', summary: 'replace a project file that is there' },
+      YES,
+    ],
+    examples: ['sluice init', "sluice init --from '$SHOP_URL' --to ./lake --table 'public.*' --yes"],
+  },
+  {
+    name: 'discover',
+    group: 'start',
+    summary: 'list what a source has, with keys, cursors and a proposal',
+    arguments: [{ name: 'connection or url', optional: true }],
+    options: [TABLES],
+    examples: [
+      'sluice discover',
+      "sluice discover shop --table 'public.*'",
+      'sluice discover postgres://localhost/shop --json',
+    ],
+  },
+  {
+    name: 'check',
+    group: 'start',
+    summary: 'can we connect, read and write? what should be known?',
+    arguments: [{ name: 'connection or url', optional: true }],
+    options: [],
+    examples: ['sluice check', 'sluice check shop'],
+  },
+  {
+    name: 'demo',
+    group: 'start',
+    summary: 'a shop database, a lake and a day of changes, on this machine',
+    arguments: [],
+    options: [
+      {
+        name: 'directory',
+        value: '<path>',
+        summary: 'where to put it (default: a temporary folder, removed at the end)',
+      },
+      { name: 'rows', value: '<n>', summary: 'orders to begin with' },
+      { name: 'keep', summary: 'leave the folder and the database there' },
+    ],
+    examples: ['sluice demo', 'sluice demo --directory ./demo --keep'],
+  },
+];
+
+const MOVE: readonly CommandSpec[] = [
+  {
+    name: 'plan',
+    group: 'move',
+    summary: 'show what a run would read and write; writes nothing',
+    arguments: [{ name: 'pipeline', optional: true, many: true }],
+    options: [SELECT, FULL_REFRESH, ...WINDOW, { name: 'sql', summary: 'also the SQL for each stream' }],
+    examples: ['sluice plan', "sluice plan shop_to_lake --select 'public.ord*' --sql"],
+  },
+  {
+    name: 'run',
+    group: 'move',
+    summary: 'load what is new',
+    about:
+      'A run that fails or is stopped leaves nothing half-done; run it again and it goes on where it was.',
+    arguments: [{ name: 'pipeline', optional: true, many: true }],
+    options: [
+      SELECT,
+      FULL_REFRESH,
+      { name: 'dry-run', summary: 'the same as plan' },
+      WORKERS,
+      MEMORY,
+      ...WINDOW,
+    ],
+    examples: [
+      'sluice run',
+      'sluice run shop_to_lake --select public.orders',
+      'sluice run shop_to_lake --date yesterday',
+      'sluice run shop_to_lake --json > events.jsonl',
+    ],
+  },
+  {
+    name: 'copy',
+    group: 'move',
+    summary: 'from one URL to another, without a project file',
+    about: 'A second copy with the same cursor loads what is new: how far it was is kept with the data.',
+    arguments: [{ name: 'source' }, { name: 'destination' }],
+    options: [
+      TABLES,
+      { name: 'sql', value: '<query>', summary: 'copy the result of a query; needs --name' },
+      { name: 'name', value: '<table>', summary: 'name of the table in the destination' },
+      { name: 'load', value: '<strategy>', summary: 'append, merge, replace or delete-insert' },
+      {
+        name: 'cursor',
+        value: '<column>',
+        many: true,
+        summary: 'column that tells what is new; xmin works for any PostgreSQL table',
+      },
+      {
+        name: 'key',
+        value: '<column>',
+        many: true,
+        summary: 'key columns, when the source does not declare them',
+      },
+      { name: 'where', value: '<condition>', summary: 'SQL condition put to the source' },
+      {
+        name: 'partition-by',
+        value: '<column:unit>',
+        summary: 'folders by column: order_date:day (hour, day, month, year, value)',
+      },
+      FULL_REFRESH,
+      { name: 'dry-run', summary: 'show the plan, write nothing' },
+      WORKERS,
+      MEMORY,
+    ],
+    examples: [
+      'sluice copy postgres://localhost/shop ./lake --table public.orders',
+      'sluice copy "$SHOP_URL" ./lake --table \'public.*\' --cursor updated_at',
+      'sluice copy "$SHOP_URL" ./lake --sql \'select * from orders where total >= 100\' --name large_orders',
+    ],
+  },
+];
+
+const LOOK: readonly CommandSpec[] = [
+  {
+    name: 'status',
+    group: 'look',
+    summary: 'pipelines and streams: last run, watermark, rows, who is at work',
+    arguments: [{ name: 'pipeline', optional: true, many: true }],
+    options: [],
+    examples: ['sluice status', 'sluice status shop_to_lake --json'],
+  },
+  {
+    name: 'catalog tables',
+    group: 'look',
+    summary: 'the tables of the lake',
+    arguments: [],
+    options: [LAKE, FORMAT],
+    examples: ['sluice catalog tables', 'sluice catalog tables --lake ./lake'],
+  },
+  {
+    name: 'catalog describe',
+    group: 'look',
+    summary: 'columns, key, partitions and history of a table',
+    arguments: [{ name: 'table' }],
+    options: [LAKE, FORMAT],
+    examples: ['sluice catalog describe orders'],
+  },
+  {
+    name: 'catalog partitions',
+    group: 'look',
+    summary: 'the folders of a table with files, rows and bytes',
+    arguments: [{ name: 'table' }],
+    options: [LAKE, FORMAT],
+    examples: ['sluice catalog partitions orders --format csv'],
+  },
+  {
+    name: 'catalog query',
+    group: 'look',
+    summary: 'ask the lake in SQL',
+    arguments: [{ name: 'sql' }],
+    options: [
+      LAKE,
+      FORMAT,
+      { name: 'limit', value: '<n>', summary: 'at most this many rows (default on a terminal: 1000)' },
+    ],
+    examples: [
+      "sluice catalog query 'select count(*) from orders'",
+      "sluice catalog query 'from orders' --format csv > orders.csv",
+    ],
+  },
+  {
+    name: 'catalog check',
+    group: 'look',
+    summary: 'are all files there, whole, and as the commits say?',
+    arguments: [{ name: 'table', optional: true, many: true }],
+    options: [LAKE, FORMAT],
+    examples: ['sluice catalog check'],
+  },
+];
+
+const REPAIR: readonly CommandSpec[] = [
+  {
+    name: 'catalog compact',
+    group: 'repair',
+    summary: 'turn many small files of a table into few large ones',
+    arguments: [{ name: 'table', optional: true, many: true }],
+    options: [LAKE, FORMAT, { name: 'dry-run', summary: 'only say what would be done' }],
+    examples: ['sluice catalog compact orders'],
+  },
+  {
+    name: 'catalog sweep',
+    group: 'repair',
+    summary: 'remove files that no commit refers to',
+    arguments: [{ name: 'table', optional: true, many: true }],
+    options: [LAKE, FORMAT, { name: 'dry-run', summary: 'only say what would be done' }, YES],
+    examples: ['sluice catalog sweep --dry-run'],
+  },
+  {
+    name: 'state show',
+    group: 'repair',
+    summary: 'how far the streams of a pipeline are loaded',
+    arguments: [
+      { name: 'pipeline', optional: true },
+      { name: 'stream', optional: true, many: true },
+    ],
+    options: [],
+    examples: ['sluice state show', 'sluice state show shop_to_lake public.orders'],
+  },
+  {
+    name: 'state set',
+    group: 'repair',
+    summary: 'move the watermark of a stream',
+    about: 'Moved back: what lies in between is read again and compared. Moved on: it is never read.',
+    arguments: STREAM_ARGUMENTS,
+    options: [
+      { name: 'watermark', value: '<value>', summary: 'cursor value to go on from, as the source writes it' },
+    ],
+    examples: ["sluice state set shop_to_lake public.orders --watermark '2026-07-01 00:00:00+00'"],
+  },
+  {
+    name: 'state reset',
+    group: 'repair',
+    summary: 'forget how far a stream is loaded',
+    about: 'The next run loads everything and replaces the table in one step; until then it stays as it is.',
+    arguments: STREAM_ARGUMENTS,
+    options: [YES],
+    examples: ['sluice state reset shop_to_lake public.orders'],
+  },
+  {
+    name: 'sql updated-at-trigger',
+    group: 'repair',
+    summary: 'print DDL that gives a PostgreSQL table a dependable updated_at',
+    arguments: [{ name: 'table', many: true }],
+    options: [
+      { name: 'column', value: '<name>', summary: 'name of the column (default: updated_at)' },
+      { name: 'no-index', summary: 'without the index on the column' },
+    ],
+    examples: [
+      'sluice sql updated-at-trigger public.orders',
+      'sluice sql updated-at-trigger public.orders | psql "$SHOP_URL"',
+    ],
+  },
+];
+
+export const COMMANDS: readonly CommandSpec[] = [...START, ...MOVE, ...LOOK, ...REPAIR];

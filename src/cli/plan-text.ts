@@ -1,0 +1,104 @@
+import { formatCount } from '../core/units.ts';
+import type { PipelinePlan, StreamPlan } from '../engine/types.ts';
+import type { Style } from '../observe/style.ts';
+import { type Column, renderTable } from '../observe/table.ts';
+
+export interface PlanTextOptions {
+  readonly style: Style;
+  /** Also the SQL of each stream. */
+  readonly sql: boolean;
+  /** How to carry the plan out. */
+  readonly next: string;
+}
+
+const COLUMNS: readonly Column[] = [
+  { title: 'stream' },
+  { title: 'load' },
+  { title: 'window' },
+  { title: 'slices', align: 'right' },
+  { title: '~rows', align: 'right' },
+  { title: 'table changes' },
+];
+
+/** A plan for people: what a run would read and write, and what holds it back. */
+export function renderPlan(plan: PipelinePlan, options: PlanTextOptions): string {
+  const { style } = options;
+  const from = `${plan.from.connection} (${plan.from.title})`;
+  const to = `${plan.to.connection} (${plan.to.title})`;
+  const lines = [`${style.bold(plan.pipeline)}   ${from} → ${to}`, ''];
+  const planned = plan.streams.filter((stream) => !stream.error);
+  if (planned.length > 0)
+    lines.push(
+      renderTable(
+        COLUMNS,
+        planned.map((stream) => row(stream, style)),
+        { paintTitle: style.dim },
+      ),
+      '',
+    );
+  if (plan.streams.length === 0) lines.push('  no stream matches', '');
+  if (options.sql) for (const stream of planned) lines.push(...sqlLines(stream, style));
+  lines.push(...noteLines(planned));
+  for (const warning of plan.warnings) {
+    lines.push(
+      `  ${style.yellow('!')} ${warning.stream === undefined ? '' : `${warning.stream}: `}${warning.message}`,
+    );
+    if (warning.remedy !== undefined) lines.push(`    ${warning.remedy}`);
+  }
+  for (const { stream, error } of plan.streams) {
+    if (!error) continue;
+    lines.push(
+      `  ${style.red('✗')} ${error.message.includes(stream.name) ? '' : `${stream.name}: `}${error.message}`,
+    );
+    if (error.remedy !== undefined) lines.push(`    ${error.remedy}`);
+  }
+  lines.push(`  nothing was written. ${options.next}`);
+  return lines.join('\n');
+}
+
+function row(plan: StreamPlan, style: Style): string[] {
+  const { stream, slices, estimatedRows, changes } = plan;
+  const idle = plan.action === 'nothing-new';
+  return [
+    stream.name,
+    stream.load,
+    idle
+      ? style.dim(`nothing new since ${plan.watermark.before ?? 'the last run'}`)
+      : `${plan.window}${suffix(plan)}`,
+    idle ? '' : String(slices.length),
+    idle || estimatedRows === undefined ? '' : formatCount(estimatedRows),
+    changes.length === 0 ? style.dim('none') : style.cyan(changes.join(', ')),
+  ];
+}
+
+function suffix({ action }: StreamPlan): string {
+  switch (action) {
+    case 'first-load':
+      return ' (first load)';
+    case 'resume':
+      return ' (goes on with the first load)';
+    case 'reload':
+      return ' (again from the beginning)';
+    case 'load':
+    case 'nothing-new':
+      return '';
+  }
+}
+
+function sqlLines({ stream, sql, target }: StreamPlan, style: Style): string[] {
+  const text = sql.split('\n').map((line) => `    ${line}`);
+  return [`  ${stream.name} → ${target}`, ...text.map(style.dim), ''];
+}
+
+/** Streams that are held back by the same thing share one line. */
+function noteLines(streams: readonly StreamPlan[]): string[] {
+  const byNote = new Map<string, string[]>();
+  for (const { note, stream } of streams) {
+    if (note !== undefined) byNote.set(note, [...(byNote.get(note) ?? []), stream.name]);
+  }
+  return [...byNote].map(([note, names]) => {
+    const shown =
+      names.length > 3 ? `${names.slice(0, 2).join(', ')} and ${names.length - 2} more` : names.join(', ');
+    return `  ${shown}: ${note}`;
+  });
+}

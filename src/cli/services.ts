@@ -1,0 +1,81 @@
+import { stat } from 'node:fs/promises';
+import type { Connector } from '../core/connector.ts';
+import type { Destination } from '../core/destination.ts';
+import type { Source } from '../core/source.ts';
+import type { StateStore } from '../core/state.ts';
+import type { ObjectStorage } from '../core/storage.ts';
+import type { Checkpoint } from '../core/stream.ts';
+import type { ProjectContext } from '../engine/context.ts';
+import type { StreamState } from '../engine/state-ops.ts';
+import type { PipelinePlan, RunOptions, RunReport } from '../engine/types.ts';
+
+/** What the commands need of the rest of the program. Each is loaded when it is first asked for; tests bring fakes. */
+export interface Services {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  connectors(): Promise<ReadonlyMap<string, Connector>>;
+  /** Reads the project at a path, or the nearest one. */
+  openProject(path: string | undefined): Promise<ProjectContext>;
+  plan(context: ProjectContext, pipeline: string, options: RunOptions): Promise<PipelinePlan>;
+  run(context: ProjectContext, pipeline: string, options: RunOptions): Promise<RunReport>;
+  openSource(context: ProjectContext, connection: string): Promise<Source>;
+  openDestination(context: ProjectContext, connection: string): Promise<Destination>;
+  openState(context: ProjectContext): Promise<StateStore>;
+  /** The files of a lake. */
+  openStorage(context: ProjectContext, connection: string): Promise<ObjectStorage>;
+  showState(context: ProjectContext, pipeline: string, select: string[]): Promise<StreamState[]>;
+  setWatermark(context: ProjectContext, pipeline: string, stream: string, value: string): Promise<Checkpoint>;
+  resetStream(context: ProjectContext, pipeline: string, stream: string): Promise<Checkpoint>;
+  demo(options: DemoRequest): Promise<void>;
+}
+
+/** What `sluice demo` was asked for. */
+interface DemoRequest {
+  /** Where to put it; a temporary folder when undefined. */
+  directory: string | undefined;
+  /** Orders to begin with. */
+  orders: number | undefined;
+  /** Leave everything there at the end. */
+  keep: boolean;
+  json: boolean;
+  signal: AbortSignal;
+  print(text: string): void;
+}
+
+export function realServices(): Services {
+  const connectors: Services['connectors'] = async () =>
+    (await import('../connectors/registry.ts')).connectors();
+  return {
+    env: process.env,
+    connectors,
+    openProject: async (path) => {
+      const { loadProject } = await import('../config/load-project.ts');
+      const known = await connectors();
+      const where = path === undefined || (await isFolder(path)) ? { directory: path } : { file: path };
+      return { project: await loadProject({ ...where, connectors: known }), connectors: known };
+    },
+    plan: async (...args) => (await import('../engine/plan.ts')).planPipeline(...args),
+    run: async (...args) => (await import('../engine/run.ts')).runPipeline(...args),
+    openSource: async (context, connection) =>
+      (await import('../engine/context.ts')).openSource(context, connection, few(context)),
+    openDestination: async (context, connection) =>
+      (await import('../engine/context.ts')).openDestination(context, connection, few(context)),
+    openState: async (context) => (await import('../engine/context.ts')).openState(context),
+    openStorage: async (...args) => (await import('../engine/context.ts')).openStorage(...args),
+    showState: async (...args) => (await import('../engine/state-ops.ts')).showState(...args),
+    setWatermark: async (...args) => (await import('../engine/state-ops.ts')).setWatermark(...args),
+    resetStream: async (...args) => (await import('../engine/state-ops.ts')).resetStream(...args),
+    demo: async (options) => (await import('../demo/demo.ts')).runDemo(options),
+  };
+}
+
+/** Looking at a system takes one worker, not those of a run. */
+function few({ project }: ProjectContext): { memoryBytes: number; workers: number } {
+  return { memoryBytes: project.memoryBytes, workers: 1 };
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+}

@@ -1,0 +1,82 @@
+/** What a TypeScript project imports. Everything here returns plain data: nothing is checked or read before it is loaded. */
+import type { LakeOptionsInput } from '../connectors/lake/options.ts';
+import type { PostgresOptionsInput } from '../connectors/postgres/options.ts';
+import { ConfigError } from '../core/errors.ts';
+import type { ConnectionConfig, PipelineConfig, StreamOptions } from '../core/project.ts';
+import type { Placeholder } from './environment.ts';
+
+/** A duration such as `30 days` or `1h 30m`, or a number of seconds. */
+type Duration = string | number;
+/** A size such as `512 MiB` or `128 MB`, or a number of bytes. */
+type Size = string | number;
+
+/** Options as written: what is not text already may come from the environment, {@link env}. */
+export type Written<Options> = {
+  [Name in keyof Options]: NonNullable<Options[Name]> extends string | number | boolean
+    ? Options[Name] | Placeholder
+    : Options[Name];
+};
+
+export interface StreamDefinition extends Written<Omit<StreamOptions, 'first_run' | 'overlap'>> {
+  first_run?: Duration | undefined;
+  overlap?: Duration | undefined;
+}
+
+export interface PipelineDefinition<Connection extends string = string> extends Omit<
+  PipelineConfig,
+  'from' | 'to' | 'defaults' | 'streams'
+> {
+  from: Connection;
+  to: Connection;
+  defaults?: Omit<StreamDefinition, 'table' | 'sql'> | undefined;
+  /** Name or wildcard → options; true takes the defaults, false leaves it out. Explicit entries win over wildcards. */
+  streams: Record<string, StreamDefinition | boolean>;
+}
+
+/** A project as `sluice.config.ts` exports it. `Connection` are the names of its connections. */
+export interface ProjectDefinition<Connection extends string = string> {
+  connections: Record<Connection, ConnectionConfig>;
+  pipelines?: Record<string, PipelineDefinition<NoInfer<Connection>>> | undefined;
+  /** `sqlite` in the project folder when absent. */
+  state?:
+    | 'sqlite'
+    | { type: 'sqlite'; path?: string | undefined }
+    | { type: 'lake'; connection: NoInfer<Connection> }
+    | undefined;
+  /** Memory for one run in all; `512 MiB` when absent. */
+  memory?: Size | undefined;
+}
+
+/** Gives the types; the project itself is returned as it is. */
+export function defineProject<const Connection extends string>(
+  project: ProjectDefinition<Connection>,
+): ProjectDefinition {
+  return project;
+}
+
+/**
+ * Stands for an environment variable, whose value is filled in when the project is loaded: alone, or as part of a
+ * text (`${env('HOST')}:5432`). So the project itself never holds a secret, and every missing variable is reported at
+ * once. To decide something by a variable, read `process.env`.
+ */
+export function env(name: string, fallback?: string): Placeholder {
+  if (!/^[A-Za-z_]\w*$/.test(name) || fallback?.includes('}') || fallback?.includes('${')) {
+    throw new ConfigError(
+      `env("${name}"): a name is letters, digits and "_", and a default holds neither "}" nor "\${"`,
+      {
+        code: 'config.env',
+      },
+    );
+  }
+  return fallback === undefined ? `\${${name}}` : `\${${name}:-${fallback}}`;
+}
+
+/** A connection to PostgreSQL. */
+export function postgres(options: Written<PostgresOptionsInput>): ConnectionConfig {
+  return { type: 'postgres', ...options };
+}
+
+/** A connection to a lake of Parquet files. */
+export function lake(options: Written<LakeOptionsInput>): ConnectionConfig {
+  return { type: 'lake', ...options };
+}

@@ -1,0 +1,258 @@
+/** The shapes of a project file. Each field is described here once: for the loader, for editors and for the reference. */
+import { z } from 'zod';
+import type { Project } from '../core/project.ts';
+import { parseType } from '../core/types.ts';
+import { inSchema, parseDuration, parseSize } from '../core/units.ts';
+import { hint, nearest } from './suggest.ts';
+
+const DEFAULT_STATE = { type: 'sqlite', path: '.sluice/state.db' } as const;
+const DEFAULT_MEMORY = 512 * 2 ** 20;
+/** Below this, buffers and the embedded engine cannot work; who forgets the unit ends up here. */
+const LEAST_MEMORY = 64 * 2 ** 20;
+
+const text = z.string().trim().min(1);
+const positive = z.int().min(1);
+const duration = z
+  .union([z.string(), z.number()])
+  .transform(inSchema(parseDuration))
+  .refine((seconds) => seconds > 0, 'must be more than nothing');
+const size = z.union([z.string(), z.number()]).transform(inSchema(parseSize));
+const timezone = text.superRefine((name, context) => {
+  if (!isTimezone(name)) context.addIssue(`"${name}" is no timezone; ${zoneHint(name)}`);
+});
+/** Names are typed in commands and used in run ids. */
+const name = z
+  .string()
+  .regex(/^[A-Za-z_][\w-]*$/, 'a name is made of letters, digits, "_" and "-" and starts with a letter');
+const column = text;
+const columnList = z.array(column).min(1).superRefine(noDuplicates);
+const columns = z.union([column, columnList]);
+const typeName = text.transform((written, context) => {
+  const type = written.replace(/\s+/g, '').toLowerCase();
+  if (!isType(type)) context.addIssue(`"${written}" is no type${hint(type, TYPES)}`);
+  return type;
+});
+
+const TYPES = [
+  'text',
+  'binary',
+  'json',
+  'uuid',
+  'bool',
+  'int16',
+  'int32',
+  'int64',
+  'float32',
+  'float64',
+  'decimal(20,4)',
+  'date',
+  'time',
+  'timestamp',
+  'timestamptz',
+];
+
+const partitionBy = z.strictObject({
+  column: column.describe('Column of the stream, or _sluice_loaded_at for the day of loading.'),
+  by: z
+    .enum(['hour', 'day', 'month', 'year', 'value'])
+    .describe('Part of the date or time to partition by; "value" takes the value as it is.'),
+});
+
+const lookback = z.strictObject({
+  column: column.describe('Date or timestamp column that says which day a row belongs to.'),
+  days: positive.describe('How many days back rows are read again.'),
+});
+
+const date = z.strictObject({
+  column: column.describe('Date or timestamp column.'),
+  timezone: timezone.optional().describe('Zone in which a day begins and ends.'),
+});
+
+const columnChoice = z
+  .strictObject({
+    include: columnList.optional().describe('Only these columns.'),
+    exclude: columnList.optional().describe('All columns but these.'),
+  })
+  .superRefine(({ include, exclude }, context) => {
+    const both = (include ?? []).filter((item) => exclude?.includes(item));
+    if (both.length > 0) context.addIssue(`"${both.join('", "')}" cannot be both included and excluded`);
+  });
+
+/** Options that belong to one stream alone; the others may stand in a pipeline's defaults. */
+const ownOptions = {
+  table: z
+    .string()
+    // No pattern, which the JSON Schema would repeat: \p has no meaning to many of its readers.
+    .refine((written) => /^[\p{L}\p{N}_]+$/u.test(written), 'a table name is made of letters, digits and "_"')
+    .optional()
+    .describe(
+      'Name of the table in the destination. Default: public.orders becomes orders, sales.orders becomes sales_orders.',
+    ),
+  sql: text.optional().describe('A query to read instead of a table; the name of the stream is then free.'),
+};
+
+const sharedOptions = {
+  load: z
+    .enum(['append', 'merge', 'replace', 'delete-insert'])
+    .optional()
+    .describe(
+      'How rows meet the table: append adds them, merge replaces rows with the same key, replace swaps the whole table, delete-insert replaces days. Default: append with a cursor, delete-insert with a date, else replace.',
+    ),
+  cursor: columns
+    .superRefine((value, context) => {
+      if (Array.isArray(value) && value.includes('xmin') && value.length > 1)
+        context.addIssue('"xmin" stands alone');
+    })
+    .optional()
+    .describe(
+      'Column, or columns of which the greatest counts, that grow when a row changes. "xmin" takes PostgreSQL\'s own row version.',
+    ),
+  cursor_timezone: timezone.optional().describe('Zone in which cursor columns without a zone are written.'),
+  key: columns
+    .optional()
+    .describe('Column or columns that identify a row; taken from the catalog when absent.'),
+  lookback: lookback.optional().describe('Rows of recent days are read again, for those that arrive late.'),
+  first_run: duration
+    .optional()
+    .describe('How far back the first run reads, for example "30 days"; everything when absent.'),
+  overlap: duration
+    .optional()
+    .describe(
+      'How far behind the watermark each run reads again, for example "5 minutes": for writers with clocks of their own.',
+    ),
+  null_cursor: z
+    .enum(['load', 'skip'])
+    .optional()
+    .describe('What happens to rows whose cursor is NULL; load when absent.'),
+  date: z
+    .union([column, date])
+    .optional()
+    .describe(
+      'Date or timestamp column by which the stream is loaded day by day; each day replaces what was there.',
+    ),
+  partition_by: partitionBy.optional().describe('How the files of the destination are partitioned.'),
+  columns: z
+    .union([columnList, columnChoice])
+    .optional()
+    .describe('Which columns are read; all when absent.'),
+  rename: z
+    .record(z.string(), text)
+    .superRefine(noSharedTarget)
+    .optional()
+    .describe('Source column: name in the destination.'),
+  types: z
+    .record(z.string(), typeName)
+    .optional()
+    .describe(
+      'Column: type to store it as, where the mapping is not what you want. text and binary, or for example decimal(20,4).',
+    ),
+  where: text.optional().describe('SQL condition that rows have to meet, in the language of the source.'),
+  slice_rows: positive
+    .optional()
+    .describe('Most rows of one slice when a backlog is read in the order of the cursor.'),
+};
+
+const streamOptions = z.strictObject({ ...ownOptions, ...sharedOptions });
+
+const stream = z
+  .union([streamOptions, z.literal(false), z.literal(true), z.null()])
+  .transform((value) => (value === true || value === null ? {} : value))
+  .describe('Options of the stream. Nothing (or true) takes the defaults, false leaves the stream out.');
+
+const pipeline = z.strictObject({
+  from: text.describe('Connection to read from.'),
+  to: text.describe('Connection to write to.'),
+  schedule: text
+    .regex(
+      /^(?:[\w*,/-]+\s+){4}[\w*,/-]+$/,
+      'a schedule has five fields, as in cron: "0 1 * * *" is every day at 01:00',
+    )
+    .optional()
+    .describe(
+      'When to run, as in cron: minute, hour, day of month, month, day of week. "0 1 * * *" is every day at 01:00.',
+    ),
+  timezone: timezone.optional().describe('Zone of the schedule; UTC when absent.'),
+  defaults: z
+    .strictObject(sharedOptions)
+    .optional()
+    .describe('Options of all streams that do not say otherwise.'),
+  streams: z
+    .record(z.string(), stream)
+    .describe(
+      'What is moved: name, or name with * for several, and its options. A name in full goes before names with *.',
+    ),
+});
+
+const connection = z.looseObject({ type: text.describe('Kind of system.') });
+
+const state = z
+  .union([
+    z.literal('sqlite'),
+    z.discriminatedUnion('type', [
+      z.strictObject({
+        type: z.literal('sqlite'),
+        path: text.default(DEFAULT_STATE.path).describe('File of the database, relative to the project.'),
+      }),
+      z.strictObject({
+        type: z.literal('lake'),
+        connection: text.describe('Connection to the lake that keeps the state, for several machines.'),
+      }),
+    ]),
+  ])
+  .transform((value) => (value === 'sqlite' ? DEFAULT_STATE : value));
+
+/** What the YAML file and `defineProject` take. Options of connections are left to their connectors. */
+export const projectSchema: z.ZodType<Omit<Project, 'directory' | 'memoryBytes'> & { memory: number }> =
+  z.strictObject({
+    connections: z.record(name, connection).describe('Systems to read from and write to, by name.'),
+    pipelines: z.record(name, pipeline).default({}).describe('What is moved from where to where, by name.'),
+    state: state
+      .default(DEFAULT_STATE)
+      .describe(
+        'Where leases and the history of runs are kept: a file in the project (default), or the lake itself.',
+      ),
+    memory: size
+      .refine((bytes) => bytes >= LEAST_MEMORY, 'must be at least 64 MiB')
+      .default(DEFAULT_MEMORY)
+      .describe('Memory that one run may use in all: "512 MiB" (default).'),
+  });
+
+/** Options that a pipeline's defaults cannot hold. */
+export const OWN_OPTIONS: readonly string[] = Object.keys(ownOptions);
+
+function noDuplicates(list: string[], context: { addIssue(message: string): void }): void {
+  const twice = list.filter((item, index) => list.indexOf(item) !== index);
+  if (twice.length > 0) context.addIssue(`"${twice[0]}" is written twice`);
+}
+
+function noSharedTarget(rename: Record<string, string>, context: { addIssue(message: string): void }): void {
+  const targets = Object.values(rename);
+  const shared = targets.find((target, index) => targets.indexOf(target) !== index);
+  if (shared !== undefined) context.addIssue(`two columns cannot both become "${shared}"`);
+}
+
+function isType(name: string): boolean {
+  if (name === 'text') return true;
+  const type = parseType(name);
+  if (type?.kind !== 'decimal') return type !== undefined;
+  return type.precision >= 1 && type.precision <= 38 && type.scale <= type.precision;
+}
+
+/** Names only: the sign of an offset means the opposite in some systems. */
+function isTimezone(name: string): boolean {
+  if (name === 'UTC') return true;
+  if (/^[+-]?\d/.test(name)) return false;
+  // The list lacks older names (US/Pacific), but making a format takes ten times as long.
+  if (Intl.supportedValuesOf('timeZone').includes(name)) return true;
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: name });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function zoneHint(name: string): string {
+  const meant = nearest(name, ['UTC', ...Intl.supportedValuesOf('timeZone')]);
+  return meant === undefined ? 'write a name such as UTC or Europe/Berlin' : `did you mean "${meant}"?`;
+}

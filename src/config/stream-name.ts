@@ -1,0 +1,60 @@
+/** Names of streams as they stand in a project: `public.orders`, `public."Order Items"`, `public.country_*`. */
+
+export function isWildcard(name: string): boolean {
+  return name.includes('*');
+}
+
+/** What is wrong with the name, whether or not a source has such a stream. */
+export function nameMistake(name: string): string | undefined {
+  if (name.trim() === '') return 'a stream needs a name';
+  if (name !== name.trim()) return 'the name has spaces around it';
+  if (name.includes('**')) return 'one * already stands for any number of characters';
+  const bare = name.replace(/"(?:[^"]|"")*"/g, '');
+  if (bare.includes('"')) return 'a quote in the name is not closed';
+  const other = /[?[\]{}%]/.exec(bare)?.[0];
+  if (other !== undefined)
+    return `"${other}" is no wildcard here, only * is; names that have it are written in double quotes`;
+  return undefined;
+}
+
+/** A test for names that the wildcard stands for; `*` is any number of characters, dots as well. */
+export function matcher(wildcard: string): (name: string) => boolean {
+  const parts = wildcard.split('*');
+  const [first = '', last = ''] = [parts[0], parts.at(-1)];
+  if (parts.length === 1) return (name) => name === wildcard;
+  // Looked for one after another, never tried again: no wildcard can take long.
+  return (name) => {
+    if (name.length < first.length + last.length || !name.startsWith(first) || !name.endsWith(last))
+      return false;
+    const end = name.length - last.length;
+    let at = first.length;
+    for (const part of parts.slice(1, -1)) {
+      const found = name.indexOf(part, at);
+      if (found < 0 || found + part.length > end) return false;
+      at = found + part.length;
+    }
+    return true;
+  };
+}
+
+/** How much of a name the wildcard pins down; the more, the more it counts. */
+export function wildcardWeight(wildcard: string): number {
+  return wildcard.replaceAll('*', '').length;
+}
+
+/**
+ * The table that a stream goes to unless `table` says otherwise: `public.orders` → `orders`, `sales.orders` →
+ * `sales_orders`, `public."Order Items"` → `Order_Items`. It is the name of a folder and of a view, so only letters,
+ * digits and `_` remain.
+ */
+export function tableName(stream: string): string {
+  const parts = [...stream.matchAll(/"((?:[^"]|"")*)"|[^."]+/g)].map(
+    ([part, quoted]) => quoted?.replaceAll('""', '"') ?? part,
+  );
+  const named = parts.length > 1 && parts[0] === 'public' ? parts.slice(1) : parts;
+  const table = named
+    .join('_')
+    .trim()
+    .replace(/[^\p{L}\p{N}_]+/gu, '_');
+  return table === '' ? 'stream' : table;
+}

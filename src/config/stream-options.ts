@@ -1,0 +1,93 @@
+/** How the options of one stream go together, and with the defaults of its pipeline. */
+import type { StreamOptions } from '../core/project.ts';
+
+type Option = keyof StreamOptions;
+
+/** These say how a cursor is used. */
+const CURSOR_OPTIONS = ['cursor_timezone', 'lookback', 'overlap', 'null_cursor', 'slice_rows'] as const;
+/** What a stream that is read in full each time has no use for. */
+const INCREMENTAL_OPTIONS = ['cursor', 'date', 'first_run', ...CURSOR_OPTIONS] as const;
+
+/**
+ * A stream's own options over the defaults. A default that contradicts what the stream says itself gives way, and
+ * defaults about cursors do not concern streams without one. `rename` and `types` are put together, entry by entry.
+ */
+export function mergeOptions(defaults: StreamOptions | undefined, own: StreamOptions): StreamOptions {
+  const kept: StreamOptions = { ...defaults };
+  for (const option of givingWay(kept, own)) delete kept[option];
+  const merged: StreamOptions = { ...kept };
+  for (const [option, value] of Object.entries(own))
+    if (value !== undefined) Object.assign(merged, { [option]: value });
+  if (kept.rename && own.rename) merged.rename = { ...kept.rename, ...own.rename };
+  if (kept.types && own.types) merged.types = { ...kept.types, ...own.types };
+  if (merged.cursor === undefined) {
+    for (const option of CURSOR_OPTIONS) if (own[option] === undefined) delete merged[option];
+    if (merged.date === undefined && own.first_run === undefined) delete merged.first_run;
+  }
+  return merged;
+}
+
+function givingWay(defaults: StreamOptions, own: StreamOptions): Option[] {
+  const options: Option[] = [];
+  if (own.load === 'replace') options.push(...INCREMENTAL_OPTIONS);
+  if (own.load === 'append' || own.load === 'merge') options.push('date');
+  if (own.load === 'delete-insert' || own.date !== undefined) options.push('cursor');
+  if (own.cursor !== undefined) options.push('date');
+  const incremental = defaults.load === 'append' || defaults.load === 'merge';
+  if (own.cursor !== undefined && !incremental) options.push('load');
+  if (own.date !== undefined && defaults.load !== 'delete-insert') options.push('load');
+  return options;
+}
+
+export interface Contradiction {
+  option: Option;
+  message: string;
+}
+
+/** Options written side by side that cannot both be meant. Looks only at which are there, so values may be wrong. */
+export function clashes(own: StreamOptions): Contradiction[] {
+  const found: Contradiction[] = [];
+  if (own.load === 'replace') {
+    for (const option of INCREMENTAL_OPTIONS.filter((name) => own[name] !== undefined)) {
+      found.push({
+        option,
+        message: 'means nothing with "load: replace", which reads everything each time; leave one out',
+      });
+    }
+    return found;
+  }
+  if (own.date !== undefined && own.cursor !== undefined) {
+    found.push({ option: 'date', message: 'a stream goes by a cursor or by a date, not by both' });
+  } else if (own.date !== undefined && own.load !== undefined && own.load !== 'delete-insert') {
+    found.push({
+      option: 'load',
+      message: `"${own.load}" does not go with "date", which replaces day by day; leave one out`,
+    });
+  } else if (own.cursor !== undefined && own.load === 'delete-insert') {
+    found.push({
+      option: 'cursor',
+      message: 'means nothing with "load: delete-insert", which goes by "date"',
+    });
+  }
+  return found;
+}
+
+/** Options of a stream that need another one, which neither it nor the defaults have. */
+export function gaps(own: StreamOptions, merged: StreamOptions): Contradiction[] {
+  if (own.load === 'replace') return [];
+  const found: Contradiction[] = [];
+  if (merged.load === 'delete-insert' && merged.date === undefined && own.cursor === undefined) {
+    found.push({
+      option: 'load',
+      message: '"delete-insert" needs "date", the column by which days are replaced',
+    });
+  }
+  if (merged.cursor !== undefined) return found;
+  for (const option of CURSOR_OPTIONS.filter((name) => own[name] !== undefined)) {
+    found.push({ option, message: 'needs "cursor"' });
+  }
+  if (own.first_run !== undefined && merged.date === undefined) {
+    found.push({ option: 'first_run', message: 'needs "cursor" or "date"' });
+  }
+  return found;
+}
