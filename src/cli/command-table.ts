@@ -157,15 +157,16 @@ const START: readonly CommandSpec[] = [
     summary: 'a shop database, a lake and a day of changes, on this machine',
     arguments: [],
     options: [
+      { name: 'rows', value: '<n>', summary: 'rows to begin with, roughly (default: a million)' },
+      { name: 'quick', summary: 'few rows, for a look in passing' },
+      { name: 'keep', summary: 'leave the temporary folder there at the end' },
       {
         name: 'directory',
         value: '<path>',
-        summary: 'where to put it (default: a temporary folder, removed at the end)',
+        summary: 'put it there, and leave it; opens the database of a demo that is there already',
       },
-      { name: 'rows', value: '<n>', summary: 'orders to begin with' },
-      { name: 'keep', summary: 'leave the folder and the database there' },
     ],
-    examples: ['sluice demo', 'sluice demo --directory ./demo --keep'],
+    examples: ['sluice demo', 'sluice demo --directory ./demo'],
   },
 ];
 

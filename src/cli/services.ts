@@ -5,6 +5,7 @@ import type { Source } from '../core/source.ts';
 import type { StateStore } from '../core/state.ts';
 import type { ObjectStorage } from '../core/storage.ts';
 import type { Checkpoint } from '../core/stream.ts';
+import type { DemoOptions, DemoReport } from '../demo/demo.ts';
 import type { ProjectContext } from '../engine/context.ts';
 import type { StreamState } from '../engine/state-ops.ts';
 import type { PipelinePlan, RunOptions, RunReport } from '../engine/types.ts';
@@ -25,20 +26,8 @@ export interface Services {
   showState(context: ProjectContext, pipeline: string, select: string[]): Promise<StreamState[]>;
   setWatermark(context: ProjectContext, pipeline: string, stream: string, value: string): Promise<Checkpoint>;
   resetStream(context: ProjectContext, pipeline: string, stream: string): Promise<Checkpoint>;
-  demo(options: DemoRequest): Promise<void>;
-}
-
-/** What `sluice demo` was asked for. */
-interface DemoRequest {
-  /** Where to put it; a temporary folder when undefined. */
-  directory: string | undefined;
-  /** Orders to begin with. */
-  orders: number | undefined;
-  /** Leave everything there at the end. */
-  keep: boolean;
-  json: boolean;
-  signal: AbortSignal;
-  print(text: string): void;
+  /** Undefined when a demo that was kept has been opened again. */
+  demo(options: DemoOptions): Promise<DemoReport | undefined>;
 }
 
 export function realServices(): Services {

@@ -70,6 +70,7 @@ class StreamLoad {
   /** Commits follow one another. */
   #committing: Promise<unknown> = Promise.resolve();
   #left: number;
+  readonly #done = new Set<string>();
 
   constructor(job: LoadJob, writer: TableWriter) {
     this.#job = job;
@@ -131,7 +132,7 @@ class StreamLoad {
     const last = this.#left === 0;
     const advanced = source.advance({ stream, survey: planned.survey, before: this.#checkpoint, loads: [load], last });
     const unfinished = last ? undefined : this.#partsAfter(load.slice);
-    const checkpoint = ownWindow && this.#checkpoint ? this.#checkpoint : this.#withDay({ ...advanced, ...(unfinished && { unfinished }) }, [load]);
+    const checkpoint = ownWindow ? this.#unmoved(advanced, load) : this.#withDay({ ...advanced, ...(unfinished && { unfinished }) }, [load]);
     if (this.#nothingChanged(load, checkpoint)) {
       await this.#writer.abort([load]);
       return;
@@ -141,6 +142,13 @@ class StreamLoad {
       : STRATEGIES[stream.load].supersedes({ stream, schema: planned.schema, survey: planned.survey, slices: [load.slice] });
     await this.#commit([load], supersede, checkpoint);
     this.#restart = false;
+  }
+
+  /** A window of the user's says nothing about what lies outside of it, so without a checkpoint the next run reads everything. */
+  #unmoved(advanced: Checkpoint, load: Load): Checkpoint {
+    if (this.#checkpoint) return this.#checkpoint;
+    const { date, cursor } = this.#job.planned.plan.stream;
+    return date ? this.#withDay(advanced, [load]) : { cursor, readAt: advanced.readAt };
   }
 
   /** An overlap that brought nothing is worth a commit only when the watermark moves, so that it need not be read again. */
@@ -163,6 +171,7 @@ class StreamLoad {
     emit({ kind: 'step', stream: name, slice: label, step: 'publish' });
     await this.#writer.commit(loads, supersede, checkpoint);
     this.#checkpoint = checkpoint;
+    for (const load of loads) this.#done.add(load.slice.id);
     this.#job.progressed();
     emit({ kind: 'step', stream: name, slice: label, step: 'published' });
     for (const load of loads) {
@@ -221,9 +230,13 @@ class StreamLoad {
     return unfinished && { ...unfinished, done: [...unfinished.done, done.id] };
   }
 
-  /** Dated streams note the newest day that is loaded. */
+  /** Dated streams note the newest day up to which all are loaded; days may be committed out of order. */
   #withDay(checkpoint: Checkpoint, loads: Load[]): Checkpoint {
-    const days = loads.map((load) => /^day-(.+)$/.exec(load.slice.id)?.[1]).filter((day) => day !== undefined);
+    const done = new Set([...this.#done, ...loads.map((load) => load.slice.id)]);
+    const { slices } = this.#job.planned.slices;
+    const missing = slices.findIndex((slice) => !done.has(slice.id));
+    const whole = missing < 0 ? slices : slices.slice(0, missing);
+    const days = whole.map((slice) => /^day-(.+)$/.exec(slice.id)?.[1]).filter((day) => day !== undefined);
     const day = [...days, this.#checkpoint?.day].filter((each) => each !== undefined).sort().at(-1);
     return day === undefined ? checkpoint : { ...checkpoint, day };
   }

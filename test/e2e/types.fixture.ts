@@ -104,7 +104,7 @@ export class Lake implements AsyncDisposable {
   /** All rows of a table in order of its first column, every value in the server's spelling. */
   async read(table: string): Promise<LakeTable> {
     const { columns, views } = await this.catalog.describe(table);
-    const list = columns.map(({ name, type }) => (type === 'binary' ? `lower(hex(${quote(name)}))` : `CAST(${quote(name)} AS VARCHAR)`));
+    const list = columns.map(({ name, type }) => reading(type, quote(name)));
     const { batches } = await this.catalog.select(`SELECT ${list.join(', ')} FROM ${quote(views[0]!.name)} ORDER BY ${quote(columns[0]!.name)}`);
     const rows: Cell[][] = [];
     for await (const batch of batches) {
@@ -118,9 +118,29 @@ export class Lake implements AsyncDisposable {
   }
 }
 
+/** Expression that gives a value as text without loss. */
+function reading(type: string, name: string): string {
+  switch (type) {
+    case 'binary':
+      return `lower(hex(${name}))`;
+    case 'utf8':
+    case 'json':
+      // DuckDB's client takes a byte order mark off every string that it reads.
+      return `hex(encode(${name}))`;
+    case 'timestamptz':
+      // Its text of the very last millisecond is wrong, the value is not.
+      return `CASE WHEN isfinite(${name}) THEN make_timestamp(epoch_us(${name}))::VARCHAR || '+00' ELSE ${name}::VARCHAR END`;
+    default:
+      return `CAST(${name} AS VARCHAR)`;
+  }
+}
+
 /** DuckDB's text of a value as PostgreSQL's output function would print it. */
 function spell(type: string, text: string): string {
   switch (type) {
+    case 'utf8':
+    case 'json':
+      return Buffer.from(text, 'hex').toString('utf8');
     case 'bool':
       return text === 'true' ? 't' : 'f';
     case 'float32':
@@ -131,9 +151,10 @@ function spell(type: string, text: string): string {
     case 'date':
     case 'timestamp':
     case 'timestamptz':
-      return /\(BC\)/.test(text) ? `${text.replace(' (BC)', '')} BC` : text;
+      return text.includes('(BC)') ? `${text.replace(' (BC)', '')} BC` : text;
     default:
-      return text;
+      // DuckDB leaves out the zero before the point when there are no digits for it.
+      return type.startsWith('decimal') ? text.replace(/^(-?)\./, '$10.') : text;
   }
 }
 

@@ -44,6 +44,15 @@ const KNOWN_TEXT: readonly { pattern: RegExp; kind: Kind; code: string; remedy?:
   { pattern: /password must be a string|no password/i, kind: 'auth', code: 'postgres.login_refused', remedy: 'give a password by URL, PGPASSWORD or ~/.pgpass (mode 0600)' },
 ];
 
+/** Said by poolers, under codes that mean something else. */
+const POOLER = {
+  pattern: /statement pooling/i,
+  kind: 'config' as const,
+  code: 'postgres.pooler',
+  remedy:
+    'a snapshot needs a transaction: connect to the server itself, or set pool_mode = transaction in the pooler',
+};
+
 /** Translates whatever pg threw; the one place that knows its codes. `doing` begins the message. */
 export function postgresError(error: unknown, doing: string): SluiceError {
   if (error instanceof SluiceError) return error;
@@ -60,6 +69,7 @@ export function postgresError(error: unknown, doing: string): SluiceError {
 }
 
 function classify(code: string, text: string): { kind: Kind; code: string; remedy?: string | undefined } | undefined {
+  if (POOLER.pattern.test(text)) return POOLER;
   const matches = code === '' ? [] : KNOWN.filter((known) => code.startsWith(known.match));
   matches.sort((a, b) => b.match.length - a.match.length);
   return matches[0] ?? KNOWN_TEXT.find((known) => known.pattern.test(text));

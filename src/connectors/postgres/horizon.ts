@@ -16,25 +16,32 @@ export interface Horizon {
   oldest: string;
   /** Seconds between the two. */
   ageSeconds: number;
-  /** No other transaction was open. */
+  /** No other transaction was open; see {@link atSnapshot}. */
   quiet: boolean;
+  /** Transaction ids below this were given out. */
+  nextXid: string;
   /** Some transactions cannot be seen: a replica, or a role without pg_read_all_stats. */
   blind: string | undefined;
   /** Who is the oldest. */
   holder: string | undefined;
-  /** Prepared transactions with the relations they have written to. */
-  prepared: { gid: string; since: string; relations: number[] }[];
+  /** Prepared transactions with the relations they have locked for writing; null: not known. */
+  prepared: { gid: string; since: string; relations: number[] | null }[];
   /** The session's default time zone. */
   zone: string;
 }
 
+/**
+ * A role without pg_read_all_stats sees of the sessions of others that they are there, and NULL for the rest, also for
+ * backend_type; what autovacuum and the like do belongs to nobody (usesysid). A prepared transaction is known in pg_locks
+ * by the lock on its own id; the relations it has locked lie under the same virtual transaction.
+ */
 const OBSERVE = `
 WITH open AS MATERIALIZED (
   SELECT a.pid, a.xact_start, a.usename, a.application_name,
          a.xact_start IS NULL AND (a.query = '<insufficient privilege>' OR a.state = 'disabled' OR a.state IS NULL) AS hidden
     FROM pg_catalog.pg_stat_activity a
    WHERE a.datid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())
-     AND a.pid <> pg_backend_pid() AND a.backend_type NOT IN ('autovacuum worker', 'autovacuum launcher', 'parallel worker')),
+     AND a.pid <> pg_backend_pid() AND a.usesysid IS NOT NULL AND a.backend_type IS DISTINCT FROM 'parallel worker'),
 held AS MATERIALIZED (SELECT DISTINCT pid FROM pg_catalog.pg_locks WHERE locktype = 'virtualxid' AND mode = 'ExclusiveLock' AND granted),
 oldest AS (SELECT * FROM open WHERE xact_start IS NOT NULL ORDER BY xact_start LIMIT 1)
 SELECT (statement_timestamp() AT TIME ZONE 'UTC')::text || '+00' AS at,
@@ -44,11 +51,14 @@ SELECT (statement_timestamp() AT TIME ZONE 'UTC')::text || '+00' AS at,
        (SELECT count(*) FROM open JOIN held USING (pid) WHERE hidden)::int AS hidden,
        (SELECT count(*) FROM open JOIN held USING (pid))::int AS others,
        (SELECT count(*) FROM open WHERE xact_start IS NOT NULL)::int AS visible,
-       pg_is_in_recovery() AS replica, current_setting('TimeZone') AS zone, current_setting('DateStyle') AS date_style,
+       txid_snapshot_xmax(txid_current_snapshot())::text AS next_xid,
+       pg_is_in_recovery() AS replica, current_setting('TimeZone') AS zone,
        coalesce((SELECT json_agg(json_build_object('gid', p.gid, 'since', p.prepared, 'relations',
-           (SELECT coalesce(json_agg(l.relation::int8), '[]') FROM pg_catalog.pg_locks l
-             WHERE l.pid IS NULL AND l.relation IS NOT NULL AND split_part(l.virtualtransaction, '/', 2) = p.transaction::text
-               AND l.mode IN ('RowExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock'))))
+           (SELECT coalesce(json_agg(DISTINCT l.relation::int8) FILTER (WHERE l.relation IS NOT NULL AND l.mode IN
+                ('RowExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')), '[]')
+              FROM pg_catalog.pg_locks own JOIN pg_catalog.pg_locks l ON l.virtualtransaction = own.virtualtransaction AND l.pid IS NULL
+             WHERE own.pid IS NULL AND own.locktype = 'transactionid' AND own.transactionid = p.transaction
+            HAVING count(*) > 0)))
          FROM pg_catalog.pg_prepared_xacts p WHERE p.database = current_database()), '[]') AS prepared`;
 
 /** Looks at all open transactions of the database; outside of a transaction, so that every look is a fresh one. */
@@ -60,6 +70,7 @@ export async function observe(client: pg.Client): Promise<Horizon> {
     oldest: row.oldest,
     ageSeconds: row.age ?? 0,
     quiet: row.others === 0 && row.visible === 0 && row.prepared.length === 0 && !row.replica,
+    nextXid: row.next_xid,
     blind: blindness(row),
     holder: row.holder ?? undefined,
     prepared: row.prepared,
@@ -75,6 +86,7 @@ interface ObserveRow {
   hidden: number;
   others: number;
   visible: number;
+  next_xid: string;
   replica: boolean;
   zone: string;
   prepared: Horizon['prepared'];
@@ -89,6 +101,15 @@ function blindness(row: ObserveRow): string | undefined {
   if (row.replica) return 'this is a replica: transactions that are open on the primary cannot be seen';
   if (row.hidden > 0) return `${row.hidden} open transactions of other roles hide their start (GRANT pg_read_all_stats shows them)`;
   return undefined;
+}
+
+/**
+ * The observation as it counts for a snapshot that was taken after it. `clock` is the server's time when the snapshot
+ * existed: whatever was open at that moment had begun before it. Quiet stays quiet only when no transaction has ended in
+ * between: what the snapshot sees was then there at the look, and who was not open at the look draws greater numbers.
+ */
+export function atSnapshot(horizon: Horizon, snapshot: { nextXid: string; clock: string }): Horizon {
+  return { ...horizon, at: snapshot.clock, quiet: horizon.quiet && horizon.nextXid === snapshot.nextXid };
 }
 
 /** How a stream's cursor relates to time. */
@@ -108,8 +129,6 @@ export interface CursorKind {
 const MARGIN_SECONDS = 60;
 /** What is assumed of transactions that cannot be seen. */
 const BLIND_SECONDS = 3600;
-/** Clocks without a zone go back by an hour once a year. */
-const SHIFT_SECONDS = 3600;
 
 export interface Bound {
   watermark: string | undefined;
@@ -120,9 +139,11 @@ export interface Bound {
 export interface CursorHorizon {
   horizon: Horizon;
   kind: CursorKind;
-  /** Lower bound from open transactions in cursor text, where time says one. */
+  /** Lower bound from open transactions in cursor text; undefined for numbers, which tell nothing about time. */
   safe: string | undefined;
   blocked: string | undefined;
+  /** Transactions below this had ended when the snapshot was taken. */
+  oldestXid: string;
 }
 
 /**
@@ -132,54 +153,56 @@ export interface CursorHorizon {
 export function riseTo(cursor: CursorHorizon, high: string | undefined, before: Bound): Bound {
   const { horizon, kind } = cursor;
   if (cursor.blocked !== undefined) return before;
-  const type = kind.type;
-  if (kind.system || (type.kind === 'timestamp' && cursor.safe !== undefined)) {
-    return { watermark: greaterCursor(before.watermark, cursor.safe, type), pending: undefined };
-  }
+  // Never from `high`: one row with a date in the future would carry the watermark past everything that is written today.
+  if (cursor.safe !== undefined) return { watermark: greaterCursor(before.watermark, cursor.safe, kind.type), pending: undefined };
   if (high === undefined) return before;
-  const age = horizon.blind === undefined ? horizon.ageSeconds : Math.max(horizon.ageSeconds, BLIND_SECONDS);
-  if (type.kind === 'timestamp' || type.kind === 'date') {
-    const margin = kind.overlapSeconds ?? MARGIN_SECONDS + SHIFT_SECONDS;
-    // Whatever the writers' zone is, values rise with time: the oldest open transaction is `age` behind the newest.
-    const capped = high.endsWith('infinity') ? before.watermark : backBy(high, age + margin, type);
-    return { watermark: greaterCursor(before.watermark, capped, type), pending: undefined };
+  if (horizon.quiet && horizon.blind === undefined && !kind.overlapSeconds) {
+    return { watermark: greaterCursor(before.watermark, high, kind.type), pending: undefined };
   }
-  if (horizon.quiet && horizon.blind === undefined) return { watermark: greaterCursor(before.watermark, high, type), pending: undefined };
   return riseLater(cursor, high, before);
 }
 
-/** Numbers tell nothing about time: a high value becomes the watermark once all that was open beside it has ended. */
+/** A high number becomes the watermark once all that was open beside it has ended, or the overlap is over. */
 function riseLater(cursor: CursorHorizon, high: string, before: Bound): Bound {
   const { horizon, kind } = cursor;
   const next = { high, at: horizon.at };
   if (!before.pending) return { watermark: before.watermark, pending: next };
   const instant: LogicalType = { kind: 'timestamp', zone: true };
-  const blindBound = backBy(horizon.at, kind.overlapSeconds ?? BLIND_SECONDS, instant);
-  const ended = horizon.blind === undefined ? horizon.oldest : lesserCursor(horizon.oldest, blindBound, instant);
+  const behind = kind.overlapSeconds ?? (horizon.blind === undefined ? 0 : BLIND_SECONDS);
+  const ended = lesserCursor(horizon.oldest, backBy(horizon.at, behind, instant), instant);
   if (greaterCursor(before.pending.at, ended, instant) === before.pending.at) return before;
   return { watermark: greaterCursor(before.watermark, before.pending.high, kind.type), pending: next };
 }
 
 /** Prepared transactions that have written to the stream: their start is not recorded, so they stop the watermark. */
 export function blockedBy(horizon: Horizon, relations: number[] | undefined): string | undefined {
-  const writers = horizon.prepared.filter((p) => p.relations.length > 0 && (!relations || p.relations.some((r) => relations.includes(r))));
+  const writes = (locked: number[]): boolean => (relations ? locked.some((relation) => relations.includes(relation)) : locked.length > 0);
+  const writers = horizon.prepared.filter((prepared) => prepared.relations === null || writes(prepared.relations));
   if (writers.length === 0) return undefined;
   return `the prepared transaction "${writers[0]!.gid}" of ${writers[0]!.since} has written here and keeps the watermark where it is; COMMIT PREPARED or ROLLBACK PREPARED ends it`;
 }
 
-/** SQL of the bound in the cursor's own type; `$1` is the oldest start, `$2` the margin in seconds. */
+/** The zone in which clocks are furthest behind. */
+const LEAST_OFFSET = '12 hours';
+
+/**
+ * SQL of the bound in the cursor's own type; `$1` is the oldest start, `$2` the margin in seconds. Values without a zone
+ * may have been written in any, unless the user said which (`$3`): sessions choose their own.
+ */
 export function boundSql(kind: CursorKind): { sql: string; zone: string | undefined } | undefined {
-  if (kind.type.kind !== 'timestamp') return undefined;
+  const { type, zone } = kind;
+  if (type.kind !== 'timestamp' && type.kind !== 'date') return undefined;
   const start = `($1::timestamptz - make_interval(secs => $2::float8))`;
-  if (kind.type.zone) return { sql: `${start}::text`, zone: undefined };
-  if (kind.zone === undefined) return undefined;
+  if (type.kind === 'timestamp' && type.zone) return { sql: `${start}::text`, zone: undefined };
+  const native = type.kind === 'date' ? 'date' : 'timestamp';
+  if (zone === undefined) return { sql: `(${start} AT TIME ZONE 'UTC' - interval '${LEAST_OFFSET}')::${native}::text`, zone: undefined };
   // Local time goes back when summer ends: of the offsets of the next hours, the least counts.
   const offset = (hours: number): string =>
     `((${start} + interval '${hours} hours') AT TIME ZONE $3 - (${start} + interval '${hours} hours') AT TIME ZONE 'UTC')`;
-  return { sql: `(${start} AT TIME ZONE 'UTC' + least(${offset(0)}, ${offset(1)}, ${offset(2)}))::text`, zone: kind.zone };
+  return { sql: `(${start} AT TIME ZONE 'UTC' + least(${offset(0)}, ${offset(1)}, ${offset(2)}))::${native}::text`, zone };
 }
 
+/** Seconds that the watermark stays behind the oldest transaction. */
 export function marginOf(horizon: Horizon, kind: CursorKind): number {
-  const wanted = kind.overlapSeconds ?? MARGIN_SECONDS;
-  return horizon.blind === undefined ? wanted : Math.max(kind.overlapSeconds ?? BLIND_SECONDS, wanted);
+  return kind.overlapSeconds ?? (horizon.blind === undefined ? MARGIN_SECONDS : BLIND_SECONDS);
 }

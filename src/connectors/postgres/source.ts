@@ -11,7 +11,7 @@ import { copyOut } from './copy-out.ts';
 import { greaterCursor, lesserCursor } from './cursor-value.ts';
 import { describeTable } from './describe.ts';
 import { postgresError } from './errors.ts';
-import { type CursorHorizon, observe, riseTo } from './horizon.ts';
+import { atSnapshot, type CursorHorizon, observe, riseTo } from './horizon.ts';
 import type { PostgresOptions } from './options.ts';
 import { sliceSql, wireFormats } from './relation.ts';
 import { begin, type SessionSettings } from './session.ts';
@@ -67,7 +67,7 @@ export class PostgresSource implements Source {
       const { rows } = await client.query<SnapshotRow>(SNAPSHOT_SQL);
       const row = rows[0]!;
       const facts: SnapshotFacts = {
-        horizon,
+        horizon: atSnapshot(horizon, { nextXid: row.next_xid, clock: row.clock }),
         serverVersion: row.version,
         checked: row.encoding !== 'SQL_ASCII',
         nextXid: row.next_xid,
@@ -128,6 +128,7 @@ export class PostgresSource implements Source {
 interface SnapshotRow {
   id: string;
   at: string;
+  clock: string;
   next_xid: string;
   oldest_xid: string;
   version: number;
@@ -136,6 +137,7 @@ interface SnapshotRow {
 
 const SNAPSHOT_SQL = `
 SELECT pg_export_snapshot() AS id, (statement_timestamp() AT TIME ZONE 'UTC')::text || '+00' AS at,
+       (clock_timestamp() AT TIME ZONE 'UTC')::text || '+00' AS clock,
        txid_snapshot_xmax(txid_current_snapshot())::text AS next_xid, txid_snapshot_xmin(txid_current_snapshot())::text AS oldest_xid,
        current_setting('server_version_num')::int AS version, current_setting('server_encoding') AS encoding`;
 
@@ -157,9 +159,9 @@ class PostgresSnapshot implements Snapshot {
   survey(stream: StreamConfig, checkpoint: Checkpoint | undefined, window: RunWindow, signal: AbortSignal): Promise<Survey> {
     const run = async (): Promise<Survey> => {
       throwIfAborted(signal);
-      // A failed statement would end the transaction and with it the snapshot for all streams.
-      await this.#client.query('SAVEPOINT survey');
       try {
+        // A failed statement would end the transaction and with it the snapshot for all streams.
+        await this.#client.query('SAVEPOINT survey');
         return await survey(this.#client, this.#facts, { stream, checkpoint, window });
       } catch (error) {
         await this.#client.query('ROLLBACK TO SAVEPOINT survey').catch(() => undefined);
@@ -212,9 +214,9 @@ class PostgresSnapshot implements Snapshot {
     if (!cursor) return { ...base, day: before?.day };
     let high = before?.high;
     for (const { facts } of loads) high = greaterCursor(high, facts.high, cursor.type);
-    const held = { watermark: before?.watermark, pending: before?.pending };
-    // A load in several parts ends where its first snapshot allows, not the last one.
-    const horizon = (before?.unfinished?.horizon ?? surveyed.cursor!.horizon) as CursorHorizon;
+    // Where reading began, nothing below is wanted: a first run with a window stays above it, whatever holds it back.
+    const held = { watermark: before?.watermark ?? surveyed.cursor!.from, pending: before?.pending };
+    const horizon = surveyed.cursor!.horizon as CursorHorizon;
     if (last) return { ...base, high, ...riseTo(horizon, high, held) };
     // A micro-batch in cursor order: everything below its upper end has been read.
     const range = loads.at(-1)?.slice.range;

@@ -85,12 +85,15 @@ async function cursorFacts(client: pg.Client, facts: SnapshotFacts, request: Sur
   };
   const horizon = await horizonOf(client, facts, kind);
   const since = await lookback(client, stream);
-  const first = checkpoint === undefined;
+  // Also after a window that the user chose: it left no watermark.
+  const first = checkpoint?.watermark === undefined && checkpoint?.high === undefined;
   const from = first ? await firstWindow(client, stream, kind, facts.horizon.zone) : checkpoint.watermark;
   const indexed = !cursor.system && cursor.names.every((name) => found.table?.indexed.includes(name));
   const high = checkpoint?.high;
   const window: SliceRange = { kind: 'cursor', from: high === undefined ? from : undefined, above: high };
   const probe = indexed && !first;
+  // A first load of everything goes by pages, unless small steps are asked for.
+  const batched = indexed && (!first || from !== undefined || stream.sliceRows !== undefined);
   const behind: SliceRange = { kind: 'cursor', from, upTo: high, nulls: stream.nullCursor === 'load', since };
   const fresh = probe ? await anyRow(client, relation, window) : undefined;
   const nullRows = indexed && (await anyRow(client, relation, { kind: 'cursor', upTo: undefined, nulls: true }, nullCondition(relation)));
@@ -101,7 +104,7 @@ async function cursorFacts(client: pg.Client, facts: SnapshotFacts, request: Sur
     indexed,
     fresh,
     overlap: probe && high !== undefined ? await anyRow(client, relation, behind) : undefined,
-    boundaries: indexed && fresh !== false ? await boundaries(client, relation, stream, window) : [],
+    boundaries: batched && fresh !== false ? await boundaries(client, relation, stream, window) : [],
     estimatedRows: first && from === undefined ? undefined : await estimateRows(client, sliceSql(relation, window)),
     nullRows,
     since,
@@ -219,7 +222,7 @@ async function daysOf(client: pg.Client, facts: SnapshotFacts, request: SurveyRe
     `SELECT day::date::text AS day, (day::date + 1)::text AS next,
             (day::timestamp AT TIME ZONE $1)::text AS from_instant, ((day::timestamp + interval '1 day') AT TIME ZONE $1)::text AS to_instant
        FROM generate_series(
-         coalesce($2::date, least(($4::date) + 1, ${today} - 1), CASE WHEN $5::float8 IS NOT NULL THEN (now() AT TIME ZONE $1 - make_interval(secs => $5::float8))::date END, ${today} - 1),
+         coalesce($2::date, CASE WHEN $4::date IS NOT NULL THEN least($4::date + 1, ${today} - 1) END, CASE WHEN $5::float8 IS NOT NULL THEN (now() AT TIME ZONE $1 - make_interval(secs => $5::float8))::date END, ${today} - 1),
          coalesce($3::date, ${today}) - 1, interval '1 day') AS day ORDER BY day`,
     [zone, window.from ?? null, window.to ?? null, checkpoint?.day ?? null, stream.firstRunSeconds ?? null],
   );

@@ -33,7 +33,7 @@ interface Rule {
 }
 
 const AS_TEXT: Rule = { type: 'utf8', format: 'text', cast: '{}::text' };
-const AS_JSON: Rule = { type: 'json', format: 'text', cast: 'to_json({})' };
+const AS_JSON: Rule = { type: 'json', format: 'text', cast: 'pg_catalog.to_json({})' };
 const AS_UNCHECKED_JSON: Rule = { type: 'json', format: 'text', cast: '{}::text' };
 const TEXT: Rule = { type: 'utf8', format: 'text' };
 
@@ -59,7 +59,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   timestamp: { type: 'timestamp', format: 'timestamp' },
   timestamptz: { type: 'timestamptz', format: 'timestamp' },
   // The cast to text adds "/32" to hosts; the output function, which format() calls, does not.
-  inet: { type: 'utf8', format: 'text', cast: `CASE WHEN {} IS NOT NULL THEN format('%s', {}) END` },
+  inet: { type: 'utf8', format: 'text', cast: `CASE WHEN {} IS NOT NULL THEN pg_catalog.format('%s', {}) END` },
 };
 
 /** money is int64 of the locale's smallest unit: up to 19 digits before the point where there is no smaller unit, up to four after it. */
