@@ -6,7 +6,7 @@ import { ask } from './ask.ts';
 function start(fallback = 'none'): {
   input: PassThrough;
   stop: AbortController;
-  shown(): string;
+  readonly shown: () => string;
   answer: Promise<string>;
 } {
   const input = new PassThrough();

@@ -82,6 +82,7 @@ pipelines:
           url: 'postgres://app:pw@db:5432/shop',
           connect_timeout: 10,
           idle_timeout: 30,
+          slice_size: 2 ** 30,
         },
         lake: { type: 'lake', path: './lake', compression: 'zstd', file_size: 256_000_000, retention: 3600 },
       },

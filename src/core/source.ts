@@ -60,9 +60,14 @@ export interface Survey {
   layout: string;
   /** Ranges for reading everything in parallel or in parts; empty when only one read makes sense. */
   parts: SliceRange[];
+  /**
+   * For a checkpoint with an unfinished load: what has to be read beside the parts that are left, so that all of it is as
+   * if read now. Undefined when the load cannot be taken up and has to begin again.
+   */
+  catchUp?: SliceRange[] | undefined;
   cursor?: CursorFacts | undefined;
-  /** Resolved bounds of a dated load, one range per day. */
-  days?: { day: string; from: string; to: string }[] | undefined;
+  /** Resolved bounds of a dated load, one range per day, ascending; `settled`: no open transaction can still write to it. */
+  days?: { day: string; from: string; to: string; settled: boolean }[] | undefined;
   /** SQL that a slice over everything would run, for `plan`. */
   sql: string;
 }
@@ -83,8 +88,8 @@ export interface CursorFacts {
   /** Boundaries of micro-batches in cursor order, ascending. */
   boundaries: string[];
   estimatedRows: number | undefined;
-  /** Rows whose cursor columns are all NULL, when any were found. */
-  nullRows: boolean;
+  /** Whether there are rows whose cursor columns are all NULL; undefined: not known. */
+  nullRows: boolean | undefined;
   /** Start of the lookback window. */
   since?: { column: string; from: string } | undefined;
 }
@@ -104,7 +109,10 @@ export interface BytesReader {
 export interface BatchesReader {
   readonly format: 'batches';
   readonly schema: Schema;
+  /** A batch is used up before the next one is asked for. */
   batches(): AsyncIterable<Batch>;
+  /** Totals, when all batches were read. */
+  facts(): DecodeFacts;
   close(): Promise<void>;
 }
 

@@ -44,6 +44,11 @@ export interface StreamConfig {
   sliceRows?: number | undefined;
 }
 
+/** Name in the destination of a column of the source, which may be called like something that every object has. */
+export function renamed(stream: Pick<StreamConfig, 'rename'>, column: string): string {
+  return Object.hasOwn(stream.rename, column) ? stream.rename[column]! : column;
+}
+
 /** What this run asks for beyond the configuration. */
 export interface RunWindow {
   /** Inclusive, as the user wrote it: `2026-07-01` or a timestamp with zone. */
@@ -58,8 +63,8 @@ export interface RunWindow {
  */
 export type SliceRange =
   | { kind: 'all' }
-  /** Physical pages of a table. */
-  | { kind: 'pages'; from: number; to?: number | undefined }
+  /** Physical pages of a table; with `since` only rows that this transaction or a later one has written. */
+  | { kind: 'pages'; from: number; to?: number | undefined; since?: string | undefined }
   /** By value of one column, for example the key. */
   | { kind: 'column'; column: string; from?: string | undefined; to?: string | undefined }
   /**

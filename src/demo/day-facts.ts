@@ -1,14 +1,14 @@
 import type { Catalog } from '../catalog/index.ts';
 import type { RunReport } from '../engine/types.ts';
 
-/** What one load did. */
+/** What one load did to the tables that are not simply replaced. */
 export interface LoadFacts {
   /** For people: `first`, `1`, `after the day`. */
   load: string;
   seconds: number;
-  /** Rows read from the shop. */
+  /** Rows read from the shop, in those tables. */
   read: number;
-  /** Of these, rows that were new or changed. */
+  /** Of these, rows that the lake did not have in this version. */
   loaded: number;
   /** Rows in the lake afterwards. */
   rows: number;
@@ -44,12 +44,12 @@ export class LakeWatch {
 
   /** Called after each load. */
   async look(load: string, report: RunReport, signal: AbortSignal): Promise<LoadFacts> {
+    const streams = report.streams.filter((stream) => WATCHED.some(({ table }) => table === stream.table));
     const sum = (value: (stream: RunReport['streams'][number]) => number): number =>
-      report.streams.reduce((total, stream) => total + value(stream), 0);
+      streams.reduce((total, stream) => total + value(stream), 0);
     const facts: LoadFacts = {
       load,
       seconds: report.seconds,
-      // What is replaced as a whole does not tell what is new in it.
       read: sum(({ totals }) => totals.rows),
       loaded: sum(({ totals }) => totals.loaded),
       rows: 0,
@@ -66,7 +66,10 @@ export class LakeWatch {
     return facts;
   }
 
-  async #lookAt({ table, key }: Watched, signal: AbortSignal): Promise<Record<'rows' | 'doubled' | 'late', number>> {
+  async #lookAt(
+    { table, key }: Watched,
+    signal: AbortSignal,
+  ): Promise<Record<'rows' | 'doubled' | 'late', number>> {
     const before = this.#seen.get(table);
     const isLate = before
       ? `_sluice_loaded_at > '${before.load}'::TIMESTAMPTZ and updated_at <= '${before.change}'::TIMESTAMPTZ`

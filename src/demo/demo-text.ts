@@ -72,12 +72,12 @@ export function tableOfCounts(rows: readonly (readonly [string, number])[], styl
 }
 
 const LOADS = [
-  { title: 'load', width: 14 },
+  { title: 'load', width: 13 },
   { title: 'rows in the lake', width: 16 },
-  { title: 'read', width: 7 },
-  { title: '', width: 8 },
-  { title: 'new', width: 7 },
-  { title: 'came late', width: 9 },
+  { title: 'rows read', width: 9 },
+  { title: '', width: 6 },
+  { title: 'new', width: 5 },
+  { title: 'late', width: 4 },
   { title: 'doubled', width: 7 },
   { title: 'time', width: 6 },
 ] as const;
@@ -93,6 +93,12 @@ export function loadLine({ load, rows, read, loaded, late, doubled, seconds }: L
   return line([load, ...numbers, share, ...[loaded, late, doubled].map(formatExact), formatSeconds(seconds)]);
 }
 
+/** `+ loyalty_tier utf8` of a table, as a person would say it. */
+export function changeText(change: string): string {
+  const [table, sign, column] = change.split(' ');
+  return sign === '+' && column !== undefined ? `${table} has a new column: ${column}` : change;
+}
+
 function line(cells: readonly string[]): string {
   const padded = cells.map((cell, i) => {
     const width = LOADS[i]?.width ?? 0;
@@ -101,11 +107,26 @@ function line(cells: readonly string[]): string {
   return padded.join('  ').trimEnd();
 }
 
-export function dayText({ inserted, updated, rolledBack, lateCommits }: DayCounts): string {
-  return [
-    `The day brought ${formatExact(inserted)} new rows and ${formatExact(updated)} changes; ${formatExact(rolledBack)} more were taken back`,
-    `before they counted. ${formatExact(lateCommits)} transactions finished after others that had begun later.`,
-  ].join('\n');
+export const DAY_INTRODUCTION: string = [
+  'Four tills write at the same time. One keeps its transactions open while the others finish theirs, which is how',
+  'loaders lose rows: when these appear, their time is older than what has been read already.',
+  '',
+  '"rows read" counts the last second before a load again, in case something was still open then; "new" is what the',
+  'lake did not have; "late" are new rows with an older time than rows that the lake had already.',
+].join('\n');
+
+export function dayText(day: DayCounts, loads: readonly LoadFacts[]): string {
+  const { inserted, updated, rolledBack, lateCommits } = day;
+  const late = loads.reduce((sum, load) => sum + load.late, 0);
+  const lines = [
+    `The day brought ${formatExact(inserted)} new rows and ${formatExact(updated)} changes; ${formatExact(rolledBack)} more were rolled back.`,
+    `${formatExact(lateCommits)} transactions ended after others that had begun later.`,
+  ];
+  if (late > 0) {
+    const rows = late === 1 ? 'the late row' : `the ${formatExact(late)} late rows`;
+    lines.push(`Asking for "updated_at newer than the newest one known" would have skipped ${rows}.`);
+  }
+  return lines.join('\n');
 }
 
 export function comparisonTable(tables: readonly TableComparison[], style: Style): string {
@@ -140,12 +161,38 @@ export function sizeText(files: number, bytes: number): string {
   return `${formatExact(files)} files, ${formatBytes(bytes)}`;
 }
 
-/** How the program was started, to show what else can be started that way. */
-export function programName(argv: readonly string[] = process.argv, program: string = process.execPath): string {
+/** What to try next: a command or file, and what it is good for. */
+export function nextSteps(folder: string | undefined): string {
+  const program = programName(process.argv, process.execPath);
+  // In a clone, `npm run demo` is what everybody starts it with.
+  const demo = process.env['npm_lifecycle_event'] === 'demo' ? 'npm run demo --' : `${program} demo`;
+  const steps =
+    folder === undefined
+      ? [
+          [`${demo} --directory ./demo`, 'the same, and the folder stays for you to look around'],
+          [`${program} init`, 'writes a sluice.yaml for a database of yours'],
+          [`${program} --help`, 'all commands'],
+        ]
+      : [
+          [
+            `${demo} --directory ${folder}`,
+            'opens the database again, until Ctrl-C; then, in another terminal:',
+          ],
+          [`${program} plan --project ${folder}`, 'what the next load would do'],
+          [`${program} catalog tables --project ${folder}`, 'what is in the lake; needs no database'],
+          [`${folder}/sluice.yaml`, 'the project; change it and plan again'],
+        ];
+  const width = Math.max(...steps.map(([what = '']) => what.length));
+  return steps.map(([what = '', why = '']) => `  ${what.padEnd(width)}   ${why}`).join('\n');
+}
+
+/** How this program was started, to show what else can be started that way. */
+export function programName(argv: readonly string[], executable: string): string {
   const script = argv[1] ?? '';
   if (/[/\\]node_modules[/\\](?:\.bin|sluice)[/\\]/.test(script)) return 'npx sluice';
-  if (/[/\\]sluice(?:\.\w+)?$/.test(script)) return 'sluice';
-  return [program, script].map((path) => shorter(path)).join(' ');
+  if (/[/\\]sluice$/.test(script)) return 'sluice';
+  // In a clone there is no command, and the `node` of the machine may be an old one.
+  return [executable, script].map(shorter).join(' ');
 }
 
 function shorter(path: string): string {

@@ -17,14 +17,25 @@ import { renderSummary } from '../observe/summary.ts';
 import type pg from 'pg';
 import { liveWithLoads } from './day.ts';
 import { LakeWatch, type LoadFacts } from './day-facts.ts';
-import { DATABASE, type DemoPlace, isDemo, openPlace, PIPELINE, reopenServer, writeProject } from './demo-folder.ts';
 import {
+  DATABASE,
+  type DemoPlace,
+  isDemo,
+  openPlace,
+  PIPELINE,
+  reopenServer,
+  writeProject,
+} from './demo-folder.ts';
+import {
+  changeText,
   comparisonTable,
+  DAY_INTRODUCTION,
   dayText,
   differenceLines,
   indent,
   loadLine,
   loadTitles,
+  nextSteps,
   programName,
   type Screen,
   sizeText,
@@ -77,6 +88,7 @@ const TABLES = ['countries', 'customers', 'orders', 'order_items'] as const;
 export async function runDemo(options: DemoOptions): Promise<DemoReport | undefined> {
   const { directory, signal } = options;
   throwIfAborted(signal);
+  const started = performance.now();
   if (directory !== undefined && isDemo(directory)) {
     await reopenDemo(directory, options);
     return undefined;
@@ -84,7 +96,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoReport | undefi
   const place = await openPlace(options);
   const demo = new Demo(place, options);
   try {
-    const report = await demo.tell();
+    const report = await demo.tell(started);
     await demo.close();
     return report;
   } catch (error) {
@@ -109,12 +121,14 @@ class Demo {
     this.#story = new Story(options.screen, options.json);
   }
 
-  async tell(): Promise<DemoReport> {
-    const started = performance.now();
+  async tell(started: number): Promise<DemoReport> {
     const story = this.#story;
-    story.plain('Sluice copies tables into a lake of files and then keeps the copy up to date, reading only what changed.');
+    story.plain(
+      'Sluice copies tables into a lake of files and then keeps the copy up to date, reading only what changed.',
+    );
     story.plain('Here it does so on this machine, with a real PostgreSQL server and a shop that is made up.');
 
+    throwIfAborted(this.#signal);
     const url = await this.#place.server.createDatabase(DATABASE);
     const client = await this.#connect(url);
     const rows = await this.#openShop(client);
@@ -154,11 +168,13 @@ class Demo {
     const orders = Math.max(1, Math.round((rows ?? (quick ? QUICK_ROWS : DEFAULT_ROWS)) / ROWS_PER_ORDER));
     const story = this.#story;
     story.chapter('A shop');
-    const version = await this.#orStop(client.query<{ server_version: string }>('show server_version'));
+    const version = await this.#orStop(() => client.query<{ server_version: string }>('show server_version'));
     const { host, port } = this.#place.server;
-    story.say(`PostgreSQL ${version.rows[0]?.server_version ?? ''} runs at ${host}:${port}, only for this demo. Filling it …`);
+    story.say(
+      `PostgreSQL ${version.rows[0]?.server_version ?? ''} runs at ${host}:${port}, only for this demo. Filling it …`,
+    );
     const started = performance.now();
-    const counts = await this.#orStop(createShop(client, { seed: SHOP_SEED, orders }));
+    const counts = await this.#orStop(() => createShop(client, { seed: SHOP_SEED, orders }));
     const table: [string, number][] = [
       ['countries', counts.countries],
       ['customers', counts.customers],
@@ -176,8 +192,14 @@ class Demo {
     const { projectFile } = this.#place;
     const text = await writeProject(projectFile, url);
     const known = await connectors();
-    const context = { project: await loadProject({ file: projectFile, connectors: known }), connectors: known };
-    this.#catalog = openCatalog({ storage: await openStorage(context, 'lake'), memoryBytes: context.project.memoryBytes });
+    const context = {
+      project: await loadProject({ file: projectFile, connectors: known }),
+      connectors: known,
+    };
+    this.#catalog = openCatalog({
+      storage: await openStorage(context, 'lake'),
+      memoryBytes: context.project.memoryBytes,
+    });
     const story = this.#story;
     story.chapter('The first load takes everything');
     story.say(`What is to be moved stands in one file, ${projectFile}:`);
@@ -194,9 +216,16 @@ class Demo {
     const phases = createPhases();
     const progress = json
       ? undefined
-      : openProgress({ output: screen.stderr, style: screen.noteStyle, memory: () => process.memoryUsage.rss() });
+      : openProgress({
+          output: screen.stderr,
+          style: screen.noteStyle,
+          memory: () => process.memoryUsage.rss(),
+        });
     screen.attach(progress);
-    const report = await this.#run(context, broadcast([phases.listener, ...(progress ? [progress.listener] : [])])).finally(() => {
+    const report = await this.#run(
+      context,
+      broadcast([phases.listener, ...(progress ? [progress.listener] : [])]),
+    ).finally(() => {
       progress?.close();
       screen.attach(undefined);
     });
@@ -205,21 +234,26 @@ class Demo {
     const tables = (await this.#catalog?.tables()) ?? [];
     const sum = (value: (table: (typeof tables)[number]) => number): number =>
       tables.reduce((total, table) => total + value(table), 0);
-    story.say(`The lake is a folder of Parquet files now: ${sizeText(sum(({ files }) => files), sum(({ bytes }) => bytes))}.`);
+    story.say(
+      `The lake is a folder of Parquet files now: ${sizeText(
+        sum(({ files }) => files),
+        sum(({ bytes }) => bytes),
+      )}.`,
+    );
   }
 
   async #liveADay(context: ProjectContext, url: string, client: pg.Client): Promise<DayCounts> {
     const story = this.#story;
     story.chapter('A day in the shop, with loads while it is open');
-    story.say('Four tills write at the same time. Some keep a transaction open while others finish theirs, which is how');
-    story.say('rows get lost elsewhere: when they appear, their time is older than what has been read already.');
+    story.say(DAY_INTRODUCTION);
     story.say('');
     story.say(loadTitles(story.style));
     const changes = Math.min(MOST_CHANGES, Math.max(200, Math.round((this.#loads[0]?.rows ?? 0) / 50)));
     const load = async (name: string): Promise<void> => {
       const facts = await this.#look(name, await this.#run(context));
       story.say(loadLine(facts));
-      for (const change of facts.changes) story.say(story.style.cyan(`               noticed: ${change}`));
+      for (const change of facts.changes)
+        story.say(story.style.cyan(`${' '.repeat(15)}${changeText(change)}`));
     };
     let withTier = 0;
     const day = await liveWithLoads({
@@ -239,12 +273,10 @@ class Demo {
     await load('after the day');
     await load('once more');
     story.say('');
-    story.say(dayText(day));
-    story.say(`Somebody also added a column, loyalty_tier, and filled it in for ${formatExact(withTier)} customers.`);
-    const late = this.#loads.reduce((sum, facts) => sum + facts.late, 0);
-    if (late > 0) {
-      story.say(`${formatExact(late)} rows came late: asking for rows newer than the newest known one would have skipped them.`);
-    }
+    story.say(
+      `Somebody added a column to customers, loyalty_tier, and filled it in for ${formatExact(withTier)} of them.`,
+    );
+    story.say(dayText(day, this.#loads));
     return day;
   }
 
@@ -254,11 +286,13 @@ class Demo {
     const started = performance.now();
     await client.query('begin isolation level repeatable read read only');
     const options = { client, catalog: this.#opened, signal: this.#signal };
-    const tables = await this.#orStop(compareTables(TABLES, options));
+    const tables = await this.#orStop(() => compareTables(TABLES, options));
     await client.query('commit');
     story.say(comparisonTable(tables, story.style));
     if (tables.every(({ equal }) => equal)) {
-      story.say(`Every value of every row was compared, by checksums made on either side, in ${secondsSince(started)}.`);
+      story.say(
+        `Every value of every row was compared, by checksums made on either side, in ${secondsSince(started)}.`,
+      );
     } else {
       story.say(story.style.red('They differ. Some of the rows:'));
       story.say(differenceLines(tables));
@@ -275,43 +309,30 @@ class Demo {
       ` where status not in ('cancelled', 'refunded') group by month order by month`,
     ].join('\n');
     story.chapter('A question to the lake; the database is not asked');
-    story.say(`$ sluice catalog query "${sql.replaceAll('\n', '\n                        ')}"`);
+    story.say(`$ sluice catalog query "\n${indent(sql, 4)}"`);
     story.say('');
     let answer = '';
-    for await (const text of this.#opened.query(sql, { format: 'table', signal: this.#signal })) answer += text;
+    for await (const text of this.#opened.query(sql, { format: 'table', signal: this.#signal }))
+      answer += text;
     story.say(answer.trimEnd());
   }
 
   #sayGoodbye({ equal, seconds, folder }: DemoReport): void {
     const story = this.#story;
     const { green, red } = story.style;
-    const program = programName();
     story.plain('');
     const result = equal ? green('✓ Shop and lake are equal') : red('✗ Shop and lake are different');
     story.plain(`${result}; the demo took ${formatSeconds(seconds)}.`);
     story.plain('');
     story.plain('Where to look next');
-    const steps: [string, string][] =
-      folder === undefined
-        ? [
-            [`${program} demo --directory ./demo`, 'the same, and the folder stays for you to look around'],
-            [`${program} init`, 'writes a sluice.yaml for a database of yours'],
-            [`${program} --help`, 'all commands'],
-          ]
-        : [
-            [`${program} demo --directory ${folder}`, 'opens the database again, until Ctrl-C; then, in another terminal:'],
-            [`${program} plan --project ${folder}`, 'what the next load would do'],
-            [`${program} catalog tables --project ${folder}`, 'what is in the lake'],
-            [`${folder}/sluice.yaml`, 'the project; change it and plan again'],
-          ];
-    const width = Math.max(...steps.map(([command]) => command.length));
-    for (const [command, what] of steps) story.plain(`  ${command.padEnd(width)}   ${what}`);
+    story.plain(nextSteps(folder));
   }
 
   // ---- What the chapters are made of
 
   get #opened(): Catalog {
-    if (!this.#catalog) throw new InternalError('the demo asks a lake that it has not made', { code: 'demo.order' });
+    if (!this.#catalog)
+      throw new InternalError('the demo asks a lake that it has not made', { code: 'demo.order' });
     return this.#catalog;
   }
 
@@ -344,7 +365,7 @@ class Demo {
   #watch: LakeWatch | undefined;
 
   /** Work that knows nothing of signals: the server is stopped under it. */
-  async #orStop<T>(work: Promise<T>): Promise<T> {
+  async #orStop<T>(work: () => Promise<T>): Promise<T> {
     throwIfAborted(this.#signal);
     const { promise, reject } = Promise.withResolvers<never>();
     const stop = (): void => {
@@ -355,7 +376,7 @@ class Demo {
       }
     };
     this.#signal.addEventListener('abort', stop, { once: true });
-    return Promise.race([work, promise]).finally(() => this.#signal.removeEventListener('abort', stop));
+    return Promise.race([work(), promise]).finally(() => this.#signal.removeEventListener('abort', stop));
   }
 }
 
@@ -365,7 +386,7 @@ async function reopenDemo(directory: string, { signal, json, screen }: DemoOptio
   const url = String(project.connections['shop']?.['url']);
   const server = await reopenServer(directory, Number(new URL(url).port));
   try {
-    const program = programName();
+    const program = programName(process.argv, process.execPath);
     if (json) screen.print(JSON.stringify({ kind: 'demo-opened', url, folder: project.directory }));
     else {
       screen.print(`The shop is open at ${url}, until Ctrl-C. In another terminal:`);

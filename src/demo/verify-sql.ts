@@ -3,9 +3,9 @@
  * which is written here once for each side, and hashes it where the row is.
  *
  * The text of a row is its values in the order of the columns: with a comma between them, NULL as nothing, and what may
- * hold any character with its length in bytes in front, so that no two different rows have the same text. Two sums
- * over 60 bits each of the MD5 of all rows do not depend on the order of the rows, and a row that is there twice counts
- * twice. Together with the number of rows, tables that differ come out equal with a probability of 2^-120.
+ * hold any character with its length in bytes in front, so that no two different rows have the same text. The sum over
+ * 60 bits of the MD5 of each row does not depend on the order of the rows, and a row that is there twice counts twice.
+ * Tables that differ come out equal with a probability of 2^-60.
  */
 import { duckName } from '../duckdb/types.ts';
 
@@ -24,66 +24,59 @@ export interface Side {
   row: string;
   /** Expression for its key. */
   key: string;
-  /** The values of the key, each as text. */
-  keyValues: string;
-  /** `sum` over hexadecimal digits of the column `hash`. */
-  sum: (digits: string) => string;
+  /** Expression for the key as people read it: `order_id 9, line_no 1`. */
+  label: string;
+  /** Sum of the hashes of all rows, as text. */
+  sum: string;
 }
 
 interface Writer {
   /** Bytes of a text, as text. */
   bytes: (text: string) => string;
   name: (name: string) => string;
+  /** Sum over the first 60 bits of the hash of each text, as text. */
+  sum: (text: string) => string;
   /** The value as text, exactly. */
   value: (column: ColumnFact, name: string) => string;
 }
 
 export function postgresSide(table: string, columns: readonly ColumnFact[], key: readonly string[]): Side {
-  const sum = (digits: string): string => `coalesce(sum(('x' || ${digits})::bit(60)::bigint), 0)::text`;
-  return side(table, columns, key, POSTGRES, sum);
+  return side(table, columns, key, POSTGRES);
 }
 
 export function lakeSide(table: string, columns: readonly ColumnFact[], key: readonly string[]): Side {
-  const sum = (digits: string): string => `coalesce(sum(('0x' || ${digits})::BIGINT), 0)::VARCHAR`;
-  return side(duckName(table), columns, key, LAKE, sum);
+  return side(duckName(table), columns, key, LAKE);
 }
 
-/** Rows and checksum of a whole table: `rows`, `low`, `high`. */
-export function checksumSql({ table, row, sum }: Side): string {
-  // Without the offset the server would compute each hash twice.
-  return `select ${TOTALS(sum)} from (select md5(${row}) as hash from ${table} offset 0) hashed`;
+/** Number of rows and their checksum. */
+export function checksumSql({ table, sum }: Side): string {
+  return `select count(*)::text, ${sum} from ${table}`;
 }
 
 /** The same by groups of rows, 256 of them, that depend on the key only. */
-export function bucketSql({ table, row, key, sum }: Side): string {
-  return `select bucket, ${TOTALS(sum)}
-    from (select ${bucketOf(key)} as bucket, md5(${row}) as hash from ${table} offset 0) hashed group by bucket`;
+export function bucketSql({ table, key, sum }: Side): string {
+  return `select ${bucketOf(key)} as bucket, count(*)::text, ${sum} from ${table} group by bucket`;
 }
 
-/** Key and hash of the rows of one of the groups. */
-export function rowsSql({ table, row, key, keyValues }: Side, bucket: string): string {
-  return `select ${keyValues} as key, md5(${row}) as hash from ${table} where ${bucketOf(key)} = '${bucket}'`;
+/** Key (for people) and hash of the rows of one of the groups. */
+export function rowsSql({ table, row, key, label }: Side, bucket: string): string {
+  return `select ${label} as key, md5(${row}) as hash from ${table} where ${bucketOf(key)} = '${bucket}'`;
 }
-
-const TOTALS = (sum: Side['sum']): string =>
-  `count(*)::text as rows, ${sum('left(hash, 15)')} as low, ${sum('right(hash, 15)')} as high`;
 
 function bucketOf(key: string): string {
   return `left(md5(${key}), 2)`;
 }
 
-function side(
-  table: string,
-  columns: readonly ColumnFact[],
-  key: readonly string[],
-  writer: Writer,
-  sum: Side['sum'],
-): Side {
+function side(table: string, columns: readonly ColumnFact[], key: readonly string[], writer: Writer): Side {
   const keys = columns.filter(({ name }) => key.includes(name));
   const text = (all: readonly ColumnFact[]): string =>
     all.map((column) => field(column, writer)).join(` || ',' || `);
-  const values = keys.map((column) => writer.value(column, writer.name(column.name)));
-  return { table, row: text(columns), key: text(keys), keyValues: values.join(` || ', ' || `), sum };
+  const labels = keys.map((column) => {
+    const name = `'${column.name.replaceAll("'", "''")} '`;
+    return `${name} || ${writer.value(column, writer.name(column.name))}`;
+  });
+  const row = text(columns);
+  return { table, row, key: text(keys), label: labels.join(` || ', ' || `), sum: writer.sum(row) };
 }
 
 function field(column: ColumnFact, { bytes, name, value }: Writer): string {
@@ -92,13 +85,14 @@ function field(column: ColumnFact, { bytes, name, value }: Writer): string {
 }
 
 /** Types whose text never holds a comma and is never empty. */
-const WITHOUT_COMMA: ReadonlySet<string> = new Set([
-  ...['bool', 'int2', 'int4', 'int8', 'float4', 'float8', 'numeric', 'date', 'timestamp', 'timestamptz', 'uuid'],
-]);
+const WITHOUT_COMMA: ReadonlySet<string> = new Set(
+  'bool int2 int4 int8 float4 float8 numeric date timestamp timestamptz uuid'.split(' '),
+);
 
 const POSTGRES: Writer = {
   bytes: (text) => `octet_length(${text})::text`,
   name: (name) => `"${name.replaceAll('"', '""')}"`,
+  sum: (text) => `coalesce(sum(('x' || left(md5(${text}), 15))::bit(60)::bigint), 0)::text`,
   value: ({ type, category }, name) => {
     // A lake keeps arrays as JSON.
     if (category === 'A') return `to_json(${name})::text`;
@@ -124,6 +118,7 @@ const POSTGRES: Writer = {
 const LAKE: Writer = {
   bytes: (text) => `strlen(${text})::VARCHAR`,
   name: duckName,
+  sum: (text) => `coalesce(sum(('0x' || left(md5(${text}), 15))::BIGINT), 0)::VARCHAR`,
   value: ({ type, category }, name) => {
     if (category === 'A') return name;
     switch (type) {

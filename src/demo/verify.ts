@@ -2,7 +2,15 @@
 import type pg from 'pg';
 import type { Catalog } from '../catalog/index.ts';
 import { tableName } from '../config/stream-name.ts';
-import { bucketSql, checksumSql, type ColumnFact, lakeSide, postgresSide, rowsSql, type Side } from './verify-sql.ts';
+import {
+  bucketSql,
+  checksumSql,
+  type ColumnFact,
+  lakeSide,
+  postgresSide,
+  rowsSql,
+  type Side,
+} from './verify-sql.ts';
 
 export interface TableComparison {
   table: string;
@@ -16,7 +24,7 @@ export interface TableComparison {
 
 export interface Difference {
   kind: 'missing' | 'changed' | 'not in the database' | 'doubled' | 'missing column';
-  /** Values of the key: `12, 3`; the name of a column. */
+  /** The key, `order_id 9, line_no 1`, or the name of a column. */
   what: string;
 }
 
@@ -59,7 +67,10 @@ async function compareTable(table: string, options: VerifyOptions): Promise<Tabl
   };
 }
 
-async function describe(client: pg.ClientBase, table: string): Promise<{ columns: ColumnFact[]; key: string[] }> {
+async function describe(
+  client: pg.ClientBase,
+  table: string,
+): Promise<{ columns: ColumnFact[]; key: string[] }> {
   const columns = await client.query<ColumnFact & { key: boolean }>(
     `select a.attname as name, coalesce(base.typname, own.typname) as type, own.typcategory as category,
        coalesce(a.attnum = any (i.indkey), false) as key
@@ -94,7 +105,8 @@ async function askDatabase({ client }: VerifyOptions, sql: string): Promise<Row[
 
 async function askLake({ catalog, signal }: VerifyOptions, sql: string): Promise<Row[]> {
   const rows: Row[] = [];
-  for await (const batch of (await catalog.select(sql, { signal })).batches) rows.push(...(batch as readonly Row[]));
+  for await (const batch of (await catalog.select(sql, { signal })).batches)
+    rows.push(...(batch as readonly Row[]));
   return rows;
 }
 

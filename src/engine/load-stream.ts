@@ -6,7 +6,7 @@ import type { Destination, Load, Supersede, TableWriter } from '../core/destinat
 import { throwIfAborted } from '../core/errors.ts';
 import type { Listener, StreamTotals } from '../core/events.ts';
 import type { Snapshot } from '../core/source.ts';
-import type { Checkpoint, Slice } from '../core/stream.ts';
+import { type Checkpoint, renamed, type Slice } from '../core/stream.ts';
 import { STRATEGIES } from '../strategies/index.ts';
 import { inParallel } from './parallel.ts';
 import type { Planned } from './plan-stream.ts';
@@ -58,8 +58,9 @@ export async function loadStream(job: LoadJob): Promise<Checkpoint | undefined> 
 
 /** Names in the configuration are those of the source. */
 function partitionBy(job: LoadJob): Planned['plan']['stream']['partitionBy'] {
-  const { partitionBy: by, rename } = job.planned.plan.stream;
-  return by && { column: rename[by.column] ?? by.column, by: by.by };
+  const { stream } = job.planned.plan;
+  const by = stream.partitionBy;
+  return by && { column: renamed(stream, by.column), by: by.by };
 }
 
 class StreamLoad {
@@ -71,12 +72,15 @@ class StreamLoad {
   #committing: Promise<unknown> = Promise.resolve();
   #left: number;
   readonly #done = new Set<string>();
+  /** The table holds nothing but rows of this load's own snapshot. */
+  #fresh: boolean;
 
   constructor(job: LoadJob, writer: TableWriter) {
     this.#job = job;
     this.#writer = writer;
     this.#checkpoint = job.planned.checkpoint;
     this.#restart = job.planned.slices.restart;
+    this.#fresh = (job.planned.table?.rows ?? 0) === 0;
     this.#left = job.planned.slices.slices.length;
   }
 
@@ -84,8 +88,11 @@ class StreamLoad {
     const { planned, workers } = this.#job;
     const { slices, parallel } = planned.slices;
     const strategy = STRATEGIES[planned.plan.stream.load];
+    const { load, cursor, date } = planned.plan.stream;
+    // Nothing would tell the rows of a part from those of the whole that is appended next time.
+    const wholeCopy = load === 'append' && cursor.length === 0 && date === undefined;
     // A full refresh takes the place of everything at once, whatever the strategy does day by day.
-    if (strategy.commits === 'together' || planned.fullRefresh) await this.#together(slices, parallel ? workers : 1);
+    if (strategy.commits === 'together' || planned.fullRefresh || wholeCopy) await this.#together(slices, parallel ? workers : 1);
     else {
       this.#rememberParts(slices, parallel);
       await inParallel(slices, parallel ? workers : 1, (slice, index) => this.#oneByOne(slice, index));
@@ -101,9 +108,12 @@ class StreamLoad {
         loads.push(await this.#stage(slice, index));
       });
       throwIfAborted(this.#job.signal);
-      const { planned, source } = this.#job;
-      const checkpoint = source.advance({ stream: planned.plan.stream, survey: planned.survey, before: undefined, loads, last: true });
-      await this.#commit(loads, { kind: 'everything' }, this.#withDay(checkpoint, loads));
+      const { planned, source, ownWindow } = this.#job;
+      const advanced = source.advance({ stream: planned.plan.stream, survey: planned.survey, before: undefined, loads, last: true });
+      const replaces = planned.fullRefresh || STRATEGIES[planned.plan.stream.load].commits === 'together';
+      const windowed = ownWindow && planned.plan.stream.cursor.length > 0;
+      const checkpoint = windowed ? this.#unmoved(advanced, loads) : this.#withDay(advanced, loads);
+      await this.#commit(loads, { kind: replaces ? 'everything' : 'nothing' }, checkpoint);
     } catch (error) {
       await this.#writer.abort(loads);
       throw error;
@@ -132,32 +142,43 @@ class StreamLoad {
     const last = this.#left === 0;
     const advanced = source.advance({ stream, survey: planned.survey, before: this.#checkpoint, loads: [load], last });
     const unfinished = last ? undefined : this.#partsAfter(load.slice);
-    const checkpoint = ownWindow ? this.#unmoved(advanced, load) : this.#withDay({ ...advanced, ...(unfinished && { unfinished }) }, [load]);
+    const checkpoint = ownWindow ? this.#unmoved(advanced, [load]) : this.#withDay({ ...advanced, ...(unfinished && { unfinished }) }, [load]);
     if (this.#nothingChanged(load, checkpoint)) {
       await this.#writer.abort([load]);
       return;
     }
-    const supersede: Supersede = this.#restart
-      ? { kind: 'everything' }
-      : STRATEGIES[stream.load].supersedes({ stream, schema: planned.schema, survey: planned.survey, slices: [load.slice] });
-    await this.#commit([load], supersede, checkpoint);
+    await this.#commit([load], this.#supersede(load.slice), checkpoint);
+    this.#fresh ||= this.#restart;
     this.#restart = false;
   }
 
-  /** A window of the user's says nothing about what lies outside of it, so without a checkpoint the next run reads everything. */
-  #unmoved(advanced: Checkpoint, load: Load): Checkpoint {
-    if (this.#checkpoint) return this.#checkpoint;
-    const { date, cursor } = this.#job.planned.plan.stream;
-    return date ? this.#withDay(advanced, [load]) : { cursor, readAt: advanced.readAt };
+  #supersede(slice: Slice): Supersede {
+    if (this.#restart) return { kind: 'everything' };
+    const { plan, schema, survey } = this.#job.planned;
+    const how = STRATEGIES[plan.stream.load].supersedes({ stream: plan.stream, schema, survey, slices: [slice] });
+    // Parts of one snapshot have no key in common, so a first load need not look for them.
+    return how.kind === 'key' && this.#fresh ? { kind: 'nothing' } : how;
   }
 
-  /** An overlap that brought nothing is worth a commit only when the watermark moves, so that it need not be read again. */
+  /**
+   * A window of the user's says nothing about what lies outside of it, so without a checkpoint the next run reads
+   * everything. What it has loaded beyond `high` has to be compared from now on.
+   */
+  #unmoved(advanced: Checkpoint, loads: Load[]): Checkpoint {
+    const { date, cursor } = this.#job.planned.plan.stream;
+    const before = this.#checkpoint;
+    if (before && this.#job.planned.checkpoint) return before.high === undefined ? before : { ...before, high: advanced.high };
+    return date ? this.#withDay(advanced, loads) : { cursor, readAt: advanced.readAt };
+  }
+
+  /** A slice that brought nothing is worth a commit only when what was read need not be read again after it. */
   #nothingChanged(load: Load, checkpoint: Checkpoint): boolean {
     const { planned } = this.#job;
-    if (load.rows > 0 || planned.table === undefined || planned.plan.changes.length > 0 || planned.plan.stream.date) return false;
     const before = this.#checkpoint;
-    const same = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);
-    return before !== undefined && same({ ...before, readAt: '' }, { ...checkpoint, readAt: '' });
+    if (load.rows > 0 || !before || planned.table === undefined || planned.plan.changes.length > 0 || planned.plan.stream.date) return false;
+    const essence = ({ cursor, high, unfinished, watermark, pending }: Checkpoint): string =>
+      JSON.stringify([cursor, high, unfinished, ...(load.facts.rows > 0 ? [watermark, pending] : [])]);
+    return essence(before) === essence(checkpoint);
   }
 
   async #commitSchema(): Promise<void> {
@@ -192,7 +213,8 @@ class StreamLoad {
         slice,
         reader,
         {
-          distinct: slice.overlap && planned.table ? this.#distinct(slice) : undefined,
+          // What is to be replaced as a whole is not there to compare with.
+          distinct: slice.overlap && planned.table && !planned.fullRefresh && !this.#restart ? this.#distinct(slice) : undefined,
           onRows: (rows, bytes) => emit({ kind: 'progress', stream: stream.name, slice: slice.id, rows, bytes }),
         },
         signal,
@@ -200,7 +222,7 @@ class StreamLoad {
       emit({ kind: 'step', stream: stream.name, slice: slice.id, step: 'staged', rows: load.rows });
       totals.rows += load.facts.rows;
       totals.bytes += load.facts.bytes;
-      for (const [column, count] of Object.entries(load.facts.coerced)) totals.coerced[column] = (totals.coerced[column] ?? 0) + count;
+      for (const [column, count] of Object.entries(load.facts.coerced)) totals.coerced[column] = (Object.hasOwn(totals.coerced, column) ? totals.coerced[column]! : 0) + count;
       return load;
     } finally {
       await reader.close();
@@ -213,7 +235,7 @@ class StreamLoad {
     const { stream } = planned.plan;
     const range = slice.range.kind === 'cursor' ? slice.range : undefined;
     const ordered = range && !range.since && !(range.nulls && planned.survey.cursor?.nullRows !== false);
-    const cursor = stream.cursor.length === 1 && stream.cursor[0] === 'xmin' ? ['_sluice_xmin'] : stream.cursor.map((name) => stream.rename[name] ?? name);
+    const cursor = stream.cursor.length === 1 && stream.cursor[0] === 'xmin' ? ['_sluice_xmin'] : stream.cursor.map((name) => renamed(stream, name));
     return { key: [...planned.schema.key], cursor, from: ordered ? range.from : undefined };
   }
 
@@ -230,15 +252,22 @@ class StreamLoad {
     return unfinished && { ...unfinished, done: [...unfinished.done, done.id] };
   }
 
-  /** Dated streams note the newest day up to which all are loaded; days may be committed out of order. */
+  /**
+   * Dated streams note the day up to which all are loaded for good; days may be committed out of order, and those that
+   * somebody may still write to are loaded again.
+   */
   #withDay(checkpoint: Checkpoint, loads: Load[]): Checkpoint {
+    const { slices, survey } = { ...this.#job.planned.slices, survey: this.#job.planned.survey };
+    const days = survey.days ?? [];
+    const before = this.#checkpoint?.day;
+    if (days.length === 0) return before === undefined ? checkpoint : { ...checkpoint, day: before };
     const done = new Set([...this.#done, ...loads.map((load) => load.slice.id)]);
-    const { slices } = this.#job.planned.slices;
-    const missing = slices.findIndex((slice) => !done.has(slice.id));
-    const whole = missing < 0 ? slices : slices.slice(0, missing);
-    const days = whole.map((slice) => /^day-(.+)$/.exec(slice.id)?.[1]).filter((day) => day !== undefined);
-    const day = [...days, this.#checkpoint?.day].filter((each) => each !== undefined).sort().at(-1);
-    return day === undefined ? checkpoint : { ...checkpoint, day };
+    const open = days.findIndex(({ settled }, i) => !settled || !done.has(slices[i]!.id));
+    const last = open < 0 ? days.at(-1)!.day : dayBefore(days[open]!.day);
+    return { ...checkpoint, day: before !== undefined && before > last ? before : last };
   }
 }
 
+function dayBefore(day: string): string {
+  return new Date(Date.parse(`${day}T00:00:00Z`) - 86_400_000).toISOString().slice(0, 10);
+}

@@ -3,6 +3,7 @@
  * of their reading, or none. Pure: nothing is asked and nothing is written.
  */
 import { createHash } from 'node:crypto';
+import { ConfigError } from '../core/errors.ts';
 import type { Survey } from '../core/source.ts';
 import type { Checkpoint, RunWindow, Slice, SliceRange, StreamConfig } from '../core/stream.ts';
 import type { StreamPlan } from './types.ts';
@@ -37,11 +38,16 @@ export function planSlices(request: SliceRequest): SlicePlan {
   return request.checkpoint ? planIncrement(request, request.checkpoint) : planFirst(request);
 }
 
-function planDays({ stream, survey, checkpoint }: SliceRequest): SlicePlan {
+function planDays({ stream, survey, checkpoint, fullRefresh, window: wanted }: SliceRequest): SlicePlan {
   const days = survey.days ?? [];
   const column = stream.date!.column;
-  const slices = days.map(({ day, from, to }): Slice => ({ id: `day-${day}`, range: { kind: 'column', column, from, to }, overlap: false }));
-  const window = days.length === 0 ? 'no day' : days.length === 1 ? `${column} = ${days[0]!.day}` : `${column} ${days[0]!.day} … ${days.at(-1)!.day}`;
+  // Loading everything again must not shrink the table to the days that a first run would take.
+  const all = fullRefresh && wanted.from === undefined && stream.firstRunSeconds === undefined;
+  const slices = days.map(({ day, from, to }, i): Slice => {
+    const range: SliceRange = all && i === 0 ? { kind: 'column', column, to } : { kind: 'column', column, from, to };
+    return { id: `day-${day}`, range, overlap: false };
+  });
+  const window = all ? `${column} ≤ ${days.at(-1)?.day}` : days.length === 0 ? 'no day' : days.length === 1 ? `${column} = ${days[0]!.day}` : `${column} ${days[0]!.day} … ${days.at(-1)!.day}`;
   return { action: slices.length === 0 ? 'nothing-new' : checkpoint ? 'load' : 'first-load', slices, window, parallel: true, restart: false };
 }
 
@@ -51,17 +57,24 @@ function planFull({ survey, checkpoint, fullRefresh }: SliceRequest): SlicePlan 
 }
 
 /** A window that the user asked for; rows that are already there are recognised, and the watermark stays. */
-function planWindow({ stream, window }: SliceRequest): SlicePlan {
+function planWindow({ stream, window, checkpoint }: SliceRequest): SlicePlan {
+  if (checkpoint?.unfinished) {
+    throw new ConfigError(`planning ${stream.name}: its first load has not finished, and its parts would bring the rows of the window again`, {
+      code: 'stream.unfinished',
+      remedy: 'run once without --from, --to and --date, which finishes it',
+    });
+  }
   const range: SliceRange = { kind: 'cursor', from: window.from, to: window.to };
   const text = [window.from && `≥ ${window.from}`, window.to && `< ${window.to}`].filter(Boolean).join(' and ');
   return { action: 'load', slices: [slice(range, true)], window: `${name(stream)} ${text}`, parallel: false, restart: false };
 }
 
 function planResume(request: SliceRequest, unfinished: NonNullable<Checkpoint['unfinished']>): SlicePlan {
-  // Page numbers mean nothing once the table was rewritten.
-  if (unfinished.layout !== request.survey.layout) return { ...planFirst({ ...request, checkpoint: undefined }), action: 'reload', restart: true };
-  const slices = unfinished.slices.filter((each) => !unfinished.done.includes(each.id));
-  return { action: 'resume', slices, window: `${slices.length} of ${unfinished.slices.length} parts that are left`, parallel: true, restart: false };
+  const { catchUp } = request.survey;
+  if (!catchUp) return { ...planFirst({ ...request, checkpoint: undefined }), action: 'reload', restart: true };
+  const left = unfinished.slices.filter((each) => !unfinished.done.includes(each.id));
+  const slices = [...left, ...catchUp.map((range) => slice(range, true))];
+  return { action: 'resume', slices, window: `${left.length} of ${unfinished.slices.length} parts that are left`, parallel: true, restart: false };
 }
 
 function planFirst({ stream, survey, fullRefresh }: SliceRequest): SlicePlan {
@@ -112,7 +125,10 @@ function inBatches(range: Extract<SliceRange, { kind: 'cursor' }>, boundaries: s
 /** The id follows from the range alone, so the same piece of work has the same name in every run. */
 function slice(range: SliceRange, overlap: boolean): Slice {
   if (range.kind === 'all') return { id: 'all', range, overlap };
-  if (range.kind === 'pages') return { id: `pages-${range.from}-${range.to ?? 'end'}`, range, overlap };
+  if (range.kind === 'pages') {
+    const since = range.since === undefined ? '' : `-since-${range.since}`;
+    return { id: `pages-${range.from}-${range.to ?? 'end'}${since}`, range, overlap };
+  }
   const hash = createHash('sha256').update(JSON.stringify(range)).digest('hex').slice(0, 12);
   return { id: `${overlap ? 'overlap' : 'cursor'}-${hash}`, range, overlap };
 }

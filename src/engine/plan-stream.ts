@@ -3,7 +3,7 @@ import type { Destination, TableState } from '../core/destination.ts';
 import { ConfigError, TransientError } from '../core/errors.ts';
 import type { Schema } from '../core/schema.ts';
 import type { Snapshot, Survey } from '../core/source.ts';
-import type { Checkpoint, RunWindow, StreamConfig } from '../core/stream.ts';
+import { type Checkpoint, renamed, type RunWindow, type StreamConfig } from '../core/stream.ts';
 import { evolve } from '../gate/contract.ts';
 import { STRATEGIES } from '../strategies/index.ts';
 import { planSlices, type SlicePlan } from './plan-slices.ts';
@@ -74,7 +74,7 @@ function checkOwner(stream: StreamConfig, table: TableState | undefined): void {
 
 function checkPartition(stream: StreamConfig, schema: Schema): void {
   const by = stream.partitionBy;
-  if (!by || by.column.startsWith('_sluice_') || schema.fields.some((field) => field.name === by.column)) return;
+  if (!by || by.column.startsWith('_sluice_') || schema.fields.some((field) => field.name === renamed(stream, by.column))) return;
   throw new ConfigError(`planning ${stream.name}: partition_by: there is no column "${by.column}"`, {
     code: 'stream.invalid',
     remedy: `there are ${schema.fields.map((field) => field.name).join(', ')}, and _sluice_loaded_at for the processing date`,

@@ -7,7 +7,7 @@ import { hostname } from 'node:os';
 import { asSluiceError, CancelledError } from '../core/errors.ts';
 import { errorInfo } from '../core/error-json.ts';
 import { broadcast, type Listener, type RunStatus, type StreamTotals } from '../core/events.ts';
-import type { RunRecord, StateStore } from '../core/state.ts';
+import type { RunStreamRecord, StateStore } from '../core/state.ts';
 import type { StreamConfig } from '../core/stream.ts';
 import { openState, type ProjectContext } from './context.ts';
 import { HeldLease } from './leases.ts';
@@ -44,6 +44,7 @@ export async function runPipeline(context: ProjectContext, pipeline: string, opt
     const run: Run = { id, pipeline, session, state, snapshot, options, signal, emit };
     const configs = await retrying(run, undefined, () => streamsOf(session, pipeline, options, signal));
     emit({ kind: 'run-started', run: id, pipeline, from: session.config.from, to: session.config.to, streams: configs.length, at: startedAt });
+    await record(run, startedAt, undefined);
     const streams = await loadAll(run, configs);
     const report: RunReport = {
       run: id,
@@ -56,8 +57,7 @@ export async function runPipeline(context: ProjectContext, pipeline: string, opt
       peakRssBytes: process.resourceUsage().maxRSS * 1024,
       streams,
     };
-    // A history that cannot be written must not make a good load a failure.
-    await state.recordRun(toRecord(report)).catch((error: unknown) => warn(run, undefined, 'state.not_recorded', `the run could not be recorded: ${(error as Error).message}`));
+    await record(run, startedAt, report);
     emit({ kind: 'run-finished', run: id, status: report.status, seconds: report.seconds, peakRssBytes: report.peakRssBytes });
     return report;
   } finally {
@@ -67,24 +67,46 @@ export async function runPipeline(context: ProjectContext, pipeline: string, opt
   }
 }
 
+/** A history that cannot be written must not make a good load a failure. Without a report the run is going on. */
+async function record(run: Run, startedAt: string, report: RunReport | undefined): Promise<void> {
+  const finishedAt = report && new Date().toISOString();
+  const { id, pipeline } = run;
+  try {
+    await run.state.recordRun({
+      run: id,
+      pipeline,
+      startedAt,
+      finishedAt,
+      status: report?.status ?? 'running',
+      host: hostname(),
+      pid: process.pid,
+      streams: (report?.streams ?? []).map(toRecord),
+    });
+  } catch (error) {
+    warn(run, undefined, 'state.not_recorded', `the run could not be recorded: ${(error as Error).message}`);
+  }
+}
+
 /** Leases first: a snapshot that is taken while we hold them cannot be older than what anybody else has loaded. */
 async function loadAll(run: Run, configs: StreamConfig[]): Promise<StreamReport[]> {
   const reports = new Map<string, StreamReport>();
-  const held: { stream: StreamConfig; lease: HeldLease }[] = [];
+  const held: Held[] = [];
   try {
     for (const stream of configs) {
       try {
         const table = await run.session.destination.describe(stream.table, run.signal);
         const lease = await HeldLease.acquire(run.state, leaseName(run, stream), run.id, table?.fence ?? 0);
-        held.push({ stream, lease });
+        held.push({ stream, lease, watermark: table?.checkpoint?.watermark });
         run.emit({ kind: 'step', stream: stream.name, slice: '', step: 'lease' });
       } catch (error) {
-        reports.set(stream.name, failed(run, stream, error, emptyTotals()));
+        reports.set(stream.name, failed(run, { stream }, error, emptyTotals()));
       }
     }
-    await inParallel(held, run.session.resources.workers, async ({ stream, lease }) => {
-      reports.set(stream.name, await loadOne(run, stream, lease));
-      await lease.release();
+    const unreachable = await cannotRead(run, held);
+    await inParallel(held, run.session.resources.workers, async (each) => {
+      const report = unreachable ? failed(run, each, unreachable, emptyTotals()) : await loadOne(run, each);
+      reports.set(each.stream.name, report);
+      await each.lease.release();
     });
   } finally {
     await Promise.all(held.map(({ lease }) => lease.release()));
@@ -92,13 +114,33 @@ async function loadAll(run: Run, configs: StreamConfig[]): Promise<StreamReport[
   return configs.map((stream) => reports.get(stream.name)!);
 }
 
+/** A stream whose lease is ours. */
+interface Held {
+  stream: StreamConfig;
+  lease: HeldLease;
+  /** Where the last run left it. */
+  watermark: string | undefined;
+}
+
+/** A source that does not answer fails all streams at once instead of each after its own attempts. */
+async function cannotRead(run: Run, held: Held[]): Promise<unknown> {
+  if (held.length === 0) return undefined;
+  try {
+    await retrying(run, undefined, () => run.snapshot.get(run.signal));
+    return undefined;
+  } catch (error) {
+    return error;
+  }
+}
+
 /** Two pipelines that load one table exclude each other, wherever they are started. */
 function leaseName(run: Run, stream: StreamConfig): string {
   return `${run.session.config.to}/${stream.table}`;
 }
 
-async function loadOne(run: Run, stream: StreamConfig, lease: HeldLease): Promise<StreamReport> {
+async function loadOne(run: Run, held: Held): Promise<StreamReport> {
   const { emit } = run;
+  const { stream, lease } = held;
   const started = performance.now();
   const totals = emptyTotals();
   emit({ kind: 'stream-started', stream: stream.name });
@@ -120,7 +162,7 @@ async function loadOne(run: Run, stream: StreamConfig, lease: HeldLease): Promis
     return report;
   } catch (error) {
     totals.seconds = (performance.now() - started) / 1000;
-    return failed(run, stream, error, totals);
+    return failed(run, held, error, totals);
   }
 }
 
@@ -180,11 +222,12 @@ function retrying<T>(run: Run, stream: string | undefined, work: (attempt: Attem
   );
 }
 
-function failed(run: Run, stream: StreamConfig, thrown: unknown, totals: StreamTotals): StreamReport {
+function failed(run: Run, held: Pick<Held, 'stream'> & Partial<Held>, thrown: unknown, totals: StreamTotals): StreamReport {
+  const { stream, watermark } = held;
   const error = errorInfo(asSluiceError(thrown, `loading ${stream.name}`));
   const status = thrown instanceof CancelledError ? 'stopped' : 'failed';
-  run.emit({ kind: 'stream-finished', stream: stream.name, status, totals, watermark: undefined, error });
-  return { stream: stream.name, table: stream.table, status, totals, watermark: undefined, changes: [], warnings: [], error };
+  run.emit({ kind: 'stream-finished', stream: stream.name, status, totals, watermark, error });
+  return { stream: stream.name, table: stream.table, status, totals, watermark, changes: [], warnings: [], error };
 }
 
 function coercions(run: Run, stream: StreamConfig, totals: StreamTotals): string[] {
@@ -210,25 +253,16 @@ function emptyTotals(): StreamTotals {
   return { rows: 0, bytes: 0, loaded: 0, written: 0, coerced: {}, seconds: 0 };
 }
 
-function toRecord(report: RunReport): RunRecord {
+function toRecord({ stream, table, status, totals, watermark, error }: StreamReport): RunStreamRecord {
   return {
-    run: report.run,
-    pipeline: report.pipeline,
-    startedAt: report.startedAt,
-    finishedAt: new Date().toISOString(),
-    status: report.status,
-    host: hostname(),
-    pid: process.pid,
-    streams: report.streams.map(({ stream, table, status, totals, watermark, error }) => ({
-      stream,
-      table,
-      status,
-      rows: totals.rows,
-      loaded: totals.loaded,
-      bytes: totals.bytes,
-      seconds: totals.seconds,
-      watermark,
-      error: error && { code: error.code, message: error.message, remedy: error.remedy },
-    })),
+    stream,
+    table,
+    status,
+    rows: totals.rows,
+    loaded: totals.loaded,
+    bytes: totals.bytes,
+    seconds: totals.seconds,
+    watermark,
+    error: error && { code: error.code, message: error.message, remedy: error.remedy },
   };
 }

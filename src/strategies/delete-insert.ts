@@ -1,4 +1,5 @@
 import { InternalError } from '../core/errors.ts';
+import { renamed } from '../core/stream.ts';
 import type { Strategy } from './strategy.ts';
 
 /** The rows of one day take the place of that day's rows, so a day can be loaded as often as one likes. */
@@ -10,6 +11,6 @@ export const deleteInsert: Strategy = {
     if (range?.kind !== 'column' || range.from === undefined || range.to === undefined) {
       throw new InternalError(`the slice of ${stream.name} is not a day`, { code: 'strategy.no_window' });
     }
-    return { kind: 'window', column: stream.rename[range.column] ?? range.column, from: range.from, to: range.to };
+    return { kind: 'window', column: renamed(stream, range.column), from: range.from, to: range.to };
   },
 };

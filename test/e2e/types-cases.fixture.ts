@@ -12,7 +12,7 @@ export interface TypeCase {
 }
 
 /** Types of the user's own that the cases below refer to. */
-export const USER_TYPES = String.raw`
+export const USER_TYPES: string = String.raw`
   CREATE SCHEMA "Odd Schema";
   CREATE EXTENSION hstore; CREATE EXTENSION citext; CREATE EXTENSION ltree; CREATE EXTENSION cube; CREATE EXTENSION seg; CREATE EXTENSION isn;
   CREATE TYPE mood AS ENUM ('sad', '', 'O''Brien "✓" 😀', 'a,b {} \ ');

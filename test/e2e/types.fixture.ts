@@ -186,7 +186,7 @@ export function differences(server: ServerTable, lake: LakeTable, rules: RuleOf 
   for (const [r, row] of server.rows.entries()) {
     for (const [c, text] of row.entries()) {
       const name = server.names[c]!;
-      const rule = rules[name];
+      const rule = Object.hasOwn(rules, name) ? rules[name] : undefined;
       const ruled = text !== null && rule ? rule(text, row[0]!) : text;
       const wanted = ruled !== null && lake.columns[c]?.type.startsWith('float') ? float(ruled) : ruled;
       const got = lake.rows[r]?.[c];

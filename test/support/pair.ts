@@ -11,6 +11,7 @@ import { connectors } from '../../src/connectors/registry.ts';
 import { openLocalStorage } from '../../src/connectors/shared/local-storage.ts';
 import type { RunEvent } from '../../src/core/events.ts';
 import type { StreamOptions } from '../../src/core/project.ts';
+import type { Checkpoint } from '../../src/core/stream.ts';
 import { parseType } from '../../src/core/types.ts';
 import { duckName } from '../../src/duckdb/types.ts';
 import { Session } from '../../src/duckdb/session.ts';
@@ -72,7 +73,10 @@ export class Pair implements AsyncDisposable {
       connectors: await connectors(),
       project: {
         directory: this.folder,
-        connections: { db: { type: 'postgres', url: this.url, ...this.source }, lake: { type: 'lake', path: './lake', ...this.lake } },
+        connections: {
+          db: { type: 'postgres', url: this.url, ...this.source },
+          lake: { type: 'lake', path: './lake', ...this.lake },
+        },
         pipelines: { p: { from: 'db', to: 'lake', streams: this.streams } },
         state: { type: 'sqlite', path: '.sluice/state.db' },
         memoryBytes: 512 << 20,
@@ -107,24 +111,56 @@ export class Pair implements AsyncDisposable {
     return openTableLog(openLocalStorage(path.join(this.folder, 'lake')), table).read();
   }
 
+  /** Puts a checkpoint into the lake, as if an earlier run had left it there. */
+  async commitCheckpoint(table: string, checkpoint: Checkpoint): Promise<void> {
+    const state = (await this.state(table))!;
+    const log = openTableLog(openLocalStorage(path.join(this.folder, 'lake')), table);
+    const { stream, fence, version } = state;
+    await log.append(
+      {
+        kind: 'checkpoint',
+        stream,
+        run: 'test',
+        load: 'test',
+        fence,
+        at: new Date().toISOString(),
+        add: [],
+        remove: [],
+        slices: [],
+        checkpoint,
+      },
+      version,
+    );
+  }
+
   /** Rows of a query over the views `<table>` (current) and `<table>_history`, made from the live files of the log. */
   async query(table: string, sql: string): Promise<Record<string, unknown>[]> {
-    this.#session ??= Session.open({ memoryBytes: 256 << 20, threads: 1, tempDirectory: path.join(this.folder, 'spill') });
+    this.#session ??= Session.open({
+      memoryBytes: 256 << 20,
+      threads: 1,
+      tempDirectory: path.join(this.folder, 'spill'),
+    });
     const session = await this.#session;
     const state = await this.state(table);
     if (!state) throw new Error(`table "${table}" has no commit`);
     const storage = openLocalStorage(path.join(this.folder, 'lake'));
-    for (const statement of viewStatements(storage, state, viewNames([table]).get(table)!)) await session.run(statement, 'making views');
+    for (const statement of viewStatements(storage, state, viewNames([table]).get(table)!))
+      await session.run(statement, 'making views');
     return session.rows(sql, `reading ${table}`);
   }
 
   /** Rows of a table of the lake as sorted lines of text. */
   async lines(table: string, view: 'current' | 'history' = 'current', columns?: string[]): Promise<string[]> {
     const schema = (await this.state(table))!.schemas.at(-1)!.schema;
-    const wanted = schema.fields.filter((field) => (columns ? columns.includes(field.name) : !field.name.startsWith('_sluice_')));
+    const wanted = schema.fields.filter((field) =>
+      columns ? columns.includes(field.name) : !field.name.startsWith('_sluice_'),
+    );
     const ordered = columns ? columns.map((name) => wanted.find((field) => field.name === name)!) : wanted;
     const list = ordered.map((field) => duckText(duckName(field.name), parseType(field.type)!));
-    const rows = await this.query(table, `SELECT concat_ws('|', ${list.join(', ')}) AS line FROM main.${duckName(view === 'current' ? table : `${table}_history`)}`);
+    const rows = await this.query(
+      table,
+      `SELECT concat_ws('|', ${list.join(', ')}) AS line FROM main.${duckName(view === 'current' ? table : `${table}_history`)}`,
+    );
     return rows.map((row) => String(row['line'])).sort();
   }
 
@@ -134,7 +170,9 @@ export class Pair implements AsyncDisposable {
     const list = schema.fields
       .filter((field) => !field.name.startsWith('_sluice_'))
       .map((field) => postgresText(`"${field.name.replaceAll('"', '""')}"`, parseType(field.type)!));
-    const { rows } = await this.db.query<{ line: string }>(`SELECT concat_ws('|', ${list.join(', ')}) AS line FROM ${from}`);
+    const { rows } = await this.db.query<{ line: string }>(
+      `SELECT concat_ws('|', ${list.join(', ')}) AS line FROM ${from}`,
+    );
     return rows.map((row) => row.line).sort();
   }
 

@@ -1,6 +1,10 @@
 /** One real PostgreSQL server per test file. */
 import { afterAll, beforeAll } from 'vitest';
-import { type PostgresServer, type PostgresServerOptions, startPostgres } from '../../src/testing/postgres-server.ts';
+import {
+  type PostgresServer,
+  type PostgresServerOptions,
+  startPostgres,
+} from '../../src/testing/postgres-server.ts';
 
 /** Starts a server before the tests of a file and stops it after them; call it at the top level. */
 export function useServer(options: PostgresServerOptions = {}): () => PostgresServer {

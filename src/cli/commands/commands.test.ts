@@ -1,14 +1,16 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { loadProject } from '../../config/load-project.ts';
 import type { Destination } from '../../core/destination.ts';
 import { AuthError, TransientError } from '../../core/errors.ts';
 import type { Project } from '../../core/project.ts';
 import type { Source, StreamInfo } from '../../core/source.ts';
+import type { DemoReport } from '../../demo/demo.ts';
 import type { RunOptions } from '../../engine/types.ts';
 import { fakeConnectors, runReport, runWith } from '../fakes.fixture.ts';
+import type { Services } from '../services.ts';
 
 let closed = 0;
 
@@ -382,5 +384,41 @@ export default defineProject({
     expect(code).toBe(2);
     expect(err).toContain(message);
     expect(await readdir(folder)).toEqual([]);
+  });
+});
+
+describe('demo', () => {
+  const report: DemoReport = {
+    kind: 'demo',
+    equal: true,
+    seconds: 1,
+    folder: undefined,
+    rows: 10,
+    day: { inserted: 0, updated: 0, deleted: 0, rolledBack: 0, lateCommits: 0 },
+    loads: [],
+    tables: [],
+  };
+
+  it('passes the flags on and prints the report for programs', async () => {
+    const demo = vi.fn<Services['demo']>(() => Promise.resolve(report));
+    const { code, out } = await runWith(
+      ['demo', '--rows', '500', '--quick', '--directory', './d', '--json'],
+      { demo },
+    );
+    expect(code).toBe(0);
+    expect(JSON.parse(out)).toMatchObject({ kind: 'demo', equal: true });
+    expect(demo.mock.calls[0]?.[0]).toMatchObject({
+      rows: 500,
+      quick: true,
+      keep: false,
+      directory: './d',
+      json: true,
+    });
+  });
+
+  it('fails when the lake is not what the shop is', async () => {
+    const demo = (): Promise<DemoReport> => Promise.resolve({ ...report, equal: false });
+    expect(await runWith(['demo'], { demo })).toMatchObject({ code: 4, out: '' });
+    expect(await runWith(['demo', '--rows', 'x'], { demo })).toMatchObject({ code: 2 });
   });
 });

@@ -27,6 +27,7 @@ export class LakeDestination implements Destination {
   readonly #owner: StagingOwner;
   readonly #logs = new Map<string, TableLog>();
   #announced: NodeJS.Timeout | undefined;
+  #scratch = 0;
 
   constructor(options: LakeOptions, context: ConnectorContext) {
     this.#root = resolve(context.directory, options.path);
@@ -73,7 +74,7 @@ export class LakeDestination implements Destination {
         details: { table: spec.table },
       });
     }
-    const context = { storage: this.#storage, options: this.#options, pool: this.#pool, owner: this.#owner, staging: this.#staging };
+    const context = { storage: this.#storage, options: this.#options, pool: this.#pool, owner: this.#owner, scratch: () => join(this.#staging, String(this.#scratch++)) };
     return new LakeTableWriter(context, spec, log, state);
   }
 

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { Lane } from './lane.ts';
 import type { WorkerOptions } from './lane-protocol.ts';
 
@@ -8,6 +9,7 @@ export class LanePool {
   readonly #idle: Lane[] = [];
   readonly #waiting: ((lane: Lane) => void)[] = [];
   readonly #all: Lane[] = [];
+  #started = 0;
 
   constructor(options: WorkerOptions, size: number) {
     this.#options = options;
@@ -53,7 +55,8 @@ export class LanePool {
   }
 
   #start(): Lane {
-    const lane = new Lane(this.#options);
+    // DuckDB takes every file in its folder for its own.
+    const lane = new Lane({ ...this.#options, tempDirectory: join(this.#options.tempDirectory, String(this.#started++)) });
     this.#all.push(lane);
     return lane;
   }

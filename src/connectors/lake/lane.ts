@@ -1,9 +1,10 @@
 import { Worker } from 'node:worker_threads';
+import { asBytes } from '../../core/batch-wire.ts';
 import { createRing, RingProducer } from '../../core/byte-ring.ts';
 import { errorFromJson } from '../../core/error-json.ts';
 import { CancelledError, InternalError, throwIfAborted } from '../../core/errors.ts';
 import { schemaToJson } from '../../core/schema.ts';
-import type { BytesReader, DecodeFacts } from '../../core/source.ts';
+import type { DecodeFacts, SliceReader } from '../../core/source.ts';
 import type { CopyTask, Reply, StagedFile, StageTask, Task, WorkerOptions } from './lane-protocol.ts';
 
 type Distribute<T> = T extends { id: number } ? Omit<T, 'id'> : never;
@@ -38,8 +39,9 @@ export class Lane {
   }
 
   /** Feeds the reader's bytes to the worker, which writes them; both ends of the ring settle before this does. */
-  async stage(task: StageRequest, reader: BytesReader, onRows: (rows: number, bytes: number) => void, signal: AbortSignal): Promise<Staged> {
+  async stage(task: StageRequest, slice: SliceReader, onRows: (rows: number, bytes: number) => void, signal: AbortSignal): Promise<Staged> {
     throwIfAborted(signal);
+    const reader = slice.format === 'bytes' ? slice : asBytes(slice);
     const ring = createRing();
     const producer = new RingProducer(ring);
     const abort = (): void => producer.end('failed');
@@ -60,7 +62,8 @@ export class Lane {
     if (sink.status === 'rejected' && !(source.status === 'rejected' && isFollowUp(sink.reason))) throw sink.reason;
     if (source.status === 'rejected') throw source.reason;
     if (sink.status === 'rejected') throw sink.reason;
-    return sink.value as Extract<Reply, { kind: 'staged' }>;
+    const { facts, files } = sink.value as Extract<Reply, { kind: 'staged' }>;
+    return { facts: slice.format === 'bytes' ? facts : { ...slice.facts(), rows: facts.rows }, files };
   }
 
   get alive(): boolean {

@@ -42,6 +42,15 @@ export function fileColumn(schema: Schema, field: string): SqlColumn {
   return column;
 }
 
+/** A condition on rows called `old`: their key is among those of `table`. NULLs in a key that may hold them equal each other. */
+export function keyIn(schema: Schema, key: readonly string[], table: string): string {
+  const same = key.map((field) => {
+    const { name, nullable } = fileColumn(schema, field);
+    return `new.${duckName(name)} ${nullable ? 'IS NOT DISTINCT FROM' : '='} old.${duckName(name)}`;
+  });
+  return `EXISTS (SELECT 1 FROM ${table} AS new WHERE ${same.join(' AND ')})`;
+}
+
 /**
  * Rows of the table that an overlapping slice may bring again. With a key: the newest version of each incoming key,
  * so that a row that went from A to B and back to A is loaded again. Without: every committed row.
@@ -51,8 +60,8 @@ export function minusSql(table: Schema, scan: string, distinct: NonNullable<Stag
   const filter = cursorFilter(table, distinct);
   if (distinct.key.length === 0) return `SELECT ${list} FROM (${scan})${filter === undefined ? '' : ` WHERE ${filter}`}`;
   const key = distinct.key.map((field) => duckName(fileColumn(table, field).name)).join(', ');
-  const conditions = [`(${key}) IN (SELECT (${key}) FROM sluice_incoming)`, ...(filter === undefined ? [] : [filter])];
-  return `SELECT ${list} FROM (${scan}) WHERE ${conditions.join(' AND ')} QUALIFY row_number() OVER (PARTITION BY ${key} ORDER BY ${LOAD_ID} DESC) = 1`;
+  const conditions = [keyIn(table, distinct.key, 'sluice_incoming'), ...(filter === undefined ? [] : [filter])];
+  return `SELECT ${list} FROM (${scan}) AS old WHERE ${conditions.join(' AND ')} QUALIFY row_number() OVER (PARTITION BY ${key} ORDER BY ${LOAD_ID} DESC) = 1`;
 }
 
 /** Committed rows below the incoming window cannot be met again; Parquet statistics skip them. */

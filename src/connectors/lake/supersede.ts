@@ -1,6 +1,7 @@
 /** Finds the committed files that new loads take the place of, and rewrites what has to stay of them. */
 import { join } from 'node:path';
 import type { Supersede } from '../../core/destination.ts';
+import { DataError } from '../../core/errors.ts';
 import type { Schema } from '../../core/schema.ts';
 import type { ObjectStorage } from '../../core/storage.ts';
 import { duckName, duckText } from '../../duckdb/types.ts';
@@ -9,7 +10,7 @@ import type { Lane } from './lane.ts';
 import { partitionKey } from './layout.ts';
 import type { DataFile, FoldedState } from './records.ts';
 import { scanSql } from './records-sql.ts';
-import { fileColumn } from './stage-sql.ts';
+import { fileColumn, keyIn } from './stage-sql.ts';
 
 export interface Replacement {
   remove: DataFile[];
@@ -34,36 +35,51 @@ export async function supersede(job: SupersedeJob, how: Supersede): Promise<Repl
     case 'everything':
       return { remove: [...job.state.files], kept: [] };
     case 'key':
-      return job.staged.length === 0 ? { remove: [], kept: [] } : rewrite(job, keyCondition(job, how.key), [keyTable(job, how.key)]);
+      return job.staged.length === 0 ? { remove: [], kept: [] } : byKey(job, how.key);
     case 'window':
-      return rewrite(job, windowCondition(job, how), []);
+      return rewrite(job, windowCondition(job, how));
   }
 }
 
-/** Temporary table with the keys that the loads bring, so that staged files are read once. */
-function keyTable(job: SupersedeJob, key: string[]): string {
-  const names = key.map((field) => duckName(fileColumn(job.schema, field).name)).join(', ');
-  const paths = job.staged.map((file) => duckText(file.path.replace(/[*?[]/g, '[$&]'))).join(', ');
-  return `CREATE OR REPLACE TEMP TABLE sluice_keys AS SELECT DISTINCT ${names} FROM read_parquet([${paths}], hive_partitioning = false)`;
+/** The keys that the loads bring go into a temporary table, so that staged files are read once. */
+async function byKey(job: SupersedeJob, key: string[]): Promise<Replacement> {
+  const { lane, schema, staged } = job;
+  const names = key.map((field) => duckName(fileColumn(schema, field).name)).join(', ');
+  const paths = staged.map((file) => duckText(file.path.replace(/[*?[]/g, '[$&]'))).join(', ');
+  await lane.query(`CREATE OR REPLACE TEMP TABLE sluice_keys AS SELECT DISTINCT ${names} FROM read_parquet([${paths}], hive_partitioning = false)`);
+  try {
+    const [found] = await lane.query('SELECT count(*) AS n FROM sluice_keys');
+    const rows = staged.reduce((total, file) => total + file.rows, 0);
+    if (Number(found!['n']) < rows) throw notUnique(key, rows - Number(found!['n']));
+    return await rewrite(job, keyIn(schema, key, 'sluice_keys'));
+  } finally {
+    await lane.query('DROP TABLE IF EXISTS sluice_keys').catch(() => undefined);
+  }
 }
 
-function keyCondition(job: SupersedeJob, key: string[]): string {
-  const names = key.map((field) => duckName(fileColumn(job.schema, field).name)).join(', ');
-  return `(${names}) IN (SELECT (${names}) FROM sluice_keys)`;
+/** One of them would have to go, and nobody knows which. */
+function notUnique(key: string[], surplus: number): DataError {
+  return new DataError(`merging by (${key.join(', ')}): ${surplus} of the new rows share their key with others`, {
+    code: 'lake.duplicate_key',
+    remedy: 'name columns with `key` that tell all rows apart',
+    details: { key },
+  });
 }
 
 function windowCondition(job: SupersedeJob, how: Extract<Supersede, { kind: 'window' }>): string {
   const column = fileColumn(job.schema, how.column);
   const value = (text: string): string => `CAST(${duckText(text)} AS ${column.sqlType})`;
-  return `coalesce(${duckName(column.name)} >= ${value(how.from)} AND ${duckName(column.name)} < ${value(how.to)}, false)`;
+  return `${duckName(column.name)} >= ${value(how.from)} AND ${duckName(column.name)} < ${value(how.to)}`;
 }
 
-/** Drops the rows that meet the condition: files without any stay, the others are written again, partition by partition. */
-async function rewrite(job: SupersedeJob, drop: string, before: string[]): Promise<Replacement> {
+/**
+ * Drops the rows (called `old`) that meet the condition: files without any stay, the others are written again, partition
+ * by partition.
+ */
+async function rewrite(job: SupersedeJob, drop: string): Promise<Replacement> {
   const { storage, state, lane } = job;
   const result: Replacement = { remove: [], kept: [] };
   if (state.files.length === 0) return result;
-  for (const sql of before) await lane.query(sql);
   const hit = await touchedFiles(job, drop);
   if (hit.size === 0) return result;
   const groups = Map.groupBy(state.files.filter((file) => hit.has(file.key)), (file) => partitionKey(file.partition));
@@ -76,7 +92,7 @@ async function rewrite(job: SupersedeJob, drop: string, before: string[]): Promi
     const scan = scanSql({ storage, state, files: remaining });
     const written = await lane.copy({
       before: [],
-      query: `SELECT * FROM (${scan}) WHERE NOT (${drop})`,
+      query: `SELECT * FROM (${scan}) AS old WHERE (${drop}) IS NOT TRUE`,
       after: [],
       files: { ...job.files, directory: join(job.files.directory, `kept${number++}`), partitions: [] },
     });
@@ -92,7 +108,7 @@ async function touchedFiles(job: SupersedeJob, drop: string): Promise<Map<string
   // One scan per file would be slow for many files, one scan for all would not tell them apart when types differ.
   const byPath = new Map(state.files.map((file) => [storage.localPath(file.key), file]));
   const scan = scanSql({ storage, state, files: state.files, pathColumn: 'sluice_path' });
-  const rows = await lane.query(`SELECT sluice_path, count(*) AS n FROM (${scan}) WHERE ${drop} GROUP BY sluice_path`);
+  const rows = await lane.query(`SELECT sluice_path, count(*) AS n FROM (${scan}) AS old WHERE ${drop} GROUP BY sluice_path`);
   for (const row of rows) hit.set(byPath.get(String(row['sluice_path']))!.key, Number(row['n']));
   return hit;
 }

@@ -1,5 +1,4 @@
 import { rmSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Load, StageOptions, Supersede, TableSpec, TableWriter } from '../../core/destination.ts';
 import { InternalError } from '../../core/errors.ts';
 import { schemaToJson } from '../../core/schema.ts';
@@ -23,8 +22,8 @@ export interface WriterContext {
   options: LakeOptions;
   pool: LanePool;
   owner: StagingOwner;
-  /** Local folder of this run's scratch files. */
-  staging: string;
+  /** A local folder that nobody else uses; it exists when something was written to it. */
+  scratch(): string;
 }
 
 /** Private part of a Load. */
@@ -40,7 +39,6 @@ export class LakeTableWriter implements TableWriter {
   readonly #partitionNames: string[];
   #state: FoldedState | undefined;
   #version: number;
-  #stages = 0;
 
   constructor(context: WriterContext, spec: TableSpec, log: TableLog, state: FoldedState | undefined) {
     this.#context = context;
@@ -52,8 +50,7 @@ export class LakeTableWriter implements TableWriter {
   }
 
   async stage(slice: Slice, reader: SliceReader, options: StageOptions, signal: AbortSignal): Promise<Load> {
-    if (reader.format !== 'bytes') throw new InternalError('the lake takes bytes only', { code: 'lake.format' });
-    const directory = join(this.#context.staging, `${this.#stages++}`);
+    const directory = this.#context.scratch();
     const { distinct } = options;
     const state = this.#state;
     const minus = distinct && state && state.files.length > 0 ? minusSql(this.#spec.schema, this.#scan(state), distinct) : undefined;
@@ -77,7 +74,7 @@ export class LakeTableWriter implements TableWriter {
   async commit(loads: Load[], how: Supersede, checkpoint: Checkpoint | undefined): Promise<{ version: number; rows: number; bytes: number }> {
     const { storage, pool } = this.#context;
     const staged = loads.flatMap((load) => (load.parts as Parts).files);
-    const directory = join(this.#context.staging, `${this.#stages++}`);
+    const directory = this.#context.scratch();
     const replacement = this.#state
       ? await pool.use((lane) => supersede(this.#job(lane, staged, directory), how))
       : { remove: [], kept: [] };

@@ -79,10 +79,8 @@ class CopyDecoder implements Decoder {
   }
 
   facts(): DecodeFacts {
-    const coerced: Record<string, number> = {};
-    this.#changed.forEach((count, i) => {
-      if (count > 0) coerced[this.#batch.schema.fields[i]!.name] = count;
-    });
+    const changed = this.#changed.map((count, i) => [this.#batch.schema.fields[i]!.name, count] as const);
+    const coerced = Object.fromEntries(changed.filter(([, count]) => count > 0));
     return { rows: this.#rows, bytes: this.#bytes, high: HighWater.greatest(this.#high), coerced };
   }
 

@@ -38,6 +38,10 @@ export function parseCursor(text: string, type: LogicalType): bigint {
   if (!match) throw invalid(text, 'YYYY-MM-DD or YYYY-MM-DD HH:MM:SS.ffffff+00');
   const [, year, month, day, hour = '0', minute = '0', second = '0', fraction = ''] = match;
   const days = dayNumber(match[8] ? 1 - Number(year) : Number(year), Number(month), Number(day));
+  // There is no 30 February, no year 0 and no 25 o'clock; PostgreSQL would refuse them in the middle of a run.
+  const shown = civil(days);
+  const exists = shown.text === `${year!.replace(/^0+(?=\d{4})/, '')}-${month}-${day}` && shown.era === (match[8] ?? '');
+  if (!exists || Number(hour) > 23 || Number(minute) > 59 || Number(second) > 59) throw invalid(text, 'a date or time that exists');
   if (type.kind === 'date') return BigInt(days);
   const seconds = BigInt(Number(hour) * 3600 + Number(minute) * 60 + Number(second));
   return BigInt(days) * DAY_MICROS + seconds * 1_000_000n + BigInt(fraction.padEnd(6, '0'));

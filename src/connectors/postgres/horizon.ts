@@ -203,6 +203,6 @@ export function boundSql(kind: CursorKind): { sql: string; zone: string | undefi
 }
 
 /** Seconds that the watermark stays behind the oldest transaction. */
-export function marginOf(horizon: Horizon, kind: CursorKind): number {
-  return kind.overlapSeconds ?? (horizon.blind === undefined ? MARGIN_SECONDS : BLIND_SECONDS);
+export function marginOf(horizon: Horizon, overlapSeconds: number | undefined): number {
+  return overlapSeconds ?? (horizon.blind === undefined ? MARGIN_SECONDS : BLIND_SECONDS);
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { inSchema, parseDuration } from '../../core/units.ts';
+import { inSchema, parseDuration, parseSize } from '../../core/units.ts';
 
 type PostgresTls = 'disable' | 'prefer' | 'require' | 'verify-ca' | 'verify-full';
 
@@ -20,20 +20,26 @@ export interface PostgresOptionsInput {
   statement_timeout?: string | number | undefined;
   idle_timeout?: string | number | undefined;
   schemas?: string[] | undefined;
+  slice_size?: string | number | undefined;
 }
 
 /**
- * The same after parsing: durations are seconds. What a URL can say as well (`?sslmode=verify-full`) has no default
+ * The same after parsing: durations are seconds, sizes are bytes. What a URL can say as well (`?sslmode=verify-full`) has no default
  * here, or the default would go over the URL.
  */
 export interface PostgresOptions extends PostgresOptionsInput {
   connect_timeout: number;
   statement_timeout?: number | undefined;
   idle_timeout: number;
+  slice_size: number;
 }
 
 const duration = z.union([z.string(), z.number()]).transform(inSchema(parseDuration));
+const size = z.union([z.string(), z.number()]).transform(inSchema(parseSize));
 const text = z.string().trim().min(1);
+
+/** About one file of a lake. */
+const SLICE_BYTES = 2 ** 30;
 
 export const postgresOptions: z.ZodType<PostgresOptions, PostgresOptionsInput> = z
   .strictObject({
@@ -83,5 +89,11 @@ export const postgresOptions: z.ZodType<PostgresOptions, PostgresOptionsInput> =
       .min(1)
       .optional()
       .describe('Schemas to look for tables in; all that the role may use when absent.'),
+    slice_size: size
+      .refine((bytes) => bytes >= 64_000, 'must be at least 64 KB')
+      .default(SLICE_BYTES)
+      .describe(
+        'How much of a large table one part of its first load covers: parts are read in parallel, and an interrupted load goes on after the last finished one; default "1 GiB".',
+      ),
   })
   .describe('A PostgreSQL database.');

@@ -1,7 +1,7 @@
 /** What a stream reads, resolved against the catalog: relation or query, columns, cursor, SQL of its slices. Pure. */
 import { ConfigError } from '../../core/errors.ts';
 import type { Field, Schema } from '../../core/schema.ts';
-import type { SliceRange, StreamConfig } from '../../core/stream.ts';
+import { renamed, type SliceRange, type StreamConfig } from '../../core/stream.ts';
 import type { LogicalType } from '../../core/types.ts';
 import { quoteName, quoteText } from '../shared/quote.ts';
 import type { CatalogColumn, CatalogTable } from './catalog.ts';
@@ -18,6 +18,8 @@ export interface Relation {
   schema: Schema;
   cursor: Cursor | undefined;
   where: string | undefined;
+  /** SQL of the transaction that wrote a row, in 64 bits; only for tables. */
+  xmin: string;
 }
 
 export interface Cursor {
@@ -49,13 +51,13 @@ export function resolveRelation(input: RelationInput): Relation {
   const { stream, table } = input;
   const mistakes: string[] = [];
   const columns = chosenColumns(stream, table.columns, mistakes).map((column) => ({
-    name: stream.rename[column.name] ?? column.name,
+    name: renamed(stream, column.name),
     source: column.name,
     mapping: mapping(column, stream, input.checked),
     column,
   }));
   const fields: Field[] = columns.map(({ name, column, mapping: m }) => ({ name, type: m.type, nullable: column.nullable, native: column.native }));
-  const key = (stream.key ?? table.key).map((name) => stream.rename[name] ?? name);
+  const key = (stream.key ?? table.key).map((name) => renamed(stream, name));
   for (const name of stream.key ?? []) checkColumn(name, 'key', table.columns, mistakes);
   const cursor = resolveCursor(input, columns, fields, mistakes);
   for (const [option, name] of [['lookback', stream.lookback?.column], ['date', stream.date?.column]] as const) {
@@ -65,11 +67,14 @@ export function resolveRelation(input: RelationInput): Relation {
   const double = names.find((name, i) => names.indexOf(name) !== i);
   if (double !== undefined) mistakes.push(`two columns would be called "${double}"`);
   if (fields.length === 0) mistakes.push('no column is left to read');
+  for (const name of names) {
+    if (/^_sluice_/i.test(name) && name !== XMIN_COLUMN) mistakes.push(`a column is called "${name}", and names with _sluice_ are ours; give it another one with \`rename\``);
+  }
   if (mistakes.length > 0) {
     throw new ConfigError(`planning ${stream.name}: ${mistakes.join('; ')}`, { code: 'stream.invalid', details: { mistakes } });
   }
   const known = key.every((name) => names.includes(name));
-  return { from: table.from, columns, schema: { fields, key: known ? key : [] }, cursor, where: stream.where };
+  return { from: table.from, columns, schema: { fields, key: known ? key : [] }, cursor, where: stream.where, xmin: xminSql(input.nextXid) };
 }
 
 function chosenColumns(stream: StreamConfig, all: CatalogColumn[], mistakes: string[]): CatalogColumn[] {
@@ -87,7 +92,7 @@ function checkColumn(name: string, option: string, all: CatalogColumn[], mistake
 }
 
 function mapping(column: CatalogColumn, stream: StreamConfig, checked: boolean): ColumnMapping {
-  const forced = stream.types[column.name];
+  const forced = Object.hasOwn(stream.types, column.name) ? stream.types[column.name] : undefined;
   return forced === undefined ? mapColumn(column.name, column.type, checked) : mapForced(column.name, column.type, forced, checked);
 }
 
@@ -124,12 +129,14 @@ function resolveCursor(input: RelationInput, columns: Resolved, fields: Field[],
   };
 }
 
-/**
- * xmin has 32 bits; the upper ones follow from the next id to be given out, since no row is newer than that.
- * It becomes a column of the stream, so that what was loaded can be recognised.
- */
+/** xmin has 32 bits; the upper ones follow from the next id to be given out, since no row is newer than that. */
+function xminSql(nextXid: string): string {
+  return `(${nextXid}::int8 - ((${nextXid}::int8 - xmin::text::int8) & 4294967295))`;
+}
+
+/** It becomes a column of the stream, so that what was loaded can be recognised. */
 function xminCursor(input: RelationInput, columns: Resolved, fields: Field[]): Cursor {
-  const expression = `(${input.nextXid}::int8 - ((${input.nextXid}::int8 - xmin::text::int8) & 4294967295))`;
+  const expression = xminSql(input.nextXid);
   const type: LogicalType = { kind: 'int64' };
   columns.push({
     name: XMIN_COLUMN,
@@ -157,7 +164,11 @@ function rangeCondition(relation: Relation, range: SliceRange): string | undefin
     case 'all':
       return undefined;
     case 'pages':
-      return `ctid >= '(${range.from},0)'::tid${range.to === undefined ? '' : ` AND ctid < '(${range.to},0)'::tid`}`;
+      return [
+        `ctid >= '(${range.from},0)'::tid`,
+        ...(range.to === undefined ? [] : [`ctid < '(${range.to},0)'::tid`]),
+        ...(range.since === undefined ? [] : [`${relation.xmin} >= ${quoteText(range.since)}::int8`]),
+      ].join(' AND ');
     case 'column': {
       const name = quoteName(range.column);
       const parts = [range.from && `${name} >= ${quoteText(range.from)}`, range.to && `${name} < ${quoteText(range.to)}`];

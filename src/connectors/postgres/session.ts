@@ -4,6 +4,11 @@ import { quoteText } from '../shared/quote.ts';
 export interface SessionSettings {
   /** Milliseconds; 0 = none. */
   statementTimeoutMs: number;
+  /**
+   * Text as the database has it, whatever its bytes: where the database has no encoding (SQL_ASCII), the server would
+   * refuse to send what is not UTF-8.
+   */
+  rawText?: boolean | undefined;
 }
 
 /**
@@ -19,6 +24,7 @@ function settings(options: SessionSettings): string {
     `SET LOCAL bytea_output = 'hex'`,
     `SET LOCAL standard_conforming_strings = on`,
     `SET LOCAL statement_timeout = ${options.statementTimeoutMs}`,
+    ...(options.rawText ? [`SET LOCAL client_encoding = 'SQL_ASCII'`] : []),
     // We hold a snapshot on purpose while others read through it.
     `SET LOCAL idle_in_transaction_session_timeout = 0`,
   ].join('; ');

@@ -17,8 +17,6 @@ import { sliceSql, wireFormats } from './relation.ts';
 import { begin, type SessionSettings } from './session.ts';
 import { survey, type PostgresSurvey, type SnapshotFacts } from './survey.ts';
 
-/** Bytes of a table that one slice of a first load covers: about one file of the lake. */
-const PART_BYTES = 1 << 30;
 const BATCH_ROWS = 2048;
 const BATCH_BYTES = 8 << 20;
 
@@ -26,12 +24,14 @@ export class PostgresSource implements Source {
   readonly #target: Target;
   readonly #settings: SessionSettings;
   readonly #schemas: string[] | undefined;
+  readonly #sliceBytes: number;
   readonly #open = new Set<pg.Client>();
 
   constructor(options: PostgresOptions, _context: ConnectorContext) {
     this.#target = targetOf(options);
     this.#settings = { statementTimeoutMs: (options.statement_timeout ?? 0) * 1000 };
     this.#schemas = options.schemas;
+    this.#sliceBytes = options.slice_size;
   }
 
   async check(signal: AbortSignal): Promise<SourceFacts> {
@@ -72,7 +72,7 @@ export class PostgresSource implements Source {
         checked: row.encoding !== 'SQL_ASCII',
         nextXid: row.next_xid,
         oldestXid: row.oldest_xid,
-        partBytes: PART_BYTES,
+        partBytes: this.#sliceBytes,
       };
       return new PostgresSnapshot(this, client, { ...facts, id: row.id, at: row.at });
     } catch (error) {
@@ -82,10 +82,10 @@ export class PostgresSource implements Source {
   }
 
   /** A connection of its own that sees the snapshot. */
-  async reader(snapshot: string, signal: AbortSignal): Promise<pg.Client> {
+  async reader(snapshot: string, signal: AbortSignal, rawText: boolean = false): Promise<pg.Client> {
     const client = await this.#connect(signal);
     try {
-      await begin(client, this.#settings, snapshot);
+      await begin(client, { ...this.#settings, rawText }, snapshot);
       return client;
     } catch (error) {
       await this.release(client);
@@ -175,7 +175,7 @@ class PostgresSnapshot implements Snapshot {
 
   async read(stream: StreamConfig, surveyed: Survey, slice: Slice, signal: AbortSignal): Promise<BytesReader> {
     const { relation } = surveyed as PostgresSurvey;
-    const client = await this.#source.reader(this.#facts.id, signal);
+    const client = await this.#source.reader(this.#facts.id, signal, !this.#facts.checked);
     const options: CopyDecoderOptions = {
       formats: wireFormats(relation),
       cursor: relation.cursor?.fields ?? [],

@@ -3,8 +3,6 @@ import type pg from 'pg';
 import { ConfigError } from '../../core/errors.ts';
 import type { CursorFacts, Survey } from '../../core/source.ts';
 import type { Checkpoint, RunWindow, SliceRange, StreamConfig } from '../../core/stream.ts';
-import { quoteName } from '../shared/quote.ts';
-import { parseCursor } from './cursor-value.ts';
 import { blockedBy, boundSql, marginOf, type CursorHorizon, type CursorKind, type Horizon } from './horizon.ts';
 import { type Relation, resolveRelation, sliceSql, whereClause } from './relation.ts';
 import { findRelation, type Found } from './resolve.ts';
@@ -42,15 +40,17 @@ export async function survey(client: pg.Client, facts: SnapshotFacts, request: S
   });
   const sql = sliceSql(relation, { kind: 'all' });
   const table = found.table;
+  const layout = table ? `${table.oid}/${table.filenode}` : 'query';
   return {
     schema: relation.schema,
     relation,
     estimatedRows: table?.rows ?? (await estimateRows(client, sql)),
     estimatedBytes: table?.bytes,
-    layout: table ? `${table.oid}/${table.filenode}` : 'query',
+    layout,
     parts: parts(found, facts, stream),
+    catchUp: catchUp(request.checkpoint, layout, relation),
     cursor: relation.cursor ? await cursorFacts(client, facts, request, { found, relation }) : undefined,
-    days: stream.date ? await daysOf(client, facts, request, relation) : undefined,
+    days: stream.date ? await daysOf(client, facts, request, { found, relation }) : undefined,
     sql,
   };
 }
@@ -64,6 +64,18 @@ function parts(found: Found, facts: SnapshotFacts, stream: StreamConfig): SliceR
   const step = Math.ceil(table.pages / blocks);
   // The last range is open: pages may be added while we read.
   return Array.from({ length: blocks }, (_, i) => ({ kind: 'pages' as const, from: i * step, to: i === blocks - 1 ? undefined : (i + 1) * step }));
+}
+
+/**
+ * What has changed since an unfinished load began, in the parts that it has done: updates move rows between pages, so a
+ * row may since have come from a part that is still to be read. Transaction ids tell, whatever the cursor is. Without a
+ * key such a row could not be told from its equals.
+ */
+function catchUp(checkpoint: Checkpoint | undefined, layout: string, relation: Relation): SliceRange[] | undefined {
+  const unfinished = checkpoint?.unfinished;
+  if (!unfinished || unfinished.layout !== layout || relation.schema.key.length === 0) return undefined;
+  const { oldestXid } = unfinished.horizon as CursorHorizon;
+  return unfinished.slices.flatMap(({ id, range }) => (unfinished.done.includes(id) && range.kind === 'pages' ? [{ ...range, since: oldestXid }] : []));
 }
 
 interface Place {
@@ -88,6 +100,7 @@ async function cursorFacts(client: pg.Client, facts: SnapshotFacts, request: Sur
   // Also after a window that the user chose: it left no watermark.
   const first = checkpoint?.watermark === undefined && checkpoint?.high === undefined;
   const from = first ? await firstWindow(client, stream, kind, facts.horizon.zone) : checkpoint.watermark;
+  if (cursor.system) checkXid(from, facts, stream);
   const indexed = !cursor.system && cursor.names.every((name) => found.table?.indexed.includes(name));
   const high = checkpoint?.high;
   const window: SliceRange = { kind: 'cursor', from: high === undefined ? from : undefined, above: high };
@@ -96,7 +109,8 @@ async function cursorFacts(client: pg.Client, facts: SnapshotFacts, request: Sur
   const batched = indexed && (!first || from !== undefined || stream.sliceRows !== undefined);
   const behind: SliceRange = { kind: 'cursor', from, upTo: high, nulls: stream.nullCursor === 'load', since };
   const fresh = probe ? await anyRow(client, relation, window) : undefined;
-  const nullRows = indexed && (await anyRow(client, relation, { kind: 'cursor', upTo: undefined, nulls: true }, nullCondition(relation)));
+  const nullable = cursor.fields.every((field) => relation.schema.fields[field]!.nullable);
+  const nullRows = nullable && (indexed ? await anyRow(client, relation, { kind: 'all' }, nullCondition(relation)) : undefined);
   return {
     from,
     horizon,
@@ -120,27 +134,35 @@ function checkStored(names: string[], checkpoint: Checkpoint | undefined, stream
   });
 }
 
+/** Transaction ids start again when a database is restored from a dump or replaced by a logical copy. */
+function checkXid(watermark: string | undefined, facts: SnapshotFacts, stream: StreamConfig): void {
+  if (watermark === undefined || BigInt(watermark) <= BigInt(facts.nextXid)) return;
+  throw new ConfigError(`planning ${stream.name}: it was read up to transaction ${watermark}, but this server has only come to ${facts.nextXid}`, {
+    code: 'postgres.other_server',
+    remedy: 'the database was restored or replaced; load the stream once with --full-refresh',
+  });
+}
+
 async function horizonOf(client: pg.Client, facts: SnapshotFacts, kind: CursorKind): Promise<CursorHorizon> {
-  const { horizon } = facts;
-  if (kind.system) return { horizon, kind, safe: facts.oldestXid, blocked: undefined };
+  const { horizon, oldestXid } = facts;
+  if (kind.system) return { horizon, kind, safe: oldestXid, blocked: undefined, oldestXid };
   const bound = boundSql(kind);
   let safe: string | undefined;
   if (bound) {
-    const margin = marginOf(horizon, kind);
+    const margin = marginOf(horizon, kind.overlapSeconds);
     const values = [horizon.oldest, margin, ...(bound.zone === undefined ? [] : [bound.zone])];
     safe = (await client.query<{ safe: string }>(`SELECT ${bound.sql} AS safe`, values)).rows[0]!.safe;
   }
-  return { horizon, kind, safe, blocked: blockedBy(horizon, kind.relations) };
+  return { horizon, kind, safe, blocked: blockedBy(horizon, kind.relations), oldestXid };
 }
 
 function noteOf(cursor: CursorHorizon, horizon: Horizon): string | undefined {
   if (cursor.blocked !== undefined) return cursor.blocked;
   if (cursor.kind.system) return undefined;
-  if (horizon.blind !== undefined) return `${horizon.blind}; so the last ${Math.round(marginOf(horizon, cursor.kind) / 60)} minutes are read again each time (overlap)`;
+  if (horizon.blind !== undefined) return `${horizon.blind}; so the last ${Math.round(marginOf(horizon, cursor.kind.overlapSeconds) / 60)} minutes are read again each time (overlap)`;
   if (horizon.ageSeconds > 5 && horizon.holder) return `an open transaction since ${horizon.oldest} (${horizon.holder}) keeps the watermark there; rows after it are compared and not loaded twice`;
-  if (cursor.kind.type.kind === 'timestamp' && cursor.safe === undefined) {
-    return 'the cursor has no time zone: about an hour is read again each time; cursor_timezone makes it exact';
-  }
+  const { type, zone } = cursor.kind;
+  if (zone === undefined && (type.kind === 'date' || (type.kind === 'timestamp' && !type.zone))) return 'the cursor has no time zone: half a day is read again each time; cursor_timezone makes it a minute';
   return undefined;
 }
 
@@ -199,43 +221,51 @@ async function boundaries(client: pg.Client, relation: Relation, stream: StreamC
   if (cursor.names.length > 1 || (stream.sliceRows === undefined && estimate < size * 1.5)) return [];
   const found: string[] = [];
   const column = cursor.expressions[0]!;
-  let range = window;
+  let range: SliceRange = window;
   while (found.length < MOST_BOUNDARIES) {
     const { rows } = await client.query<{ value: string }>(
       `SELECT ${column}::text AS value FROM ${relation.from}${whereClause(relation, range) || ' WHERE true'} AND ${column} IS NOT NULL ORDER BY ${column} OFFSET $1 LIMIT 1`,
       [size],
     );
     const value = rows[0]?.value;
-    if (value === undefined || value === found.at(-1)) break;
-    found.push(value);
-    range = { kind: 'cursor', from: value };
+    if (value === undefined) break;
+    // More equal values than a slice has rows stay together; the next boundary lies above them.
+    const tie = value === found.at(-1);
+    if (!tie) found.push(value);
+    range = tie ? { kind: 'cursor', above: value } : { kind: 'cursor', from: value };
   }
   return found;
 }
 
 /** The days that a dated stream loads now: asked for, or all since the last one, by default yesterday. */
-async function daysOf(client: pg.Client, facts: SnapshotFacts, request: SurveyRequest, relation: Relation): Promise<Survey['days']> {
+async function daysOf(client: pg.Client, facts: SnapshotFacts, request: SurveyRequest, { found, relation }: Place): Promise<Survey['days']> {
   const { stream, checkpoint, window } = request;
   const zone = stream.date!.zone ?? facts.horizon.zone;
   const today = `(now() AT TIME ZONE $1)::date`;
-  const { rows } = await client.query<{ day: string; next: string; from_instant: string; to_instant: string }>(
+  const { rows } = await client.query<DayRow>(
     `SELECT day::date::text AS day, (day::date + 1)::text AS next,
-            (day::timestamp AT TIME ZONE $1)::text AS from_instant, ((day::timestamp + interval '1 day') AT TIME ZONE $1)::text AS to_instant
+            (day::timestamp AT TIME ZONE $1)::text AS from_instant, ((day::timestamp + interval '1 day') AT TIME ZONE $1)::text AS to_instant,
+            (day::timestamp + interval '1 day') AT TIME ZONE $1 <= $6::timestamptz - make_interval(secs => $7::float8) AS settled
        FROM generate_series(
          coalesce($2::date, CASE WHEN $4::date IS NOT NULL THEN least($4::date + 1, ${today} - 1) END, CASE WHEN $5::float8 IS NOT NULL THEN (now() AT TIME ZONE $1 - make_interval(secs => $5::float8))::date END, ${today} - 1),
          coalesce($3::date, ${today}) - 1, interval '1 day') AS day ORDER BY day`,
-    [zone, window.from ?? null, window.to ?? null, checkpoint?.day ?? null, stream.firstRunSeconds ?? null],
+    [zone, window.from ?? null, window.to ?? null, checkpoint?.day ?? null, stream.firstRunSeconds ?? null, facts.horizon.oldest, marginOf(facts.horizon, stream.overlapSeconds)],
   );
   const column = relation.columns.find((c) => c.source === stream.date!.column);
   const instant = column?.mapping.type.kind === 'timestamp' && column.mapping.type.zone;
-  return rows.map((row) => ({ day: row.day, from: instant ? row.from_instant : row.day, to: instant ? row.to_instant : row.next }));
+  const blocked = blockedBy(facts.horizon, found.relations) !== undefined;
+  return rows.map((row) => ({
+    day: row.day,
+    from: instant ? row.from_instant : row.day,
+    to: instant ? row.to_instant : row.next,
+    settled: row.settled && !blocked,
+  }));
 }
 
-/** Checks a watermark that a user typed. */
-export function checkCursorText(text: string, cursor: CursorKind): void {
-  parseCursor(text, cursor.type);
-}
-
-export function quotedDate(stream: StreamConfig): string {
-  return quoteName(stream.date!.column);
+interface DayRow {
+  day: string;
+  next: string;
+  from_instant: string;
+  to_instant: string;
+  settled: boolean;
 }

@@ -81,7 +81,7 @@ export function mapColumn(column: string, native: NativeType, checked: boolean):
         ? { kind: 'timestamp', zone: false }
         : ({ kind: rule.type } as LogicalType);
   const format = rule.format === 'text' && !checked ? 'unchecked-text' : rule.format;
-  return { type, format, select: rule.cast ? rule.cast.replaceAll('{}', name) : name };
+  return { type, format, select: rule.cast ? rule.cast.replaceAll('{}', () => name) : name };
 }
 
 function ruleOf(native: NativeType): Rule {

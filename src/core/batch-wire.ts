@@ -1,0 +1,133 @@
+/**
+ * Batches as bytes of this process, for sources that make batches on the main thread and a destination whose engine
+ * lives in another: they cross by the same ring as the bytes of a wire. Numbers have the byte order of the machine.
+ *
+ *     batch  = uint32 rows, then per column uint32 nulls, uint32 bytes (of texts); then per column:
+ *              [validity bitmap, when there are nulls] [values or bool bitmap | offsets, bytes]
+ */
+import { Batch, type Column } from './batch.ts';
+import type { RingConsumer, RingProducer } from './byte-ring.ts';
+import type { Decoder } from './decoder.ts';
+import { CancelledError, InternalError } from './errors.ts';
+import type { Schema } from './schema.ts';
+import type { BatchesReader, BytesReader, DecodeFacts } from './source.ts';
+
+/** The same slice in the form of bytes; {@link createBatchDecoder} is its decoder. */
+export function asBytes(reader: BatchesReader): BytesReader {
+  return {
+    format: 'bytes',
+    schema: reader.schema,
+    decoder: { module: import.meta.url, name: 'createBatchDecoder', options: undefined },
+    async pump(ring, onBytes) {
+      for await (const batch of reader.batches()) {
+        if (batch.rows === 0) continue;
+        for (const piece of encode(batch)) {
+          await send(ring, piece);
+          onBytes(piece.length);
+        }
+      }
+    },
+    close: () => reader.close(),
+  };
+}
+
+async function send(ring: RingProducer, piece: Uint8Array): Promise<void> {
+  const bytes = Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength);
+  for (let at = 0; at < bytes.length;) {
+    if (ring.abandoned) throw new CancelledError('the reader was told to stop', { code: 'batch.abandoned' });
+    at += ring.write(bytes, at, bytes.length);
+    if (at < bytes.length) await ring.room();
+  }
+}
+
+function* encode(batch: Batch): Generator<Uint8Array> {
+  const { rows, columns } = batch;
+  const head = new Uint32Array(1 + 2 * columns.length);
+  head[0] = rows;
+  columns.forEach((column, i) => {
+    head[1 + 2 * i] = column.nullCount;
+    head[2 + 2 * i] = column.width === 0 ? column.offsets[rows]! : 0;
+  });
+  yield new Uint8Array(head.buffer);
+  for (const column of columns) {
+    if (column.nullCount > 0) yield column.validity.subarray(0, (rows + 7) >> 3);
+    if (column.width !== 0) {
+      yield column.u8.subarray(0, valueBytes(column, rows));
+      continue;
+    }
+    yield new Uint8Array(column.offsets.buffer, 0, 4 * (rows + 1));
+    yield column.bytes.subarray(0, column.offsets[rows]);
+  }
+}
+
+function valueBytes(column: Column, rows: number): number {
+  return column.width < 0 ? (rows + 7) >> 3 : column.width * rows;
+}
+
+export function createBatchDecoder(ring: RingConsumer, schema: Schema): Decoder {
+  return new BatchDecoder(ring, schema);
+}
+
+class BatchDecoder implements Decoder {
+  readonly #ring: RingConsumer;
+  readonly #schema: Schema;
+  readonly #head: Uint32Array;
+  #batch: Batch;
+  #block: { start: number; end: number } | undefined;
+  #rows = 0;
+  #bytes = 0;
+
+  constructor(ring: RingConsumer, schema: Schema) {
+    this.#ring = ring;
+    this.#schema = schema;
+    this.#head = new Uint32Array(1 + 2 * schema.fields.length);
+    this.#batch = new Batch(schema, 0);
+  }
+
+  next(): Batch | undefined {
+    const head = this.#head;
+    if (!this.#read(new Uint8Array(head.buffer), true)) return undefined;
+    const rows = head[0]!;
+    if (this.#batch.capacity < rows) this.#batch = new Batch(this.#schema, rows);
+    this.#batch.reset();
+    for (const [i, column] of this.#batch.columns.entries()) {
+      column.nullCount = head[1 + 2 * i]!;
+      if (column.nullCount > 0 && !this.#read(column.validity.subarray(0, (rows + 7) >> 3))) return undefined;
+      if (!this.#readValues(column, rows, head[2 + 2 * i]!)) return undefined;
+    }
+    this.#batch.rows = rows;
+    this.#rows += rows;
+    return this.#batch;
+  }
+
+  facts(): DecodeFacts {
+    return { rows: this.#rows, bytes: this.#bytes, high: undefined, coerced: {} };
+  }
+
+  #readValues(column: Column, rows: number, bytes: number): boolean {
+    if (column.width !== 0) return this.#read(column.u8.subarray(0, valueBytes(column, rows)));
+    if (!this.#read(new Uint8Array(column.offsets.buffer, 0, 4 * (rows + 1)))) return false;
+    return this.#read(column.grow(0, bytes).subarray(0, bytes));
+  }
+
+  /** Fills `into`; false when the producer failed, or when it ended where a batch may begin. */
+  #read(into: Uint8Array, first: boolean = false): boolean {
+    let have = 0;
+    while (have < into.length) {
+      if (!this.#block || this.#block.start === this.#block.end) {
+        this.#block = this.#ring.next();
+        if (!this.#block) {
+          if (this.#ring.end === 'ended' && (have > 0 || !first)) throw new InternalError('reading batches: the stream ends in the middle of one', { code: 'batch.cut' });
+          return false;
+        }
+      }
+      const { start, end } = this.#block;
+      const take = Math.min(into.length - have, end - start);
+      into.set(this.#ring.memory.subarray(start, start + take), have);
+      this.#block.start += take;
+      have += take;
+    }
+    this.#bytes += have;
+    return true;
+  }
+}
