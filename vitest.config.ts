@@ -1,4 +1,8 @@
+import { fileURLToPath } from 'node:url';
 import type { ViteUserConfig } from 'vitest/config';
+
+// Inherited by every worker, thread and child process of the tests: without it each engine thread compiles its modules anew.
+process.env['NODE_COMPILE_CACHE'] ??= fileURLToPath(new URL('.cache/compiled', import.meta.url));
 
 /** What the two projects share: tests start servers and processes of their own, so they get time and few workers. */
 const shared = { pool: 'forks', testTimeout: 60_000, hookTimeout: 60_000 } as const;

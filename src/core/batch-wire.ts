@@ -2,7 +2,7 @@
  * Batches as bytes of this process, for sources that make batches on the main thread and a destination whose engine
  * lives in another: they cross by the same ring as the bytes of a wire. Numbers have the byte order of the machine.
  *
- *     batch  = uint32 rows, then per column uint32 nulls, uint32 bytes (of texts); then per column:
+ *     batch  = uint32 rows, then per column uint32 nulls, uint32 bytes (of texts), uint32 flags; then per column:
  *              [validity bitmap, when there are nulls] [values or bool bitmap | offsets, bytes]
  */
 import { Batch, type Column } from './batch.ts';
@@ -11,6 +11,9 @@ import type { Decoder } from './decoder.ts';
 import { CancelledError, InternalError } from './errors.ts';
 import type { Schema } from './schema.ts';
 import type { BatchesReader, BytesReader, DecodeFacts } from './source.ts';
+
+/** Numbers about one column at the head of a batch. */
+const HEAD = 3;
 
 /** The same slice in the form of bytes; {@link createBatchDecoder} is its decoder. */
 export function asBytes(reader: BatchesReader): BytesReader {
@@ -42,11 +45,13 @@ async function send(ring: RingProducer, piece: Uint8Array): Promise<void> {
 
 function* encode(batch: Batch): Generator<Uint8Array> {
   const { rows, columns } = batch;
-  const head = new Uint32Array(1 + 2 * columns.length);
+  const head = new Uint32Array(1 + HEAD * columns.length);
   head[0] = rows;
   columns.forEach((column, i) => {
-    head[1 + 2 * i] = column.nullCount;
-    head[2 + 2 * i] = column.width === 0 ? column.offsets[rows]! : 0;
+    head.set(
+      [column.nullCount, column.width === 0 ? column.offsets[rows]! : 0, column.negativeZero ? 1 : 0],
+      1 + HEAD * i,
+    );
   });
   yield new Uint8Array(head.buffer);
   for (const column of columns) {
@@ -80,7 +85,7 @@ class BatchDecoder implements Decoder {
   constructor(ring: RingConsumer, schema: Schema) {
     this.#ring = ring;
     this.#schema = schema;
-    this.#head = new Uint32Array(1 + 2 * schema.fields.length);
+    this.#head = new Uint32Array(1 + HEAD * schema.fields.length);
     this.#batch = new Batch(schema, 0);
   }
 
@@ -91,9 +96,11 @@ class BatchDecoder implements Decoder {
     if (this.#batch.capacity < rows) this.#batch = new Batch(this.#schema, rows);
     this.#batch.reset();
     for (const [i, column] of this.#batch.columns.entries()) {
-      column.nullCount = head[1 + 2 * i]!;
-      if (column.nullCount > 0 && !this.#read(column.validity.subarray(0, (rows + 7) >> 3))) return undefined;
-      if (!this.#readValues(column, rows, head[2 + 2 * i]!)) return undefined;
+      const [nulls, bytes, flags] = head.subarray(1 + HEAD * i);
+      column.nullCount = nulls!;
+      column.negativeZero = flags === 1;
+      if (nulls! > 0 && !this.#read(column.validity.subarray(0, (rows + 7) >> 3))) return undefined;
+      if (!this.#readValues(column, rows, bytes!)) return undefined;
     }
     this.#batch.rows = rows;
     this.#rows += rows;
@@ -117,7 +124,10 @@ class BatchDecoder implements Decoder {
       if (!this.#block || this.#block.start === this.#block.end) {
         this.#block = this.#ring.next();
         if (!this.#block) {
-          if (this.#ring.end === 'ended' && (have > 0 || !first)) throw new InternalError('reading batches: the stream ends in the middle of one', { code: 'batch.cut' });
+          if (this.#ring.end === 'ended' && (have > 0 || !first))
+            throw new InternalError('reading batches: the stream ends in the middle of one', {
+              code: 'batch.cut',
+            });
           return false;
         }
       }

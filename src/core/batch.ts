@@ -25,6 +25,8 @@ export class Column {
   bytes: Uint8Array;
   readonly validity: Uint8Array;
   nullCount = 0;
+  /** Set for floats when -0 is among the values: what takes it for equal to 0 must know. */
+  negativeZero = false;
 
   constructor(type: LogicalType, capacity: number) {
     this.type = type;
@@ -67,6 +69,7 @@ export class Column {
   reset(): void {
     if (this.nullCount > 0) this.validity.fill(255);
     this.nullCount = 0;
+    this.negativeZero = false;
     if (this.width === -1) this.u8.fill(0);
     // One huge value must not pin its buffer for the rest of the run.
     if (this.bytes.length > 8 << 20) this.bytes = new Uint8Array(1 << 16);
@@ -90,6 +93,10 @@ export class Batch {
   reset(): void {
     this.rows = 0;
     for (const column of this.columns) column.reset();
+  }
+
+  get negativeZero(): boolean {
+    return this.columns.some((column) => column.negativeZero);
   }
 
   /** Bytes of values held, without validity bitmaps. */

@@ -13,7 +13,8 @@ function fill(buffer: Buffer, from: number): Buffer {
 function readAll(ring: RingMemory): Buffer {
   const consumer = new RingConsumer(ring);
   const parts: Buffer[] = [];
-  for (let block = consumer.next(); block; block = consumer.next()) parts.push(Buffer.from(consumer.memory.slice(block.start, block.end)));
+  for (let block = consumer.next(); block; block = consumer.next())
+    parts.push(Buffer.from(consumer.memory.slice(block.start, block.end)));
   return Buffer.concat(parts);
 }
 
@@ -25,7 +26,10 @@ interface Summary {
 }
 
 /** A consumer in a thread of its own: checks every byte of one ring after the other, waits `pauseMs` before each block, gives up after `giveUpAfter` blocks. */
-function consumeInThread(rings: RingMemory[], options: { pauseMs?: number; giveUpAfter?: number } = {}): Promise<Summary[]> {
+function consumeInThread(
+  rings: RingMemory[],
+  options: { pauseMs?: number; giveUpAfter?: number } = {},
+): Promise<Summary[]> {
   const code = `
     const { parentPort, workerData } = require('node:worker_threads');
     const { rings, url, pauseMs, giveUpAfter } = workerData;
@@ -49,13 +53,17 @@ function consumeInThread(rings: RingMemory[], options: { pauseMs?: number; giveU
 }
 
 /** Sends `total` bytes in pieces of changing size, waiting for room as the socket's reader does. */
-async function produce(ring: RingMemory, total: number, piece: (n: number) => number): Promise<{ sent: number; waits: number }> {
+async function produce(
+  ring: RingMemory,
+  total: number,
+  piece: (n: number) => number,
+): Promise<{ sent: number; waits: number }> {
   const producer = new RingProducer(ring);
   let sent = 0;
   let waits = 0;
   for (let n = 0; sent < total && !producer.abandoned; n++) {
     const chunk = fill(Buffer.alloc(Math.min(piece(n), total - sent)), sent);
-    for (let at = 0; at < chunk.length && !producer.abandoned; ) {
+    for (let at = 0; at < chunk.length && !producer.abandoned;) {
       const taken = producer.write(chunk, at, chunk.length);
       at += taken;
       sent += taken;
@@ -142,33 +150,44 @@ describe('a ring within one thread', () => {
     expect(consumer.end).toBe('abandoned');
   });
 
-  it.each([1, 2, 3, 4])('loses nothing when the last block and the end come right after look %i of the consumer', (moment) => {
-    const ring = createRing(10, 3);
-    const producer = new RingProducer(ring);
-    const consumer = new RingConsumer(ring);
-    const load = Atomics.load.bind(Atomics) as (array: Int32Array, index: number) => number;
-    let looks = 0;
-    vi.spyOn(Atomics, 'load').mockImplementation(((array: Int32Array, index: number) => {
-      const seen = load(array, index);
-      if (++looks === moment) {
-        vi.restoreAllMocks();
-        producer.write(Buffer.from('last'), 0, 4);
-        producer.end();
-      }
-      return seen;
-    }) as typeof Atomics.load);
-    expect(consumer.next()).toEqual({ start: 0, end: 4 });
-    expect(consumer.next()).toBeUndefined();
-  });
+  it.each([1, 2, 3, 4])(
+    'loses nothing when the last block and the end come right after look %i of the consumer',
+    (moment) => {
+      const ring = createRing(10, 3);
+      const producer = new RingProducer(ring);
+      const consumer = new RingConsumer(ring);
+      const load = Atomics.load.bind(Atomics) as (array: Int32Array, index: number) => number;
+      let looks = 0;
+      vi.spyOn(Atomics, 'load').mockImplementation(((array: Int32Array, index: number) => {
+        const seen = load(array, index);
+        if (++looks === moment) {
+          vi.restoreAllMocks();
+          producer.write(Buffer.from('last'), 0, 4);
+          producer.end();
+        }
+        return seen;
+      }) as typeof Atomics.load);
+      expect(consumer.next()).toEqual({ start: 0, end: 4 });
+      expect(consumer.next()).toBeUndefined();
+    },
+  );
 });
 
 describe('a ring between two threads', () => {
   it('carries every byte in order, whatever the sizes of pieces and blocks', async () => {
     const sizes = [1, 3, 100, 65_536, 7, 200_000, 4096];
-    for (const [blockBytes, count] of [[64, 2], [1000, 3], [1 << 16, 6], [1 << 20, 1]] as const) {
+    for (const [blockBytes, count] of [
+      [64, 2],
+      [1000, 3],
+      [1 << 16, 6],
+      [1 << 20, 1],
+    ] as const) {
       const ring = createRing(blockBytes, count);
       const total = blockBytes < 1000 ? 100_000 : 6_000_000;
-      const [{ sent }, [summary]] = await Promise.all([produce(ring, total, (n) => sizes[n % sizes.length]!), consumeInThread([ring])]);
+      const [{ sent }, [summary]] = await Promise.all([
+        produce(ring, total, (n) => sizes[n % sizes.length]!),
+        consumeInThread([ring]),
+      ]);
       expect(sent).toBe(total);
       expect(summary).toMatchObject({ bytes: total, wrong: 0, end: 'ended' });
       expect(summary!.most).toBeLessThanOrEqual(blockBytes);
@@ -177,15 +196,25 @@ describe('a ring between two threads', () => {
 
   it('makes a fast producer wait for a slow consumer', async () => {
     const ring = createRing(1000, 4);
-    const [{ sent, waits }, [summary]] = await Promise.all([produce(ring, 50_000, () => 10_000), consumeInThread([ring], { pauseMs: 2 })]);
-    expect({ sent, bytes: summary!.bytes, wrong: summary!.wrong }).toEqual({ sent: 50_000, bytes: 50_000, wrong: 0 });
+    const [{ sent, waits }, [summary]] = await Promise.all([
+      produce(ring, 50_000, () => 10_000),
+      consumeInThread([ring], { pauseMs: 2 }),
+    ]);
+    expect({ sent, bytes: summary!.bytes, wrong: summary!.wrong }).toEqual({
+      sent: 50_000,
+      bytes: 50_000,
+      wrong: 0,
+    });
     // 50 blocks go through four: it cannot have been without waiting.
     expect(waits).toBeGreaterThan(5);
   });
 
   it('stops a producer whose consumer gives up', async () => {
     const ring = createRing(1000, 4);
-    const [{ sent }, [summary]] = await Promise.all([produce(ring, 1_000_000, () => 10_000), consumeInThread([ring], { giveUpAfter: 3 })]);
+    const [{ sent }, [summary]] = await Promise.all([
+      produce(ring, 1_000_000, () => 10_000),
+      consumeInThread([ring], { giveUpAfter: 3 }),
+    ]);
     expect(summary!.end).toBe('abandoned');
     expect(sent).toBeLessThan(20_000);
   });
@@ -194,7 +223,9 @@ describe('a ring between two threads', () => {
     const rings = Array.from({ length: 2000 }, () => createRing(16, 2));
     const read = consumeInThread(rings);
     for (const [i, ring] of rings.entries()) await produce(ring, 20 + (i % 50), (n) => 1 + (n % 5));
-    const wrong = (await read).filter(({ bytes, wrong: bad, end }, i) => bytes !== 20 + (i % 50) || bad > 0 || end !== 'ended');
+    const wrong = (await read).filter(
+      ({ bytes, wrong: bad, end }, i) => bytes !== 20 + (i % 50) || bad > 0 || end !== 'ended',
+    );
     expect(wrong).toEqual([]);
   });
 });

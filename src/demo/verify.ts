@@ -22,7 +22,7 @@ export interface TableComparison {
   differences: Difference[];
 }
 
-export interface Difference {
+interface Difference {
   kind: 'missing' | 'changed' | 'not in the database' | 'doubled' | 'missing column';
   /** The key, `order_id 9, line_no 1`, or the name of a column. */
   what: string;

@@ -14,6 +14,9 @@ export function sourceColumn(index: number): string {
 /** When one scan of the source ends although the reader has more. Asked after each chunk. */
 export type ScanLimit = () => boolean;
 
+/** Whether one scan of the source ends before a batch, which the next one then begins with. */
+export type ScanBorder = (batch: Batch) => boolean;
+
 /**
  * Batches as a DuckDB table: `SELECT * FROM <name>()` pulls from the reader. A statement reads until the
  * reader is empty or the limit says stop; the next statement goes on from there. The callback runs on this
@@ -25,6 +28,7 @@ export class BatchSource {
   #from = 0;
   #ready = false;
   #limit: ScanLimit = () => false;
+  #border: ScanBorder = () => false;
   #stopped = false;
   #error: Error | undefined;
   /** Rows handed to DuckDB so far. */
@@ -77,6 +81,10 @@ export class BatchSource {
     this.#limit = limit;
   }
 
+  set border(border: ScanBorder) {
+    this.#border = border;
+  }
+
   #fail(error: unknown): void {
     this.#error ??= error instanceof Error ? error : new Error(String(error));
   }
@@ -92,6 +100,7 @@ export class BatchSource {
     if (this.#error !== undefined) throw this.#error;
     if (!this.#stopped) this.#prepare();
     const batch = this.#batch;
+    if (batch && this.#from === 0 && this.#border(batch)) this.#stopped = true;
     if (this.#stopped || !batch) {
       bindings.data_chunk_set_size(chunk, 0);
       return;

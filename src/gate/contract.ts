@@ -29,14 +29,22 @@ export function evolve(table: Schema | undefined, incoming: Schema, stream: stri
     if (!missing.nullable) changes.push(`${missing.name} is gone from the source and becomes NULL`);
     fields.push({ ...missing, nullable: true });
   }
+  // Rows that are there were told apart by the old key, and may have no value in a new one.
+  if (table.key.length > 0 && !sameNames(table.key, incoming.key)) {
+    conflicts.push(`the key was (${table.key.join(', ')}) and is now ${incoming.key.length > 0 ? `(${incoming.key.join(', ')})` : 'gone'}`);
+  }
   if (conflicts.length > 0) {
     throw new SchemaError(`loading ${stream}: ${conflicts.join('; ')}`, {
       code: 'schema.incompatible',
-      remedy: 'keep the old type with `types:` in the stream, give the new column another name with `rename:`, or load again with --full-refresh',
+      remedy: 'keep the old type with `types:` or the old key with `key:` in the stream, give the new column another name with `rename:`, or load again with --full-refresh',
       details: { stream, conflicts },
     });
   }
   return { schema: { fields, key: incoming.key }, changes };
+}
+
+function sameNames(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((name) => b.includes(name));
 }
 
 function follow(was: Field, is: Field, found: { changes: string[]; conflicts: string[] }): Field {

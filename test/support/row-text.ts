@@ -18,7 +18,8 @@ function postgresForm(column: string, type: LogicalType): string {
     case 'binary':
       return `encode(${column}, 'hex')`;
     case 'json':
-      return `${column}::text`;
+      // Arrays and composites become JSON on the way.
+      return `to_json(${column})::text`;
     case 'decimal':
       return `${column}::numeric(${type.precision},${type.scale})::text`;
     default:
@@ -32,6 +33,8 @@ function duckForm(column: string, type: LogicalType): string {
       return `CASE WHEN isfinite(${column}) THEN epoch_us(${column})::VARCHAR ELSE ${column}::VARCHAR END`;
     case 'binary':
       return `lower(hex(${column}))`;
+    case 'date':
+      return `replace(${column}::VARCHAR, ' (BC)', ' BC')`;
     default:
       return `${column}::VARCHAR`;
   }

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { ConnectorContext } from '../../core/connector.ts';
@@ -33,7 +34,7 @@ export class LakeDestination implements Destination {
     this.#root = resolve(context.directory, options.path);
     this.#options = options;
     this.#storage = openLocalStorage(this.#root);
-    this.#owner = { host: hostname(), pid: process.pid, run: `${Date.now().toString(36)}` };
+    this.#owner = { host: hostname(), pid: process.pid, run: `${Date.now().toString(36)}-${randomBytes(3).toString('hex')}` };
     const lanes = Math.max(1, context.workers);
     const memoryBytes = Math.max(LEAST_LANE_BYTES, Math.floor((context.memoryBytes - BASE_BYTES) / lanes));
     this.#pool = new LanePool({ memoryBytes, tempDirectory: join(this.#staging, 'spill'), threads: 1 }, lanes);

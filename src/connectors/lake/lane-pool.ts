@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { Lane } from './lane.ts';
 import type { WorkerOptions } from './lane-protocol.ts';
 
@@ -55,8 +54,8 @@ export class LanePool {
   }
 
   #start(): Lane {
-    // DuckDB takes every file in its folder for its own.
-    const lane = new Lane({ ...this.#options, tempDirectory: join(this.#options.tempDirectory, String(this.#started++)) });
+    // DuckDB takes every file in its folder for its own, and makes that folder, but not the one above it.
+    const lane = new Lane({ ...this.#options, tempDirectory: `${this.#options.tempDirectory}-${this.#started++}` });
     this.#all.push(lane);
     return lane;
   }

@@ -37,17 +37,20 @@ export class ParquetWriter {
     this.#rowGroupRows = Math.max(VECTOR_ROWS, Math.ceil(rows / VECTOR_ROWS) * VECTOR_ROWS);
   }
 
-  /** Runs the query into the next file (or one file per partition); remembers files that hold rows. */
-  async write(query: string): Promise<void> {
+  /**
+   * Runs the query into the next file (or one file per partition); remembers files that hold rows. `signedZeros` says
+   * that there may be -0 among floats: DuckDB's dictionaries would turn it into 0, or every 0 into -0.
+   */
+  async write(query: string, signedZeros: boolean): Promise<void> {
     this.#prepare();
     const { compression, partitions } = this.#options;
     const target = this.#next();
-    const common = `FORMAT parquet, COMPRESSION ${compression}, ROW_GROUP_SIZE ${this.#rowGroupRows}, RETURN_STATS`;
+    const common = `FORMAT parquet, COMPRESSION ${compression}, ROW_GROUP_SIZE ${this.#rowGroupRows}, RETURN_STATS${signedZeros ? ', DICTIONARY_SIZE_LIMIT 0' : ''}`;
     if (partitions.length === 0) {
-      this.#add(await this.#session.rows(`COPY (${query}) TO ${duckText(target)} (${common})`, `writing ${target}`));
+      await this.#add(await this.#session.rows(`COPY (${query}) TO ${duckText(target)} (${common})`, `writing ${target}`));
       return;
     }
-    const levels = partitions.map((level, i) => `${level.sql} AS ${duckName(levelName(i))}`).join(', ');
+    const levels = partitions.map((level, i) => `${folderSql(level.sql)} AS ${duckName(levelName(i))}`).join(', ');
     const by = partitions.map((_, i) => duckName(levelName(i))).join(', ');
     // Sorted, which spills, only a few partitions are open at a time and each gets whole row groups; unsorted, DuckDB
     // keeps buffers for every partition, and a table by day does not fit into any budget.
@@ -55,7 +58,7 @@ export class ParquetWriter {
     const sql = `COPY (${sorted}) TO ${duckText(target)} (${common}, PARTITION_BY (${by}), FILENAME_PATTERN 'part_{i}')`;
     await this.#session.run(`SET partitioned_write_flush_threshold = ${this.#rowGroupRows}`, 'setting up partitions');
     await this.#session.run('SET partitioned_write_max_open_files = 4', 'setting up partitions');
-    this.#add(await this.#session.withMemory(SORT_MEMORY, () => this.#session.rows(sql, `writing ${target}`)));
+    await this.#add(await this.#session.withMemory(SORT_MEMORY, () => this.#session.rows(sql, `writing ${target}`)));
   }
 
   /** A check, for the scan of the next file, of whether that file has reached its size. */
@@ -68,6 +71,17 @@ export class ParquetWriter {
       if (++calls % 64 !== 0) return false;
       return (statSync(path, { throwIfNoEntry: false })?.size ?? 0) >= this.#options.fileBytes;
     };
+  }
+
+  /** Values of the partition levels of a file. */
+  async #partition(path: string, keys: Map<string, unknown>): Promise<(string | null)[]> {
+    const levels = this.#options.partitions;
+    const values = levels.map((_, i) => (keys.get(levelName(i)) as string | null | undefined) ?? null);
+    if (!values.some((value) => value?.startsWith(HASHED))) return values;
+    const list = levels.map((level, i) => `${level.sql} AS ${levelName(i)}`).join(', ');
+    const file = duckText(path.replace(/[*?[]/g, '[$&]'));
+    const [first] = await this.#session.rows(`SELECT ${list} FROM read_parquet(${file}, hive_partitioning = false) LIMIT 1`, `reading ${path}`);
+    return levels.map((_, i) => first![levelName(i)] as string | null);
   }
 
   #prepare(): void {
@@ -83,7 +97,7 @@ export class ParquetWriter {
     return join(this.#options.directory, name);
   }
 
-  #add(rows: Record<string, unknown>[]): void {
+  async #add(rows: Record<string, unknown>[]): Promise<void> {
     for (const row of rows) {
       const count = Number(row['count']);
       if (count === 0) continue;
@@ -92,11 +106,22 @@ export class ParquetWriter {
         path: String(row['filename']),
         rows: count,
         bytes: Number(row['file_size_bytes']),
-        partition: this.#options.partitions.map((_, i) => (keys.get(levelName(i)) as string | null | undefined) ?? null),
+        partition: await this.#partition(String(row['filename']), keys),
         stats: columnStats(row['column_statistics']),
       });
     }
   }
+}
+
+/** Marks a folder whose name is not the value itself. */
+const HASHED = '~';
+
+/**
+ * DuckDB names folders after partition values; a value that is long, or equal to another one on a file system that
+ * ignores capitals, gets its hash instead. Ours are named later, by layout.ts.
+ */
+function folderSql(value: string): string {
+  return `CASE WHEN NOT regexp_full_match(${value}, '[a-z0-9_.-]{1,60}') THEN '${HASHED}' || md5(${value}) ELSE ${value} END`;
 }
 
 function levelName(index: number): string {

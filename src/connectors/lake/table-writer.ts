@@ -1,17 +1,18 @@
 import { rmSync } from 'node:fs';
 import type { Load, StageOptions, Supersede, TableSpec, TableWriter } from '../../core/destination.ts';
-import { InternalError } from '../../core/errors.ts';
-import { schemaToJson } from '../../core/schema.ts';
+import { InternalError, SchemaError } from '../../core/errors.ts';
+import { schemaFromJson, schemaToJson } from '../../core/schema.ts';
 import type { SliceReader } from '../../core/source.ts';
 import type { ObjectStorage } from '../../core/storage.ts';
 import type { Checkpoint, Slice } from '../../core/stream.ts';
+import { renderType, sameType, widen } from '../../core/types.ts';
 import type { FileOptions, StagedFile } from './lane-protocol.ts';
-import type { Lane } from './lane.ts';
+import type { Lane, StageRequest } from './lane.ts';
 import type { LanePool } from './lane-pool.ts';
 import { dataKey, partitionLevels, partitionOf, type StagingOwner } from './layout.ts';
 import type { TableLog } from './log.ts';
 import type { LakeOptions } from './options.ts';
-import { type CommitDraft, type FoldedState, schemaVersionFor } from './records.ts';
+import { type CommitDraft, currentSchema, type FoldedState, schemaVersionFor } from './records.ts';
 import { LOADED_AT, scanSql } from './records-sql.ts';
 import { dataSelect, type LoadMark, metaSelect, minusSql } from './stage-sql.ts';
 import { supersede, type SupersedeJob } from './supersede.ts';
@@ -54,25 +55,28 @@ export class LakeTableWriter implements TableWriter {
     const { distinct } = options;
     const state = this.#state;
     const minus = distinct && state && state.files.length > 0 ? minusSql(this.#spec.schema, this.#scan(state), distinct) : undefined;
-    const staged = await this.#context.pool.use((lane) =>
-      lane.stage(
-        {
-          data: dataSelect(this.#spec.schema, reader.schema),
-          meta: metaSelect(this.#mark(slice)),
-          minus,
-          files: { ...this.#fileOptions(directory), partitions: this.#levels() },
-        },
-        reader,
-        options.onRows,
-        signal,
-      ),
-    );
+    const task: StageRequest = {
+      data: dataSelect(this.#spec.schema, reader.schema),
+      meta: metaSelect(this.#mark(slice)),
+      minus,
+      files: { ...this.#fileOptions(directory), partitions: this.#levels() },
+    };
+    const staged = await this.#context.pool
+      .use((lane) => lane.stage(task, reader, options.onRows, signal))
+      .catch((error: unknown) => {
+        // Attempts of a long run would otherwise pile up.
+        rmSync(directory, { recursive: true, force: true });
+        throw error;
+      });
     const parts: Parts = { files: staged.files, directory };
     return { slice, facts: staged.facts, rows: sum(staged.files, 'rows'), bytes: sum(staged.files, 'bytes'), parts };
   }
 
   async commit(loads: Load[], how: Supersede, checkpoint: Checkpoint | undefined): Promise<{ version: number; rows: number; bytes: number }> {
     const { storage, pool } = this.#context;
+    // Who only shuts others out leaves the table as it is.
+    const fenceOnly = loads.length === 0 && !checkpoint;
+    if (this.#state && !fenceOnly && how.kind !== 'everything') checkGrows(this.#state, this.#spec);
     const staged = loads.flatMap((load) => (load.parts as Parts).files);
     const directory = this.#context.scratch();
     const replacement = this.#state
@@ -94,7 +98,7 @@ export class LakeTableWriter implements TableWriter {
       add.push({ key, rows: file.rows, bytes: file.bytes, partition, schema, origin: 0 });
     }
     const state = await this.#log.append(
-      { ...this.#draft(loads, checkpoint), add, remove: replacement.remove.map((file) => file.key), ...(isNew && { schema: schemaToJson(this.#spec.schema) }) },
+      { ...this.#draft(loads, checkpoint), add, remove: replacement.remove.map((file) => file.key), ...(isNew && !fenceOnly && { schema: schemaToJson(this.#spec.schema) }) },
       this.#version,
     );
     this.#state = state;
@@ -185,6 +189,19 @@ export class LakeTableWriter implements TableWriter {
   }
 }
 
+/** The engine never asks for less; files with more would no longer be readable as the table. */
+function checkGrows(state: FoldedState, spec: TableSpec): void {
+  const before = currentSchema(state);
+  for (const was of before ? schemaFromJson(before).fields : []) {
+    const is = spec.schema.fields.find((field) => field.name === was.name);
+    const both = is && widen(was.type, is.type);
+    if (is && both && sameType(both, is.type)) continue;
+    throw new SchemaError(`loading table "${spec.table}": column "${was.name}" is ${renderType(was.type)} and cannot become ${is ? renderType(is.type) : 'nothing'}`, {
+      code: 'lake.narrowing',
+      details: { table: spec.table, column: was.name },
+    });
+  }
+}
 
 function sum(files: StagedFile[], what: 'rows' | 'bytes'): number {
   return files.reduce((total, file) => total + file[what], 0);

@@ -10,6 +10,7 @@ import { BatchSource } from '../../duckdb/batch-source.ts';
 import { Session } from '../../duckdb/session.ts';
 import type { CopyTask, Reply, StagedFile, StageTask, Task, WorkerOptions } from './lane-protocol.ts';
 import { estimateRowBytes, ParquetWriter } from './parquet-writer.ts';
+import { exceptSigned, hasSignedZeros } from './signed-zeros.ts';
 
 const port = parentPort!;
 const session = await Session.open(workerData as WorkerOptions);
@@ -57,15 +58,19 @@ async function writeStaged(task: StageTask, source: BatchSource, decoder: Decode
   if (!first) return [];
   const progress = (): void => report(task.id, decoder.facts());
   try {
-    if (task.minus !== undefined) return await writeMinus(task, writer, name, task.minus);
+    if (task.minus !== undefined) return await writeMinus(task, writer, source, name);
+    let signedZeros = first.negativeZero;
     while (!source.done) {
       const full = writer.fullCheck();
       source.limit = () => {
         progress();
         return full();
       };
-      await writer.write(`SELECT ${task.data}, ${task.meta} FROM ${name}()`);
-      source.peek();
+      // Files are written without dictionaries from the first -0 on, and with them before.
+      const plain = signedZeros;
+      source.border = (batch) => !plain && batch.negativeZero;
+      await writer.write(`SELECT ${task.data}, ${task.meta} FROM ${name}()`, plain);
+      signedZeros ||= source.peek()?.negativeZero ?? false;
     }
     return writer.files;
   } catch (error) {
@@ -74,10 +79,17 @@ async function writeStaged(task: StageTask, source: BatchSource, decoder: Decode
   }
 }
 
-async function writeMinus(task: StageTask, writer: ParquetWriter, name: string, minus: string): Promise<StagedFile[]> {
+async function writeMinus(task: StageTask, writer: ParquetWriter, source: BatchSource, name: string): Promise<StagedFile[]> {
+  let signedZeros = false;
+  source.border = (batch) => {
+    signedZeros ||= batch.negativeZero;
+    return false;
+  };
   await session.run(`CREATE OR REPLACE TEMP TABLE sluice_incoming AS SELECT ${task.data} FROM ${name}()`, 'collecting rows that may already be loaded');
   try {
-    await writer.write(`SELECT *, ${task.meta} FROM (SELECT * FROM sluice_incoming EXCEPT ALL (${minus}))`);
+    const incoming = 'SELECT * FROM sluice_incoming';
+    const fresh = signedZeros ? await exceptSigned(session, incoming, task.minus!) : `${incoming} EXCEPT ALL (${task.minus})`;
+    await writer.write(`SELECT *, ${task.meta} FROM (${fresh})`, signedZeros);
     return writer.files;
   } finally {
     await session.run('DROP TABLE IF EXISTS sluice_incoming', 'dropping a temporary table');
@@ -89,7 +101,7 @@ async function copy(task: CopyTask): Promise<void> {
   const writer = new ParquetWriter(session, task.files, undefined);
   for (const sql of task.before) await session.run(sql, 'preparing to rewrite files');
   try {
-    await writer.write(task.query);
+    await writer.write(task.query, await hasSignedZeros(session, task.query));
   } finally {
     for (const sql of task.after) await session.run(sql, 'tidying up after a rewrite');
   }

@@ -45,7 +45,8 @@ const NOT_NULL = `(a.attnotnull AND NOT EXISTS (
           WHERE k.conrelid = a.attrelid AND k.contype = 'n' AND k.conkey = ARRAY[a.attnum] AND NOT k.convalidated))`;
 
 /**
- * One row per relation that can be read. reltuples and relpages of a partitioned table are those of its leaves.
+ * One row per relation that can be read. reltuples and relpages of a partitioned table are those of its leaves; a parent
+ * by inheritance has rows of its own as well.
  * `$1` is an oid, or NULL for all of them.
  */
 const TABLES = `
@@ -62,9 +63,9 @@ SELECT c.oid::int8 AS oid, n.nspname AS schema, c.relname AS name, c.relkind AS 
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
   LEFT JOIN LATERAL (
        WITH RECURSIVE tree AS (
-         SELECT inhrelid AS oid FROM pg_catalog.pg_inherits WHERE inhparent = c.oid
+         SELECT c.oid
          UNION SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN tree ON i.inhparent = tree.oid)
-       SELECT sum(greatest(l.reltuples, 0)) AS rows, sum(pg_catalog.pg_table_size(l.oid)) AS bytes
+       SELECT sum(l.reltuples) FILTER (WHERE l.reltuples >= 0) AS rows, sum(pg_catalog.pg_table_size(l.oid)) AS bytes
          FROM tree JOIN pg_catalog.pg_class l ON l.oid = tree.oid AND l.relkind = 'r') leaves
     ON EXISTS (SELECT 1 FROM pg_catalog.pg_inherits i WHERE i.inhparent = c.oid)
  WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND (c.oid = $1::oid OR ($1::oid IS NULL AND ${SYSTEM} AND ${READABLE}))

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import type { Socket } from 'node:net';
 import type { ConnectionOptions } from 'node:tls';
 import pg from 'pg';
 import { ConfigError, SluiceError, throwIfAborted } from '../../core/errors.ts';
@@ -95,16 +96,16 @@ export function describeTarget(target: Target): string {
  */
 export async function connect(target: Target, signal: AbortSignal): Promise<pg.Client> {
   throwIfAborted(signal);
-  if (target.tls === 'disable' || target.host.startsWith('/')) return open(target, false);
-  if (target.tls !== 'prefer') return open(target, tlsOptions(target));
+  if (target.tls === 'disable' || target.host.startsWith('/')) return open(target, false, signal);
+  if (target.tls !== 'prefer') return open(target, tlsOptions(target), signal);
   const local = target.host === 'localhost' || target.host.startsWith('127.') || target.host === '::1';
   const [first, second] = local ? [false as const, tlsOptions(target)] : [tlsOptions(target), false as const];
   try {
-    return await open(target, first);
+    return await open(target, first, signal);
   } catch (error) {
     if (!wantsOther(error)) throw error;
     // Of two refusals the first says more: the second is about a way that the user did not choose.
-    return open(target, second).catch((other: unknown) => {
+    return open(target, second, signal).catch((other: unknown) => {
       throw wantsOther(other) ? error : other;
     });
   }
@@ -117,7 +118,7 @@ function wantsOther(error: unknown): boolean {
   return error.code === 'postgres.no_tls' || (error.cause as { code?: unknown } | undefined)?.code === '28000';
 }
 
-async function open(target: Target, ssl: ConnectionOptions | false): Promise<pg.Client> {
+async function open(target: Target, ssl: ConnectionOptions | false, signal: AbortSignal): Promise<pg.Client> {
   const { host, port, database, user, password } = target;
   const client = new pg.Client({
     host, port, database, user, password, ssl,
@@ -130,12 +131,18 @@ async function open(target: Target, ssl: ConnectionOptions | false): Promise<pg.
   });
   // A connection that is lost while idle must not end the process; the next query reports it.
   client.on('error', () => undefined);
+  // Who gives up need not wait for a server that does not answer.
+  const stop = (): void => void (client as unknown as { connection: { stream: Socket } }).connection.stream.destroy();
+  signal.addEventListener('abort', stop, { once: true });
   try {
     await client.connect();
     return client;
   } catch (error) {
     await client.end().catch(() => undefined);
+    throwIfAborted(signal);
     throw postgresError(error, `connecting to ${describeTarget(target)}`);
+  } finally {
+    signal.removeEventListener('abort', stop);
   }
 }
 

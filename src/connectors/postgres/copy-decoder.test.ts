@@ -1,9 +1,24 @@
 import { describe, expect, it } from 'vitest';
 import { InternalError } from '../../core/errors.ts';
-import { allRows, copyMessages, decoderOver, message, type Shape, TRAILER, tuple, type Value, wire } from './copy-wire.fixture.ts';
+import {
+  allRows,
+  copyMessages,
+  decoderOver,
+  message,
+  type Shape,
+  TRAILER,
+  tuple,
+  type Value,
+  wire,
+} from './copy-wire.fixture.ts';
 
 const SHAPE: Shape = {
-  types: [{ kind: 'int32' }, { kind: 'utf8' }, { kind: 'decimal', precision: 20, scale: 3 }, { kind: 'bool' }],
+  types: [
+    { kind: 'int32' },
+    { kind: 'utf8' },
+    { kind: 'decimal', precision: 20, scale: 3 },
+    { kind: 'bool' },
+  ],
   formats: ['int4', 'text', 'numeric', 'bool'],
 };
 
@@ -27,7 +42,8 @@ const BYTES = Buffer.concat(MESSAGES);
 
 describe('a stream of CopyData', () => {
   it('gives the same rows wherever the first block ends', () => {
-    for (let cut = 1; cut <= BYTES.length; cut++) expect(allRows(decoderOver(BYTES, SHAPE, { cut })), `cut at ${cut}`).toEqual(ROWS);
+    for (let cut = 1; cut <= BYTES.length; cut++)
+      expect(allRows(decoderOver(BYTES, SHAPE, { cut })), `cut at ${cut}`).toEqual(ROWS);
   });
 
   it('gives the same rows with blocks of any size, down to one byte', () => {
@@ -41,7 +57,9 @@ describe('a stream of CopyData', () => {
       for (const maxBytes of [1, 30, 64, 1000]) {
         for (const blockBytes of [3, 17, 1000]) {
           const decoder = decoderOver(BYTES, { ...SHAPE, maxRows, maxBytes }, { blockBytes });
-          expect(allRows(decoder), `${maxRows} rows, ${maxBytes} bytes, blocks of ${blockBytes}`).toEqual(ROWS);
+          expect(allRows(decoder), `${maxRows} rows, ${maxBytes} bytes, blocks of ${blockBytes}`).toEqual(
+            ROWS,
+          );
           expect(decoder.facts()).toMatchObject({ rows: 5, bytes: BYTES.length, coerced: {} });
         }
       }
@@ -62,7 +80,8 @@ describe('a stream of CopyData', () => {
     const shape: Shape = { ...SHAPE, maxRows: 1 };
     const decoder = decoderOver(BYTES, shape);
     const nulls: number[][] = [];
-    for (let batch = decoder.next(); batch; batch = decoder.next()) nulls.push(batch.columns.map((column) => column.nullCount));
+    for (let batch = decoder.next(); batch; batch = decoder.next())
+      nulls.push(batch.columns.map((column) => column.nullCount));
     expect(nulls).toEqual([
       [0, 0, 0, 0],
       [0, 0, 1, 0],
@@ -80,7 +99,12 @@ describe('a stream of CopyData', () => {
   });
 
   it('with a header in a message of its own and an extension of the header is read as well', () => {
-    const header = Buffer.concat([Buffer.from('PGCOPY\n\xff\r\n\0', 'latin1'), wire.int4(0), wire.int4(3), Buffer.from('abc')]);
+    const header = Buffer.concat([
+      Buffer.from('PGCOPY\n\xff\r\n\0', 'latin1'),
+      wire.int4(0),
+      wire.int4(3),
+      Buffer.from('abc'),
+    ]);
     const bytes = Buffer.concat([message(header), message(tuple([wire.int4(7)])), TRAILER]);
     expect(allRows(decoderOver(bytes, { types: [{ kind: 'int32' }], formats: ['int4'] }))).toEqual([[7]]);
   });
@@ -90,31 +114,45 @@ describe('a stream of CopyData', () => {
     const rows = ['a', large, '', large, 'z'];
     const bytes = Buffer.concat(copyMessages(rows.map((text) => [wire.text(text)])));
     for (const blockBytes of [64, 1000, 65_536, 99_991]) {
-      expect(allRows(decoderOver(bytes, { types: [{ kind: 'utf8' }], formats: ['text'] }, { blockBytes }))).toEqual(rows.map((text) => [text]));
+      expect(
+        allRows(decoderOver(bytes, { types: [{ kind: 'utf8' }], formats: ['text'] }, { blockBytes })),
+      ).toEqual(rows.map((text) => [text]));
     }
   });
 });
 
 describe('a broken stream', () => {
-  const read = (bytes: Buffer, feed: Parameters<typeof decoderOver>[2] = {}) => (): unknown => allRows(decoderOver(bytes, SHAPE, feed));
+  const read =
+    (bytes: Buffer, feed: Parameters<typeof decoderOver>[2] = {}) =>
+    (): unknown =>
+      allRows(decoderOver(bytes, SHAPE, feed));
 
   it('that ends anywhere before its trailer is an error, never a shorter table', () => {
     for (let length = 0; length < BYTES.length; length++) {
-      for (const blockBytes of [5, 1000]) expect(read(BYTES.subarray(0, length), { blockBytes }), `${length} bytes`).toThrow(InternalError);
+      for (const blockBytes of [5, 1000])
+        expect(read(BYTES.subarray(0, length), { blockBytes }), `${length} bytes`).toThrow(InternalError);
     }
   });
 
   it('whose source failed just ends, since the source tells why', () => {
     for (let length = 0; length <= BYTES.length; length++) {
-      expect(allRows(decoderOver(BYTES.subarray(0, length), SHAPE, { end: 'failed', blockBytes: 11 })).length).toBeLessThanOrEqual(5);
+      expect(
+        allRows(decoderOver(BYTES.subarray(0, length), SHAPE, { end: 'failed', blockBytes: 11 })).length,
+      ).toBeLessThanOrEqual(5);
     }
   });
 
   it('is named: no header, another number of fields, fields longer than their row', () => {
-    expect(read(Buffer.concat([message(tuple([wire.int4(1), null, null, null])), TRAILER]))).toThrow('does not begin with PGCOPY');
-    expect(read(Buffer.concat([MESSAGES[0]!, message(tuple([wire.int4(1)])), TRAILER]))).toThrow('a row has 1 fields where 4 were asked for');
+    expect(read(Buffer.concat([message(tuple([wire.int4(1), null, null, null])), TRAILER]))).toThrow(
+      'does not begin with PGCOPY',
+    );
+    expect(read(Buffer.concat([MESSAGES[0]!, message(tuple([wire.int4(1)])), TRAILER]))).toThrow(
+      'a row has 1 fields where 4 were asked for',
+    );
     const long = message(Buffer.concat([tuple([wire.int4(1), null, null, null]), Buffer.from([0])]));
-    expect(read(Buffer.concat([MESSAGES[0]!, long, TRAILER]))).toThrow('a row does not end where its message ends');
+    expect(read(Buffer.concat([MESSAGES[0]!, long, TRAILER]))).toThrow(
+      'a row does not end where its message ends',
+    );
   });
 });
 
@@ -124,11 +162,13 @@ describe('the greatest cursor value', () => {
     allRows(decoder);
     return decoder.facts().high;
   };
-  const longs = (...values: (bigint | null)[]): (Buffer | null)[][] => values.map((value) => [value === null ? null : wire.int8(value)]);
+  const longs = (...values: (bigint | null)[]): (Buffer | null)[][] =>
+    values.map((value) => [value === null ? null : wire.int8(value)]);
   const LONG: Shape = { types: [{ kind: 'int64' }], formats: ['int8'], cursor: [0] };
 
   it('is found over all batches, by both halves of the number', () => {
     expect(high(LONG, longs(1n, 3n, 2n, -5n))).toBe('3');
+    expect(high(LONG, longs(1n, 2n))).toBe('2');
     expect(high(LONG, longs(-9223372036854775808n, -1n, -2n))).toBe('-1');
     expect(high(LONG, longs(4294967296n, 4294967295n, 1n))).toBe('4294967296');
     expect(high(LONG, longs(4294967295n, 2147483648n, 2147483647n))).toBe('4294967295');
@@ -142,17 +182,36 @@ describe('the greatest cursor value', () => {
   });
 
   it('is the greatest of several columns', () => {
-    const two: Shape = { types: [{ kind: 'int32' }, { kind: 'int32' }], formats: ['int4', 'int4'], cursor: [0, 1] };
-    expect(high(two, [[wire.int4(1), null], [null, wire.int4(5)], [wire.int4(4), wire.int4(-9)]])).toBe('5');
+    const two: Shape = {
+      types: [{ kind: 'int32' }, { kind: 'int32' }],
+      formats: ['int4', 'int4'],
+      cursor: [0, 1],
+    };
+    expect(
+      high(two, [
+        [wire.int4(1), null],
+        [null, wire.int4(5)],
+        [wire.int4(4), wire.int4(-9)],
+      ]),
+    ).toBe('5');
   });
 
   it('is text that PostgreSQL reads: small numbers, days, moments, the infinities', () => {
-    expect(high({ types: [{ kind: 'int16' }], formats: ['int2'], cursor: [0] }, [[wire.int2(-3)], [wire.int2(-4)]])).toBe('-3');
+    expect(
+      high({ types: [{ kind: 'int16' }], formats: ['int2'], cursor: [0] }, [
+        [wire.int2(-3)],
+        [wire.int2(-4)],
+      ]),
+    ).toBe('-3');
     const dates: Shape = { types: [{ kind: 'date' }], formats: ['date'], cursor: [0] };
     expect(high(dates, [[wire.int4(0)], [wire.int4(-1)]])).toBe('2000-01-01');
     expect(high(dates, [[wire.int4(0)], [wire.int4(0x7fffffff)]])).toBe('infinity');
     expect(high(dates, [[wire.int4(-0x80000000)]])).toBe('-infinity');
-    const moments: Shape = { types: [{ kind: 'timestamp', zone: true }], formats: ['timestamp'], cursor: [0] };
+    const moments: Shape = {
+      types: [{ kind: 'timestamp', zone: true }],
+      formats: ['timestamp'],
+      cursor: [0],
+    };
     expect(high(moments, longs(1n, 0n, -1n))).toBe('2000-01-01 00:00:00.000001+00');
     expect(high(moments, longs(-9223372036854775808n))).toBe('-infinity');
     expect(high(moments, longs(9223372036854775807n, 1n))).toBe('infinity');

@@ -18,7 +18,7 @@ export const wire = {
   text: (value: string): Buffer => Buffer.from(value),
   jsonb: (value: string): Buffer => Buffer.concat([Buffer.from([1]), Buffer.from(value)]),
   uuid: (value: string): Buffer => Buffer.from(value.replaceAll('-', ''), 'hex'),
-  numeric,
+  numeric: (unscaled: bigint, scale: number): Buffer => numeric(unscaled, scale),
   /** NaN 0xC000, Infinity 0xD000, -Infinity 0xF000. */
   numericSpecial: (sign: number): Buffer => Buffer.from([0, 0, 0, 0, sign >> 8, sign & 255, 0, 0]),
 };
@@ -37,7 +37,13 @@ function numeric(unscaled: bigint, scale: number): Buffer {
   for (; rest > 0n; rest /= 10_000n) digits.unshift(Number(rest % 10_000n));
   const weight = digits.length - groupsBehind - 1;
   while (digits.at(-1) === 0) digits.pop();
-  const words = [digits.length, digits.length === 0 ? 0 : weight, unscaled < 0n ? 0x4000 : 0, scale, ...digits];
+  const words = [
+    digits.length,
+    digits.length === 0 ? 0 : weight,
+    unscaled < 0n ? 0x4000 : 0,
+    scale,
+    ...digits,
+  ];
   return written(words.length * 2, (b) => words.forEach((word, i) => b.writeUInt16BE(word & 0xffff, 2 * i)));
 }
 
@@ -61,7 +67,10 @@ export const TRAILER: Buffer = message(wire.int2(-1));
 /** The messages of a whole COPY: the header travels with the first row, the trailer alone. */
 export function copyMessages(rows: Field[][]): Buffer[] {
   if (rows.length === 0) return [message(Buffer.concat([HEADER, wire.int2(-1)]))];
-  return [...rows.map((row, i) => message(i === 0 ? Buffer.concat([HEADER, tuple(row)]) : tuple(row))), TRAILER];
+  return [
+    ...rows.map((row, i) => message(i === 0 ? Buffer.concat([HEADER, tuple(row)]) : tuple(row))),
+    TRAILER,
+  ];
 }
 
 export interface Shape {
@@ -90,14 +99,19 @@ export function decoderOver(bytes: Buffer, shape: Shape, feed: Feed = {}): Decod
   if (taken !== bytes.length) throw new Error(`the ring took ${taken} of ${bytes.length} bytes`);
   producer.end(feed.end ?? 'ended');
   const fields = shape.types.map((type, i) => ({ name: `f${i}`, type, nullable: true }));
-  const options: CopyDecoderOptions = { formats: shape.formats, cursor: shape.cursor ?? [], maxRows: shape.maxRows ?? 2048, maxBytes: shape.maxBytes ?? 1 << 20 };
+  const options: CopyDecoderOptions = {
+    formats: shape.formats,
+    cursor: shape.cursor ?? [],
+    maxRows: shape.maxRows ?? 2048,
+    maxBytes: shape.maxBytes ?? 1 << 20,
+  };
   return createCopyDecoder(new RingConsumer(ring), { fields, key: [] }, options);
 }
 
 export type Value = boolean | number | bigint | string | null;
 
 /** One value of a column, read without the code under test. */
-export function valueAt(column: Column, row: number): Value {
+function valueAt(column: Column, row: number): Value {
   if ((column.validity[row >> 3]! & (1 << (row & 7))) === 0) return null;
   const view = new DataView(column.data);
   switch (column.type.kind) {
@@ -122,9 +136,11 @@ export function valueAt(column: Column, row: number): Value {
       return Buffer.from(column.data, row * 16, 16).toString('hex');
     case 'utf8':
     case 'json':
-      return Buffer.from(column.bytes.subarray(column.offsets[row]!, column.offsets[row + 1]!)).toString('utf8');
+      return Buffer.from(column.bytes.subarray(column.offsets[row], column.offsets[row + 1])).toString(
+        'utf8',
+      );
     case 'binary':
-      return Buffer.from(column.bytes.subarray(column.offsets[row]!, column.offsets[row + 1]!)).toString('hex');
+      return Buffer.from(column.bytes.subarray(column.offsets[row], column.offsets[row + 1])).toString('hex');
   }
 }
 
@@ -134,7 +150,7 @@ function integerAt(view: DataView, row: number, width: number): bigint {
   return BigInt.asIntN(width * 8, value);
 }
 
-export function rowsOf(batch: Batch): Value[][] {
+function rowsOf(batch: Batch): Value[][] {
   return Array.from({ length: batch.rows }, (_, r) => batch.columns.map((column) => valueAt(column, r)));
 }
 

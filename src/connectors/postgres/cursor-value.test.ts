@@ -67,13 +67,30 @@ describe('a cursor value', () => {
 
   it('is read in the forms that people type', () => {
     expect(parseCursor('2026-07-24', STAMPTZ)).toBe(parseCursor('2026-07-24 00:00:00+00', STAMPTZ));
-    expect(parseCursor('2026-07-24T01:05Z', STAMPTZ)).toBe(parseCursor('2026-07-24 01:05:00.000000+00:00', STAMPTZ));
-    expect(parseCursor('2026-07-24 01:05:23.1', STAMP)).toBe(parseCursor('2026-07-24 01:05:23.100000', STAMP));
+    expect(parseCursor('2026-07-24T01:05Z', STAMPTZ)).toBe(
+      parseCursor('2026-07-24 01:05:00.000000+00:00', STAMPTZ),
+    );
+    expect(parseCursor('2026-07-24 01:05:23.1', STAMP)).toBe(
+      parseCursor('2026-07-24 01:05:23.100000', STAMP),
+    );
   });
 
   it.each([
-    [LONG, '1.5'], [LONG, ''], [LONG, 'x'], [LONG, '1e3'], [DATE, '24.07.2026'], [DATE, '2026-7-4'], [DATE, '2026-02-30'], [DATE, '2026-13-01'], [DATE, '2025-02-29'],
-    [DATE, '0000-01-01'], [DATE, '1900-02-29'], [STAMPTZ, '2026-07-24 01:05:23+02'], [STAMPTZ, '2026-07-24 25:00:00+00'], [STAMPTZ, '2026-07-24 01:60:00+00'], [STAMP, '2026-07-24 01:05:23.1234567'],
+    [LONG, '1.5'],
+    [LONG, ''],
+    [LONG, 'x'],
+    [LONG, '1e3'],
+    [DATE, '24.07.2026'],
+    [DATE, '2026-7-4'],
+    [DATE, '2026-02-30'],
+    [DATE, '2026-13-01'],
+    [DATE, '2025-02-29'],
+    [DATE, '0000-01-01'],
+    [DATE, '1900-02-29'],
+    [STAMPTZ, '2026-07-24 01:05:23+02'],
+    [STAMPTZ, '2026-07-24 25:00:00+00'],
+    [STAMPTZ, '2026-07-24 01:60:00+00'],
+    [STAMP, '2026-07-24 01:05:23.1234567'],
     [STAMP, 'yesterday'],
   ] as const)('of %o is not "%s", and the message says what it should be', (type, text) => {
     expect(() => parseCursor(text, type)).toThrow(ConfigError);
@@ -84,7 +101,9 @@ describe('a cursor value', () => {
     expect(greaterCursor('9', '10', LONG)).toBe('10');
     expect(lesserCursor('9', '10', LONG)).toBe('9');
     expect(greaterCursor('0044-03-15 BC', '0001-01-01', DATE)).toBe('0001-01-01');
-    expect(greaterCursor('10000-01-01 00:00:00.000000', '9999-12-31 00:00:00.000000', STAMP)).toBe('10000-01-01 00:00:00.000000');
+    expect(greaterCursor('10000-01-01 00:00:00.000000', '9999-12-31 00:00:00.000000', STAMP)).toBe(
+      '10000-01-01 00:00:00.000000',
+    );
     expect(greaterCursor('infinity', '294247-01-10 04:00:54.775806+00', STAMPTZ)).toBe('infinity');
     expect(lesserCursor('-infinity', '4714-11-24 BC', DATE)).toBe('-infinity');
     expect(greaterCursor(undefined, '3', LONG)).toBe('3');

@@ -16,7 +16,11 @@ type Environment = Record<string, string | undefined>;
  * The password of the first line that fits. A file that others may read is ignored, as libpq does.
  * https://www.postgresql.org/docs/current/libpq-pgpass.html
  */
-export function passwordFromFile(login: Login, file: string | undefined, env: Environment): string | undefined {
+export function passwordFromFile(
+  login: Login,
+  file: string | undefined,
+  env: Environment,
+): string | undefined {
   const text = readPrivate(file ?? env['PGPASSFILE'] ?? defaultFile(env));
   // A server on a socket also goes by the name of localhost.
   const hosts = login.host.startsWith('/') ? [login.host, 'localhost'] : [login.host];
@@ -24,8 +28,15 @@ export function passwordFromFile(login: Login, file: string | undefined, env: En
     if (line.startsWith('#')) continue;
     const [host, port, database, user, password] = fieldsOf(line);
     if (password === undefined) continue;
-    const fits = (field: string | undefined, ...values: string[]): boolean => field === '*' || values.includes(field!);
-    if (fits(host, ...hosts) && fits(port, String(login.port)) && fits(database, login.database) && fits(user, login.user)) return password;
+    const fits = (field: string | undefined, ...values: string[]): boolean =>
+      field === '*' || values.includes(field!);
+    if (
+      fits(host, ...hosts) &&
+      fits(port, String(login.port)) &&
+      fits(database, login.database) &&
+      fits(user, login.user)
+    )
+      return password;
   }
   return undefined;
 }
@@ -53,6 +64,7 @@ function readPrivate(file: string): string | undefined {
 }
 
 function defaultFile(env: Environment): string {
-  const folder = process.platform === 'win32' ? path.join(env['APPDATA'] ?? '', 'postgresql') : (env['HOME'] ?? homedir());
+  const folder =
+    process.platform === 'win32' ? path.join(env['APPDATA'] ?? '', 'postgresql') : (env['HOME'] ?? homedir());
   return path.join(folder, process.platform === 'win32' ? 'pgpass.conf' : '.pgpass');
 }

@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import type { BytesReader, Loaded, Snapshot, Source, SourceFacts, StreamInfo, Survey } from '../../core/source.ts';
-import { CancelledError, throwIfAborted } from '../../core/errors.ts';
+import { CancelledError, throwIfAborted, TransientError } from '../../core/errors.ts';
 import type { RingProducer } from '../../core/byte-ring.ts';
 import type { ConnectorContext } from '../../core/connector.ts';
 import type { Checkpoint, RunWindow, Slice, StreamConfig } from '../../core/stream.ts';
@@ -125,6 +125,25 @@ export class PostgresSource implements Source {
   }
 }
 
+/** Relations that the transaction has read, and which are not those of its snapshot. */
+const REWRITTEN = `
+SELECT l.relation::regclass::text AS name
+  FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_class c ON c.oid = l.relation
+ WHERE l.pid = pg_backend_pid() AND l.locktype = 'relation' AND (c.relkind IS NULL OR c.relkind IN ('r', 'm'))
+   AND (c.oid IS NULL OR c.relfilenode <> 0 AND c.relfilenode IS DISTINCT FROM pg_relation_filenode(c.oid))
+ LIMIT 1`;
+
+/**
+ * A table that ALTER TABLE has rewritten, or TRUNCATE emptied, after the snapshot was taken looks empty to it, without an
+ * error. Our transaction still has its locks from reading, so what is found now is what was read: pg_class as the
+ * snapshot sees it, against the file of today.
+ */
+async function refuseRewritten(client: pg.Client, stream: StreamConfig): Promise<void> {
+  const { rows } = await client.query<{ name: string }>(REWRITTEN);
+  if (rows[0] === undefined) return;
+  throw new TransientError(`reading ${stream.name}: table ${rows[0].name} was rewritten or emptied after the snapshot was taken`, { code: 'engine.old_snapshot' });
+}
+
 interface SnapshotRow {
   id: string;
   at: string;
@@ -160,12 +179,16 @@ class PostgresSnapshot implements Snapshot {
     const run = async (): Promise<Survey> => {
       throwIfAborted(signal);
       try {
-        // A failed statement would end the transaction and with it the snapshot for all streams.
         await this.#client.query('SAVEPOINT survey');
-        return await survey(this.#client, this.#facts, { stream, checkpoint, window });
+        const surveyed = await survey(this.#client, this.#facts, { stream, checkpoint, window });
+        await refuseRewritten(this.#client, stream);
+        return surveyed;
       } catch (error) {
-        await this.#client.query('ROLLBACK TO SAVEPOINT survey').catch(() => undefined);
         throw postgresError(error, `looking at ${stream.name}`);
+      } finally {
+        // A failed statement would end the transaction and with it the snapshot for all streams. And a lock on a table
+        // would stay until the run ends: an ALTER TABLE would wait for it, our own readers for the ALTER, for ever.
+        await this.#client.query('ROLLBACK TO SAVEPOINT survey; RELEASE SAVEPOINT survey').catch(() => undefined);
       }
     };
     const result = this.#queue.then(run);
@@ -199,6 +222,7 @@ class PostgresSnapshot implements Snapshot {
     signal.addEventListener('abort', abort, { once: true });
     try {
       await copyOut(client, `COPY (${sql}) TO STDOUT (FORMAT binary)`, ring, onBytes);
+      await refuseRewritten(client, stream);
     } catch (error) {
       throwIfAborted(signal);
       if (ring.abandoned) throw new CancelledError('the reader was told to stop', { code: 'postgres.abandoned', cause: error });

@@ -3,6 +3,7 @@ import type pg from 'pg';
 import { ConfigError } from '../../core/errors.ts';
 import type { CursorFacts, Survey } from '../../core/source.ts';
 import type { Checkpoint, RunWindow, SliceRange, StreamConfig } from '../../core/stream.ts';
+import { parseCursor } from './cursor-value.ts';
 import { blockedBy, boundSql, marginOf, type CursorHorizon, type CursorKind, type Horizon } from './horizon.ts';
 import { type Relation, resolveRelation, sliceSql, whereClause } from './relation.ts';
 import { findRelation, type Found } from './resolve.ts';
@@ -100,6 +101,8 @@ async function cursorFacts(client: pg.Client, facts: SnapshotFacts, request: Sur
   // Also after a window that the user chose: it left no watermark.
   const first = checkpoint?.watermark === undefined && checkpoint?.high === undefined;
   const from = first ? await firstWindow(client, stream, kind, facts.horizon.zone) : checkpoint.watermark;
+  // A value that somebody typed is refused before anything is read, not when the watermark is to rise.
+  if (from !== undefined) parseCursor(from, cursor.type);
   if (cursor.system) checkXid(from, facts, stream);
   const indexed = !cursor.system && cursor.names.every((name) => found.table?.indexed.includes(name));
   const high = checkpoint?.high;

@@ -25,7 +25,7 @@ export interface ColumnMapping {
   select: string;
 }
 
-interface Rule {
+export interface Rule {
   type: LogicalType['kind'] | 'timestamptz';
   format: WireFormat;
   /** `{}` stands for the column; absent: the column itself. */
@@ -38,7 +38,7 @@ const AS_UNCHECKED_JSON: Rule = { type: 'json', format: 'text', cast: '{}::text'
 const TEXT: Rule = { type: 'utf8', format: 'text' };
 
 /** Types of pg_catalog with a form of their own; everything else becomes text. TYPES.md is this table for people. */
-const RULES: Readonly<Record<string, Rule>> = {
+export const TYPE_RULES: Readonly<Record<string, Rule>> = {
   bool: { type: 'bool', format: 'bool' },
   int2: { type: 'int16', format: 'int2' },
   int4: { type: 'int32', format: 'int4' },
@@ -90,7 +90,7 @@ function ruleOf(native: NativeType): Rule {
   // int2vector and oidvector count as arrays, but have a text form of their own.
   if (native.category === 'A' && (native.schema !== 'pg_catalog' || !/^(int2|oid)vector$/.test(native.name))) return AS_JSON;
   if (native.schema !== 'pg_catalog') return AS_TEXT;
-  return RULES[native.name] ?? AS_TEXT;
+  return TYPE_RULES[native.name] ?? AS_TEXT;
 }
 
 /** numeric(p,s) is a decimal while 38 digits hold it; without precision, or larger, it is exact text. */
@@ -136,7 +136,7 @@ export function mapForced(column: string, native: NativeType, wanted: string, ch
   }
   // The wire form of text is its bytes, whatever their encoding.
   if (type.kind === 'binary') {
-    const bytes = native.name === 'bytea' || RULES[native.name]?.format === 'text';
+    const bytes = native.name === 'bytea' || TYPE_RULES[native.name]?.format === 'text';
     return { type, format: 'bytea', select: bytes ? name : `${name}::text` };
   }
   const forced = FORCED[renderType(type)]!;

@@ -1,0 +1,287 @@
+/** The engine between the two ends of the kit, which are fast and do as they are told. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import type { Connector } from '../core/connector.ts';
+import { ConfigError, TransientError } from '../core/errors.ts';
+import type { Destination } from '../core/destination.ts';
+import type { RunEvent } from '../core/events.ts';
+import type { StreamOptions } from '../core/project.ts';
+import type { Snapshot, Source } from '../core/source.ts';
+import { openSqliteState } from '../state/sqlite.ts';
+import type { Cell } from '../testing/batch-rows.ts';
+import { schemaOf } from '../testing/kit-load.ts';
+import { MemoryDestination, MemoryStore } from '../testing/memory-destination.ts';
+import { MemoryDatabase, MemorySource } from '../testing/memory-source.ts';
+import { planPipeline } from './plan.ts';
+import { runPipeline } from './run.ts';
+import type { RunOptions, RunReport } from './types.ts';
+
+const folders: string[] = [];
+afterEach(() => {
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
+});
+
+class Bench {
+  readonly folder = mkdtempSync(path.join(tmpdir(), 'sluice-engine-'));
+  readonly database = new MemoryDatabase();
+  readonly store = new MemoryStore();
+  readonly events: RunEvent[] = [];
+  streams: Record<string, StreamOptions>;
+  source: () => Source = () => new MemorySource(this.database);
+  destination: () => Destination = () => new MemoryDestination(this.store);
+
+  constructor(streams: Record<string, StreamOptions>) {
+    folders.push(this.folder);
+    this.streams = streams;
+    for (const name of Object.keys(streams))
+      this.database.createTable(name, schemaOf('id int64, v utf8 null, at timestamptz'));
+  }
+
+  write(table: string, ...rows: [id: number, v: string][]): void {
+    const transaction = this.database.begin();
+    for (const [id, v] of rows) transaction.write(table, [String(id), v, String(transaction.at)]);
+    transaction.commit();
+  }
+
+  #connector(): Connector {
+    return {
+      name: 'memory',
+      title: 'Memory',
+      summary: 'For tests.',
+      options: z.unknown(),
+      capabilities: { source: true, destination: true, atomicCommit: true },
+      fromUrl: () => undefined,
+      openSource: async () => this.source(),
+      openDestination: async () => this.destination(),
+    };
+  }
+
+  get context(): Parameters<typeof runPipeline>[0] {
+    return {
+      connectors: new Map([['memory', this.#connector()]]),
+      project: {
+        directory: this.folder,
+        connections: { from: { type: 'memory' }, to: { type: 'memory' } },
+        pipelines: { p: { from: 'from', to: 'to', streams: this.streams } },
+        state: { type: 'sqlite', path: 'state.db' },
+        memoryBytes: 512 << 20,
+      },
+    };
+  }
+
+  run(options: RunOptions = {}): Promise<RunReport> {
+    this.events.length = 0;
+    const onEvent = (event: RunEvent): void => {
+      this.events.push(event);
+      options.onEvent?.(event);
+    };
+    return runPipeline(this.context, 'p', { ...options, onEvent });
+  }
+
+  values(table: string): Cell[] {
+    return (this.store.read(table)?.rows ?? [])
+      .map((row) => row[1] ?? null)
+      .toSorted((a, b) => (a! < b! ? -1 : 1));
+  }
+}
+
+/** A source whose snapshots fail to read until they have done so `times`. */
+function failing(bench: Bench, times: number, error: Error, stream?: string): void {
+  let left = times;
+  bench.source = () => {
+    const source = new MemorySource(bench.database);
+    const open = source.open.bind(source);
+    source.open = async (signal) => {
+      const snapshot = await open(signal);
+      const read = snapshot.read.bind(snapshot);
+      snapshot.read = async (...args: Parameters<Snapshot['read']>) => {
+        if ((stream === undefined || args[0].name === stream) && left-- > 0) throw error;
+        return read(...args);
+      };
+      return snapshot;
+    };
+    return source;
+  };
+}
+
+it('loads what is there, then what is new, then nothing', async () => {
+  const bench = new Bench({ a: { cursor: 'at', load: 'merge' }, b: { load: 'replace' } });
+  bench.write('a', [1, 'one'], [2, 'two']);
+  bench.write('b', [1, 'uno']);
+  const first = await bench.run();
+  expect(first).toMatchObject({
+    status: 'succeeded',
+    streams: [
+      { stream: 'a', status: 'loaded', totals: { rows: 2, loaded: 2 } },
+      { stream: 'b', status: 'loaded', totals: { loaded: 1 } },
+    ],
+  });
+  bench.write('a', [2, 'deux'], [3, 'trois']);
+  await bench.run();
+  expect(bench.values('a')).toEqual(['deux', 'one', 'trois']);
+  const version = bench.store.tables.get('a')!.state.version;
+  const third = await bench.run({ select: ['a'] });
+  expect(third.streams).toMatchObject([{ status: 'nothing-new', totals: { loaded: 0 } }]);
+  expect(bench.store.tables.get('a')!.state.version).toBeLessThanOrEqual(version + 1);
+});
+
+it('tells what happens in order, and a listener that fails hurts nobody', async () => {
+  const bench = new Bench({ a: { cursor: 'at' } });
+  bench.write('a', [1, 'one']);
+  const report = await bench.run({
+    onEvent: () => {
+      throw new Error('listener');
+    },
+  });
+  expect(report.status).toBe('succeeded');
+  const kinds = bench.events.map((event) => (event.kind === 'step' ? event.step : event.kind));
+  expect(kinds).toEqual(['run-started']);
+  await bench.run({ fullRefresh: true });
+  expect(bench.events.map((event) => (event.kind === 'step' ? event.step : event.kind))).toEqual([
+    'run-started',
+    'lease',
+    'stream-started',
+    'stream-planned',
+    'slice-started',
+    'progress',
+    'staged',
+    'publish',
+    'published',
+    'slice-committed',
+    'stream-finished',
+    'run-finished',
+  ]);
+});
+
+describe('a stream that fails', () => {
+  it('does not stop the others', async () => {
+    const bench = new Bench({ a: { cursor: 'nope' }, b: { cursor: 'at' } });
+    bench.write('b', [1, 'uno']);
+    const report = await bench.run();
+    expect(report).toMatchObject({
+      status: 'partial',
+      streams: [
+        { status: 'failed', error: { code: 'memory.no_column', recovery: 'config' } },
+        { status: 'loaded' },
+      ],
+    });
+    expect(bench.values('b')).toEqual(['uno']);
+    expect((await planPipeline(bench.context, 'p', {})).streams).toMatchObject([
+      { error: { code: 'memory.no_column' } },
+      { action: 'load' },
+    ]);
+  });
+
+  it('is tried again when that may help, and loads once', { timeout: 20_000 }, async () => {
+    const bench = new Bench({ a: { cursor: 'at' } });
+    bench.write('a', [1, 'one']);
+    failing(bench, 2, new TransientError('reading a: connection lost', { code: 'x.lost' }));
+    expect((await bench.run()).status).toBe('succeeded');
+    expect(bench.events.filter((event) => event.kind === 'retry')).toMatchObject([
+      { stream: 'a', attempt: 1, code: 'x.lost' },
+      { attempt: 2 },
+    ]);
+    expect(bench.values('a')).toEqual(['one']);
+  });
+
+  it('is not tried again when it cannot help', async () => {
+    const bench = new Bench({ a: { cursor: 'at' } });
+    failing(bench, 1, new ConfigError('reading a: permission denied', { code: 'x.denied', remedy: 'GRANT' }));
+    expect((await bench.run()).streams).toMatchObject([
+      { status: 'failed', error: { code: 'x.denied', remedy: 'GRANT' } },
+    ]);
+    expect(bench.events.some((event) => event.kind === 'retry')).toBe(false);
+    expect(bench.store.tables.size).toBe(0);
+  });
+});
+
+it('a source that is lost in the middle is opened again', { timeout: 20_000 }, async () => {
+  const bench = new Bench({ a: { cursor: 'at' }, b: { cursor: 'at' } });
+  bench.write('a', [1, 'one']);
+  bench.write('b', [1, 'uno']);
+  let cut = false;
+  const report = await bench.run({
+    workers: 1,
+    onEvent: (event) => {
+      if (event.kind !== 'stream-finished' || cut) return;
+      cut = true;
+      bench.database.cuts++;
+    },
+  });
+  expect(report.status).toBe('succeeded');
+  expect(bench.values('b')).toEqual(['uno']);
+});
+
+it('a lease that somebody holds fails the stream and names the holder', async () => {
+  const bench = new Bench({ a: { cursor: 'at' }, b: { cursor: 'at' } });
+  const store = await openSqliteState(path.join(bench.folder, 'state.db'));
+  await store.acquire('to/a', { run: 'another run', host: 'another-host', pid: 1 }, 60_000);
+  const report = await bench.run();
+  expect(report).toMatchObject({
+    status: 'partial',
+    streams: [
+      { status: 'failed', error: { code: 'lease.held', recovery: 'conflict' } },
+      { status: expect.not.stringMatching('failed') },
+    ],
+  });
+  expect(report.streams[0]!.error!.message).toContain('another run');
+  expect((await store.leases()).map(({ name }) => name)).toEqual(['to/a']);
+  await store.close();
+});
+
+it('fences rise with every run, also above those that the destination has seen', async () => {
+  const bench = new Bench({ a: { load: 'replace' } });
+  const fences: number[] = [];
+  for (let i = 0; i < 3; i++) {
+    await bench.run();
+    fences.push(bench.store.tables.get('a')!.state.fence);
+    if (i === 1) rmSync(path.join(bench.folder, 'state.db'));
+  }
+  expect(fences).toEqual(fences.toSorted((a, b) => a - b));
+  expect(new Set(fences).size).toBe(3);
+});
+
+it('a table that belongs to another stream is left alone', async () => {
+  const bench = new Bench({ a: { load: 'replace', table: 't' } });
+  await bench.run();
+  bench.database.createTable('b', schemaOf('id int64, v utf8 null, at timestamptz'));
+  bench.streams = { b: { load: 'replace', table: 't' } };
+  expect((await bench.run()).streams).toMatchObject([{ error: { code: 'stream.table_taken' } }]);
+});
+
+it('a run that is stopped gives its leases back and says so', async () => {
+  const bench = new Bench({ a: { cursor: 'at' }, b: { cursor: 'at' } });
+  bench.write('a', [1, 'one']);
+  const stop = new AbortController();
+  const report = await bench.run({
+    workers: 1,
+    signal: stop.signal,
+    onEvent: (event) => event.kind === 'slice-started' && stop.abort(),
+  });
+  expect(report).toMatchObject({
+    status: 'stopped',
+    streams: [{ status: 'stopped' }, { status: 'stopped' }],
+  });
+  expect(bench.store.tables.size).toBe(0);
+  const store = await openSqliteState(path.join(bench.folder, 'state.db'));
+  expect(await store.leases()).toEqual([]);
+  expect((await store.runs({ limit: 5 })).map(({ status }) => status)).toEqual(['stopped']);
+  await store.close();
+});
+
+it('a plan writes nothing and holds nothing', async () => {
+  const bench = new Bench({ a: { cursor: 'at' } });
+  bench.write('a', [1, 'one']);
+  const plan = await planPipeline(bench.context, 'p', {});
+  expect(plan.streams).toMatchObject([
+    { action: 'first-load', window: 'all', slices: [{ id: 'all' }], changes: [] },
+  ]);
+  expect(bench.store.tables.size).toBe(0);
+  await bench.run();
+  expect((await planPipeline(bench.context, 'p', { fullRefresh: true })).streams).toMatchObject([
+    { action: 'reload' },
+  ]);
+});

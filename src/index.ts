@@ -1,0 +1,76 @@
+/** The public interface of the package. What is not named here may change at any time. */
+
+// A project, and what can be done with it.
+export { defineProject, env, lake, postgres } from './config/define.ts';
+export { openCatalog, plan, run } from './library.ts';
+export type { ProjectInput, ProjectOptions } from './library.ts';
+export type { PipelineDefinition, ProjectDefinition, StreamDefinition } from './config/define.ts';
+export type { ConnectionConfig } from './core/project.ts';
+
+// What comes back.
+export type { PipelinePlan, RunOptions, RunReport, StreamPlan, StreamReport } from './engine/types.ts';
+export type { ErrorInfo, Listener, RunEvent, RunStatus, StreamStatus, StreamTotals } from './core/events.ts';
+export type { Catalog, QueryOptions } from './catalog/index.ts';
+export type { QueryResult } from './catalog/query.ts';
+export type { QueryFormat, ResultColumn, RowBatches } from './catalog/render.ts';
+export type {
+  ColumnInfo,
+  PartitionSummary,
+  SchemaChange,
+  TableDescription,
+  TableSummary,
+} from './catalog/summary.ts';
+export {
+  AuthError,
+  CancelledError,
+  ConfigError,
+  ConflictError,
+  DataError,
+  InternalError,
+  SchemaError,
+  SluiceError,
+  TransientError,
+} from './core/errors.ts';
+export type { ErrorDetail, Recovery } from './core/errors.ts';
+
+// For authors of connectors.
+export type { Capabilities, Connector, ConnectorContext } from './core/connector.ts';
+export type {
+  BatchesReader,
+  BytesReader,
+  CursorFacts,
+  DecodeFacts,
+  DecoderSpec,
+  SliceReader,
+  Snapshot,
+  Source,
+  SourceFacts,
+  StreamInfo,
+  Survey,
+} from './core/source.ts';
+export type {
+  Destination,
+  Load,
+  StageOptions,
+  Supersede,
+  TableSpec,
+  TableState,
+  TableWriter,
+} from './core/destination.ts';
+export type {
+  Checkpoint,
+  LoadStrategy,
+  PartitionBy,
+  RunWindow,
+  Slice,
+  SliceRange,
+  StreamConfig,
+} from './core/stream.ts';
+export type { ObjectStorage, StoredObject } from './core/storage.ts';
+export type { Lease, LeaseHolder, RunRecord, RunStreamRecord, StateStore } from './core/state.ts';
+export type { Field, Schema } from './core/schema.ts';
+export type { LogicalType, TypeKind } from './core/types.ts';
+export type { Decoder, DecoderFactory } from './core/decoder.ts';
+export type { RingConsumer, RingProducer } from './core/byte-ring.ts';
+export { Batch, Column } from './core/batch.ts';
+export type { BatchReader } from './core/batch.ts';

@@ -1,0 +1,147 @@
+/** The program as a library: what the commands `plan`, `run` and `catalog` do. What is heavy is loaded on first use. */
+import { stat } from 'node:fs/promises';
+import type { Catalog } from './catalog/index.ts';
+import type { ProjectDefinition } from './config/define.ts';
+import { type Environment, escapePlaceholders } from './config/environment.ts';
+import type { Connector } from './core/connector.ts';
+import { ConfigError } from './core/errors.ts';
+import type { ConnectionConfig } from './core/project.ts';
+import type { ProjectContext } from './engine/context.ts';
+import type { PipelinePlan, RunOptions, RunReport } from './engine/types.ts';
+
+/** What `defineProject` returns, or the path of a project file or of the folder that it is in. */
+export type ProjectInput = ProjectDefinition | string;
+
+export interface ProjectOptions {
+  /** Folder that relative paths start from when the project is not a file; the current folder when absent. */
+  directory?: string | undefined;
+  /** Values of `env()` and `${NAME}`; those of the process when absent. */
+  env?: Environment | undefined;
+  /** Connectors of your own; one with the name of a built-in connector takes its place. */
+  connectors?: readonly Connector[] | undefined;
+}
+
+/**
+ * Runs a pipeline of a project: loads what is new since the last run, and commits it exactly once.
+ *
+ * Resolves also when streams have failed or the run was stopped: `status` and `streams` of the report say so. Rejects
+ * with a {@link SluiceError} when nothing could be started: a `ConfigError` when the project is wrong, an `AuthError`
+ * or `TransientError` when one of the ends cannot be reached.
+ *
+ * ```ts
+ * import { defineProject, env, lake, postgres, run } from 'sluice';
+ *
+ * const project = defineProject({
+ *   connections: { shop: postgres({ url: env('SHOP_URL') }), lake: lake({ path: './lake' }) },
+ *   pipelines: {
+ *     shop_to_lake: { from: 'shop', to: 'lake', streams: { 'public.orders': { load: 'merge', cursor: 'updated_at' } } },
+ *   },
+ * });
+ *
+ * const report = await run(project, 'shop_to_lake', {
+ *   onEvent: (event) => {
+ *     if (event.kind === 'slice-committed') console.log(`${event.stream}: ${event.loaded} rows`);
+ *   },
+ * });
+ * if (report.status !== 'succeeded') process.exitCode = 1;
+ * ```
+ */
+export async function run(
+  project: ProjectInput,
+  pipeline: string,
+  options: RunOptions & ProjectOptions = {},
+): Promise<RunReport> {
+  const context = await openProject(project, options);
+  const { runPipeline } = await import('./engine/run.ts');
+  return runPipeline(context, pipeline, options);
+}
+
+/**
+ * What {@link run} would do now: for each stream the slices, the window and the changes to the table. Reads both ends
+ * and writes nothing.
+ *
+ * ```ts
+ * import { plan } from 'sluice';
+ *
+ * const { streams } = await plan('./sluice.yaml', 'shop_to_lake', { select: ['public.*'] });
+ * for (const { stream, window, slices } of streams) console.log(stream.name, window, slices.length);
+ * ```
+ */
+export async function plan(
+  project: ProjectInput,
+  pipeline: string,
+  options: RunOptions & ProjectOptions = {},
+): Promise<PipelinePlan> {
+  const context = await openProject(project, options);
+  const { planPipeline } = await import('./engine/plan.ts');
+  return planPipeline(context, pipeline, options);
+}
+
+/**
+ * The catalog of a lake, given as a path or as the connection of a project: its tables, what is in them, and SQL over
+ * them. Close it when it is no longer needed.
+ *
+ * ```ts
+ * import { openCatalog } from 'sluice';
+ *
+ * const catalog = await openCatalog('./lake');
+ * const { columns, batches } = await catalog.select('select status, count(*) from orders group by status');
+ * console.log(columns.map(({ name }) => name));
+ * for await (const rows of batches) for (const row of rows) console.log(row);
+ * await catalog.close();
+ * ```
+ */
+export async function openCatalog(
+  lake: string | ConnectionConfig,
+  options: ProjectOptions = {},
+): Promise<Catalog> {
+  const connectors = await allConnectors(options);
+  const connection = typeof lake === 'string' ? connectionAt(lake, connectors) : lake;
+  const context = await openProject({ connections: { lake: connection } }, options);
+  const [{ openStorage }, catalog] = await Promise.all([
+    import('./engine/context.ts'),
+    import('./catalog/index.ts'),
+  ]);
+  const storage = await openStorage(context, 'lake');
+  return catalog.openCatalog({ storage, memoryBytes: context.project.memoryBytes });
+}
+
+async function openProject(input: ProjectInput, options: ProjectOptions): Promise<ProjectContext> {
+  const { loadProject, parseProject } = await import('./config/load-project.ts');
+  const connectors = await allConnectors(options);
+  const { env } = options;
+  if (typeof input !== 'string') {
+    return {
+      project: parseProject(input, { directory: options.directory ?? '.', env, connectors }),
+      connectors,
+    };
+  }
+  const isFolder = await stat(input).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+  const where = isFolder ? { directory: input } : { file: input };
+  return { project: await loadProject({ ...where, env, connectors }), connectors };
+}
+
+async function allConnectors({ connectors: own = [] }: ProjectOptions): Promise<Map<string, Connector>> {
+  const { connectors } = await import('./connectors/registry.ts');
+  return new Map([...(await connectors()), ...own.map((connector) => [connector.name, connector] as const)]);
+}
+
+function connectionAt(path: string, connectors: ReadonlyMap<string, Connector>): ConnectionConfig {
+  for (const connector of connectors.values()) {
+    const found = connector.openStorage && connector.fromUrl(path);
+    if (found === undefined || typeof found !== 'object' || found === null) continue;
+    // A path is meant as it stands; in a project, `${` would begin a variable.
+    const literal = Object.entries(found).map(([name, value]) => [
+      name,
+      typeof value === 'string' ? escapePlaceholders(value) : (value as unknown),
+    ]);
+    return { ...(Object.fromEntries(literal) as Record<string, unknown>), type: connector.name };
+  }
+  throw new ConfigError(`opening a catalog: "${path}" is no place where a lake can be`, {
+    code: 'catalog.no_lake',
+    remedy: 'name the folder of the lake',
+  });
+}

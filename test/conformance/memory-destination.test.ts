@@ -1,0 +1,14 @@
+import { testDestination } from '../../src/testing/destination-conformance.ts';
+import { MemoryDestination, MemoryStore } from '../../src/testing/memory-destination.ts';
+
+testDestination({
+  name: 'memory',
+  open: async () => {
+    const store = new MemoryStore();
+    return {
+      destination: async () => new MemoryDestination(store),
+      read: async (table) => store.read(table),
+      close: async () => {},
+    };
+  },
+});

@@ -1,0 +1,151 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { openCatalog } from '../src/index.ts';
+import { createShop } from '../src/demo/shop.ts';
+import { type PostgresServer, startPostgres } from '../src/testing/postgres-server.ts';
+import { requireBuild, root } from './support/build.ts';
+
+// Each example is copied to where a user would have it: a folder with the package in node_modules.
+
+const scratch = mkdtempSync(join(tmpdir(), 'sluice-examples-'));
+let server: PostgresServer;
+let client: pg.Client;
+let url: string;
+
+beforeAll(async () => {
+  requireBuild();
+  server = await startPostgres();
+  url = await server.createDatabase('shop');
+  client = new pg.Client(url);
+  await client.connect();
+  await createShop(client, { seed: 1, orders: 400 });
+});
+afterAll(async () => {
+  await client.end();
+  await server.stop();
+  rmSync(scratch, { recursive: true, force: true });
+});
+
+let installed = 0;
+
+function install(example: string): string {
+  installed += 1;
+  const folder = join(scratch, `${example}-${installed}`);
+  cpSync(join(root, 'examples', example), folder, { recursive: true });
+  mkdirSync(join(folder, 'node_modules'));
+  symlinkSync(root, join(folder, 'node_modules/sluice'));
+  return folder;
+}
+
+function node(folder: string, ...args: string[]): Promise<{ code: number | null; out: string; err: string }> {
+  const env = { ...process.env, SHOP_URL: url };
+  const child = spawn(process.execPath, args, { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  let [out, err] = ['', ''];
+  child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
+  child.stderr.on('data', (chunk: Buffer) => (err += chunk.toString()));
+  return new Promise((resolve) => child.on('close', (code) => resolve({ code, out, err })));
+}
+
+const sluice = (folder: string, ...args: string[]): ReturnType<typeof node> =>
+  node(folder, 'node_modules/sluice/dist/cli/main.js', ...args);
+
+async function inShop(sql: string): Promise<unknown[]> {
+  return (await client.query<unknown[]>({ text: sql, rowMode: 'array' })).rows;
+}
+
+async function inLake(folder: string, sql: string): Promise<unknown[]> {
+  const catalog = await openCatalog(join(folder, 'lake'));
+  try {
+    const rows: unknown[] = [];
+    for await (const batch of (await catalog.select(sql)).batches) rows.push(...batch);
+    return rows;
+  } finally {
+    await catalog.close();
+  }
+}
+
+/** The same count from both. */
+async function expectSame(folder: string, sql: string): Promise<void> {
+  expect(await inLake(folder, sql)).toEqual(await inShop(sql));
+}
+
+test('the examples have no type errors', () => {
+  const tsc = join(root, 'node_modules/.bin/tsc');
+  const { status, stdout } = spawnSync(tsc, ['-p', join(root, 'examples')], { encoding: 'utf8' });
+  expect({ status, stdout }).toEqual({ status: 0, stdout: '' });
+});
+
+test('postgres-to-lake loads each stream in its own way', async () => {
+  const folder = install('postgres-to-lake');
+  expect(await sluice(folder, 'plan')).toMatchObject({
+    code: 0,
+    out: expect.stringMatching(/open_orders/) as string,
+  });
+  expect(await sluice(folder, 'run')).toMatchObject({ code: 0 });
+  await client.query(`update orders set status = 'returned' where id % 10 = 0`);
+  await client.query(`update order_items set quantity = 99 where order_id = 7`);
+  expect(await sluice(folder, 'run')).toMatchObject({ code: 0 });
+
+  for (const table of ['countries', 'customers', 'orders', 'order_items']) {
+    await expectSame(folder, `select count(*)::int from ${table}`);
+  }
+  await expectSame(folder, `select status, count(*)::int from orders group by status order by status`);
+  await expectSame(folder, `select sum(orders)::int from (${openOrders()}) open`.replace(/\s+/g, ' '));
+  const names = (await inLake(folder, `select column_name from (describe customers)`)).flat();
+  expect(names).toContain('name');
+  expect(names).not.toContain('email');
+  // The history of the items has the old version of those of order 7 as well.
+  const [[versions]] = (await inLake(
+    folder,
+    `select count(*)::int - (select count(*) from order_items)::int from order_items_history`,
+  )) as [[number]];
+  expect([[versions]]).toEqual(await inShop(`select count(*)::int from order_items where order_id = 7`));
+  const months = readdirSync(join(folder, 'lake/orders'), { recursive: true });
+  expect(months.filter((name) => /month=\d\d$/.test(String(name))).length).toBeGreaterThan(2);
+});
+
+/** The query of the stream `open_orders`, which is a table in the lake. */
+function openOrders(): string {
+  const text = readFileSync(join(root, 'examples/postgres-to-lake/sluice.yaml'), 'utf8');
+  return /sql: \|\n([^]*)$/.exec(text)![1]!;
+}
+
+test('typescript-config is found and loaded by the command line', async () => {
+  const folder = install('typescript-config');
+  const run = await sluice(folder, 'run', '--json');
+  expect(run).toMatchObject({ code: 0, err: '' });
+  expect(JSON.parse(run.out.trim().split('\n').at(-1) ?? '')).toMatchObject({
+    kind: 'report',
+    status: 'succeeded',
+  });
+  for (const table of ['countries', 'customers', 'orders', 'order_items']) {
+    await expectSame(folder, `select count(*)::int from ${table}`);
+  }
+  const again = await sluice(folder, 'run');
+  expect(again.out).toContain('3 streams had nothing new');
+});
+
+test('library plans, runs and asks the lake', async () => {
+  const folder = install('library');
+  const { code, out, err } = await node(folder, 'run.ts');
+  expect({ code, err }).toEqual({ code: 0, err: '' });
+  expect(out).toMatch(/^public\.customers: all.*, 1 slices$/m);
+  expect(out).toMatch(/^public\.orders: 400 rows committed$/m);
+  expect(out).toMatch(/^succeeded in /m);
+  const statuses = (await inShop(`select status || ' ' || count(*) from orders group by status`)).flat();
+  for (const line of statuses) expect(out.split('\n')).toContain(line);
+});
+
+test('library tells what is wrong with the project', async () => {
+  const folder = install('library');
+  const program = readFileSync(join(folder, 'run.ts'), 'utf8');
+  const broken = program.replace(`path: './lake'`, `path: ''`);
+  expect(broken).not.toBe(program);
+  const { code, err } = await node(folder, '--input-type=module-typescript', '--eval', broken);
+  expect(code).toBe(2);
+  expect(err).toContain('connections.lake.path');
+});

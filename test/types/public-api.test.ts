@@ -1,0 +1,118 @@
+import { spawnSync } from 'node:child_process';
+import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, expectTypeOf, test } from 'vitest';
+import * as api from '../../src/index.ts';
+import type { Connector, PipelinePlan, ProjectDefinition, RunEvent, RunReport } from '../../src/index.ts';
+import { root } from '../support/build.ts';
+
+const scratch = mkdtempSync(join(tmpdir(), 'sluice-types-'));
+afterAll(() => rmSync(scratch, { recursive: true }));
+
+test('the package exports these values and no others', () => {
+  expect(Object.keys(api).toSorted()).toEqual([
+    'AuthError',
+    'Batch',
+    'CancelledError',
+    'Column',
+    'ConfigError',
+    'ConflictError',
+    'DataError',
+    'InternalError',
+    'SchemaError',
+    'SluiceError',
+    'TransientError',
+    'defineProject',
+    'env',
+    'lake',
+    'openCatalog',
+    'plan',
+    'postgres',
+    'run',
+  ]);
+});
+
+test('a project is what defineProject makes of it, or a path', () => {
+  const project = api.defineProject({
+    connections: { shop: api.postgres({ url: api.env('SHOP_URL') }), lake: api.lake({ path: './lake' }) },
+    pipelines: { shop_to_lake: { from: 'shop', to: 'lake', streams: { orders: { cursor: 'updated_at' } } } },
+  });
+  expectTypeOf(project).toEqualTypeOf<ProjectDefinition>();
+  expectTypeOf(api.run).parameter(0).toEqualTypeOf<ProjectDefinition | string>();
+  expectTypeOf(api.run).returns.resolves.toEqualTypeOf<RunReport>();
+  expectTypeOf(api.plan).returns.resolves.toEqualTypeOf<PipelinePlan>();
+});
+
+test('mistakes in a project are type errors', () => {
+  const connections = { shop: api.postgres({ url: 'postgres://db' }), lake: api.lake({ path: './lake' }) };
+  api.defineProject({
+    connections,
+    // @ts-expect-error -- there is no such connection
+    pipelines: { p: { from: 'shopp', to: 'lake', streams: {} } },
+  });
+  api.defineProject({
+    connections,
+    // @ts-expect-error -- there is no such strategy
+    pipelines: { p: { from: 'shop', to: 'lake', streams: { orders: { load: 'upsert' } } } },
+  });
+  // @ts-expect-error -- a lake is somewhere
+  api.lake({});
+});
+
+test('events are told apart by their kind', () => {
+  const listener = (event: RunEvent): number => (event.kind === 'slice-committed' ? event.loaded : 0);
+  expectTypeOf(listener).toExtend<NonNullable<Parameters<typeof api.run>[2]>['onEvent']>();
+});
+
+test("a connector of one's own, with options of its own, is taken", () => {
+  interface MyOptions {
+    host: string;
+  }
+  const mine = {} as Connector<MyOptions>;
+  const options: Parameters<typeof api.run>[2] = { connectors: [mine] };
+  expect(options.connectors).toHaveLength(1);
+});
+
+test('errors can be told apart by what can be done about them', () => {
+  const error: unknown = new api.TransientError('reading', { code: 'x', retryAfterMs: 5 });
+  if (!(error instanceof api.SluiceError)) throw new Error('it is one');
+  expectTypeOf(error.recovery).toEqualTypeOf<api.SluiceError['recovery']>();
+  expect(error.recovery).toBe('transient');
+});
+
+test('examples in doc comments and documents compile', () => {
+  const files = [
+    ...globSync('src/*.ts', { cwd: root }),
+    ...globSync('{README.md,docs/**/*.md}', { cwd: root }),
+  ];
+  const examples = files.flatMap((file) => examplesIn(file, readFileSync(join(root, file), 'utf8')));
+  // The doc comments of run, plan and openCatalog have one each.
+  expect(examples.filter(({ file }) => file === 'src/library.ts')).toHaveLength(3);
+  mkdirSync(join(scratch, 'examples'));
+  for (const [index, { file, code }] of examples.entries()) {
+    const name = `${index}-${file.replaceAll(/[^\w]+/g, '-')}.mts`;
+    writeFileSync(join(scratch, 'examples', name), code);
+  }
+  const config = {
+    extends: join(root, 'tsconfig.json'),
+    compilerOptions: {
+      declaration: false,
+      isolatedDeclarations: false,
+      noUnusedLocals: false,
+      typeRoots: [join(root, 'node_modules/@types')],
+    },
+    include: ['examples'],
+  };
+  writeFileSync(join(scratch, 'tsconfig.json'), JSON.stringify(config));
+  const tsc = join(root, 'node_modules/.bin/tsc');
+  const { status, stdout } = spawnSync(tsc, ['-p', scratch], { encoding: 'utf8' });
+  expect({ status, stdout }).toEqual({ status: 0, stdout: '' });
+});
+
+/** Blocks of TypeScript that import the package. */
+function examplesIn(file: string, text: string): { file: string; code: string }[] {
+  const plain = file.endsWith('.ts') ? text.replaceAll(/^ \* ?/gm, '') : text;
+  const blocks = [...plain.matchAll(/^```ts\n(.*?)^```/gms)].map(([, code = '']) => code);
+  return blocks.filter((code) => code.includes(`from 'sluice'`)).map((code) => ({ file, code }));
+}
