@@ -17,7 +17,7 @@ import { SluiceError } from '../core/errors.ts';
 import type { ObjectStorage } from '../core/storage.ts';
 import { readFooters } from './footers.ts';
 
-export interface Finding {
+interface Finding {
   /** error: data is missing or wrong. warning: look at it. info: harmless, takes up space. */
   severity: 'error' | 'warning' | 'info';
   /** Stable, for example `file-missing`. */

@@ -108,7 +108,7 @@ export function describeTable(state: FoldedState, names: ViewNames): TableDescri
   };
 }
 
-export function partitionName(values: Record<string, string | null>): string {
+function partitionName(values: Record<string, string | null>): string {
   return Object.entries(values)
     .map(([level, value]) => `${level}=${value ?? 'NULL'}`)
     .join('/');

@@ -103,7 +103,12 @@ export class Batch {
   byteLength(): number {
     let sum = 0;
     for (const c of this.columns) {
-      sum += c.width > 0 ? c.width * this.rows : c.width < 0 ? this.rows >> 3 : 4 * this.rows + c.offsets[this.rows]!;
+      sum +=
+        c.width > 0
+          ? c.width * this.rows
+          : c.width < 0
+            ? this.rows >> 3
+            : 4 * this.rows + c.offsets[this.rows]!;
     }
     return sum;
   }

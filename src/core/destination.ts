@@ -76,7 +76,11 @@ export interface TableWriter {
    * and checkpoint it only shuts out holders of older fences.
    * Throws ConflictError when somebody else has committed since; then nothing has changed.
    */
-  commit(loads: Load[], supersede: Supersede, checkpoint: Checkpoint | undefined): Promise<{ version: number; rows: number; bytes: number }>;
+  commit(
+    loads: Load[],
+    supersede: Supersede,
+    checkpoint: Checkpoint | undefined,
+  ): Promise<{ version: number; rows: number; bytes: number }>;
   /** Forgets loads that will not be committed; never throws. */
   abort(loads: Load[]): Promise<void>;
   close(): Promise<void>;

@@ -1,5 +1,18 @@
 /** Errors across a thread or process border: class, code and remedy survive, the cause becomes text. */
-import { AuthError, CancelledError, ConfigError, ConflictError, DataError, InternalError, type Recovery, SchemaError, type SluiceError, TransientError, asSluiceError, type ErrorDetail } from './errors.ts';
+import {
+  AuthError,
+  CancelledError,
+  ConfigError,
+  ConflictError,
+  DataError,
+  InternalError,
+  type Recovery,
+  SchemaError,
+  type SluiceError,
+  TransientError,
+  asSluiceError,
+  type ErrorDetail,
+} from './errors.ts';
 import type { ErrorInfo } from './events.ts';
 
 export interface ErrorJson {
@@ -25,7 +38,14 @@ const CLASSES: Record<Recovery, new (message: string, detail: ErrorDetail) => Sl
 export function errorToJson(thrown: unknown, doing: string): ErrorJson {
   const error = asSluiceError(thrown, doing);
   const { recovery, message, code, remedy, details } = error;
-  return { recovery, message, code, remedy, details, stack: error.cause instanceof Error ? error.cause.stack : error.stack };
+  return {
+    recovery,
+    message,
+    code,
+    remedy,
+    details,
+    stack: error.cause instanceof Error ? error.cause.stack : error.stack,
+  };
 }
 
 export function errorFromJson(json: ErrorJson): SluiceError {

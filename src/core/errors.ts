@@ -5,7 +5,15 @@
  */
 
 /** What the engine does next. `retry` and `conflict` may be tried again, the others may not. */
-export type Recovery = 'config' | 'auth' | 'transient' | 'data' | 'schema' | 'conflict' | 'internal' | 'cancelled';
+export type Recovery =
+  | 'config'
+  | 'auth'
+  | 'transient'
+  | 'data'
+  | 'schema'
+  | 'conflict'
+  | 'internal'
+  | 'cancelled';
 
 export interface ErrorDetail {
   /** Stable code, listed in docs/errors.md, for example `postgres.connection_refused`. */

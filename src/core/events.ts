@@ -14,18 +14,67 @@ export interface StreamTotals {
 }
 
 export type RunEvent =
-  | { kind: 'run-started'; run: string; pipeline: string; from: string; to: string; streams: number; at: string }
-  | { kind: 'stream-planned'; stream: string; slices: number; estimatedRows: number | undefined; window: string }
+  | {
+      kind: 'run-started';
+      run: string;
+      pipeline: string;
+      from: string;
+      to: string;
+      streams: number;
+      at: string;
+    }
+  | {
+      kind: 'stream-planned';
+      stream: string;
+      slices: number;
+      estimatedRows: number | undefined;
+      window: string;
+    }
   | { kind: 'stream-started'; stream: string }
   | { kind: 'slice-started'; stream: string; slice: string; index: number; slices: number; attempt: number }
   /** At most a few times a second for each slice. */
   | { kind: 'progress'; stream: string; slice: string; rows: number; bytes: number }
-  | { kind: 'step'; stream: string; slice: string; step: 'lease' | 'snapshot' | 'batch' | 'staged' | 'publish' | 'published' | 'state'; rows?: number }
-  | { kind: 'slice-committed'; stream: string; slice: string; rows: number; loaded: number; bytes: number; seconds: number }
-  | { kind: 'retry'; stream: string; slice: string | undefined; attempt: number; waitMs: number; code: string; message: string }
+  | {
+      kind: 'step';
+      stream: string;
+      slice: string;
+      step: 'lease' | 'snapshot' | 'batch' | 'staged' | 'publish' | 'published' | 'state';
+      rows?: number;
+    }
+  | {
+      kind: 'slice-committed';
+      stream: string;
+      slice: string;
+      rows: number;
+      loaded: number;
+      bytes: number;
+      seconds: number;
+    }
+  | {
+      kind: 'retry';
+      stream: string;
+      slice: string | undefined;
+      attempt: number;
+      waitMs: number;
+      code: string;
+      message: string;
+    }
   | { kind: 'schema-changed'; stream: string; changes: string[] }
-  | { kind: 'warning'; stream: string | undefined; code: string; message: string; remedy?: string | undefined }
-  | { kind: 'stream-finished'; stream: string; status: StreamStatus; totals: StreamTotals; watermark: string | undefined; error?: ErrorInfo | undefined }
+  | {
+      kind: 'warning';
+      stream: string | undefined;
+      code: string;
+      message: string;
+      remedy?: string | undefined;
+    }
+  | {
+      kind: 'stream-finished';
+      stream: string;
+      status: StreamStatus;
+      totals: StreamTotals;
+      watermark: string | undefined;
+      error?: ErrorInfo | undefined;
+    }
   | { kind: 'run-finished'; run: string; status: RunStatus; seconds: number; peakRssBytes: number };
 
 export type StreamStatus = 'loaded' | 'nothing-new' | 'failed' | 'stopped' | 'skipped';

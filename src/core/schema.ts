@@ -24,7 +24,12 @@ export interface SchemaJson {
 
 export function schemaToJson(schema: Schema): SchemaJson {
   return {
-    fields: schema.fields.map((f) => ({ name: f.name, type: renderType(f.type), nullable: f.nullable, native: f.native })),
+    fields: schema.fields.map((f) => ({
+      name: f.name,
+      type: renderType(f.type),
+      nullable: f.nullable,
+      native: f.native,
+    })),
     key: [...schema.key],
   };
 }
@@ -32,7 +37,10 @@ export function schemaToJson(schema: Schema): SchemaJson {
 export function schemaFromJson(json: SchemaJson): Schema {
   const fields = json.fields.map((f): Field => {
     const type = parseType(f.type);
-    if (!type) throw new InternalError(`reading a stored schema: type "${f.type}" of column "${f.name}" is unknown`, { code: 'schema.unknown_type' });
+    if (!type)
+      throw new InternalError(`reading a stored schema: type "${f.type}" of column "${f.name}" is unknown`, {
+        code: 'schema.unknown_type',
+      });
     return { name: f.name, type, nullable: f.nullable, native: f.native };
   });
   return { fields, key: json.key };

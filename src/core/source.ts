@@ -29,7 +29,12 @@ export interface Snapshot {
   /** The database's clock when the snapshot was taken, ISO 8601 with µs and zone. */
   readonly at: string;
   /** Called once per stream before planning: facts only, nothing is decided or written here. */
-  survey(stream: StreamConfig, checkpoint: Checkpoint | undefined, window: RunWindow, signal: AbortSignal): Promise<Survey>;
+  survey(
+    stream: StreamConfig,
+    checkpoint: Checkpoint | undefined,
+    window: RunWindow,
+    signal: AbortSignal,
+  ): Promise<Survey>;
   /** Called once per slice and try. Several may run at once. */
   read(stream: StreamConfig, survey: Survey, slice: Slice, signal: AbortSignal): Promise<SliceReader>;
   /**
@@ -146,6 +151,10 @@ export interface StreamInfo {
   /** Columns that could serve as cursor, best first. */
   cursors: { column: string; type: string; indexed: boolean; reason: string }[];
   /** A stream configuration to start from. */
-  proposal: { load: string; cursor?: string[] | undefined; partition_by?: { column: string; by: string } | undefined };
+  proposal: {
+    load: string;
+    cursor?: string[] | undefined;
+    partition_by?: { column: string; by: string } | undefined;
+  };
   notes: string[];
 }

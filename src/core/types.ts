@@ -18,7 +18,18 @@ export type LogicalType =
 export type TypeKind = LogicalType['kind'];
 
 const SIMPLE: readonly TypeKind[] = [
-  'bool', 'int16', 'int32', 'int64', 'float32', 'float64', 'utf8', 'json', 'binary', 'uuid', 'date', 'time',
+  'bool',
+  'int16',
+  'int32',
+  'int64',
+  'float32',
+  'float64',
+  'utf8',
+  'json',
+  'binary',
+  'uuid',
+  'date',
+  'time',
 ];
 
 /** The type as text: `decimal(12,2)`, `timestamptz`, `int64`. Inverse of {@link parseType}. */
@@ -30,11 +41,14 @@ export function renderType(type: LogicalType): string {
 
 /** Reads what {@link renderType} wrote; undefined for anything else, also for a decimal that cannot be. */
 export function parseType(text: string): LogicalType | undefined {
-  if (text === 'timestamp' || text === 'timestamptz') return { kind: 'timestamp', zone: text === 'timestamptz' };
+  if (text === 'timestamp' || text === 'timestamptz')
+    return { kind: 'timestamp', zone: text === 'timestamptz' };
   const decimal = /^decimal\((\d+),(\d+)\)$/.exec(text);
   if (decimal) {
     const [precision, scale] = [Number(decimal[1]), Number(decimal[2])];
-    return precision >= 1 && precision <= 38 && scale <= precision ? { kind: 'decimal', precision, scale } : undefined;
+    return precision >= 1 && precision <= 38 && scale <= precision
+      ? { kind: 'decimal', precision, scale }
+      : undefined;
   }
   const kind = SIMPLE.find((name) => name === text);
   return kind === undefined ? undefined : ({ kind } as LogicalType);

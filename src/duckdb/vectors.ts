@@ -31,7 +31,13 @@ export function fillChunk(chunk: DataChunk, batch: Batch, from: number, count: n
     if (column.nullCount > 0) {
       bindings.vector_ensure_validity_writable(vector);
       const bytes = Math.ceil(count / 64) * 8;
-      bindings.copy_data_to_vector_validity(vector, 0, column.validity.buffer as ArrayBuffer, from >> 3, bytes);
+      bindings.copy_data_to_vector_validity(
+        vector,
+        0,
+        column.validity.buffer as ArrayBuffer,
+        from >> 3,
+        bytes,
+      );
     }
   });
 }
@@ -86,7 +92,8 @@ function fillStrings(vector: Vector, column: Column, from: number, count: number
       const at = r * STRING_BYTES + 4;
       for (let k = 0; k < length; k++) scratch8[at + k] = bytes[begin + k]!;
     } else {
-      scratch32[word + 1] = bytes[begin]! | (bytes[begin + 1]! << 8) | (bytes[begin + 2]! << 16) | (bytes[begin + 3]! << 24);
+      scratch32[word + 1] =
+        bytes[begin]! | (bytes[begin + 1]! << 8) | (bytes[begin + 2]! << 16) | (bytes[begin + 3]! << 24);
       const pointer = low + (begin - first);
       scratch32[word + 2] = pointer | 0;
       scratch32[word + 3] = high + (pointer > 0xffff_ffff ? 1 : 0);

@@ -22,16 +22,27 @@ export function pipelineOf(context: ProjectContext, name: string): PipelineConfi
   const pipeline = context.project.pipelines[name];
   if (pipeline) return pipeline;
   const known = Object.keys(context.project.pipelines);
-  throw new ConfigError(`there is no pipeline "${name}"`, { code: 'config.no_pipeline', remedy: `there is: ${known.join(', ') || 'none'}` });
+  throw new ConfigError(`there is no pipeline "${name}"`, {
+    code: 'config.no_pipeline',
+    remedy: `there is: ${known.join(', ') || 'none'}`,
+  });
 }
 
-export async function openSource(context: ProjectContext, connection: string, resources: Resources): Promise<Source> {
+export async function openSource(
+  context: ProjectContext,
+  connection: string,
+  resources: Resources,
+): Promise<Source> {
   const { connector, options, place } = find(context, connection, resources);
   if (!connector.openSource) throw cannot(connection, connector, 'read from');
   return connector.openSource(options, place);
 }
 
-export async function openDestination(context: ProjectContext, connection: string, resources: Resources): Promise<Destination> {
+export async function openDestination(
+  context: ProjectContext,
+  connection: string,
+  resources: Resources,
+): Promise<Destination> {
   const { connector, options, place } = find(context, connection, resources);
   if (!connector.openDestination) throw cannot(connection, connector, 'written to');
   return connector.openDestination(options, place);
@@ -39,7 +50,10 @@ export async function openDestination(context: ProjectContext, connection: strin
 
 /** The object storage of a connection, for the catalog and for leases beside the data. */
 export async function openStorage(context: ProjectContext, connection: string): Promise<ObjectStorage> {
-  const { connector, options, place } = find(context, connection, { memoryBytes: context.project.memoryBytes, workers: 1 });
+  const { connector, options, place } = find(context, connection, {
+    memoryBytes: context.project.memoryBytes,
+    workers: 1,
+  });
   if (!connector.openStorage) throw cannot(connection, connector, 'used as a lake');
   return connector.openStorage(options, place);
 }
@@ -70,18 +84,27 @@ function find(context: ProjectContext, name: string, resources: Resources): Foun
       remedy: `there is: ${Object.keys(context.project.connections).join(', ') || 'none'}`,
     });
   }
-  return { connector, options: optionsOf(connector, config), place: { name, directory: context.project.directory, ...resources } };
+  return {
+    connector,
+    options: optionsOf(connector, config),
+    place: { name, directory: context.project.directory, ...resources },
+  };
 }
 
 function optionsOf(connector: Connector, config: ConnectionConfig): unknown {
   const { type: _, ...given } = config;
   const parsed = connector.options.safeParse(given);
   if (parsed.success) return parsed.data;
-  throw new ConfigError(`options of a ${connector.name} connection: ${parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; ')}`, {
-    code: 'config.invalid',
-  });
+  throw new ConfigError(
+    `options of a ${connector.name} connection: ${parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; ')}`,
+    {
+      code: 'config.invalid',
+    },
+  );
 }
 
 function cannot(name: string, connector: Connector, what: string): ConfigError {
-  return new ConfigError(`connection "${name}" (${connector.title}) cannot be ${what}`, { code: 'config.direction' });
+  return new ConfigError(`connection "${name}" (${connector.title}) cannot be ${what}`, {
+    code: 'config.direction',
+  });
 }

@@ -20,7 +20,10 @@ export class HeldLease {
 
   /** Throws ConflictError while somebody else holds it. */
   static async acquire(store: StateStore, name: string, run: string, minFence: number): Promise<HeldLease> {
-    return new HeldLease(store, await store.acquire(name, { run, host: hostname(), pid: process.pid }, TTL_MS, minFence));
+    return new HeldLease(
+      store,
+      await store.acquire(name, { run, host: hostname(), pid: process.pid }, TTL_MS, minFence),
+    );
   }
 
   get fence(): number {

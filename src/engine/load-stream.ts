@@ -92,7 +92,8 @@ class StreamLoad {
     // Nothing would tell the rows of a part from those of the whole that is appended next time.
     const wholeCopy = load === 'append' && cursor.length === 0 && date === undefined;
     // A full refresh takes the place of everything at once, whatever the strategy does day by day.
-    if (strategy.commits === 'together' || planned.fullRefresh || wholeCopy) await this.#together(slices, parallel ? workers : 1);
+    if (strategy.commits === 'together' || planned.fullRefresh || wholeCopy)
+      await this.#together(slices, parallel ? workers : 1);
     else {
       this.#rememberParts(slices, parallel);
       await inParallel(slices, parallel ? workers : 1, (slice, index) => this.#oneByOne(slice, index));
@@ -109,7 +110,13 @@ class StreamLoad {
       });
       throwIfAborted(this.#job.signal);
       const { planned, source, ownWindow } = this.#job;
-      const advanced = source.advance({ stream: planned.plan.stream, survey: planned.survey, before: undefined, loads, last: true });
+      const advanced = source.advance({
+        stream: planned.plan.stream,
+        survey: planned.survey,
+        before: undefined,
+        loads,
+        last: true,
+      });
       const replaces = planned.fullRefresh || STRATEGIES[planned.plan.stream.load].commits === 'together';
       const windowed = ownWindow && planned.plan.stream.cursor.length > 0;
       const checkpoint = windowed ? this.#unmoved(advanced, loads) : this.#withDay(advanced, loads);
@@ -140,9 +147,17 @@ class StreamLoad {
     const { planned, source, ownWindow } = this.#job;
     const { stream } = planned.plan;
     const last = this.#left === 0;
-    const advanced = source.advance({ stream, survey: planned.survey, before: this.#checkpoint, loads: [load], last });
+    const advanced = source.advance({
+      stream,
+      survey: planned.survey,
+      before: this.#checkpoint,
+      loads: [load],
+      last,
+    });
     const unfinished = last ? undefined : this.#partsAfter(load.slice);
-    const checkpoint = ownWindow ? this.#unmoved(advanced, [load]) : this.#withDay({ ...advanced, ...(unfinished && { unfinished }) }, [load]);
+    const checkpoint = ownWindow
+      ? this.#unmoved(advanced, [load])
+      : this.#withDay({ ...advanced, ...(unfinished && { unfinished }) }, [load]);
     if (this.#nothingChanged(load, checkpoint)) {
       await this.#writer.abort([load]);
       return;
@@ -155,7 +170,12 @@ class StreamLoad {
   #supersede(slice: Slice): Supersede {
     if (this.#restart) return { kind: 'everything' };
     const { plan, schema, survey } = this.#job.planned;
-    const how = STRATEGIES[plan.stream.load].supersedes({ stream: plan.stream, schema, survey, slices: [slice] });
+    const how = STRATEGIES[plan.stream.load].supersedes({
+      stream: plan.stream,
+      schema,
+      survey,
+      slices: [slice],
+    });
     // Parts of one snapshot have no key in common, so a first load need not look for them.
     return how.kind === 'key' && this.#fresh ? { kind: 'nothing' } : how;
   }
@@ -167,7 +187,8 @@ class StreamLoad {
   #unmoved(advanced: Checkpoint, loads: Load[]): Checkpoint {
     const { date, cursor } = this.#job.planned.plan.stream;
     const before = this.#checkpoint;
-    if (before && this.#job.planned.checkpoint) return before.high === undefined ? before : { ...before, high: advanced.high };
+    if (before && this.#job.planned.checkpoint)
+      return before.high === undefined ? before : { ...before, high: advanced.high };
     return date ? this.#withDay(advanced, loads) : { cursor, readAt: advanced.readAt };
   }
 
@@ -175,14 +196,22 @@ class StreamLoad {
   #nothingChanged(load: Load, checkpoint: Checkpoint): boolean {
     const { planned } = this.#job;
     const before = this.#checkpoint;
-    if (load.rows > 0 || !before || planned.table === undefined || planned.plan.changes.length > 0 || planned.plan.stream.date) return false;
+    if (
+      load.rows > 0 ||
+      !before ||
+      planned.table === undefined ||
+      planned.plan.changes.length > 0 ||
+      planned.plan.stream.date
+    )
+      return false;
     const essence = ({ cursor, high, unfinished, watermark, pending }: Checkpoint): string =>
       JSON.stringify([cursor, high, unfinished, ...(load.facts.rows > 0 ? [watermark, pending] : [])]);
     return essence(before) === essence(checkpoint);
   }
 
   async #commitSchema(): Promise<void> {
-    if (this.#job.planned.plan.changes.length > 0 && this.#checkpoint) await this.#commit([], { kind: 'nothing' }, this.#checkpoint);
+    if (this.#job.planned.plan.changes.length > 0 && this.#checkpoint)
+      await this.#commit([], { kind: 'nothing' }, this.#checkpoint);
   }
 
   async #commit(loads: Load[], supersede: Supersede, checkpoint: Checkpoint): Promise<void> {
@@ -198,7 +227,15 @@ class StreamLoad {
     for (const load of loads) {
       totals.loaded += load.rows;
       totals.written += load.bytes;
-      emit({ kind: 'slice-committed', stream: name, slice: load.slice.id, rows: load.facts.rows, loaded: load.rows, bytes: load.facts.bytes, seconds: 0 });
+      emit({
+        kind: 'slice-committed',
+        stream: name,
+        slice: load.slice.id,
+        rows: load.facts.rows,
+        loaded: load.rows,
+        bytes: load.facts.bytes,
+        seconds: 0,
+      });
     }
   }
 
@@ -206,7 +243,14 @@ class StreamLoad {
     const { planned, source, signal, emit, totals } = this.#job;
     const { stream } = planned.plan;
     throwIfAborted(signal);
-    emit({ kind: 'slice-started', stream: stream.name, slice: slice.id, index, slices: planned.slices.slices.length, attempt: 1 });
+    emit({
+      kind: 'slice-started',
+      stream: stream.name,
+      slice: slice.id,
+      index,
+      slices: planned.slices.slices.length,
+      attempt: 1,
+    });
     const reader = await source.read(stream, planned.survey, slice, signal);
     try {
       const load = await this.#writer.stage(
@@ -214,15 +258,21 @@ class StreamLoad {
         reader,
         {
           // What is to be replaced as a whole is not there to compare with.
-          distinct: slice.overlap && planned.table && !planned.fullRefresh && !this.#restart ? this.#distinct(slice) : undefined,
-          onRows: (rows, bytes) => emit({ kind: 'progress', stream: stream.name, slice: slice.id, rows, bytes }),
+          distinct:
+            slice.overlap && planned.table && !planned.fullRefresh && !this.#restart
+              ? this.#distinct(slice)
+              : undefined,
+          onRows: (rows, bytes) =>
+            emit({ kind: 'progress', stream: stream.name, slice: slice.id, rows, bytes }),
         },
         signal,
       );
       emit({ kind: 'step', stream: stream.name, slice: slice.id, step: 'staged', rows: load.rows });
       totals.rows += load.facts.rows;
       totals.bytes += load.facts.bytes;
-      for (const [column, count] of Object.entries(load.facts.coerced)) totals.coerced[column] = (Object.hasOwn(totals.coerced, column) ? totals.coerced[column]! : 0) + count;
+      for (const [column, count] of Object.entries(load.facts.coerced))
+        totals.coerced[column] =
+          (Object.hasOwn(totals.coerced, column) ? totals.coerced[column]! : 0) + count;
       return load;
     } finally {
       await reader.close();
@@ -235,7 +285,10 @@ class StreamLoad {
     const { stream } = planned.plan;
     const range = slice.range.kind === 'cursor' ? slice.range : undefined;
     const ordered = range && !range.since && !(range.nulls && planned.survey.cursor?.nullRows !== false);
-    const cursor = stream.cursor.length === 1 && stream.cursor[0] === 'xmin' ? ['_sluice_xmin'] : stream.cursor.map((name) => renamed(stream, name));
+    const cursor =
+      stream.cursor.length === 1 && stream.cursor[0] === 'xmin'
+        ? ['_sluice_xmin']
+        : stream.cursor.map((name) => renamed(stream, name));
     return { key: [...planned.schema.key], cursor, from: ordered ? range.from : undefined };
   }
 
@@ -244,7 +297,10 @@ class StreamLoad {
     const { planned } = this.#job;
     if (!parallel || slices.length < 2 || !planned.survey.cursor || this.#checkpoint?.unfinished) return;
     const base = this.#checkpoint ?? { cursor: planned.plan.stream.cursor };
-    this.#checkpoint = { ...base, unfinished: { layout: planned.survey.layout, slices, done: [], horizon: planned.survey.cursor.horizon } };
+    this.#checkpoint = {
+      ...base,
+      unfinished: { layout: planned.survey.layout, slices, done: [], horizon: planned.survey.cursor.horizon },
+    };
   }
 
   #partsAfter(done: Slice): Checkpoint['unfinished'] {

@@ -2,7 +2,11 @@
  * Does the work for every item, at most `width` at a time, starting in order. After the first failure nothing new is
  * started; the error is thrown once everything that was under way has settled.
  */
-export async function inParallel<T>(items: readonly T[], width: number, work: (item: T, index: number) => Promise<void>): Promise<void> {
+export async function inParallel<T>(
+  items: readonly T[],
+  width: number,
+  work: (item: T, index: number) => Promise<void>,
+): Promise<void> {
   const rest = items.entries();
   let failed: { error: unknown } | undefined;
   const lane = async (): Promise<void> => {

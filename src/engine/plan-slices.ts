@@ -44,37 +44,74 @@ function planDays({ stream, survey, checkpoint, fullRefresh, window: wanted }: S
   // Loading everything again must not shrink the table to the days that a first run would take.
   const all = fullRefresh && wanted.from === undefined && stream.firstRunSeconds === undefined;
   const slices = days.map(({ day, from, to }, i): Slice => {
-    const range: SliceRange = all && i === 0 ? { kind: 'column', column, to } : { kind: 'column', column, from, to };
+    const range: SliceRange =
+      all && i === 0 ? { kind: 'column', column, to } : { kind: 'column', column, from, to };
     return { id: `day-${day}`, range, overlap: false };
   });
-  const window = all ? `${column} ≤ ${days.at(-1)?.day}` : days.length === 0 ? 'no day' : days.length === 1 ? `${column} = ${days[0]!.day}` : `${column} ${days[0]!.day} … ${days.at(-1)!.day}`;
-  return { action: slices.length === 0 ? 'nothing-new' : checkpoint ? 'load' : 'first-load', slices, window, parallel: true, restart: false };
+  const window = all
+    ? `${column} ≤ ${days.at(-1)?.day}`
+    : days.length === 0
+      ? 'no day'
+      : days.length === 1
+        ? `${column} = ${days[0]!.day}`
+        : `${column} ${days[0]!.day} … ${days.at(-1)!.day}`;
+  return {
+    action: slices.length === 0 ? 'nothing-new' : checkpoint ? 'load' : 'first-load',
+    slices,
+    window,
+    parallel: true,
+    restart: false,
+  };
 }
 
 function planFull({ survey, checkpoint, fullRefresh }: SliceRequest): SlicePlan {
   const slices = everything(survey);
-  return { action: checkpoint || fullRefresh ? 'reload' : 'first-load', slices, window: 'all', parallel: true, restart: false };
+  return {
+    action: checkpoint || fullRefresh ? 'reload' : 'first-load',
+    slices,
+    window: 'all',
+    parallel: true,
+    restart: false,
+  };
 }
 
 /** A window that the user asked for; rows that are already there are recognised, and the watermark stays. */
 function planWindow({ stream, window, checkpoint }: SliceRequest): SlicePlan {
   if (checkpoint?.unfinished) {
-    throw new ConfigError(`planning ${stream.name}: its first load has not finished, and its parts would bring the rows of the window again`, {
-      code: 'stream.unfinished',
-      remedy: 'run once without --from, --to and --date, which finishes it',
-    });
+    throw new ConfigError(
+      `planning ${stream.name}: its first load has not finished, and its parts would bring the rows of the window again`,
+      {
+        code: 'stream.unfinished',
+        remedy: 'run once without --from, --to and --date, which finishes it',
+      },
+    );
   }
   const range: SliceRange = { kind: 'cursor', from: window.from, to: window.to };
-  const text = [window.from && `≥ ${window.from}`, window.to && `< ${window.to}`].filter(Boolean).join(' and ');
-  return { action: 'load', slices: [slice(range, true)], window: `${name(stream)} ${text}`, parallel: false, restart: false };
+  const text = [window.from && `≥ ${window.from}`, window.to && `< ${window.to}`]
+    .filter(Boolean)
+    .join(' and ');
+  return {
+    action: 'load',
+    slices: [slice(range, true)],
+    window: `${name(stream)} ${text}`,
+    parallel: false,
+    restart: false,
+  };
 }
 
 function planResume(request: SliceRequest, unfinished: NonNullable<Checkpoint['unfinished']>): SlicePlan {
   const { catchUp } = request.survey;
-  if (!catchUp) return { ...planFirst({ ...request, checkpoint: undefined }), action: 'reload', restart: true };
+  if (!catchUp)
+    return { ...planFirst({ ...request, checkpoint: undefined }), action: 'reload', restart: true };
   const left = unfinished.slices.filter((each) => !unfinished.done.includes(each.id));
   const slices = [...left, ...catchUp.map((range) => slice(range, true))];
-  return { action: 'resume', slices, window: `${left.length} of ${unfinished.slices.length} parts that are left`, parallel: true, restart: false };
+  return {
+    action: 'resume',
+    slices,
+    window: `${left.length} of ${unfinished.slices.length} parts that are left`,
+    parallel: true,
+    restart: false,
+  };
 }
 
 function planFirst({ stream, survey, fullRefresh }: SliceRequest): SlicePlan {
@@ -84,10 +121,20 @@ function planFirst({ stream, survey, fullRefresh }: SliceRequest): SlicePlan {
   const base = { action, restart: false } as const;
   if (cursor.from !== undefined) {
     const range: SliceRange = { kind: 'cursor', from: cursor.from, nulls, since: cursor.since };
-    return { ...base, slices: inBatches(range, cursor.boundaries), window: `${name(stream)} ≥ ${cursor.from}`, parallel: false };
+    return {
+      ...base,
+      slices: inBatches(range, cursor.boundaries),
+      window: `${name(stream)} ≥ ${cursor.from}`,
+      parallel: false,
+    };
   }
   if (stream.sliceRows !== undefined && cursor.boundaries.length > 0) {
-    return { ...base, slices: inBatches({ kind: 'cursor', nulls }, cursor.boundaries), window: 'all, in order of the cursor', parallel: false };
+    return {
+      ...base,
+      slices: inBatches({ kind: 'cursor', nulls }, cursor.boundaries),
+      window: 'all, in order of the cursor',
+      parallel: false,
+    };
   }
   const slices = nulls ? everything(survey) : [slice({ kind: 'cursor', nulls: false }, false)];
   return { ...base, slices, window: 'all', parallel: true };
@@ -100,11 +147,19 @@ function planIncrement({ stream, survey }: SliceRequest, checkpoint: Checkpoint)
   const base = { window, parallel: false, restart: false };
   if (!cursor.indexed || checkpoint.high === undefined) {
     // One pass over the table finds both what is new and what has to be compared.
-    return { ...base, action: 'load', slices: [slice({ kind: 'cursor', from: cursor.from, nulls, since: cursor.since }, true)] };
+    return {
+      ...base,
+      action: 'load',
+      slices: [slice({ kind: 'cursor', from: cursor.from, nulls, since: cursor.since }, true)],
+    };
   }
   const slices: Slice[] = [];
-  if (cursor.overlap !== false) slices.push(slice({ kind: 'cursor', from: cursor.from, upTo: checkpoint.high, nulls, since: cursor.since }, true));
-  if (cursor.fresh !== false) slices.push(...inBatches({ kind: 'cursor', above: checkpoint.high }, cursor.boundaries));
+  if (cursor.overlap !== false)
+    slices.push(
+      slice({ kind: 'cursor', from: cursor.from, upTo: checkpoint.high, nulls, since: cursor.since }, true),
+    );
+  if (cursor.fresh !== false)
+    slices.push(...inBatches({ kind: 'cursor', above: checkpoint.high }, cursor.boundaries));
   return { ...base, action: slices.length === 0 ? 'nothing-new' : 'load', slices };
 }
 

@@ -38,11 +38,14 @@ export async function planStream(request: StreamRequest): Promise<Planned> {
   const fullRefresh = request.fullRefresh || table?.checkpoint?.reload === true;
   const committed = fullRefresh ? undefined : table?.checkpoint;
   if (committed?.readAt !== undefined && newer(committed.readAt, source.at)) {
-    throw new TransientError(`planning ${stream.name}: another run has read a later moment`, { code: 'engine.old_snapshot' });
+    throw new TransientError(`planning ${stream.name}: another run has read a later moment`, {
+      code: 'engine.old_snapshot',
+    });
   }
   const survey = await source.survey(stream, committed, request.window, signal);
   const misfit = STRATEGIES[stream.load].misfit(stream, survey.schema);
-  if (misfit !== undefined) throw new ConfigError(`planning ${stream.name}: ${misfit}`, { code: 'stream.strategy' });
+  if (misfit !== undefined)
+    throw new ConfigError(`planning ${stream.name}: ${misfit}`, { code: 'stream.strategy' });
   checkPartition(stream, survey.schema);
   const slices = planSlices({ stream, survey, checkpoint: committed, window: request.window, fullRefresh });
   const fresh = fullRefresh || slices.restart;
@@ -60,21 +63,37 @@ export async function planStream(request: StreamRequest): Promise<Planned> {
     watermark: { before: committed?.watermark, after: undefined },
     sql: survey.sql,
   };
-  return { plan, slices, survey, table, checkpoint: slices.restart ? undefined : committed, schema, fullRefresh };
+  return {
+    plan,
+    slices,
+    survey,
+    table,
+    checkpoint: slices.restart ? undefined : committed,
+    schema,
+    fullRefresh,
+  };
 }
 
 /** Two streams in one table would take each other's rows for their own. */
 function checkOwner(stream: StreamConfig, table: TableState | undefined): void {
   if (!table || table.stream === stream.name) return;
-  throw new ConfigError(`planning ${stream.name}: table "${stream.table}" holds the stream "${table.stream}"`, {
-    code: 'stream.table_taken',
-    remedy: 'give one of them another `table`',
-  });
+  throw new ConfigError(
+    `planning ${stream.name}: table "${stream.table}" holds the stream "${table.stream}"`,
+    {
+      code: 'stream.table_taken',
+      remedy: 'give one of them another `table`',
+    },
+  );
 }
 
 function checkPartition(stream: StreamConfig, schema: Schema): void {
   const by = stream.partitionBy;
-  if (!by || by.column.startsWith('_sluice_') || schema.fields.some((field) => field.name === renamed(stream, by.column))) return;
+  if (
+    !by ||
+    by.column.startsWith('_sluice_') ||
+    schema.fields.some((field) => field.name === renamed(stream, by.column))
+  )
+    return;
   throw new ConfigError(`planning ${stream.name}: partition_by: there is no column "${by.column}"`, {
     code: 'stream.invalid',
     remedy: `there are ${schema.fields.map((field) => field.name).join(', ')}, and _sluice_loaded_at for the processing date`,
@@ -83,7 +102,8 @@ function checkPartition(stream: StreamConfig, schema: Schema): void {
 
 function estimate(slices: SlicePlan, survey: Survey): number | undefined {
   if (slices.action === 'nothing-new') return 0;
-  if (slices.action === 'load' || survey.cursor?.from !== undefined) return survey.cursor?.estimatedRows ?? survey.estimatedRows;
+  if (slices.action === 'load' || survey.cursor?.from !== undefined)
+    return survey.cursor?.estimatedRows ?? survey.estimatedRows;
   return survey.estimatedRows;
 }
 

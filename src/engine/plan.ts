@@ -7,17 +7,33 @@ import { closePipeline, openPipeline, streamsOf } from './session.ts';
 import type { PipelinePlan, RunOptions, StreamPlan } from './types.ts';
 
 /** Works out what a run would do now. Reads both ends, writes nothing, holds no lease. */
-export async function planPipeline(context: ProjectContext, pipeline: string, options: RunOptions): Promise<PipelinePlan> {
+export async function planPipeline(
+  context: ProjectContext,
+  pipeline: string,
+  options: RunOptions,
+): Promise<PipelinePlan> {
   const signal = options.signal ?? new AbortController().signal;
   const session = await openPipeline(context, pipeline, options);
   try {
-    const [facts, target] = await Promise.all([session.source.check(signal), session.destination.check(signal)]);
+    const [facts, target] = await Promise.all([
+      session.source.check(signal),
+      session.destination.check(signal),
+    ]);
     const configs = await streamsOf(session, pipeline, options, signal);
     const source = await session.source.open(signal);
     const streams: StreamPlan[] = [];
     for (const stream of configs) {
       const { destination } = session;
-      streams.push(await planned({ stream, source, destination, window: options.window ?? {}, fullRefresh: options.fullRefresh ?? false, signal }));
+      streams.push(
+        await planned({
+          stream,
+          source,
+          destination,
+          window: options.window ?? {},
+          fullRefresh: options.fullRefresh ?? false,
+          signal,
+        }),
+      );
     }
     await source.close();
     return {

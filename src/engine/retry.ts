@@ -33,7 +33,8 @@ export async function withRetry<T>(retry: Retry, work: (attempt: Attempt) => Pro
     } catch (thrown) {
       const error = asSluiceError(thrown, retry.doing);
       failures++;
-      if (!(error instanceof TransientError) || retry.signal.aborted || failures >= retry.policy.attempts) throw withAttempts(error, failures);
+      if (!(error instanceof TransientError) || retry.signal.aborted || failures >= retry.policy.attempts)
+        throw withAttempts(error, failures);
       const backoff = Math.min(retry.policy.longestWaitMs, retry.policy.firstWaitMs * 2 ** (failures - 1));
       // Half of it is random, so that many who lost the same server do not return at the same moment.
       const waitMs = Math.max(error.retryAfterMs ?? 0, Math.round(backoff * (0.5 + Math.random() / 2)));
@@ -47,5 +48,10 @@ export async function withRetry<T>(retry: Retry, work: (attempt: Attempt) => Pro
 
 function withAttempts(error: SluiceError, attempts: number): SluiceError {
   if (!(error instanceof TransientError) || attempts < 2) return error;
-  return new TransientError(`${error.message} (${attempts} attempts)`, { code: error.code, remedy: error.remedy, details: error.details, cause: error });
+  return new TransientError(`${error.message} (${attempts} attempts)`, {
+    code: error.code,
+    remedy: error.remedy,
+    details: error.details,
+    cause: error,
+  });
 }

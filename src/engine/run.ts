@@ -30,7 +30,11 @@ interface Run {
   emit: Listener;
 }
 
-export async function runPipeline(context: ProjectContext, pipeline: string, options: RunOptions): Promise<RunReport> {
+export async function runPipeline(
+  context: ProjectContext,
+  pipeline: string,
+  options: RunOptions,
+): Promise<RunReport> {
   const started = performance.now();
   const startedAt = new Date().toISOString();
   const signal = options.signal ?? new AbortController().signal;
@@ -43,7 +47,15 @@ export async function runPipeline(context: ProjectContext, pipeline: string, opt
     state = await openState(context);
     const run: Run = { id, pipeline, session, state, snapshot, options, signal, emit };
     const configs = await retrying(run, undefined, () => streamsOf(session, pipeline, options, signal));
-    emit({ kind: 'run-started', run: id, pipeline, from: session.config.from, to: session.config.to, streams: configs.length, at: startedAt });
+    emit({
+      kind: 'run-started',
+      run: id,
+      pipeline,
+      from: session.config.from,
+      to: session.config.to,
+      streams: configs.length,
+      at: startedAt,
+    });
     await record(run, startedAt, undefined);
     const streams = await loadAll(run, configs);
     const report: RunReport = {
@@ -58,7 +70,13 @@ export async function runPipeline(context: ProjectContext, pipeline: string, opt
       streams,
     };
     await record(run, startedAt, report);
-    emit({ kind: 'run-finished', run: id, status: report.status, seconds: report.seconds, peakRssBytes: report.peakRssBytes });
+    emit({
+      kind: 'run-finished',
+      run: id,
+      status: report.status,
+      seconds: report.seconds,
+      peakRssBytes: report.peakRssBytes,
+    });
     return report;
   } finally {
     await snapshot.close();
@@ -146,7 +164,9 @@ async function loadOne(run: Run, held: Held): Promise<StreamReport> {
   emit({ kind: 'stream-started', stream: stream.name });
   try {
     const signal = AbortSignal.any([run.signal, lease.lost]);
-    const { watermark, changes } = await retrying(run, stream.name, (attempt) => attemptStream({ run, stream, lease, signal, totals, attempt }));
+    const { watermark, changes } = await retrying(run, stream.name, (attempt) =>
+      attemptStream({ run, stream, lease, signal, totals, attempt }),
+    );
     totals.seconds = (performance.now() - started) / 1000;
     const report: StreamReport = {
       stream: stream.name,
@@ -176,17 +196,38 @@ interface StreamAttempt {
 }
 
 /** Plans from what is committed, so an attempt after a failure goes on where the last commit was. */
-async function attemptStream({ run, stream, lease, signal, totals, attempt }: StreamAttempt): Promise<{ watermark: string | undefined; changes: string[] }> {
+async function attemptStream({
+  run,
+  stream,
+  lease,
+  signal,
+  totals,
+  attempt,
+}: StreamAttempt): Promise<{ watermark: string | undefined; changes: string[] }> {
   const { session, options, emit } = run;
   const source = await run.snapshot.get(signal);
   try {
     const fullRefresh = options.fullRefresh ?? false;
-    const planned = await planStream({ stream, source, destination: session.destination, window: options.window ?? {}, fullRefresh, signal });
+    const planned = await planStream({
+      stream,
+      source,
+      destination: session.destination,
+      window: options.window ?? {},
+      fullRefresh,
+      signal,
+    });
     const { plan } = planned;
-    emit({ kind: 'stream-planned', stream: stream.name, slices: plan.slices.length, estimatedRows: plan.estimatedRows, window: plan.window });
+    emit({
+      kind: 'stream-planned',
+      stream: stream.name,
+      slices: plan.slices.length,
+      estimatedRows: plan.estimatedRows,
+      window: plan.window,
+    });
     if (plan.note !== undefined) warn(run, stream.name, 'watermark.held', plan.note);
     if (plan.changes.length > 0) emit({ kind: 'schema-changed', stream: stream.name, changes: plan.changes });
-    if (plan.slices.length === 0 && plan.changes.length === 0) return { watermark: planned.checkpoint?.watermark, changes: [] };
+    if (plan.slices.length === 0 && plan.changes.length === 0)
+      return { watermark: planned.checkpoint?.watermark, changes: [] };
     const checkpoint = await loadStream({
       planned,
       source,
@@ -209,25 +250,51 @@ async function attemptStream({ run, stream, lease, signal, totals, attempt }: St
   }
 }
 
-function retrying<T>(run: Run, stream: string | undefined, work: (attempt: Attempt) => Promise<T>): Promise<T> {
+function retrying<T>(
+  run: Run,
+  stream: string | undefined,
+  work: (attempt: Attempt) => Promise<T>,
+): Promise<T> {
   return withRetry(
     {
       doing: stream === undefined ? `running ${run.pipeline}` : `loading ${stream}`,
       signal: run.signal,
       policy: DEFAULT_RETRY,
       onRetry: (error, attempt, waitMs) =>
-        run.emit({ kind: 'retry', stream: stream ?? '', slice: undefined, attempt, waitMs, code: error.code, message: error.message }),
+        run.emit({
+          kind: 'retry',
+          stream: stream ?? '',
+          slice: undefined,
+          attempt,
+          waitMs,
+          code: error.code,
+          message: error.message,
+        }),
     },
     work,
   );
 }
 
-function failed(run: Run, held: Pick<Held, 'stream'> & Partial<Held>, thrown: unknown, totals: StreamTotals): StreamReport {
+function failed(
+  run: Run,
+  held: Pick<Held, 'stream'> & Partial<Held>,
+  thrown: unknown,
+  totals: StreamTotals,
+): StreamReport {
   const { stream, watermark } = held;
   const error = errorInfo(asSluiceError(thrown, `loading ${stream.name}`));
   const status = thrown instanceof CancelledError ? 'stopped' : 'failed';
   run.emit({ kind: 'stream-finished', stream: stream.name, status, totals, watermark, error });
-  return { stream: stream.name, table: stream.table, status, totals, watermark, changes: [], warnings: [], error };
+  return {
+    stream: stream.name,
+    table: stream.table,
+    status,
+    totals,
+    watermark,
+    changes: [],
+    warnings: [],
+    error,
+  };
 }
 
 function coercions(run: Run, stream: StreamConfig, totals: StreamTotals): string[] {

@@ -19,27 +19,41 @@ export interface PipelineSession {
 /** One lane needs about this much to write wide tables without spilling. */
 const LANE_BYTES = 256 << 20;
 
-export function resourcesOf(context: ProjectContext, options: RunOptions): Resources {
+function resourcesOf(context: ProjectContext, options: RunOptions): Resources {
   const memoryBytes = options.memoryBytes ?? context.project.memoryBytes;
   const fitting = Math.max(1, Math.floor(memoryBytes / LANE_BYTES));
   const cores = Math.max(1, Math.floor(availableParallelism() / 2));
   return { memoryBytes, workers: options.workers ?? Math.min(fitting, cores, 4) };
 }
 
-export async function openPipeline(context: ProjectContext, name: string, options: RunOptions): Promise<PipelineSession> {
+export async function openPipeline(
+  context: ProjectContext,
+  name: string,
+  options: RunOptions,
+): Promise<PipelineSession> {
   const config = pipelineOf(context, name);
   const resources = resourcesOf(context, options);
-  const [source, destination] = await Promise.all([openSource(context, config.from, resources), openDestination(context, config.to, resources)]);
+  const [source, destination] = await Promise.all([
+    openSource(context, config.from, resources),
+    openDestination(context, config.to, resources),
+  ]);
   return { config, source, destination, resources };
 }
 
 /** The streams that are wanted now; throws one ConfigError with all that is wrong with their names. */
-export async function streamsOf(session: PipelineSession, name: string, options: RunOptions, signal: AbortSignal): Promise<StreamConfig[]> {
+export async function streamsOf(
+  session: PipelineSession,
+  name: string,
+  options: RunOptions,
+  signal: AbortSignal,
+): Promise<StreamConfig[]> {
   const { config, source } = session;
   const names = Object.keys(config.streams);
   const patterns = names.some((each) => /[*?]/.test(each));
   // Reading a large catalog takes a while, so it is done only for wildcards; a wrong name shows when it is looked at.
-  const available = patterns ? (await source.discover(signal)).filter((info) => info.parent === undefined) : names.map((each) => ({ name: each }));
+  const available = patterns
+    ? (await source.discover(signal)).filter((info) => info.parent === undefined)
+    : names.map((each) => ({ name: each }));
   const { streams, mistakes } = resolveStreams(config, available, options.select ?? []);
   if (mistakes.length > 0) {
     throw new ConfigError(`choosing the streams of ${name}: ${mistakes.join('; ')}`, {

@@ -15,7 +15,11 @@ export interface StreamState {
 }
 
 /** What is committed for the streams of a pipeline. */
-export async function showState(context: ProjectContext, pipeline: string, select: string[] = []): Promise<StreamState[]> {
+export async function showState(
+  context: ProjectContext,
+  pipeline: string,
+  select: string[] = [],
+): Promise<StreamState[]> {
   const signal = new AbortController().signal;
   const session = await openPipeline(context, pipeline, {});
   try {
@@ -34,12 +38,26 @@ export async function showState(context: ProjectContext, pipeline: string, selec
  * Puts the watermark of a stream to `value`. Rows from there on are read and compared with what is loaded, so going back
  * doubles nothing. The source checks the value before anything is written.
  */
-export async function setWatermark(context: ProjectContext, pipeline: string, name: string, value: string): Promise<Checkpoint> {
+export async function setWatermark(
+  context: ProjectContext,
+  pipeline: string,
+  name: string,
+  value: string,
+): Promise<Checkpoint> {
   return changeCheckpoint(context, pipeline, name, async (session, stream, state) => {
     if (stream.cursor.length === 0) {
-      throw new ConfigError(`setting the watermark of ${name}: the stream has no cursor`, { code: 'state.no_cursor', remedy: 'a run loads it in full anyway' });
+      throw new ConfigError(`setting the watermark of ${name}: the stream has no cursor`, {
+        code: 'state.no_cursor',
+        remedy: 'a run loads it in full anyway',
+      });
     }
-    const { high: _high, pending: _pending, unfinished: _unfinished, reload: _reload, ...kept } = state.checkpoint ?? { cursor: stream.cursor };
+    const {
+      high: _high,
+      pending: _pending,
+      unfinished: _unfinished,
+      reload: _reload,
+      ...kept
+    } = state.checkpoint ?? { cursor: stream.cursor };
     const checkpoint: Checkpoint = { ...kept, cursor: stream.cursor, watermark: value };
     const signal = new AbortController().signal;
     const snapshot = await session.source.open(signal);
@@ -53,13 +71,25 @@ export async function setWatermark(context: ProjectContext, pipeline: string, na
 }
 
 /** Forgets how far a stream is loaded: the next run loads everything and replaces the table in one step. */
-export async function resetStream(context: ProjectContext, pipeline: string, name: string): Promise<Checkpoint> {
-  return changeCheckpoint(context, pipeline, name, async (_session, stream) => ({ cursor: stream.cursor, reload: true }));
+export async function resetStream(
+  context: ProjectContext,
+  pipeline: string,
+  name: string,
+): Promise<Checkpoint> {
+  return changeCheckpoint(context, pipeline, name, async (_session, stream) => ({
+    cursor: stream.cursor,
+    reload: true,
+  }));
 }
 
 type Change = (session: PipelineSession, stream: StreamConfig, state: TableState) => Promise<Checkpoint>;
 
-async function changeCheckpoint(context: ProjectContext, pipeline: string, name: string, change: Change): Promise<Checkpoint> {
+async function changeCheckpoint(
+  context: ProjectContext,
+  pipeline: string,
+  name: string,
+  change: Change,
+): Promise<Checkpoint> {
   const signal = new AbortController().signal;
   const session = await openPipeline(context, pipeline, {});
   const store = await openState(context);
@@ -67,7 +97,10 @@ async function changeCheckpoint(context: ProjectContext, pipeline: string, name:
     const stream = (await streamsOf(session, pipeline, { select: [name] }, signal))[0]!;
     const before = await session.destination.describe(stream.table, signal);
     if (!before) {
-      throw new ConfigError(`changing the state of ${name}: nothing was loaded yet`, { code: 'state.nothing', remedy: 'a first run loads everything' });
+      throw new ConfigError(`changing the state of ${name}: nothing was loaded yet`, {
+        code: 'state.nothing',
+        remedy: 'a first run loads everything',
+      });
     }
     const run = `state-${randomBytes(4).toString('hex')}`;
     const lease = await HeldLease.acquire(store, `${session.config.to}/${stream.table}`, run, before.fence);
@@ -93,7 +126,10 @@ interface Place {
   fence: number;
 }
 
-async function commitCheckpoint({ session, stream, state, run, fence }: Place, checkpoint: Checkpoint): Promise<void> {
+async function commitCheckpoint(
+  { session, stream, state, run, fence }: Place,
+  checkpoint: Checkpoint,
+): Promise<void> {
   const writer = await session.destination.openTable(
     {
       table: stream.table,

@@ -31,12 +31,15 @@ export function evolve(table: Schema | undefined, incoming: Schema, stream: stri
   }
   // Rows that are there were told apart by the old key, and may have no value in a new one.
   if (table.key.length > 0 && !sameNames(table.key, incoming.key)) {
-    conflicts.push(`the key was (${table.key.join(', ')}) and is now ${incoming.key.length > 0 ? `(${incoming.key.join(', ')})` : 'gone'}`);
+    conflicts.push(
+      `the key was (${table.key.join(', ')}) and is now ${incoming.key.length > 0 ? `(${incoming.key.join(', ')})` : 'gone'}`,
+    );
   }
   if (conflicts.length > 0) {
     throw new SchemaError(`loading ${stream}: ${conflicts.join('; ')}`, {
       code: 'schema.incompatible',
-      remedy: 'keep the old type with `types:` or the old key with `key:` in the stream, give the new column another name with `rename:`, or load again with --full-refresh',
+      remedy:
+        'keep the old type with `types:` or the old key with `key:` in the stream, give the new column another name with `rename:`, or load again with --full-refresh',
       details: { stream, conflicts },
     });
   }
@@ -52,9 +55,12 @@ function follow(was: Field, is: Field, found: { changes: string[]; conflicts: st
   if (sameType(was.type, is.type)) return { ...is, nullable };
   const type = widen(was.type, is.type);
   if (!type) {
-    found.conflicts.push(`column "${is.name}" was ${renderType(was.type)} and is now ${renderType(is.type)} (${is.native ?? 'unknown'}), which do not fit one type`);
+    found.conflicts.push(
+      `column "${is.name}" was ${renderType(was.type)} and is now ${renderType(is.type)} (${is.native ?? 'unknown'}), which do not fit one type`,
+    );
     return is;
   }
-  if (!sameType(type, was.type)) found.changes.push(`${is.name} ${renderType(was.type)} → ${renderType(type)}`);
+  if (!sameType(type, was.type))
+    found.changes.push(`${is.name} ${renderType(was.type)} → ${renderType(type)}`);
   return { ...is, type, nullable };
 }

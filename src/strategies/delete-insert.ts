@@ -6,9 +6,12 @@ import type { Strategy } from './strategy.ts';
 export const deleteInsert: Strategy = {
   commits: 'each',
   misfit: (stream, schema) => {
-    if (!stream.date) return 'load: delete-insert needs `date`, the column that says which day a row belongs to';
+    if (!stream.date)
+      return 'load: delete-insert needs `date`, the column that says which day a row belongs to';
     const column = renamed(stream, stream.date.column);
-    return schema.fields.some((field) => field.name === column) ? undefined : `date: column "${stream.date.column}" is not among those that are read`;
+    return schema.fields.some((field) => field.name === column)
+      ? undefined
+      : `date: column "${stream.date.column}" is not among those that are read`;
   },
   supersedes: ({ stream, slices }) => {
     const range = slices[0]?.range;

@@ -4,6 +4,8 @@ import type { Strategy } from './strategy.ts';
 export const merge: Strategy = {
   commits: 'each',
   misfit: (stream, schema) =>
-    schema.key.length > 0 ? undefined : `load: merge needs a key, and ${stream.name} has none in the catalog; name its columns with \`key\``,
+    schema.key.length > 0
+      ? undefined
+      : `load: merge needs a key, and ${stream.name} has none in the catalog; name its columns with \`key\``,
   supersedes: ({ schema }) => ({ kind: 'key', key: [...schema.key] }),
 };

@@ -13,7 +13,7 @@ export interface Strategy {
   supersedes(input: StrategyInput): Supersede;
 }
 
-export interface StrategyInput {
+interface StrategyInput {
   stream: StreamConfig;
   schema: Schema;
   survey: Survey;

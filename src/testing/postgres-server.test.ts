@@ -287,10 +287,11 @@ test('binaries without links, in a folder the server account cannot enter, are m
     rmSync(path.join(copy, target), { force: true });
   }
   for (const file of ['postgres-server.ts', 'postgres-binaries.ts', 'postgres-folder.ts']) {
-    cpSync(path.join(import.meta.dirname, file), path.join(folder, file));
+    cpSync(path.join(import.meta.dirname, file), path.join(folder, 'testing', file));
   }
+  cpSync(path.join(import.meta.dirname, '../core'), path.join(folder, 'core'), { recursive: true });
   chmodSync(folder, 0o700);
-  const { owner, ownerPid, url } = await startInChild(path.join(folder, 'postgres-server.ts'));
+  const { owner, ownerPid, url } = await startInChild(path.join(folder, 'testing', 'postgres-server.ts'));
   expect(await query(url, 'select 1')).toEqual([[1]]);
   await kill(owner, 'SIGTERM');
   await vi.waitFor(() => expect(ownFolders(ownerPid)).toEqual([]), 10_000);

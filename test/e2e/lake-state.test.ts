@@ -9,9 +9,16 @@ import { useServer } from '../support/server.ts';
 const server = useServer();
 
 test('leases and run history can live in the lake itself, and nothing then lies beside the project', async () => {
-  await using pair = await Pair.open(server(), { 'public.t': { cursor: 'id' } }, 'CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t SELECT generate_series(1, 10)');
+  await using pair = await Pair.open(
+    server(),
+    { 'public.t': { cursor: 'id' } },
+    'CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t SELECT generate_series(1, 10)',
+  );
   const base = await pair.context();
-  const context = { ...base, project: { ...base.project, state: { type: 'lake' as const, connection: 'lake' } } };
+  const context = {
+    ...base,
+    project: { ...base.project, state: { type: 'lake' as const, connection: 'lake' } },
+  };
   const first = await runPipeline(context, 'p', {});
   expect(first.streams.map((stream) => [stream.status, stream.totals.loaded])).toEqual([['loaded', 10]]);
   await pair.db.query('INSERT INTO t SELECT generate_series(11, 15)');
@@ -44,6 +51,14 @@ test('a query of ones own is a stream with types from the server, loaded by its 
   await pair.db.query(`UPDATE t SET status = 'paid', updated_at = now() WHERE id = 1`);
   expect((await pair.run()).totals.loaded).toBe(1);
   const schema = (await pair.state('paid_orders'))!.schemas.at(-1)!.schema;
-  expect(schema.fields.map((field) => `${field.name} ${field.type}`)).toEqual(['id int32', 'double_total utf8', 'day date', 'updated_at timestamptz']);
-  await pair.expectEqual('paid_orders', `(SELECT id, total * 2 AS double_total, at::date AS day, updated_at FROM t WHERE status = 'paid') q`);
+  expect(schema.fields.map((field) => `${field.name} ${field.type}`)).toEqual([
+    'id int32',
+    'double_total utf8',
+    'day date',
+    'updated_at timestamptz',
+  ]);
+  await pair.expectEqual(
+    'paid_orders',
+    `(SELECT id, total * 2 AS double_total, at::date AS day, updated_at FROM t WHERE status = 'paid') q`,
+  );
 });

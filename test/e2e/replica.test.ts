@@ -25,7 +25,10 @@ beforeAll(async () => {
   const copy = path.join(folder, 'replica');
   execFileSync('cp', ['-a', dataDir, copy]);
   writeFileSync(path.join(copy, 'standby.signal'), '');
-  appendFileSync(path.join(copy, 'postgresql.auto.conf'), `\nprimary_conninfo = 'host=127.0.0.1 port=${port} user=postgres'\n`);
+  appendFileSync(
+    path.join(copy, 'postgresql.auto.conf'),
+    `\nprimary_conninfo = 'host=127.0.0.1 port=${port} user=postgres'\n`,
+  );
   primary = await startPostgres({ dataDir, port });
   replica = await startPostgres({ dataDir: copy });
 });
@@ -42,7 +45,10 @@ async function replayed(pair: Pair): Promise<void> {
   await client.connect();
   try {
     for (;;) {
-      const done = await client.query<{ done: boolean }>('SELECT pg_last_wal_replay_lsn() >= $1::pg_lsn AS done', [rows[0]!.lsn]);
+      const done = await client.query<{ done: boolean }>(
+        'SELECT pg_last_wal_replay_lsn() >= $1::pg_lsn AS done',
+        [rows[0]!.lsn],
+      );
       if (done.rows[0]!.done) return;
       await sleep(20);
     }
@@ -76,18 +82,21 @@ test('a replica says that it cannot see the transactions of the primary', async 
   expect(plan.warnings.map((warning) => warning.code)).toContain('postgres.blind');
 });
 
-test.each(['updated_at', 'xmin'])('rows that commit late on the primary are not missed by a reader of the replica, cursor %s', async (cursor) => {
-  await using pair = await onReplica(cursor);
-  const late = await pair.connect();
-  await late.query(`BEGIN; INSERT INTO t VALUES (1000, 'late')`);
-  await pair.db.query(`INSERT INTO t VALUES (1001, 'before the late one commits')`);
-  await replayed(pair);
-  expect((await pair.run()).totals.loaded).toBe(101);
-  await late.query('COMMIT');
-  await pair.db.query(`UPDATE t SET note = 'changed', updated_at = now() WHERE id <= 5`);
-  await replayed(pair);
-  expect((await pair.run()).totals.loaded).toBe(6);
-  expect((await pair.run()).totals.loaded).toBe(0);
-  await pair.expectEqual('t');
-  await pair.expectNoRepeats('t');
-});
+test.each(['updated_at', 'xmin'])(
+  'rows that commit late on the primary are not missed by a reader of the replica, cursor %s',
+  async (cursor) => {
+    await using pair = await onReplica(cursor);
+    const late = await pair.connect();
+    await late.query(`BEGIN; INSERT INTO t VALUES (1000, 'late')`);
+    await pair.db.query(`INSERT INTO t VALUES (1001, 'before the late one commits')`);
+    await replayed(pair);
+    expect((await pair.run()).totals.loaded).toBe(101);
+    await late.query('COMMIT');
+    await pair.db.query(`UPDATE t SET note = 'changed', updated_at = now() WHERE id <= 5`);
+    await replayed(pair);
+    expect((await pair.run()).totals.loaded).toBe(6);
+    expect((await pair.run()).totals.loaded).toBe(0);
+    await pair.expectEqual('t');
+    await pair.expectNoRepeats('t');
+  },
+);

@@ -76,7 +76,9 @@ async function behind(mode: 'transaction' | 'statement'): Promise<Pair> {
 describe.runIf(present)('behind a pooler', () => {
   test('in transaction mode everything works, whatever settings the pooled sessions were left with', async () => {
     await using pair = await behind('transaction');
-    await pair.db.query(`ALTER ROLE postgres SET DateStyle = 'German'; ALTER ROLE postgres SET TimeZone = 'Asia/Tokyo'`);
+    await pair.db.query(
+      `ALTER ROLE postgres SET DateStyle = 'German'; ALTER ROLE postgres SET TimeZone = 'Asia/Tokyo'`,
+    );
     expect((await pair.run()).totals.loaded).toBe(5000);
     await pair.db.query(`UPDATE t SET amount = amount + 1, updated_at = now() WHERE id <= 10`);
     expect((await pair.run()).totals.loaded).toBe(10);

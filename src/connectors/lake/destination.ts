@@ -34,10 +34,17 @@ export class LakeDestination implements Destination {
     this.#root = resolve(context.directory, options.path);
     this.#options = options;
     this.#storage = openLocalStorage(this.#root);
-    this.#owner = { host: hostname(), pid: process.pid, run: `${Date.now().toString(36)}-${randomBytes(3).toString('hex')}` };
+    this.#owner = {
+      host: hostname(),
+      pid: process.pid,
+      run: `${Date.now().toString(36)}-${randomBytes(3).toString('hex')}`,
+    };
     const lanes = Math.max(1, context.workers);
     const memoryBytes = Math.max(LEAST_LANE_BYTES, Math.floor((context.memoryBytes - BASE_BYTES) / lanes));
-    this.#pool = new LanePool({ memoryBytes, tempDirectory: join(this.#staging, 'spill'), threads: 1 }, lanes);
+    this.#pool = new LanePool(
+      { memoryBytes, tempDirectory: join(this.#staging, 'spill'), threads: 1 },
+      lanes,
+    );
   }
 
   get #staging(): string {
@@ -69,13 +76,22 @@ export class LakeDestination implements Destination {
     const log = this.#log(spec.table);
     const state = await log.read();
     if ((state?.version ?? 0) !== spec.expectedVersion) {
-      throw new ConflictError(`loading table "${spec.table}": somebody else has committed since the plan was made`, {
-        code: 'lake.conflict',
-        remedy: 'run again',
-        details: { table: spec.table },
-      });
+      throw new ConflictError(
+        `loading table "${spec.table}": somebody else has committed since the plan was made`,
+        {
+          code: 'lake.conflict',
+          remedy: 'run again',
+          details: { table: spec.table },
+        },
+      );
     }
-    const context = { storage: this.#storage, options: this.#options, pool: this.#pool, owner: this.#owner, scratch: () => join(this.#staging, String(this.#scratch++)) };
+    const context = {
+      storage: this.#storage,
+      options: this.#options,
+      pool: this.#pool,
+      owner: this.#owner,
+      scratch: () => join(this.#staging, String(this.#scratch++)),
+    };
     return new LakeTableWriter(context, spec, log, state);
   }
 
@@ -86,7 +102,11 @@ export class LakeDestination implements Destination {
     await dismissOwner(this.#storage, this.#owner).catch(() => undefined);
     const tables = [...this.#logs.keys()];
     // Tidying up is not worth an error: what is left now is swept by the next run.
-    await sweepLake(this.#storage, { owner: this.#owner, tables, retentionMs: this.#options.retention * 1000 }).catch(() => undefined);
+    await sweepLake(this.#storage, {
+      owner: this.#owner,
+      tables,
+      retentionMs: this.#options.retention * 1000,
+    }).catch(() => undefined);
   }
 
   #log(table: string): TableLog {
@@ -97,7 +117,10 @@ export class LakeDestination implements Destination {
 
   async #announce(): Promise<void> {
     if (this.#announced) return;
-    this.#announced = setInterval(() => void announceOwner(this.#storage, this.#owner).catch(() => undefined), ALIVE_EVERY_MS);
+    this.#announced = setInterval(
+      () => void announceOwner(this.#storage, this.#owner).catch(() => undefined),
+      ALIVE_EVERY_MS,
+    );
     this.#announced.unref();
     await announceOwner(this.#storage, this.#owner);
   }

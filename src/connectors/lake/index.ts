@@ -8,7 +8,12 @@ export const lakeConnector: Connector<LakeOptions> = {
   summary: 'Partitioned Parquet files in a folder, with atomic commits and a catalog of their own.',
   options: lakeOptions,
   capabilities: { source: false, destination: true, atomicCommit: true },
-  fromUrl: (url) => (/^[a-z][a-z0-9+.-]+:\/\//i.test(url) && !url.startsWith('file://') ? undefined : { type: 'lake', path: url.replace(/^file:\/\//, '') }),
-  openDestination: async (options, context) => new (await import('./destination.ts')).LakeDestination(options, context),
-  openStorage: async (options, context) => (await import('../shared/local-storage.ts')).openLocalStorage(resolve(context.directory, options.path)),
+  fromUrl: (url) =>
+    /^[a-z][a-z0-9+.-]+:\/\//i.test(url) && !url.startsWith('file://')
+      ? undefined
+      : { type: 'lake', path: url.replace(/^file:\/\//, '') },
+  openDestination: async (options, context) =>
+    new (await import('./destination.ts')).LakeDestination(options, context),
+  openStorage: async (options, context) =>
+    (await import('../shared/local-storage.ts')).openLocalStorage(resolve(context.directory, options.path)),
 };

@@ -55,7 +55,10 @@ export class LanePool {
 
   #start(): Lane {
     // DuckDB takes every file in its folder for its own, and makes that folder, but not the one above it.
-    const lane = new Lane({ ...this.#options, tempDirectory: `${this.#options.tempDirectory}-${this.#started++}` });
+    const lane = new Lane({
+      ...this.#options,
+      tempDirectory: `${this.#options.tempDirectory}-${this.#started++}`,
+    });
     this.#all.push(lane);
     return lane;
   }

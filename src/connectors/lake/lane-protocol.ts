@@ -48,7 +48,7 @@ export interface CopyTask {
 }
 
 /** Runs a query with a small result. */
-export interface QueryTask {
+interface QueryTask {
   kind: 'query';
   id: number;
   sql: string;

@@ -39,27 +39,38 @@ export class Lane {
   }
 
   /** Feeds the reader's bytes to the worker, which writes them; both ends of the ring settle before this does. */
-  async stage(task: StageRequest, slice: SliceReader, onRows: (rows: number, bytes: number) => void, signal: AbortSignal): Promise<Staged> {
+  async stage(
+    task: StageRequest,
+    slice: SliceReader,
+    onRows: (rows: number, bytes: number) => void,
+    signal: AbortSignal,
+  ): Promise<Staged> {
     throwIfAborted(signal);
     const reader = slice.format === 'bytes' ? slice : asBytes(slice);
     const ring = createRing();
     const producer = new RingProducer(ring);
     const abort = (): void => producer.end('failed');
     signal.addEventListener('abort', abort, { once: true });
-    const written = this.#send({ kind: 'stage', ring, schema: schemaToJson(reader.schema), decoder: reader.decoder, ...task }, onRows);
-    const pumped = reader.pump(producer, () => undefined).then(
-      () => producer.end('ended'),
-      (error: unknown) => {
-        producer.end('failed');
-        throw error;
-      },
+    const written = this.#send(
+      { kind: 'stage', ring, schema: schemaToJson(reader.schema), decoder: reader.decoder, ...task },
+      onRows,
     );
+    const pumped = reader
+      .pump(producer, () => undefined)
+      .then(
+        () => producer.end('ended'),
+        (error: unknown) => {
+          producer.end('failed');
+          throw error;
+        },
+      );
     written.catch(() => producer.abandon());
     const [source, sink] = await Promise.allSettled([pumped, written]);
     signal.removeEventListener('abort', abort);
     throwIfAborted(signal);
     // A writer that gave up makes the source fail too, and the other way round: report the one that began it.
-    if (sink.status === 'rejected' && !(source.status === 'rejected' && isFollowUp(sink.reason))) throw sink.reason;
+    if (sink.status === 'rejected' && !(source.status === 'rejected' && isFollowUp(sink.reason)))
+      throw sink.reason;
     if (source.status === 'rejected') throw source.reason;
     if (sink.status === 'rejected') throw sink.reason;
     const { facts, files } = sink.value as Extract<Reply, { kind: 'staged' }>;
@@ -71,7 +82,10 @@ export class Lane {
   }
 
   async copy(task: Omit<CopyTask, 'id' | 'kind'>): Promise<StagedFile[]> {
-    const reply = (await this.#send({ kind: 'copy', ...task }, undefined)) as Extract<Reply, { kind: 'staged' }>;
+    const reply = (await this.#send({ kind: 'copy', ...task }, undefined)) as Extract<
+      Reply,
+      { kind: 'staged' }
+    >;
     return reply.files;
   }
 
@@ -109,7 +123,10 @@ export class Lane {
   }
 
   #die(error: Error): void {
-    this.#dead ??= new InternalError(`the writer's thread stopped: ${error.message}`, { code: 'lake.worker_died', cause: error });
+    this.#dead ??= new InternalError(`the writer's thread stopped: ${error.message}`, {
+      code: 'lake.worker_died',
+      cause: error,
+    });
     for (const pending of this.#pending.values()) pending.reject(this.#dead);
   }
 }

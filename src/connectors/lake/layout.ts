@@ -50,7 +50,7 @@ export function dataPrefix(table: string): string {
   return `${tableFolder(table)}/`;
 }
 
-export function tablePrefix(table: string): string {
+function tablePrefix(table: string): string {
   return `${TABLES_PREFIX}${tableFolder(table)}/`;
 }
 

@@ -35,7 +35,7 @@ export function schemaOf(columns: string, key?: string[]): SchemaJson {
   return { fields, key: key ?? [fields[0]!.name] };
 }
 
-export interface FixtureLoad {
+interface FixtureLoad {
   schema: SchemaJson;
   /** A query for the source columns. */
   rows: string;

@@ -47,18 +47,27 @@ export class ParquetWriter {
     const target = this.#next();
     const common = `FORMAT parquet, COMPRESSION ${compression}, ROW_GROUP_SIZE ${this.#rowGroupRows}, RETURN_STATS${signedZeros ? ', DICTIONARY_SIZE_LIMIT 0' : ''}`;
     if (partitions.length === 0) {
-      await this.#add(await this.#session.rows(`COPY (${query}) TO ${duckText(target)} (${common})`, `writing ${target}`));
+      await this.#add(
+        await this.#session.rows(`COPY (${query}) TO ${duckText(target)} (${common})`, `writing ${target}`),
+      );
       return;
     }
-    const levels = partitions.map((level, i) => `${folderSql(level.sql)} AS ${duckName(levelName(i))}`).join(', ');
+    const levels = partitions
+      .map((level, i) => `${folderSql(level.sql)} AS ${duckName(levelName(i))}`)
+      .join(', ');
     const by = partitions.map((_, i) => duckName(levelName(i))).join(', ');
     // Sorted, which spills, only a few partitions are open at a time and each gets whole row groups; unsorted, DuckDB
     // keeps buffers for every partition, and a table by day does not fit into any budget.
     const sorted = `SELECT *, ${levels} FROM (${query}) ORDER BY ${by}`;
     const sql = `COPY (${sorted}) TO ${duckText(target)} (${common}, PARTITION_BY (${by}), FILENAME_PATTERN 'part_{i}')`;
-    await this.#session.run(`SET partitioned_write_flush_threshold = ${this.#rowGroupRows}`, 'setting up partitions');
+    await this.#session.run(
+      `SET partitioned_write_flush_threshold = ${this.#rowGroupRows}`,
+      'setting up partitions',
+    );
     await this.#session.run('SET partitioned_write_max_open_files = 4', 'setting up partitions');
-    await this.#add(await this.#session.withMemory(SORT_MEMORY, () => this.#session.rows(sql, `writing ${target}`)));
+    await this.#add(
+      await this.#session.withMemory(SORT_MEMORY, () => this.#session.rows(sql, `writing ${target}`)),
+    );
   }
 
   /** A check, for the scan of the next file, of whether that file has reached its size. */
@@ -80,7 +89,10 @@ export class ParquetWriter {
     if (!values.some((value) => value?.startsWith(HASHED))) return values;
     const list = levels.map((level, i) => `${level.sql} AS ${levelName(i)}`).join(', ');
     const file = duckText(path.replace(/[*?[]/g, '[$&]'));
-    const [first] = await this.#session.rows(`SELECT ${list} FROM read_parquet(${file}, hive_partitioning = false) LIMIT 1`, `reading ${path}`);
+    const [first] = await this.#session.rows(
+      `SELECT ${list} FROM read_parquet(${file}, hive_partitioning = false) LIMIT 1`,
+      `reading ${path}`,
+    );
     return levels.map((_, i) => first![levelName(i)] as string | null);
   }
 
@@ -139,7 +151,10 @@ function columnStats(map: unknown): StagedFile['stats'] {
   for (const [quoted, inner] of entries(map)) {
     const values = entries(inner);
     const name = quoted.startsWith('"') ? quoted.slice(1, -1).replaceAll('""', '"') : quoted;
-    stats[name] = { min: values.get('min') as string | undefined, max: values.get('max') as string | undefined };
+    stats[name] = {
+      min: values.get('min') as string | undefined,
+      max: values.get('max') as string | undefined,
+    };
   }
   return stats;
 }

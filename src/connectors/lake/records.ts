@@ -84,7 +84,7 @@ export type CommitDraft = Omit<
   purge?: string[] | undefined;
 };
 
-export interface SchemaVersion {
+interface SchemaVersion {
   seq: number;
   at: string;
   schema: SchemaJson;

@@ -7,7 +7,7 @@ import { duckName, duckText, duckType } from '../../duckdb/types.ts';
 import { columnsOf, LOAD_ID, LOADED_AT, OPERATION, type SqlColumn } from './records-sql.ts';
 
 /** The data columns of a table, as they are named in its files. */
-export function dataColumns(schema: Schema): SqlColumn[] {
+function dataColumns(schema: Schema): SqlColumn[] {
   return columnsOf(schemaToJson(schema)).filter((column) => !column.meta);
 }
 
@@ -55,12 +55,22 @@ export function keyIn(schema: Schema, key: readonly string[], table: string): st
  * Rows of the table that an overlapping slice may bring again. With a key: the newest version of each incoming key,
  * so that a row that went from A to B and back to A is loaded again. Without: every committed row.
  */
-export function minusSql(table: Schema, scan: string, distinct: NonNullable<StageOptions['distinct']>): string {
-  const list = dataColumns(table).map((column) => duckName(column.name)).join(', ');
+export function minusSql(
+  table: Schema,
+  scan: string,
+  distinct: NonNullable<StageOptions['distinct']>,
+): string {
+  const list = dataColumns(table)
+    .map((column) => duckName(column.name))
+    .join(', ');
   const filter = cursorFilter(table, distinct);
-  if (distinct.key.length === 0) return `SELECT ${list} FROM (${scan})${filter === undefined ? '' : ` WHERE ${filter}`}`;
+  if (distinct.key.length === 0)
+    return `SELECT ${list} FROM (${scan})${filter === undefined ? '' : ` WHERE ${filter}`}`;
   const key = distinct.key.map((field) => duckName(fileColumn(table, field).name)).join(', ');
-  const conditions = [keyIn(table, distinct.key, 'sluice_incoming'), ...(filter === undefined ? [] : [filter])];
+  const conditions = [
+    keyIn(table, distinct.key, 'sluice_incoming'),
+    ...(filter === undefined ? [] : [filter]),
+  ];
   return `SELECT ${list} FROM (${scan}) AS old WHERE ${conditions.join(' AND ')} QUALIFY row_number() OVER (PARTITION BY ${key} ORDER BY ${LOAD_ID} DESC) = 1`;
 }
 

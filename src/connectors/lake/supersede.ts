@@ -46,7 +46,9 @@ async function byKey(job: SupersedeJob, key: string[]): Promise<Replacement> {
   const { lane, schema, staged } = job;
   const names = key.map((field) => duckName(fileColumn(schema, field).name)).join(', ');
   const paths = staged.map((file) => duckText(file.path.replace(/[*?[]/g, '[$&]'))).join(', ');
-  await lane.query(`CREATE OR REPLACE TEMP TABLE sluice_keys AS SELECT DISTINCT ${names} FROM read_parquet([${paths}], hive_partitioning = false)`);
+  await lane.query(
+    `CREATE OR REPLACE TEMP TABLE sluice_keys AS SELECT DISTINCT ${names} FROM read_parquet([${paths}], hive_partitioning = false)`,
+  );
   try {
     const [found] = await lane.query('SELECT count(*) AS n FROM sluice_keys');
     const rows = staged.reduce((total, file) => total + file.rows, 0);
@@ -59,11 +61,14 @@ async function byKey(job: SupersedeJob, key: string[]): Promise<Replacement> {
 
 /** One of them would have to go, and nobody knows which. */
 function notUnique(key: string[], surplus: number): DataError {
-  return new DataError(`merging by (${key.join(', ')}): ${surplus} of the new rows share their key with others`, {
-    code: 'lake.duplicate_key',
-    remedy: 'name columns with `key` that tell all rows apart',
-    details: { key },
-  });
+  return new DataError(
+    `merging by (${key.join(', ')}): ${surplus} of the new rows share their key with others`,
+    {
+      code: 'lake.duplicate_key',
+      remedy: 'name columns with `key` that tell all rows apart',
+      details: { key },
+    },
+  );
 }
 
 function windowCondition(job: SupersedeJob, how: Extract<Supersede, { kind: 'window' }>): string {
@@ -82,7 +87,10 @@ async function rewrite(job: SupersedeJob, drop: string): Promise<Replacement> {
   if (state.files.length === 0) return result;
   const hit = await touchedFiles(job, drop);
   if (hit.size === 0) return result;
-  const groups = Map.groupBy(state.files.filter((file) => hit.has(file.key)), (file) => partitionKey(file.partition));
+  const groups = Map.groupBy(
+    state.files.filter((file) => hit.has(file.key)),
+    (file) => partitionKey(file.partition),
+  );
   let number = 0;
   for (const files of groups.values()) {
     result.remove.push(...files);
@@ -108,7 +116,9 @@ async function touchedFiles(job: SupersedeJob, drop: string): Promise<Map<string
   // One scan per file would be slow for many files, one scan for all would not tell them apart when types differ.
   const byPath = new Map(state.files.map((file) => [storage.localPath(file.key), file]));
   const scan = scanSql({ storage, state, files: state.files, pathColumn: 'sluice_path' });
-  const rows = await lane.query(`SELECT sluice_path, count(*) AS n FROM (${scan}) AS old WHERE ${drop} GROUP BY sluice_path`);
+  const rows = await lane.query(
+    `SELECT sluice_path, count(*) AS n FROM (${scan}) AS old WHERE ${drop} GROUP BY sluice_path`,
+  );
   for (const row of rows) hit.set(byPath.get(String(row['sluice_path']))!.key, Number(row['n']));
   return hit;
 }

@@ -128,7 +128,7 @@ export function findLeftovers(state: FoldedState, objects: readonly StoredObject
 }
 
 /** Staging files whose owner is dead, and when the oldest living writer was first seen. */
-export async function surveyOwners(
+async function surveyOwners(
   storage: ObjectStorage,
   {
     owner: self,

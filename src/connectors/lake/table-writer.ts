@@ -54,7 +54,10 @@ export class LakeTableWriter implements TableWriter {
     const directory = this.#context.scratch();
     const { distinct } = options;
     const state = this.#state;
-    const minus = distinct && state && state.files.length > 0 ? minusSql(this.#spec.schema, this.#scan(state), distinct) : undefined;
+    const minus =
+      distinct && state && state.files.length > 0
+        ? minusSql(this.#spec.schema, this.#scan(state), distinct)
+        : undefined;
     const task: StageRequest = {
       data: dataSelect(this.#spec.schema, reader.schema),
       meta: metaSelect(this.#mark(slice)),
@@ -69,10 +72,20 @@ export class LakeTableWriter implements TableWriter {
         throw error;
       });
     const parts: Parts = { files: staged.files, directory };
-    return { slice, facts: staged.facts, rows: sum(staged.files, 'rows'), bytes: sum(staged.files, 'bytes'), parts };
+    return {
+      slice,
+      facts: staged.facts,
+      rows: sum(staged.files, 'rows'),
+      bytes: sum(staged.files, 'bytes'),
+      parts,
+    };
   }
 
-  async commit(loads: Load[], how: Supersede, checkpoint: Checkpoint | undefined): Promise<{ version: number; rows: number; bytes: number }> {
+  async commit(
+    loads: Load[],
+    how: Supersede,
+    checkpoint: Checkpoint | undefined,
+  ): Promise<{ version: number; rows: number; bytes: number }> {
     const { storage, pool } = this.#context;
     // Who only shuts others out leaves the table as it is.
     const fenceOnly = loads.length === 0 && !checkpoint;
@@ -93,12 +106,22 @@ export class LakeTableWriter implements TableWriter {
       }
     }
     for (const [part, { partition, file }] of replacement.kept.entries()) {
-      const key = dataKey({ table: this.#spec.table, partition, slice: `${this.#loadId(loads[0]!.slice)}_kept`, part });
+      const key = dataKey({
+        table: this.#spec.table,
+        partition,
+        slice: `${this.#loadId(loads[0]!.slice)}_kept`,
+        part,
+      });
       await storage.upload(key, file.path);
       add.push({ key, rows: file.rows, bytes: file.bytes, partition, schema, origin: 0 });
     }
     const state = await this.#log.append(
-      { ...this.#draft(loads, checkpoint), add, remove: replacement.remove.map((file) => file.key), ...(isNew && !fenceOnly && { schema: schemaToJson(this.#spec.schema) }) },
+      {
+        ...this.#draft(loads, checkpoint),
+        add,
+        remove: replacement.remove.map((file) => file.key),
+        ...(isNew && !fenceOnly && { schema: schemaToJson(this.#spec.schema) }),
+      },
       this.#version,
     );
     this.#state = state;
@@ -140,7 +163,14 @@ export class LakeTableWriter implements TableWriter {
 
   #job(lane: Lane, staged: StagedFile[], directory: string): SupersedeJob {
     const { storage } = this.#context;
-    return { storage, state: this.#asNow(this.#state!), schema: this.#spec.schema, lane, staged, files: this.#fileOptions(directory) };
+    return {
+      storage,
+      state: this.#asNow(this.#state!),
+      schema: this.#spec.schema,
+      lane,
+      staged,
+      files: this.#fileOptions(directory),
+    };
   }
 
   #scan(state: FoldedState): string {
@@ -151,12 +181,20 @@ export class LakeTableWriter implements TableWriter {
   #asNow(state: FoldedState): FoldedState {
     const schema = schemaToJson(this.#spec.schema);
     if (!schemaVersionFor(state, schema).isNew) return state;
-    return { ...state, schemas: [...state.schemas, { seq: state.version + 1, at: this.#spec.loadedAt, schema, changes: [] }] };
+    return {
+      ...state,
+      schemas: [...state.schemas, { seq: state.version + 1, at: this.#spec.loadedAt, schema, changes: [] }],
+    };
   }
 
   #fileOptions(directory: string): Omit<FileOptions, 'partitions'> {
     const { compression, row_group_rows: rowGroupRows, file_size: fileBytes } = this.#context.options;
-    return { directory, compression: compression === 'none' ? 'uncompressed' : compression, rowGroupRows, fileBytes };
+    return {
+      directory,
+      compression: compression === 'none' ? 'uncompressed' : compression,
+      rowGroupRows,
+      fileBytes,
+    };
   }
 
   /** Partition levels that come from a column of the stream; the processing date is the same for all rows. */
@@ -164,7 +202,10 @@ export class LakeTableWriter implements TableWriter {
     const by = this.#spec.partitionBy;
     if (!by || by.column === LOADED_AT) return [];
     const field = this.#spec.schema.fields.find((each) => each.name === by.column);
-    if (!field) throw new InternalError(`there is no column "${by.column}" to partition by`, { code: 'lake.no_partition_column' });
+    if (!field)
+      throw new InternalError(`there is no column "${by.column}" to partition by`, {
+        code: 'lake.no_partition_column',
+      });
     return partitionLevels(by, field.type);
   }
 
@@ -184,7 +225,10 @@ export class LakeTableWriter implements TableWriter {
    * every snapshot of a lease; slices of one snapshot have no row in common.
    */
   #loadId(slice: Slice | undefined): string {
-    const digits = this.#spec.loadedAt.replace(/[+Z].*$/, '').replace(/\D/g, '').padEnd(20, '0');
+    const digits = this.#spec.loadedAt
+      .replace(/[+Z].*$/, '')
+      .replace(/\D/g, '')
+      .padEnd(20, '0');
     return `${String(this.#spec.fence).padStart(10, '0')}-${digits}${slice ? `-${slice.id}` : ''}`;
   }
 }
@@ -196,10 +240,13 @@ function checkGrows(state: FoldedState, spec: TableSpec): void {
     const is = spec.schema.fields.find((field) => field.name === was.name);
     const both = is && widen(was.type, is.type);
     if (is && both && sameType(both, is.type)) continue;
-    throw new SchemaError(`loading table "${spec.table}": column "${was.name}" is ${renderType(was.type)} and cannot become ${is ? renderType(is.type) : 'nothing'}`, {
-      code: 'lake.narrowing',
-      details: { table: spec.table, column: was.name },
-    });
+    throw new SchemaError(
+      `loading table "${spec.table}": column "${was.name}" is ${renderType(was.type)} and cannot become ${is ? renderType(is.type) : 'nothing'}`,
+      {
+        code: 'lake.narrowing',
+        details: { table: spec.table, column: was.name },
+      },
+    );
   }
 }
 

@@ -19,7 +19,9 @@ const reply = (message: Reply): void => port.postMessage(message);
 let sources = 0;
 
 port.on('message', (task: Task) => {
-  void run(task).catch((error: unknown) => reply({ kind: 'failed', id: task.id, error: errorToJson(error, 'writing to the lake') }));
+  void run(task).catch((error: unknown) =>
+    reply({ kind: 'failed', id: task.id, error: errorToJson(error, 'writing to the lake') }),
+  );
 });
 reply({ kind: 'ready' });
 
@@ -44,7 +46,8 @@ async function stage(task: StageTask): Promise<void> {
     const name = `sluice_source_${sources++}`;
     source.register(session.connection, name, schema);
     const files = await writeStaged(task, source, decoder, name);
-    if (ring.end !== 'ended') throw new InternalError('the source stopped before its end', { code: 'lake.source_failed' });
+    if (ring.end !== 'ended')
+      throw new InternalError('the source stopped before its end', { code: 'lake.source_failed' });
     reply({ kind: 'staged', id: task.id, facts: decoder.facts(), files });
   } catch (error) {
     ring.abandon();
@@ -52,7 +55,12 @@ async function stage(task: StageTask): Promise<void> {
   }
 }
 
-async function writeStaged(task: StageTask, source: BatchSource, decoder: Decoder, name: string): Promise<StagedFile[]> {
+async function writeStaged(
+  task: StageTask,
+  source: BatchSource,
+  decoder: Decoder,
+  name: string,
+): Promise<StagedFile[]> {
   const first = source.peek();
   const writer = new ParquetWriter(session, task.files, estimateRowBytes(first));
   if (!first) return [];
@@ -79,16 +87,26 @@ async function writeStaged(task: StageTask, source: BatchSource, decoder: Decode
   }
 }
 
-async function writeMinus(task: StageTask, writer: ParquetWriter, source: BatchSource, name: string): Promise<StagedFile[]> {
+async function writeMinus(
+  task: StageTask,
+  writer: ParquetWriter,
+  source: BatchSource,
+  name: string,
+): Promise<StagedFile[]> {
   let signedZeros = false;
   source.border = (batch) => {
     signedZeros ||= batch.negativeZero;
     return false;
   };
-  await session.run(`CREATE OR REPLACE TEMP TABLE sluice_incoming AS SELECT ${task.data} FROM ${name}()`, 'collecting rows that may already be loaded');
+  await session.run(
+    `CREATE OR REPLACE TEMP TABLE sluice_incoming AS SELECT ${task.data} FROM ${name}()`,
+    'collecting rows that may already be loaded',
+  );
   try {
     const incoming = 'SELECT * FROM sluice_incoming';
-    const fresh = signedZeros ? await exceptSigned(session, incoming, task.minus!) : `${incoming} EXCEPT ALL (${task.minus})`;
+    const fresh = signedZeros
+      ? await exceptSigned(session, incoming, task.minus!)
+      : `${incoming} EXCEPT ALL (${task.minus})`;
     await writer.write(`SELECT *, ${task.meta} FROM (${fresh})`, signedZeros);
     return writer.files;
   } finally {

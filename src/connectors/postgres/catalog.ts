@@ -193,6 +193,8 @@ function keyOf(rows: IndexRow[]): string[] {
 }
 
 function indexedColumns(rows: IndexRow[]): string[] {
-  const first = rows.filter((row) => Number(row.position) === 1 && row.column !== null && ['btree', 'brin'].includes(row.method));
+  const first = rows.filter(
+    (row) => Number(row.position) === 1 && row.column !== null && ['btree', 'brin'].includes(row.method),
+  );
   return [...new Set(first.map((row) => row.column!))];
 }

@@ -28,15 +28,20 @@ const TLS_MODES: readonly Target['tls'][] = ['disable', 'prefer', 'require', 've
 const NO_HOST = '-';
 
 /** The options, then the URL (libpq's form and parameters), then the PG* environment, then ~/.pgpass for the password. */
-export function targetOf(options: PostgresOptions, env: Record<string, string | undefined> = process.env): Target {
+export function targetOf(
+  options: PostgresOptions,
+  env: Record<string, string | undefined> = process.env,
+): Target {
   const url = options.url === undefined ? undefined : parseUrl(options.url);
   const parameter = (name: string): string | undefined => url?.searchParams.get(name) ?? undefined;
   const part = (text: string | undefined): string | undefined => (text ? decode(text) : undefined);
-  const user = options.user ?? part(url?.username) ?? parameter('user') ?? env['PGUSER'] ?? env['USER'] ?? 'postgres';
+  const user =
+    options.user ?? part(url?.username) ?? parameter('user') ?? env['PGUSER'] ?? env['USER'] ?? 'postgres';
   const named = url?.hostname === NO_HOST ? undefined : part(url?.hostname.replace(/^\[|\]$/g, ''));
   const host = options.host ?? parameter('host') ?? named ?? env['PGHOST'] ?? '127.0.0.1';
   const port = options.port ?? Number(parameter('port') ?? (url?.port ? url.port : (env['PGPORT'] ?? 5432)));
-  const database = options.database ?? part(url?.pathname.slice(1)) ?? parameter('dbname') ?? env['PGDATABASE'] ?? user;
+  const database =
+    options.database ?? part(url?.pathname.slice(1)) ?? parameter('dbname') ?? env['PGDATABASE'] ?? user;
   const password = options.password ?? part(url?.password) ?? parameter('password') ?? env['PGPASSWORD'];
   return {
     host,
@@ -72,17 +77,22 @@ function decode(text: string): string {
 }
 
 function badUrl(): ConfigError {
-  return new ConfigError('reading the connection URL: it is not of the form postgres://user:password@host:port/database', {
-    code: 'postgres.bad_url',
-    remedy: 'special characters in user and password are written as %XX',
-  });
+  return new ConfigError(
+    'reading the connection URL: it is not of the form postgres://user:password@host:port/database',
+    {
+      code: 'postgres.bad_url',
+      remedy: 'special characters in user and password are written as %XX',
+    },
+  );
 }
 
 function tlsMode(sslmode: string | undefined): Target['tls'] {
   if (sslmode === undefined || sslmode === 'allow') return 'prefer';
   const mode = TLS_MODES.find((each) => each === sslmode);
   if (mode !== undefined) return mode;
-  throw new ConfigError(`reading sslmode: "${sslmode}" is none of ${TLS_MODES.join(', ')}`, { code: 'postgres.tls' });
+  throw new ConfigError(`reading sslmode: "${sslmode}" is none of ${TLS_MODES.join(', ')}`, {
+    code: 'postgres.tls',
+  });
 }
 
 /** The target for people; never with the password. */
@@ -115,13 +125,20 @@ export async function connect(target: Target, signal: AbortSignal): Promise<pg.C
 function wantsOther(error: unknown): boolean {
   if (!(error instanceof SluiceError)) return false;
   // 28000: no line of pg_hba.conf lets this connection in.
-  return error.code === 'postgres.no_tls' || (error.cause as { code?: unknown } | undefined)?.code === '28000';
+  return (
+    error.code === 'postgres.no_tls' || (error.cause as { code?: unknown } | undefined)?.code === '28000'
+  );
 }
 
 async function open(target: Target, ssl: ConnectionOptions | false, signal: AbortSignal): Promise<pg.Client> {
   const { host, port, database, user, password } = target;
   const client = new pg.Client({
-    host, port, database, user, password, ssl,
+    host,
+    port,
+    database,
+    user,
+    password,
+    ssl,
     application_name: target.applicationName,
     connectionTimeoutMillis: target.connectTimeoutMs,
     // TLS reads through buffers of its own.
@@ -132,7 +149,8 @@ async function open(target: Target, ssl: ConnectionOptions | false, signal: Abor
   // A connection that is lost while idle must not end the process; the next query reports it.
   client.on('error', () => undefined);
   // Who gives up need not wait for a server that does not answer.
-  const stop = (): void => void (client as unknown as { connection: { stream: Socket } }).connection.stream.destroy();
+  const stop = (): void =>
+    void (client as unknown as { connection: { stream: Socket } }).connection.stream.destroy();
   signal.addEventListener('abort', stop, { once: true });
   try {
     await client.connect();
@@ -147,7 +165,8 @@ async function open(target: Target, ssl: ConnectionOptions | false, signal: Abor
 }
 
 function tlsOptions(target: Target): ConnectionOptions {
-  const file = (path: string | undefined): string | undefined => (path === undefined ? undefined : readTlsFile(path));
+  const file = (path: string | undefined): string | undefined =>
+    path === undefined ? undefined : readTlsFile(path);
   // An authority that is named is meant to be used: libpq treats `require` with one as verify-ca.
   const authority = target.tls === 'verify-ca' || (target.tls === 'require' && target.tlsCa !== undefined);
   const options: ConnectionOptions = { rejectUnauthorized: authority || target.tls === 'verify-full' };
@@ -163,7 +182,10 @@ function readTlsFile(path: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {
-    throw new ConfigError(`reading ${path} for TLS: ${(error as Error).message}`, { code: 'postgres.tls', cause: error });
+    throw new ConfigError(`reading ${path} for TLS: ${(error as Error).message}`, {
+      code: 'postgres.tls',
+      cause: error,
+    });
   }
 }
 

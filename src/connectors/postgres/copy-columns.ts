@@ -24,8 +24,22 @@ export type ColumnDecoder = (run: FieldRun, column: Column) => number;
 
 /** Names of the wire formats; chosen from the catalog by types.ts. */
 export type WireFormat =
-  | 'bool' | 'int2' | 'int4' | 'int8' | 'oid' | 'float4' | 'float8' | 'numeric' | 'text' | 'unchecked-text'
-  | 'bytea' | 'jsonb' | 'uuid' | 'date' | 'time' | 'timestamp';
+  | 'bool'
+  | 'int2'
+  | 'int4'
+  | 'int8'
+  | 'oid'
+  | 'float4'
+  | 'float8'
+  | 'numeric'
+  | 'text'
+  | 'unchecked-text'
+  | 'bytea'
+  | 'jsonb'
+  | 'uuid'
+  | 'date'
+  | 'time'
+  | 'timestamp';
 
 /** Days and microseconds from 1970-01-01 to PostgreSQL's epoch, 2000-01-01. */
 const EPOCH_DAYS = 10_957;

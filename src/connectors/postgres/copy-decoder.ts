@@ -139,7 +139,15 @@ class CopyDecoder implements Decoder {
   #decode(from: number, to: number): void {
     const columns = this.#batch.columns;
     const stride = columns.length;
-    const run: FieldRun = { bytes: this.#memory, view: this.#view, fields: this.#fields, start: 0, stride, from, to };
+    const run: FieldRun = {
+      bytes: this.#memory,
+      view: this.#view,
+      fields: this.#fields,
+      start: 0,
+      stride,
+      from,
+      to,
+    };
     for (let c = 0; c < stride; c++) {
       run.start = from * stride + c;
       this.#changed[c]! += this.#decoders[c]!(run, columns[c]!);

@@ -16,7 +16,12 @@ interface WireClient {
  * large pieces; every other message goes to pg's own parser, so results and errors arrive as for any query.
  * Nothing happens here per row but one step over the message's length.
  */
-export async function copyOut(client: pg.Client, sql: string, ring: RingProducer, onBytes: (bytes: number) => void): Promise<void> {
+export async function copyOut(
+  client: pg.Client,
+  sql: string,
+  ring: RingProducer,
+  onBytes: (bytes: number) => void,
+): Promise<void> {
   const socket = (client as unknown as WireClient).connection.stream;
   const tap = new CopyTap(socket, ring, onBytes);
   try {
@@ -57,7 +62,8 @@ class CopyTap {
   remove(): void {
     this.#socket.removeListener('data', this.#listener);
     setCopies(this.#socket, false);
-    for (const other of this.#others) if (!this.#socket.listeners('data').includes(other)) this.#socket.on('data', other);
+    for (const other of this.#others)
+      if (!this.#socket.listeners('data').includes(other)) this.#socket.on('data', other);
     this.#socket.resume();
   }
 
@@ -92,7 +98,8 @@ class CopyTap {
           this.#deliver(chunk, at, end, data);
           return size;
         }
-        left = 1 + ((chunk[end + 1]! << 24) | (chunk[end + 2]! << 16) | (chunk[end + 3]! << 8) | chunk[end + 4]!);
+        left =
+          1 + ((chunk[end + 1]! << 24) | (chunk[end + 2]! << 16) | (chunk[end + 3]! << 8) | chunk[end + 4]!);
       }
       const take = Math.min(left, size - end);
       left -= take;

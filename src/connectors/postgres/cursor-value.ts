@@ -23,7 +23,8 @@ export function renderCursor(value: bigint, type: LogicalType): string {
   return `${text} ${clock}.${pad(inDay % 1_000_000n, 6)}${type.zone ? '+00' : ''}${era}`;
 }
 
-const TIMESTAMP = /^(\d{4,})-(\d\d)-(\d\d)(?:[ T](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,6}))?)?)?(?:Z|\+00(?::?00)?)?( BC)?$/;
+const TIMESTAMP =
+  /^(\d{4,})-(\d\d)-(\d\d)(?:[ T](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,6}))?)?)?(?:Z|\+00(?::?00)?)?( BC)?$/;
 
 /** Inverse of {@link renderCursor}; throws ConfigError, since values also come from `state set`. */
 export function parseCursor(text: string, type: LogicalType): bigint {
@@ -40,8 +41,10 @@ export function parseCursor(text: string, type: LogicalType): bigint {
   const days = dayNumber(match[8] ? 1 - Number(year) : Number(year), Number(month), Number(day));
   // There is no 30 February, no year 0 and no 25 o'clock; PostgreSQL would refuse them in the middle of a run.
   const shown = civil(days);
-  const exists = shown.text === `${year!.replace(/^0+(?=\d{4})/, '')}-${month}-${day}` && shown.era === (match[8] ?? '');
-  if (!exists || Number(hour) > 23 || Number(minute) > 59 || Number(second) > 59) throw invalid(text, 'a date or time that exists');
+  const exists =
+    shown.text === `${year!.replace(/^0+(?=\d{4})/, '')}-${month}-${day}` && shown.era === (match[8] ?? '');
+  if (!exists || Number(hour) > 23 || Number(minute) > 59 || Number(second) > 59)
+    throw invalid(text, 'a date or time that exists');
   if (type.kind === 'date') return BigInt(days);
   const seconds = BigInt(Number(hour) * 3600 + Number(minute) * 60 + Number(second));
   return BigInt(days) * DAY_MICROS + seconds * 1_000_000n + BigInt(fraction.padEnd(6, '0'));
@@ -52,7 +55,11 @@ function invalid(text: string, form: string): ConfigError {
 }
 
 /** The greater of two values, either of which may be missing. */
-export function greaterCursor(a: string | undefined, b: string | undefined, type: LogicalType): string | undefined {
+export function greaterCursor(
+  a: string | undefined,
+  b: string | undefined,
+  type: LogicalType,
+): string | undefined {
   if (a === undefined || b === undefined) return a ?? b;
   return parseCursor(a, type) >= parseCursor(b, type) ? a : b;
 }
@@ -83,7 +90,9 @@ function civil(days: number): { text: string; era: string } {
   const z = days + 719_468;
   const era = Math.floor(z / 146_097);
   const doe = z - era * 146_097;
-  const yoe = Math.floor((doe - Math.floor(doe / 1460) + Math.floor(doe / 36_524) - Math.floor(doe / 146_096)) / 365);
+  const yoe = Math.floor(
+    (doe - Math.floor(doe / 1460) + Math.floor(doe / 36_524) - Math.floor(doe / 146_096)) / 365,
+  );
   const doy = doe - (365 * yoe + Math.floor(yoe / 4) - Math.floor(yoe / 100));
   const mp = Math.floor((5 * doy + 2) / 153);
   const month = mp < 10 ? mp + 3 : mp - 9;
@@ -91,5 +100,8 @@ function civil(days: number): { text: string; era: string } {
   const two = (n: number): string => String(n).padStart(2, '0');
   // PostgreSQL counts 1 BC where astronomers count year 0.
   const shown = String(year > 0 ? year : 1 - year).padStart(4, '0');
-  return { text: `${shown}-${two(month)}-${two(doy - Math.floor((153 * mp + 2) / 5) + 1)}`, era: year > 0 ? '' : ' BC' };
+  return {
+    text: `${shown}-${two(month)}-${two(doy - Math.floor((153 * mp + 2) / 5) + 1)}`,
+    era: year > 0 ? '' : ' BC',
+  };
 }

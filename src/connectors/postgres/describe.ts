@@ -13,26 +13,40 @@ const KINDS: Readonly<Record<string, StreamInfo['kind']>> = {
 };
 
 /** Names that people give to the time of the last change, best first; then the time of creation. */
-const CHANGED = /^(updated?|modified|changed|last_?(updated?|modified|changed))(_?(at|on|time|date|ts|timestamp))?$/i;
+const CHANGED =
+  /^(updated?|modified|changed|last_?(updated?|modified|changed))(_?(at|on|time|date|ts|timestamp))?$/i;
 const CREATED = /^(created?|inserted|added)(_?(at|on|time|date|ts|timestamp))?$/i;
 /** Below this, reading everything each time is cheaper than keeping track. */
 const SMALL_ROWS = 1000;
 
 /** One catalog entry as `discover` shows it, with a stream configuration to start from. */
 export function describeTable(table: CatalogTable): StreamInfo {
-  const mapped = table.columns.map((column) => ({ column, type: mapColumn(column.name, column.type, true).type }));
+  const mapped = table.columns.map((column) => ({
+    column,
+    type: mapColumn(column.name, column.type, true).type,
+  }));
   const cursors = mapped
     .filter(({ type }) => canBeCursor(type) && type.kind !== 'int16')
     .map(({ column, type }) => ({ column, type, ...rank(column, table) }))
     .filter(({ score }) => score > 0)
     .sort((a, b) => b.score - a.score)
-    .map(({ column, type, reason }) => ({ column: column.name, type: renderType(type), indexed: table.indexed.includes(column.name), reason }));
+    .map(({ column, type, reason }) => ({
+      column: column.name,
+      type: renderType(type),
+      indexed: table.indexed.includes(column.name),
+      reason,
+    }));
   return {
     name: streamName(table.schema, table.name),
     kind: KINDS[table.kind] ?? 'table',
     parent: table.parent,
     schema: {
-      fields: mapped.map(({ column, type }) => ({ name: column.name, type, nullable: column.nullable, native: column.native })),
+      fields: mapped.map(({ column, type }) => ({
+        name: column.name,
+        type,
+        nullable: column.nullable,
+        native: column.native,
+      })),
       key: table.key,
     },
     estimatedRows: table.rows === undefined ? undefined : Math.round(table.rows),
@@ -46,9 +60,12 @@ export function describeTable(table: CatalogTable): StreamInfo {
 function rank(column: CatalogColumn, table: CatalogTable): { score: number; reason: string } {
   const time = column.type.name.startsWith('timestamp');
   const bonus = table.indexed.includes(column.name) ? 1 : 0;
-  if (time && CHANGED.test(column.name)) return { score: 40 + bonus, reason: 'the name says: time of the last change' };
-  if (time && CREATED.test(column.name)) return { score: 20 + bonus, reason: 'time of creation: sees new rows, not changes' };
-  if (column.identity && table.key.length === 1 && table.key[0] === column.name) return { score: 10 + bonus, reason: 'rising key: sees new rows, not changes' };
+  if (time && CHANGED.test(column.name))
+    return { score: 40 + bonus, reason: 'the name says: time of the last change' };
+  if (time && CREATED.test(column.name))
+    return { score: 20 + bonus, reason: 'time of creation: sees new rows, not changes' };
+  if (column.identity && table.key.length === 1 && table.key[0] === column.name)
+    return { score: 10 + bonus, reason: 'rising key: sees new rows, not changes' };
   if (time) return { score: 5 + bonus, reason: 'a timestamp' };
   return { score: 0, reason: '' };
 }
@@ -59,7 +76,10 @@ function propose(table: CatalogTable, cursors: StreamInfo['cursors']): StreamInf
     // Tables that fill updated_at only on the first change need created_at beside it.
     const nullable = table.columns.find((column) => column.name === changed.column)?.nullable ?? false;
     const created = cursors.find((cursor) => CREATED.test(cursor.column) && cursor.type === changed.type);
-    return { load: 'append', cursor: nullable && created ? [changed.column, created.column] : [changed.column] };
+    return {
+      load: 'append',
+      cursor: nullable && created ? [changed.column, created.column] : [changed.column],
+    };
   }
   if (table.kind === 'v' || table.kind === 'f' || (table.rows ?? 0) < SMALL_ROWS) return { load: 'replace' };
   return table.kind === 'r' ? { load: 'append', cursor: ['xmin'] } : { load: 'replace' };
@@ -68,9 +88,12 @@ function propose(table: CatalogTable, cursors: StreamInfo['cursors']): StreamInf
 function notes(table: CatalogTable, cursors: StreamInfo['cursors']): string[] {
   const found: string[] = [];
   if (table.parent !== undefined) found.push(`part of ${table.parent}, which reads its rows too`);
-  if (table.key.length === 0 && table.kind !== 'v') found.push('no key: changes arrive as new rows, `current` cannot tell versions apart');
+  if (table.key.length === 0 && table.kind !== 'v')
+    found.push('no key: changes arrive as new rows, `current` cannot tell versions apart');
   const best = cursors[0];
-  if (best && !best.indexed && (table.rows ?? 0) > 100_000) found.push(`no index on ${best.column}: every run reads the whole table on the server`);
-  if (!best && table.kind === 'r') found.push('no column for a cursor: xmin works, or `sluice sql updated-at-trigger` adds one');
+  if (best && !best.indexed && (table.rows ?? 0) > 100_000)
+    found.push(`no index on ${best.column}: every run reads the whole table on the server`);
+  if (!best && table.kind === 'r')
+    found.push('no column for a cursor: xmin works, or `sluice sql updated-at-trigger` adds one');
   return found;
 }

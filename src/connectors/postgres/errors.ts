@@ -12,36 +12,126 @@ interface Known {
 
 /** Longest match wins. SQLSTATEs: https://www.postgresql.org/docs/current/errcodes-appendix.html */
 const KNOWN: readonly Known[] = [
-  { match: 'ECONNREFUSED', kind: 'transient', code: 'postgres.connection_refused', remedy: 'is the server up and reachable from here?' },
-  { match: 'ENOENT', kind: 'transient', code: 'postgres.connection_refused', remedy: 'there is no socket at that path: is the server up?' },
+  {
+    match: 'ECONNREFUSED',
+    kind: 'transient',
+    code: 'postgres.connection_refused',
+    remedy: 'is the server up and reachable from here?',
+  },
+  {
+    match: 'ENOENT',
+    kind: 'transient',
+    code: 'postgres.connection_refused',
+    remedy: 'there is no socket at that path: is the server up?',
+  },
   { match: 'ENOTFOUND', kind: 'transient', code: 'postgres.unknown_host', remedy: 'check the host name' },
-  { match: 'EAI_AGAIN', kind: 'transient', code: 'postgres.unknown_host', remedy: 'the name service did not answer; check the host name' },
+  {
+    match: 'EAI_AGAIN',
+    kind: 'transient',
+    code: 'postgres.unknown_host',
+    remedy: 'the name service did not answer; check the host name',
+  },
   { match: 'ETIMEDOUT', kind: 'transient', code: 'postgres.timeout', remedy: 'is a firewall in between?' },
   { match: 'ECONNRESET', kind: 'transient', code: 'postgres.connection_lost' },
   { match: 'EPIPE', kind: 'transient', code: 'postgres.connection_lost' },
   { match: '08', kind: 'transient', code: 'postgres.connection_lost' },
   { match: '57P', kind: 'transient', code: 'postgres.shutting_down' },
-  { match: '53', kind: 'transient', code: 'postgres.exhausted', remedy: 'the server is out of connections, memory or disk' },
-  { match: '40', kind: 'transient', code: 'postgres.conflict', remedy: 'on a replica raise max_standby_streaming_delay or set hot_standby_feedback = on' },
-  { match: '57014', kind: 'config', code: 'postgres.query_cancelled', remedy: 'raise statement_timeout, or find out who cancelled the query' },
-  { match: '28', kind: 'auth', code: 'postgres.login_refused', remedy: 'check user and password (URL, PGPASSWORD, ~/.pgpass with mode 0600)' },
-  { match: '28000', kind: 'auth', code: 'postgres.login_refused', remedy: 'check user, database, tls and the server\'s pg_hba.conf' },
-  { match: '42501', kind: 'auth', code: 'postgres.permission', remedy: 'GRANT USAGE on the schema and SELECT on the table to this role' },
+  {
+    match: '53',
+    kind: 'transient',
+    code: 'postgres.exhausted',
+    remedy: 'the server is out of connections, memory or disk',
+  },
+  {
+    match: '40',
+    kind: 'transient',
+    code: 'postgres.conflict',
+    remedy: 'on a replica raise max_standby_streaming_delay or set hot_standby_feedback = on',
+  },
+  {
+    match: '57014',
+    kind: 'config',
+    code: 'postgres.query_cancelled',
+    remedy: 'raise statement_timeout, or find out who cancelled the query',
+  },
+  {
+    match: '28',
+    kind: 'auth',
+    code: 'postgres.login_refused',
+    remedy: 'check user and password (URL, PGPASSWORD, ~/.pgpass with mode 0600)',
+  },
+  {
+    match: '28000',
+    kind: 'auth',
+    code: 'postgres.login_refused',
+    remedy: "check user, database, tls and the server's pg_hba.conf",
+  },
+  {
+    match: '42501',
+    kind: 'auth',
+    code: 'postgres.permission',
+    remedy: 'GRANT USAGE on the schema and SELECT on the table to this role',
+  },
   { match: '3D000', kind: 'config', code: 'postgres.no_database', remedy: 'check the name of the database' },
-  { match: '42P01', kind: 'config', code: 'postgres.no_table', remedy: 'it was dropped or renamed; `sluice discover` lists what is there' },
-  { match: '42703', kind: 'config', code: 'postgres.no_column', remedy: 'it was dropped or renamed; `sluice discover` lists what is there' },
-  { match: '42', kind: 'config', code: 'postgres.bad_sql', remedy: 'check `where`, `sql` and `types` of the stream' },
-  { match: '22', kind: 'config', code: 'postgres.bad_value', remedy: 'check the watermark, `where` and `types` of the stream' },
+  {
+    match: '42P01',
+    kind: 'config',
+    code: 'postgres.no_table',
+    remedy: 'it was dropped or renamed; `sluice discover` lists what is there',
+  },
+  {
+    match: '42703',
+    kind: 'config',
+    code: 'postgres.no_column',
+    remedy: 'it was dropped or renamed; `sluice discover` lists what is there',
+  },
+  {
+    match: '42',
+    kind: 'config',
+    code: 'postgres.bad_sql',
+    remedy: 'check `where`, `sql` and `types` of the stream',
+  },
+  {
+    match: '22',
+    kind: 'config',
+    code: 'postgres.bad_value',
+    remedy: 'check the watermark, `where` and `types` of the stream',
+  },
   { match: '0A000', kind: 'config', code: 'postgres.unsupported' },
 ];
 
 /** Errors of pg and of TLS that carry no code. */
 const KNOWN_TEXT: readonly { pattern: RegExp; kind: Kind; code: string; remedy?: string }[] = [
-  { pattern: /Connection terminated|Client has encountered a connection error|not queryable|Client was closed/i, kind: 'transient', code: 'postgres.connection_lost' },
-  { pattern: /timeout expired/i, kind: 'transient', code: 'postgres.timeout', remedy: 'is a firewall in between?' },
-  { pattern: /does not support SSL/i, kind: 'config', code: 'postgres.no_tls', remedy: 'the server speaks no TLS: set tls: disable, or turn it on there' },
-  { pattern: /certificate|self.signed|altnames|SSL|TLS/i, kind: 'config', code: 'postgres.tls', remedy: 'check tls, tls_ca and the host name; an expired certificate has to be renewed on the server' },
-  { pattern: /password must be a string|no password/i, kind: 'auth', code: 'postgres.login_refused', remedy: 'give a password by URL, PGPASSWORD or ~/.pgpass (mode 0600)' },
+  {
+    pattern:
+      /Connection terminated|Client has encountered a connection error|not queryable|Client was closed/i,
+    kind: 'transient',
+    code: 'postgres.connection_lost',
+  },
+  {
+    pattern: /timeout expired/i,
+    kind: 'transient',
+    code: 'postgres.timeout',
+    remedy: 'is a firewall in between?',
+  },
+  {
+    pattern: /does not support SSL/i,
+    kind: 'config',
+    code: 'postgres.no_tls',
+    remedy: 'the server speaks no TLS: set tls: disable, or turn it on there',
+  },
+  {
+    pattern: /certificate|self.signed|altnames|SSL|TLS/i,
+    kind: 'config',
+    code: 'postgres.tls',
+    remedy: 'check tls, tls_ca and the host name; an expired certificate has to be renewed on the server',
+  },
+  {
+    pattern: /password must be a string|no password/i,
+    kind: 'auth',
+    code: 'postgres.login_refused',
+    remedy: 'give a password by URL, PGPASSWORD or ~/.pgpass (mode 0600)',
+  },
 ];
 
 /** Said by poolers, under codes that mean something else. */
@@ -68,7 +158,10 @@ export function postgresError(error: unknown, doing: string): SluiceError {
   return new ConfigError(message, detail);
 }
 
-function classify(code: string, text: string): { kind: Kind; code: string; remedy?: string | undefined } | undefined {
+function classify(
+  code: string,
+  text: string,
+): { kind: Kind; code: string; remedy?: string | undefined } | undefined {
   if (POOLER.pattern.test(text)) return POOLER;
   const matches = code === '' ? [] : KNOWN.filter((known) => code.startsWith(known.match));
   matches.sort((a, b) => b.match.length - a.match.length);

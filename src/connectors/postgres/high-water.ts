@@ -17,7 +17,9 @@ export class HighWater {
     this.#column = column;
     this.#words = column.width >> 2;
     if (column.width !== 2 && column.width !== 4 && column.width !== 8) {
-      throw new InternalError(`a cursor of type ${column.type.kind} cannot be tracked`, { code: 'postgres.cursor_type' });
+      throw new InternalError(`a cursor of type ${column.type.kind} cannot be tracked`, {
+        code: 'postgres.cursor_type',
+      });
     }
   }
 
@@ -26,7 +28,8 @@ export class HighWater {
     const checkNull = column.nullCount > 0;
     for (let r = from; r < to; r++) {
       if (checkNull && column.isNull(r)) continue;
-      const high = this.#words === 2 ? column.i32[2 * r + 1]! : this.#words === 1 ? column.i32[r]! : column.i16[r]!;
+      const high =
+        this.#words === 2 ? column.i32[2 * r + 1]! : this.#words === 1 ? column.i32[r]! : column.i16[r]!;
       if (this.#seen && high < this.#high) continue;
       const low = this.#words === 2 ? column.i32[2 * r]! >>> 0 : 0;
       if (!this.#seen || high > this.#high || low > this.#low) {

@@ -99,7 +99,8 @@ function lastResult(result: unknown): pg.QueryResult<ObserveRow> {
 
 function blindness(row: ObserveRow): string | undefined {
   if (row.replica) return 'this is a replica: transactions that are open on the primary cannot be seen';
-  if (row.hidden > 0) return `${row.hidden} open transactions of other roles hide their start (GRANT pg_read_all_stats shows them)`;
+  if (row.hidden > 0)
+    return `${row.hidden} open transactions of other roles hide their start (GRANT pg_read_all_stats shows them)`;
   return undefined;
 }
 
@@ -154,7 +155,8 @@ export function riseTo(cursor: CursorHorizon, high: string | undefined, before: 
   const { horizon, kind } = cursor;
   if (cursor.blocked !== undefined) return before;
   // Never from `high`: one row with a date in the future would carry the watermark past everything that is written today.
-  if (cursor.safe !== undefined) return { watermark: greaterCursor(before.watermark, cursor.safe, kind.type), pending: undefined };
+  if (cursor.safe !== undefined)
+    return { watermark: greaterCursor(before.watermark, cursor.safe, kind.type), pending: undefined };
   if (high === undefined) return before;
   if (horizon.quiet && horizon.blind === undefined && !kind.overlapSeconds) {
     return { watermark: greaterCursor(before.watermark, high, kind.type), pending: undefined };
@@ -176,8 +178,11 @@ function riseLater(cursor: CursorHorizon, high: string, before: Bound): Bound {
 
 /** Prepared transactions that have written to the stream: their start is not recorded, so they stop the watermark. */
 export function blockedBy(horizon: Horizon, relations: number[] | undefined): string | undefined {
-  const writes = (locked: number[]): boolean => (relations ? locked.some((relation) => relations.includes(relation)) : locked.length > 0);
-  const writers = horizon.prepared.filter((prepared) => prepared.relations === null || writes(prepared.relations));
+  const writes = (locked: number[]): boolean =>
+    relations ? locked.some((relation) => relations.includes(relation)) : locked.length > 0;
+  const writers = horizon.prepared.filter(
+    (prepared) => prepared.relations === null || writes(prepared.relations),
+  );
   if (writers.length === 0) return undefined;
   return `the prepared transaction "${writers[0]!.gid}" of ${writers[0]!.since} has written here and keeps the watermark where it is; COMMIT PREPARED or ROLLBACK PREPARED ends it`;
 }
@@ -195,11 +200,18 @@ export function boundSql(kind: CursorKind): { sql: string; zone: string | undefi
   const start = `($1::timestamptz - make_interval(secs => $2::float8))`;
   if (type.kind === 'timestamp' && type.zone) return { sql: `${start}::text`, zone: undefined };
   const native = type.kind === 'date' ? 'date' : 'timestamp';
-  if (zone === undefined) return { sql: `(${start} AT TIME ZONE 'UTC' - interval '${LEAST_OFFSET}')::${native}::text`, zone: undefined };
+  if (zone === undefined)
+    return {
+      sql: `(${start} AT TIME ZONE 'UTC' - interval '${LEAST_OFFSET}')::${native}::text`,
+      zone: undefined,
+    };
   // Local time goes back when summer ends: of the offsets of the next hours, the least counts.
   const offset = (hours: number): string =>
     `((${start} + interval '${hours} hours') AT TIME ZONE $3 - (${start} + interval '${hours} hours') AT TIME ZONE 'UTC')`;
-  return { sql: `(${start} AT TIME ZONE 'UTC' + least(${offset(0)}, ${offset(1)}, ${offset(2)}))::${native}::text`, zone };
+  return {
+    sql: `(${start} AT TIME ZONE 'UTC' + least(${offset(0)}, ${offset(1)}, ${offset(2)}))::${native}::text`,
+    zone,
+  };
 }
 
 /** Seconds that the watermark stays behind the oldest transaction. */

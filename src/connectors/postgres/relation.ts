@@ -9,7 +9,7 @@ import type { WireFormat } from './copy-columns.ts';
 import { canBeCursor, type ColumnMapping, mapColumn, mapForced } from './types.ts';
 
 /** Destination column that keeps the 64-bit xmin of streams with `cursor: xmin`. */
-export const XMIN_COLUMN = '_sluice_xmin';
+const XMIN_COLUMN = '_sluice_xmin';
 
 export interface Relation {
   /** Body of a FROM clause. */
@@ -22,7 +22,7 @@ export interface Relation {
   xmin: string;
 }
 
-export interface Cursor {
+interface Cursor {
   /** Names as configured. */
   names: string[];
   /** SQL expressions, one per name. */
@@ -56,11 +56,19 @@ export function resolveRelation(input: RelationInput): Relation {
     mapping: mapping(column, stream, input.checked),
     column,
   }));
-  const fields: Field[] = columns.map(({ name, column, mapping: m }) => ({ name, type: m.type, nullable: column.nullable, native: column.native }));
+  const fields: Field[] = columns.map(({ name, column, mapping: m }) => ({
+    name,
+    type: m.type,
+    nullable: column.nullable,
+    native: column.native,
+  }));
   const key = (stream.key ?? table.key).map((name) => renamed(stream, name));
   for (const name of stream.key ?? []) checkColumn(name, 'key', table.columns, mistakes);
   const cursor = resolveCursor(input, columns, fields, mistakes);
-  for (const [option, name] of [['lookback', stream.lookback?.column], ['date', stream.date?.column]] as const) {
+  for (const [option, name] of [
+    ['lookback', stream.lookback?.column],
+    ['date', stream.date?.column],
+  ] as const) {
     if (name !== undefined) checkColumn(name, option, table.columns, mistakes);
   }
   const names = fields.map((field) => field.name);
@@ -68,13 +76,26 @@ export function resolveRelation(input: RelationInput): Relation {
   if (double !== undefined) mistakes.push(`two columns would be called "${double}"`);
   if (fields.length === 0) mistakes.push('no column is left to read');
   for (const name of names) {
-    if (/^_sluice_/i.test(name) && name !== XMIN_COLUMN) mistakes.push(`a column is called "${name}", and names with _sluice_ are ours; give it another one with \`rename\``);
+    if (/^_sluice_/i.test(name) && name !== XMIN_COLUMN)
+      mistakes.push(
+        `a column is called "${name}", and names with _sluice_ are ours; give it another one with \`rename\``,
+      );
   }
   if (mistakes.length > 0) {
-    throw new ConfigError(`planning ${stream.name}: ${mistakes.join('; ')}`, { code: 'stream.invalid', details: { mistakes } });
+    throw new ConfigError(`planning ${stream.name}: ${mistakes.join('; ')}`, {
+      code: 'stream.invalid',
+      details: { mistakes },
+    });
   }
   const known = key.every((name) => names.includes(name));
-  return { from: table.from, columns, schema: { fields, key: known ? key : [] }, cursor, where: stream.where, xmin: xminSql(input.nextXid) };
+  return {
+    from: table.from,
+    columns,
+    schema: { fields, key: known ? key : [] },
+    cursor,
+    where: stream.where,
+    xmin: xminSql(input.nextXid),
+  };
 }
 
 function chosenColumns(stream: StreamConfig, all: CatalogColumn[], mistakes: string[]): CatalogColumn[] {
@@ -88,17 +109,29 @@ function chosenColumns(stream: StreamConfig, all: CatalogColumn[], mistakes: str
 
 function checkColumn(name: string, option: string, all: CatalogColumn[], mistakes: string[]): void {
   if (all.some((column) => column.name === name)) return;
-  mistakes.push(`${option}: there is no column "${name}" (there are ${all.map((column) => `"${column.name}"`).slice(0, 20).join(', ')})`);
+  mistakes.push(
+    `${option}: there is no column "${name}" (there are ${all
+      .map((column) => `"${column.name}"`)
+      .slice(0, 20)
+      .join(', ')})`,
+  );
 }
 
 function mapping(column: CatalogColumn, stream: StreamConfig, checked: boolean): ColumnMapping {
   const forced = Object.hasOwn(stream.types, column.name) ? stream.types[column.name] : undefined;
-  return forced === undefined ? mapColumn(column.name, column.type, checked) : mapForced(column.name, column.type, forced, checked);
+  return forced === undefined
+    ? mapColumn(column.name, column.type, checked)
+    : mapForced(column.name, column.type, forced, checked);
 }
 
 type Resolved = { name: string; source: string; mapping: ColumnMapping; column: CatalogColumn }[];
 
-function resolveCursor(input: RelationInput, columns: Resolved, fields: Field[], mistakes: string[]): Cursor | undefined {
+function resolveCursor(
+  input: RelationInput,
+  columns: Resolved,
+  fields: Field[],
+  mistakes: string[],
+): Cursor | undefined {
   const names = input.stream.cursor;
   if (names.length === 0) return undefined;
   if (names.length === 1 && names[0] === 'xmin' && !input.table.columns.some((c) => c.name === 'xmin')) {
@@ -107,16 +140,21 @@ function resolveCursor(input: RelationInput, columns: Resolved, fields: Field[],
   const found = names.map((name) => columns.findIndex((column) => column.source === name));
   names.forEach((name, i) => {
     if (found[i]! < 0) checkColumn(name, 'cursor', input.table.columns, mistakes);
-    if (found[i]! < 0 && mistakes.length === 0) mistakes.push(`cursor: "${name}" is not among the columns that are read`);
+    if (found[i]! < 0 && mistakes.length === 0)
+      mistakes.push(`cursor: "${name}" is not among the columns that are read`);
   });
   if (mistakes.length > 0) return undefined;
   const first = columns[found[0]!]!;
   for (const index of found) {
     const { mapping: m, source, column } = columns[index]!;
     if (!canBeCursor(m.type)) {
-      mistakes.push(`cursor: "${source}" is of type ${column.native}; a cursor is a whole number, a date or a timestamp (xmin works for every table)`);
+      mistakes.push(
+        `cursor: "${source}" is of type ${column.native}; a cursor is a whole number, a date or a timestamp (xmin works for every table)`,
+      );
     } else if (column.native !== first.column.native) {
-      mistakes.push(`cursor: "${source}" (${column.native}) and "${first.source}" (${first.column.native}) have different types`);
+      mistakes.push(
+        `cursor: "${source}" (${column.native}) and "${first.source}" (${first.column.native}) have different types`,
+      );
     }
   }
   return {
@@ -142,10 +180,24 @@ function xminCursor(input: RelationInput, columns: Resolved, fields: Field[]): C
     name: XMIN_COLUMN,
     source: XMIN_COLUMN,
     mapping: { type, format: 'int8', select: expression },
-    column: { name: XMIN_COLUMN, native: 'xid8', type: { name: 'int8', schema: 'pg_catalog', sort: 'b', category: 'N', modifier: -1 }, nullable: false, generated: false, identity: false },
+    column: {
+      name: XMIN_COLUMN,
+      native: 'xid8',
+      type: { name: 'int8', schema: 'pg_catalog', sort: 'b', category: 'N', modifier: -1 },
+      nullable: false,
+      generated: false,
+      identity: false,
+    },
   });
   fields.push({ name: XMIN_COLUMN, type, nullable: false, native: 'xid8' });
-  return { names: ['xmin'], expressions: [expression], type, cast: 'int8', fields: [columns.length - 1], system: true };
+  return {
+    names: ['xmin'],
+    expressions: [expression],
+    type,
+    cast: 'int8',
+    fields: [columns.length - 1],
+    system: true,
+  };
 }
 
 /** The SELECT that reads a slice. */
@@ -155,7 +207,10 @@ export function sliceSql(relation: Relation, range: SliceRange): string {
 }
 
 export function whereClause(relation: Relation, range: SliceRange): string {
-  const conditions = [relation.where === undefined ? undefined : `(${relation.where})`, rangeCondition(relation, range)].filter((c) => c !== undefined);
+  const conditions = [
+    relation.where === undefined ? undefined : `(${relation.where})`,
+    rangeCondition(relation, range),
+  ].filter((c) => c !== undefined);
   return conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`;
 }
 
@@ -171,7 +226,10 @@ function rangeCondition(relation: Relation, range: SliceRange): string | undefin
       ].join(' AND ');
     case 'column': {
       const name = quoteName(range.column);
-      const parts = [range.from && `${name} >= ${quoteText(range.from)}`, range.to && `${name} < ${quoteText(range.to)}`];
+      const parts = [
+        range.from && `${name} >= ${quoteText(range.from)}`,
+        range.to && `${name} < ${quoteText(range.to)}`,
+      ];
       return parts.filter(Boolean).join(' AND ') || undefined;
     }
     case 'cursor':
@@ -184,7 +242,8 @@ type CursorRange = Extract<SliceRange, { kind: 'cursor' }>;
 /** The cursor of a row is the greatest of its columns, NULLs ignored. */
 function cursorCondition(cursor: Cursor, range: CursorRange): string | undefined {
   const value = (text: string): string => `${quoteText(text)}::${cursor.cast}`;
-  const some = (operator: string, text: string): string => `(${cursor.expressions.map((e) => `${e} ${operator} ${value(text)}`).join(' OR ')})`;
+  const some = (operator: string, text: string): string =>
+    `(${cursor.expressions.map((e) => `${e} ${operator} ${value(text)}`).join(' OR ')})`;
   const allNull = `(${cursor.expressions.map((e) => `${e} IS NULL`).join(' AND ')})`;
   const upper: string[] = [];
   if (range.upTo !== undefined) upper.push(`${some('>', range.upTo)} IS NOT TRUE`);

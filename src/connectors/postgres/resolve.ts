@@ -18,7 +18,9 @@ export interface Found {
 
 export async function findRelation(client: pg.ClientBase, stream: StreamConfig): Promise<Found> {
   if (stream.sql !== undefined) return findQuery(client, stream.sql, stream.name);
-  const { rows } = await client.query<{ oid: string | null }>('SELECT to_regclass($1)::oid::int8 AS oid', [quoteStreamName(stream.name)]);
+  const { rows } = await client.query<{ oid: string | null }>('SELECT to_regclass($1)::oid::int8 AS oid', [
+    quoteStreamName(stream.name),
+  ]);
   const oid = rows[0]?.oid;
   const table = oid === null || oid === undefined ? undefined : (await readCatalog(client, Number(oid)))[0];
   if (!table) {
@@ -30,7 +32,13 @@ export async function findRelation(client: pg.ClientBase, stream: StreamConfig):
   }
   const from = `${quoteName(table.schema)}.${quoteName(table.name)}`;
   const readable = table.kind !== 'v' && table.kind !== 'm' && table.kind !== 'f';
-  return { from, table, columns: table.columns, key: table.key, relations: readable ? await withChildren(client, table) : undefined };
+  return {
+    from,
+    table,
+    columns: table.columns,
+    key: table.key,
+    relations: readable ? await withChildren(client, table) : undefined,
+  };
 }
 
 /** `public.orders` or `public."Odd.Name"` as to_regclass wants it: parts that are not quoted are taken literally, not folded. */
@@ -41,7 +49,8 @@ export function quoteStreamName(name: string): string {
 /** Splits at dots outside of double quotes. */
 export function splitName(name: string): string[] {
   const parts: string[] = [];
-  for (const match of name.matchAll(/"((?:[^"]|"")*)"|([^."]+)/g)) parts.push(match[1]?.replaceAll('""', '"') ?? match[2]!);
+  for (const match of name.matchAll(/"((?:[^"]|"")*)"|([^."]+)/g))
+    parts.push(match[1]?.replaceAll('""', '"') ?? match[2]!);
   return parts.length === 0 ? [name] : parts;
 }
 
@@ -69,7 +78,13 @@ async function findQuery(client: pg.ClientBase, sql: string, name: string): Prom
   } catch (error) {
     throw postgresError(error, `reading the query of ${name}`);
   }
-  const { rows } = await client.query<{ oid: string; name: string; schema: string; sort: string; category: string }>(
+  const { rows } = await client.query<{
+    oid: string;
+    name: string;
+    schema: string;
+    sort: string;
+    category: string;
+  }>(
     `SELECT t.oid::int8 AS oid, t.typname AS name, n.nspname AS schema, t.typtype AS sort, t.typcategory AS category
        FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace WHERE t.oid = ANY($1::oid[])`,
     [fields.map((field) => field.dataTypeID)],
@@ -83,7 +98,13 @@ async function findQuery(client: pg.ClientBase, sql: string, name: string): Prom
     return {
       name: field.name,
       native: natives.rows[i]!.native,
-      type: { name: type.name, schema: type.schema, sort: type.sort, category: type.category, modifier: field.dataTypeModifier },
+      type: {
+        name: type.name,
+        schema: type.schema,
+        sort: type.sort,
+        category: type.category,
+        modifier: field.dataTypeModifier,
+      },
       nullable: true,
       generated: false,
       identity: false,

@@ -1,5 +1,13 @@
 import type pg from 'pg';
-import type { BytesReader, Loaded, Snapshot, Source, SourceFacts, StreamInfo, Survey } from '../../core/source.ts';
+import type {
+  BytesReader,
+  Loaded,
+  Snapshot,
+  Source,
+  SourceFacts,
+  StreamInfo,
+  Survey,
+} from '../../core/source.ts';
 import { CancelledError, throwIfAborted, TransientError } from '../../core/errors.ts';
 import type { RingProducer } from '../../core/byte-ring.ts';
 import type { ConnectorContext } from '../../core/connector.ts';
@@ -42,19 +50,32 @@ export class PostgresSource implements Source {
       );
       const warnings: SourceFacts['warnings'] = [];
       if (horizon.blind !== undefined) {
-        warnings.push({ code: 'postgres.blind', message: horizon.blind, remedy: 'until then the last hour is read again on every run; `overlap` sets another time' });
+        warnings.push({
+          code: 'postgres.blind',
+          message: horizon.blind,
+          remedy: 'until then the last hour is read again on every run; `overlap` sets another time',
+        });
       }
       if (rows[0]!.encoding === 'SQL_ASCII') {
-        warnings.push({ code: 'postgres.sql_ascii', message: 'the database has no encoding (SQL_ASCII): text that is not UTF-8 is repaired and counted', remedy: 'types: { column: binary } keeps the bytes' });
+        warnings.push({
+          code: 'postgres.sql_ascii',
+          message: 'the database has no encoding (SQL_ASCII): text that is not UTF-8 is repaired and counted',
+          remedy: 'types: { column: binary } keeps the bytes',
+        });
       }
-      return { title: `PostgreSQL ${rows[0]!.version.split(' ')[0]}, ${describeTarget(this.#target)}`, warnings };
+      return {
+        title: `PostgreSQL ${rows[0]!.version.split(' ')[0]}, ${describeTarget(this.#target)}`,
+        warnings,
+      };
     });
   }
 
   async discover(signal: AbortSignal): Promise<StreamInfo[]> {
     return this.#using(signal, 'reading the catalog', async (client) => {
       const tables = await readCatalog(client, undefined);
-      return tables.filter((table) => !this.#schemas || this.#schemas.includes(table.schema)).map(describeTable);
+      return tables
+        .filter((table) => !this.#schemas || this.#schemas.includes(table.schema))
+        .map(describeTable);
     });
   }
 
@@ -141,7 +162,10 @@ SELECT l.relation::regclass::text AS name
 async function refuseRewritten(client: pg.Client, stream: StreamConfig): Promise<void> {
   const { rows } = await client.query<{ name: string }>(REWRITTEN);
   if (rows[0] === undefined) return;
-  throw new TransientError(`reading ${stream.name}: table ${rows[0].name} was rewritten or emptied after the snapshot was taken`, { code: 'engine.old_snapshot' });
+  throw new TransientError(
+    `reading ${stream.name}: table ${rows[0].name} was rewritten or emptied after the snapshot was taken`,
+    { code: 'engine.old_snapshot' },
+  );
 }
 
 interface SnapshotRow {
@@ -175,7 +199,12 @@ class PostgresSnapshot implements Snapshot {
     this.at = facts.at;
   }
 
-  survey(stream: StreamConfig, checkpoint: Checkpoint | undefined, window: RunWindow, signal: AbortSignal): Promise<Survey> {
+  survey(
+    stream: StreamConfig,
+    checkpoint: Checkpoint | undefined,
+    window: RunWindow,
+    signal: AbortSignal,
+  ): Promise<Survey> {
     const run = async (): Promise<Survey> => {
       throwIfAborted(signal);
       try {
@@ -188,7 +217,9 @@ class PostgresSnapshot implements Snapshot {
       } finally {
         // A failed statement would end the transaction and with it the snapshot for all streams. And a lock on a table
         // would stay until the run ends: an ALTER TABLE would wait for it, our own readers for the ALTER, for ever.
-        await this.#client.query('ROLLBACK TO SAVEPOINT survey; RELEASE SAVEPOINT survey').catch(() => undefined);
+        await this.#client
+          .query('ROLLBACK TO SAVEPOINT survey; RELEASE SAVEPOINT survey')
+          .catch(() => undefined);
       }
     };
     const result = this.#queue.then(run);
@@ -196,7 +227,12 @@ class PostgresSnapshot implements Snapshot {
     return result;
   }
 
-  async read(stream: StreamConfig, surveyed: Survey, slice: Slice, signal: AbortSignal): Promise<BytesReader> {
+  async read(
+    stream: StreamConfig,
+    surveyed: Survey,
+    slice: Slice,
+    signal: AbortSignal,
+  ): Promise<BytesReader> {
     const { relation } = surveyed as PostgresSurvey;
     const client = await this.#source.reader(this.#facts.id, signal, !this.#facts.checked);
     const options: CopyDecoderOptions = {
@@ -210,12 +246,17 @@ class PostgresSnapshot implements Snapshot {
       format: 'bytes',
       schema: relation.schema,
       decoder: { module: new URL(file, import.meta.url).href, name: 'createCopyDecoder', options },
-      pump: (ring, onBytes) => this.#pump({ client, stream, sql: sliceSql(relation, slice.range), signal }, ring, onBytes),
+      pump: (ring, onBytes) =>
+        this.#pump({ client, stream, sql: sliceSql(relation, slice.range), signal }, ring, onBytes),
       close: () => this.#source.release(client),
     };
   }
 
-  async #pump(job: { client: pg.Client; stream: StreamConfig; sql: string; signal: AbortSignal }, ring: RingProducer, onBytes: (bytes: number) => void): Promise<void> {
+  async #pump(
+    job: { client: pg.Client; stream: StreamConfig; sql: string; signal: AbortSignal },
+    ring: RingProducer,
+    onBytes: (bytes: number) => void,
+  ): Promise<void> {
     const { client, stream, sql, signal } = job;
     throwIfAborted(signal);
     const abort = (): void => void this.#source.interrupt(client);
@@ -225,7 +266,8 @@ class PostgresSnapshot implements Snapshot {
       await refuseRewritten(client, stream);
     } catch (error) {
       throwIfAborted(signal);
-      if (ring.abandoned) throw new CancelledError('the reader was told to stop', { code: 'postgres.abandoned', cause: error });
+      if (ring.abandoned)
+        throw new CancelledError('the reader was told to stop', { code: 'postgres.abandoned', cause: error });
       throw postgresError(error, `reading ${stream.name}`);
     } finally {
       signal.removeEventListener('abort', abort);
@@ -246,14 +288,21 @@ class PostgresSnapshot implements Snapshot {
     const range = loads.at(-1)?.slice.range;
     if (range?.kind !== 'cursor' || range.to === undefined) return { ...base, ...held, high };
     const risen = riseTo(horizon, range.to, held).watermark;
-    return { ...base, ...held, high, watermark: risen === undefined ? undefined : lesserCursor(risen, range.to, cursor.type) };
+    return {
+      ...base,
+      ...held,
+      high,
+      watermark: risen === undefined ? undefined : lesserCursor(risen, range.to, cursor.type),
+    };
   }
 
   alive(): Promise<boolean> {
-    const asked = this.#queue.then(() => this.#client.query('SELECT 1')).then(
-      () => true,
-      () => false,
-    );
+    const asked = this.#queue
+      .then(() => this.#client.query('SELECT 1'))
+      .then(
+        () => true,
+        () => false,
+      );
     this.#queue = asked;
     return asked;
   }

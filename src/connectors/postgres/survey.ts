@@ -4,7 +4,14 @@ import { ConfigError } from '../../core/errors.ts';
 import type { CursorFacts, Survey } from '../../core/source.ts';
 import type { Checkpoint, RunWindow, SliceRange, StreamConfig } from '../../core/stream.ts';
 import { parseCursor } from './cursor-value.ts';
-import { blockedBy, boundSql, marginOf, type CursorHorizon, type CursorKind, type Horizon } from './horizon.ts';
+import {
+  blockedBy,
+  boundSql,
+  marginOf,
+  type CursorHorizon,
+  type CursorKind,
+  type Horizon,
+} from './horizon.ts';
 import { type Relation, resolveRelation, sliceSql, whereClause } from './relation.ts';
 import { findRelation, type Found } from './resolve.ts';
 
@@ -30,7 +37,11 @@ export interface SurveyRequest {
   window: RunWindow;
 }
 
-export async function survey(client: pg.Client, facts: SnapshotFacts, request: SurveyRequest): Promise<PostgresSurvey> {
+export async function survey(
+  client: pg.Client,
+  facts: SnapshotFacts,
+  request: SurveyRequest,
+): Promise<PostgresSurvey> {
   const { stream } = request;
   const found = await findRelation(client, stream);
   const relation = resolveRelation({
@@ -59,12 +70,23 @@ export async function survey(client: pg.Client, facts: SnapshotFacts, request: S
 /** Page ranges of about equal size; PostgreSQL 14 and later find them without reading the rest of the table. */
 function parts(found: Found, facts: SnapshotFacts, stream: StreamConfig): SliceRange[] {
   const table = found.table;
-  if (!table || (table.kind !== 'r' && table.kind !== 'm') || table.hasChildren || facts.serverVersion < 140_000 || stream.where !== undefined) return [];
+  if (
+    !table ||
+    (table.kind !== 'r' && table.kind !== 'm') ||
+    table.hasChildren ||
+    facts.serverVersion < 140_000 ||
+    stream.where !== undefined
+  )
+    return [];
   const blocks = Math.max(1, Math.round(table.bytes / facts.partBytes));
   if (blocks < 2) return [];
   const step = Math.ceil(table.pages / blocks);
   // The last range is open: pages may be added while we read.
-  return Array.from({ length: blocks }, (_, i) => ({ kind: 'pages' as const, from: i * step, to: i === blocks - 1 ? undefined : (i + 1) * step }));
+  return Array.from({ length: blocks }, (_, i) => ({
+    kind: 'pages' as const,
+    from: i * step,
+    to: i === blocks - 1 ? undefined : (i + 1) * step,
+  }));
 }
 
 /**
@@ -72,11 +94,17 @@ function parts(found: Found, facts: SnapshotFacts, stream: StreamConfig): SliceR
  * row may since have come from a part that is still to be read. Transaction ids tell, whatever the cursor is. Without a
  * key such a row could not be told from its equals.
  */
-function catchUp(checkpoint: Checkpoint | undefined, layout: string, relation: Relation): SliceRange[] | undefined {
+function catchUp(
+  checkpoint: Checkpoint | undefined,
+  layout: string,
+  relation: Relation,
+): SliceRange[] | undefined {
   const unfinished = checkpoint?.unfinished;
   if (!unfinished || unfinished.layout !== layout || relation.schema.key.length === 0) return undefined;
   const { oldestXid } = unfinished.horizon as CursorHorizon;
-  return unfinished.slices.flatMap(({ id, range }) => (unfinished.done.includes(id) && range.kind === 'pages' ? [{ ...range, since: oldestXid }] : []));
+  return unfinished.slices.flatMap(({ id, range }) =>
+    unfinished.done.includes(id) && range.kind === 'pages' ? [{ ...range, since: oldestXid }] : [],
+  );
 }
 
 interface Place {
@@ -84,7 +112,12 @@ interface Place {
   relation: Relation;
 }
 
-async function cursorFacts(client: pg.Client, facts: SnapshotFacts, request: SurveyRequest, place: Place): Promise<CursorFacts> {
+async function cursorFacts(
+  client: pg.Client,
+  facts: SnapshotFacts,
+  request: SurveyRequest,
+  place: Place,
+): Promise<CursorFacts> {
   const { stream, checkpoint } = request;
   const { found, relation } = place;
   const cursor = relation.cursor!;
@@ -113,7 +146,9 @@ async function cursorFacts(client: pg.Client, facts: SnapshotFacts, request: Sur
   const behind: SliceRange = { kind: 'cursor', from, upTo: high, nulls: stream.nullCursor === 'load', since };
   const fresh = probe ? await anyRow(client, relation, window) : undefined;
   const nullable = cursor.fields.every((field) => relation.schema.fields[field]!.nullable);
-  const nullRows = nullable && (indexed ? await anyRow(client, relation, { kind: 'all' }, nullCondition(relation)) : undefined);
+  const nullRows =
+    nullable &&
+    (indexed ? await anyRow(client, relation, { kind: 'all' }, nullCondition(relation)) : undefined);
   return {
     from,
     horizon,
@@ -122,7 +157,8 @@ async function cursorFacts(client: pg.Client, facts: SnapshotFacts, request: Sur
     fresh,
     overlap: probe && high !== undefined ? await anyRow(client, relation, behind) : undefined,
     boundaries: batched && fresh !== false ? await boundaries(client, relation, stream, window) : [],
-    estimatedRows: first && from === undefined ? undefined : await estimateRows(client, sliceSql(relation, window)),
+    estimatedRows:
+      first && from === undefined ? undefined : await estimateRows(client, sliceSql(relation, window)),
     nullRows,
     since,
   };
@@ -131,19 +167,25 @@ async function cursorFacts(client: pg.Client, facts: SnapshotFacts, request: Sur
 /** A watermark belongs to the columns it was taken from. */
 function checkStored(names: string[], checkpoint: Checkpoint | undefined, stream: StreamConfig): void {
   if (!checkpoint || checkpoint.cursor.join() === names.join()) return;
-  throw new ConfigError(`planning ${stream.name}: it was loaded by cursor "${checkpoint.cursor.join(', ') || 'none'}" and is now configured with "${names.join(', ')}"`, {
-    code: 'stream.cursor_changed',
-    remedy: 'load it once with --full-refresh, or put the old cursor back',
-  });
+  throw new ConfigError(
+    `planning ${stream.name}: it was loaded by cursor "${checkpoint.cursor.join(', ') || 'none'}" and is now configured with "${names.join(', ')}"`,
+    {
+      code: 'stream.cursor_changed',
+      remedy: 'load it once with --full-refresh, or put the old cursor back',
+    },
+  );
 }
 
 /** Transaction ids start again when a database is restored from a dump or replaced by a logical copy. */
 function checkXid(watermark: string | undefined, facts: SnapshotFacts, stream: StreamConfig): void {
   if (watermark === undefined || BigInt(watermark) <= BigInt(facts.nextXid)) return;
-  throw new ConfigError(`planning ${stream.name}: it was read up to transaction ${watermark}, but this server has only come to ${facts.nextXid}`, {
-    code: 'postgres.other_server',
-    remedy: 'the database was restored or replaced; load the stream once with --full-refresh',
-  });
+  throw new ConfigError(
+    `planning ${stream.name}: it was read up to transaction ${watermark}, but this server has only come to ${facts.nextXid}`,
+    {
+      code: 'postgres.other_server',
+      remedy: 'the database was restored or replaced; load the stream once with --full-refresh',
+    },
+  );
 }
 
 async function horizonOf(client: pg.Client, facts: SnapshotFacts, kind: CursorKind): Promise<CursorHorizon> {
@@ -162,21 +204,31 @@ async function horizonOf(client: pg.Client, facts: SnapshotFacts, kind: CursorKi
 function noteOf(cursor: CursorHorizon, horizon: Horizon): string | undefined {
   if (cursor.blocked !== undefined) return cursor.blocked;
   if (cursor.kind.system) return undefined;
-  if (horizon.blind !== undefined) return `${horizon.blind}; so the last ${Math.round(marginOf(horizon, cursor.kind.overlapSeconds) / 60)} minutes are read again each time (overlap)`;
-  if (horizon.ageSeconds > 5 && horizon.holder) return `an open transaction since ${horizon.oldest} (${horizon.holder}) keeps the watermark there; rows after it are compared and not loaded twice`;
+  if (horizon.blind !== undefined)
+    return `${horizon.blind}; so the last ${Math.round(marginOf(horizon, cursor.kind.overlapSeconds) / 60)} minutes are read again each time (overlap)`;
+  if (horizon.ageSeconds > 5 && horizon.holder)
+    return `an open transaction since ${horizon.oldest} (${horizon.holder}) keeps the watermark there; rows after it are compared and not loaded twice`;
   const { type, zone } = cursor.kind;
-  if (zone === undefined && (type.kind === 'date' || (type.kind === 'timestamp' && !type.zone))) return 'the cursor has no time zone: half a day is read again each time; cursor_timezone makes it a minute';
+  if (zone === undefined && (type.kind === 'date' || (type.kind === 'timestamp' && !type.zone)))
+    return 'the cursor has no time zone: half a day is read again each time; cursor_timezone makes it a minute';
   return undefined;
 }
 
 async function lookback(client: pg.Client, stream: StreamConfig): Promise<CursorFacts['since']> {
   if (!stream.lookback) return undefined;
-  const { rows } = await client.query<{ day: string }>('SELECT (current_date - $1::int)::text AS day', [stream.lookback.days]);
+  const { rows } = await client.query<{ day: string }>('SELECT (current_date - $1::int)::text AS day', [
+    stream.lookback.days,
+  ]);
   return { column: stream.lookback.column, from: rows[0]!.day };
 }
 
 /** Where a first run with `first_run` begins, in cursor text. */
-async function firstWindow(client: pg.Client, stream: StreamConfig, kind: CursorKind, serverZone: string): Promise<string | undefined> {
+async function firstWindow(
+  client: pg.Client,
+  stream: StreamConfig,
+  kind: CursorKind,
+  serverZone: string,
+): Promise<string | undefined> {
   if (stream.firstRunSeconds === undefined) return undefined;
   const type = kind.type;
   if (type.kind !== 'timestamp' && type.kind !== 'date') {
@@ -187,8 +239,13 @@ async function firstWindow(client: pg.Client, stream: StreamConfig, kind: Cursor
   }
   const start = `(now() - make_interval(secs => $1::float8))`;
   const zoned = type.kind === 'timestamp' && type.zone;
-  const sql = zoned ? `${start}::text` : `(${start} AT TIME ZONE $2)::${type.kind === 'date' ? 'date' : 'timestamp'}::text`;
-  const { rows } = await client.query<{ start: string }>(`SELECT ${sql} AS start`, zoned ? [stream.firstRunSeconds] : [stream.firstRunSeconds, kind.zone ?? serverZone]);
+  const sql = zoned
+    ? `${start}::text`
+    : `(${start} AT TIME ZONE $2)::${type.kind === 'date' ? 'date' : 'timestamp'}::text`;
+  const { rows } = await client.query<{ start: string }>(
+    `SELECT ${sql} AS start`,
+    zoned ? [stream.firstRunSeconds] : [stream.firstRunSeconds, kind.zone ?? serverZone],
+  );
   return rows[0]!.start;
 }
 
@@ -196,15 +253,27 @@ function nullCondition(relation: Relation): string {
   return relation.cursor!.expressions.map((expression) => `${expression} IS NULL`).join(' AND ');
 }
 
-async function anyRow(client: pg.Client, relation: Relation, range: SliceRange, only?: string): Promise<boolean> {
-  const where = only === undefined ? whereClause(relation, range) : `${whereClause(relation, { kind: 'all' }) || ' WHERE true'} AND ${only}`;
-  const { rows } = await client.query<{ any: boolean }>(`SELECT EXISTS (SELECT 1 FROM ${relation.from}${where}) AS any`);
+async function anyRow(
+  client: pg.Client,
+  relation: Relation,
+  range: SliceRange,
+  only?: string,
+): Promise<boolean> {
+  const where =
+    only === undefined
+      ? whereClause(relation, range)
+      : `${whereClause(relation, { kind: 'all' }) || ' WHERE true'} AND ${only}`;
+  const { rows } = await client.query<{ any: boolean }>(
+    `SELECT EXISTS (SELECT 1 FROM ${relation.from}${where}) AS any`,
+  );
   return rows[0]!.any;
 }
 
 /** The planner's estimate. */
 async function estimateRows(client: pg.Client, sql: string): Promise<number | undefined> {
-  const { rows } = await client.query<{ 'QUERY PLAN': { Plan: { 'Plan Rows': number } }[] }>(`EXPLAIN (FORMAT JSON) ${sql}`);
+  const { rows } = await client.query<{ 'QUERY PLAN': { Plan: { 'Plan Rows': number } }[] }>(
+    `EXPLAIN (FORMAT JSON) ${sql}`,
+  );
   return rows[0]?.['QUERY PLAN'][0]?.Plan['Plan Rows'];
 }
 
@@ -216,7 +285,12 @@ const MOST_BOUNDARIES = 1000;
  * Walks the index in steps of the wanted size and notes the cursor value at each step. Only for one cursor column:
  * the order of the greatest of several is in no index.
  */
-async function boundaries(client: pg.Client, relation: Relation, stream: StreamConfig, window: SliceRange): Promise<string[]> {
+async function boundaries(
+  client: pg.Client,
+  relation: Relation,
+  stream: StreamConfig,
+  window: SliceRange,
+): Promise<string[]> {
   const cursor = relation.cursor!;
   const size = stream.sliceRows ?? SLICE_ROWS;
   const estimate = (await estimateRows(client, sliceSql(relation, window))) ?? 0;
@@ -241,7 +315,12 @@ async function boundaries(client: pg.Client, relation: Relation, stream: StreamC
 }
 
 /** The days that a dated stream loads now: asked for, or all since the last one, by default yesterday. */
-async function daysOf(client: pg.Client, facts: SnapshotFacts, request: SurveyRequest, { found, relation }: Place): Promise<Survey['days']> {
+async function daysOf(
+  client: pg.Client,
+  facts: SnapshotFacts,
+  request: SurveyRequest,
+  { found, relation }: Place,
+): Promise<Survey['days']> {
   const { stream, checkpoint, window } = request;
   const zone = stream.date!.zone ?? facts.horizon.zone;
   const today = `(now() AT TIME ZONE $1)::date`;
@@ -252,7 +331,15 @@ async function daysOf(client: pg.Client, facts: SnapshotFacts, request: SurveyRe
        FROM generate_series(
          coalesce($2::date, CASE WHEN $4::date IS NOT NULL THEN least($4::date + 1, ${today} - 1) END, CASE WHEN $5::float8 IS NOT NULL THEN (now() AT TIME ZONE $1 - make_interval(secs => $5::float8))::date END, ${today} - 1),
          coalesce($3::date, ${today}) - 1, interval '1 day') AS day ORDER BY day`,
-    [zone, window.from ?? null, window.to ?? null, checkpoint?.day ?? null, stream.firstRunSeconds ?? null, facts.horizon.oldest, marginOf(facts.horizon, stream.overlapSeconds)],
+    [
+      zone,
+      window.from ?? null,
+      window.to ?? null,
+      checkpoint?.day ?? null,
+      stream.firstRunSeconds ?? null,
+      facts.horizon.oldest,
+      marginOf(facts.horizon, stream.overlapSeconds),
+    ],
   );
   const column = relation.columns.find((c) => c.source === stream.date!.column);
   const instant = column?.mapping.type.kind === 'timestamp' && column.mapping.type.zone;

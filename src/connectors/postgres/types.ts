@@ -59,7 +59,11 @@ export const TYPE_RULES: Readonly<Record<string, Rule>> = {
   timestamp: { type: 'timestamp', format: 'timestamp' },
   timestamptz: { type: 'timestamptz', format: 'timestamp' },
   // The cast to text adds "/32" to hosts; the output function, which format() calls, does not.
-  inet: { type: 'utf8', format: 'text', cast: `CASE WHEN {} IS NOT NULL THEN pg_catalog.format('%s', {}) END` },
+  inet: {
+    type: 'utf8',
+    format: 'text',
+    cast: `CASE WHEN {} IS NOT NULL THEN pg_catalog.format('%s', {}) END`,
+  },
 };
 
 /** money is int64 of the locale's smallest unit: up to 19 digits before the point where there is no smaller unit, up to four after it. */
@@ -73,7 +77,10 @@ export function mapColumn(column: string, native: NativeType, checked: boolean):
     return { type: MONEY, format: 'numeric', select: `${name}::numeric(23,4)` };
   }
   // jsonb has a wire format of its own, which nobody has checked either.
-  const rule = !checked && native.schema === 'pg_catalog' && native.name === 'jsonb' ? AS_UNCHECKED_JSON : ruleOf(native);
+  const rule =
+    !checked && native.schema === 'pg_catalog' && native.name === 'jsonb'
+      ? AS_UNCHECKED_JSON
+      : ruleOf(native);
   const type: LogicalType =
     rule.type === 'timestamptz'
       ? { kind: 'timestamp', zone: true }
@@ -88,7 +95,8 @@ function ruleOf(native: NativeType): Rule {
   if (native.sort === 'e') return TEXT;
   if (native.sort === 'c') return AS_JSON;
   // int2vector and oidvector count as arrays, but have a text form of their own.
-  if (native.category === 'A' && (native.schema !== 'pg_catalog' || !/^(int2|oid)vector$/.test(native.name))) return AS_JSON;
+  if (native.category === 'A' && (native.schema !== 'pg_catalog' || !/^(int2|oid)vector$/.test(native.name)))
+    return AS_JSON;
   if (native.schema !== 'pg_catalog') return AS_TEXT;
   return TYPE_RULES[native.name] ?? AS_TEXT;
 }
@@ -122,7 +130,12 @@ const FORCED: Readonly<Record<string, { cast: string; format: WireFormat }>> = {
 };
 
 /** Maps a column to the type that the user pinned in `types`. The server converts, so a value that does not fit is its error. */
-export function mapForced(column: string, native: NativeType, wanted: string, checked: boolean): ColumnMapping {
+export function mapForced(
+  column: string,
+  native: NativeType,
+  wanted: string,
+  checked: boolean,
+): ColumnMapping {
   const name = quoteName(column);
   const type = parseType(wanted === 'text' ? 'utf8' : wanted);
   if (!type) {
@@ -140,7 +153,11 @@ export function mapForced(column: string, native: NativeType, wanted: string, ch
     return { type, format: 'bytea', select: bytes ? name : `${name}::text` };
   }
   const forced = FORCED[renderType(type)]!;
-  return { type, format: forced.format === 'text' && !checked ? 'unchecked-text' : forced.format, select: `${name}::${forced.cast}` };
+  return {
+    type,
+    format: forced.format === 'text' && !checked ? 'unchecked-text' : forced.format,
+    select: `${name}::${forced.cast}`,
+  };
 }
 
 /** Types whose greatest value can be followed while decoding. */
