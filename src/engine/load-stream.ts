@@ -8,7 +8,7 @@ import type { Listener, StreamTotals } from '../core/events.ts';
 import type { Snapshot } from '../core/source.ts';
 import { type Checkpoint, renamed, type Slice } from '../core/stream.ts';
 import { STRATEGIES } from '../strategies/index.ts';
-import { inParallel } from './parallel.ts';
+import { inParallel, type Slots } from './parallel.ts';
 import type { Planned } from './plan-stream.ts';
 
 export interface LoadJob {
@@ -21,7 +21,8 @@ export interface LoadJob {
   takenOver: boolean;
   /** The user chose the window: the watermark stays where it is. */
   ownWindow: boolean;
-  workers: number;
+  /** Slices of all streams that are read at once: each has a connection and an engine. */
+  slots: Slots;
   signal: AbortSignal;
   emit: Listener;
   /** Something was committed: failures before it no longer count. */
@@ -85,7 +86,7 @@ class StreamLoad {
   }
 
   async run(): Promise<Checkpoint | undefined> {
-    const { planned, workers } = this.#job;
+    const { planned, slots } = this.#job;
     const { slices, parallel } = planned.slices;
     const strategy = STRATEGIES[planned.plan.stream.load];
     const { load, cursor, date } = planned.plan.stream;
@@ -93,10 +94,10 @@ class StreamLoad {
     const wholeCopy = load === 'append' && cursor.length === 0 && date === undefined;
     // A full refresh takes the place of everything at once, whatever the strategy does day by day.
     if (strategy.commits === 'together' || planned.fullRefresh || wholeCopy)
-      await this.#together(slices, parallel ? workers : 1);
+      await this.#together(slices, parallel ? slots.size : 1);
     else {
       this.#rememberParts(slices, parallel);
-      await inParallel(slices, parallel ? workers : 1, (slice, index) => this.#oneByOne(slice, index));
+      await inParallel(slices, parallel ? slots.size : 1, (slice, index) => this.#oneByOne(slice, index));
       if (slices.length === 0) await this.#commitSchema();
     }
     return this.#checkpoint;
@@ -239,7 +240,11 @@ class StreamLoad {
     }
   }
 
-  async #stage(slice: Slice, index: number): Promise<Load> {
+  #stage(slice: Slice, index: number): Promise<Load> {
+    return this.#job.slots.use(() => this.#stageNow(slice, index));
+  }
+
+  async #stageNow(slice: Slice, index: number): Promise<Load> {
     const { planned, source, signal, emit, totals } = this.#job;
     const { stream } = planned.plan;
     throwIfAborted(signal);

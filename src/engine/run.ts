@@ -12,7 +12,7 @@ import type { StreamConfig } from '../core/stream.ts';
 import { openState, type ProjectContext } from './context.ts';
 import { HeldLease } from './leases.ts';
 import { loadStream } from './load-stream.ts';
-import { inParallel } from './parallel.ts';
+import { inParallel, Slots } from './parallel.ts';
 import { planStream } from './plan-stream.ts';
 import { type Attempt, DEFAULT_RETRY, withRetry } from './retry.ts';
 import { closePipeline, openPipeline, type PipelineSession, streamsOf } from './session.ts';
@@ -25,6 +25,7 @@ interface Run {
   session: PipelineSession;
   state: StateStore;
   snapshot: SharedSnapshot;
+  slots: Slots;
   options: RunOptions;
   signal: AbortSignal;
   emit: Listener;
@@ -45,7 +46,17 @@ export async function runPipeline(
   const snapshot = new SharedSnapshot(session.source);
   try {
     state = await openState(context);
-    const run: Run = { id, pipeline, session, state, snapshot, options, signal, emit };
+    const run: Run = {
+      id,
+      pipeline,
+      session,
+      state,
+      snapshot,
+      slots: new Slots(session.resources.workers),
+      options,
+      signal,
+      emit,
+    };
     const configs = await retrying(run, undefined, () => streamsOf(session, pipeline, options, signal));
     emit({
       kind: 'run-started',
@@ -236,7 +247,7 @@ async function attemptStream({
       fence: lease.fence,
       takenOver: lease.takenOver,
       ownWindow: options.window?.from !== undefined || options.window?.to !== undefined,
-      workers: session.resources.workers,
+      slots: run.slots,
       signal,
       emit,
       progressed: () => attempt.progressed(),

@@ -62,3 +62,12 @@ test('a query of ones own is a stream with types from the server, loaded by its 
     `(SELECT id, total * 2 AS double_total, at::date AS day, updated_at FROM t WHERE status = 'paid') q`,
   );
 });
+
+test('plan says when a sequence hands out numbers in blocks', async () => {
+  await using pair = await Pair.open(
+    server(),
+    { 'public.t': { cursor: 'id' } },
+    'CREATE SEQUENCE s CACHE 20; CREATE TABLE t (id bigint PRIMARY KEY DEFAULT nextval($$s$$)); ALTER SEQUENCE s OWNED BY t.id',
+  );
+  expect((await pair.plan()).streams[0]!.note).toMatch(/20 numbers at a time/);
+});

@@ -152,7 +152,7 @@ async function cursorFacts(
   return {
     from,
     horizon,
-    note: noteOf(horizon, facts.horizon),
+    note: noteOf(horizon, facts.horizon) ?? (await sequenceNote(client, found, relation)),
     indexed,
     fresh,
     overlap: probe && high !== undefined ? await anyRow(client, relation, behind) : undefined,
@@ -212,6 +212,26 @@ function noteOf(cursor: CursorHorizon, horizon: Horizon): string | undefined {
   if (zone === undefined && (type.kind === 'date' || (type.kind === 'timestamp' && !type.zone)))
     return 'the cursor has no time zone: half a day is read again each time; cursor_timezone makes it a minute';
   return undefined;
+}
+
+/** A sequence that hands out numbers in blocks lets a session draw a low number after others drew higher ones. */
+async function sequenceNote(
+  client: pg.Client,
+  found: Found,
+  relation: Relation,
+): Promise<string | undefined> {
+  const cursor = relation.cursor!;
+  if (cursor.system || !found.table || !cursor.type.kind.startsWith('int')) return undefined;
+  const { rows } = await client.query<{ name: string; cache: string }>(
+    `SELECT s.seqrelid::regclass::text AS name, s.seqcache::text AS cache
+       FROM pg_catalog.pg_depend d
+       JOIN pg_catalog.pg_sequence s ON s.seqrelid = d.objid
+       JOIN pg_catalog.pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+      WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.refobjid = $1::oid AND a.attname = ANY($2::text[]) AND s.seqcache > 1`,
+    [found.table.oid, cursor.names],
+  );
+  if (!rows[0]) return undefined;
+  return `sequence ${rows[0].name} hands out ${rows[0].cache} numbers at a time, so a low number may come late; a timestamp or xmin is a safer cursor`;
 }
 
 async function lookback(client: pg.Client, stream: StreamConfig): Promise<CursorFacts['since']> {
