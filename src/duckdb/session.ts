@@ -26,6 +26,9 @@ export class Session {
       threads: String(options.threads),
       memory_limit: kibibytes(options.memoryBytes),
       temp_directory: options.tempDirectory,
+      // Statements run on whatever thread of Node's pool is free, and DuckDB's allocator keeps what each thread has freed.
+      // An allocation larger than this gives it all back; the Parquet writer makes one for every column of text.
+      allocator_bulk_deallocation_flush_threshold: '1MB',
       autoinstall_known_extensions: 'false',
       autoload_known_extensions: 'false',
     });

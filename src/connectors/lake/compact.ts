@@ -11,14 +11,14 @@ import { mkdir, mkdtemp, rm, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 import { ConflictError, DataError, throwIfAborted, TransientError } from '../../core/errors.ts';
 import type { ObjectStorage } from '../../core/storage.ts';
-import { fixedWidth, parseType } from '../../core/types.ts';
 import type { Session } from '../../duckdb/session.ts';
 import { duckName, duckText } from '../../duckdb/types.ts';
 import { mergedCursor } from './compact-cursor.ts';
 import { dataKey, partitionKey, type StagingOwner } from './layout.ts';
 import type { TableLog } from './log.ts';
 import { type CommitDraft, currentSchema, type DataFile, type FoldedState } from './records.ts';
-import { columnsOf, filesSql, literalPattern, LOAD_ID, scanSql, type SqlColumn } from './records-sql.ts';
+import { columnsOf, filesSql, literalPattern, LOAD_ID, scanSql } from './records-sql.ts';
+import { queryRowBytes, rowGroupRows } from './row-groups.ts';
 
 export interface CompactOptions {
   storage: ObjectStorage;
@@ -54,9 +54,6 @@ const ROUNDS = 3;
 /** Merges of one commit; more would be lost at once by a crash, fewer would make the log long. */
 const COMMIT_MERGES = 32;
 const COMMIT_BYTES = 1 << 30;
-const ROW_GROUP_BYTES = 24 << 20;
-/** Guessed for a value of variable length, with DuckDB's 16 bytes of bookkeeping. */
-const TEXT_BYTES = 40;
 
 /** Groups of at least two small files of one partition, each together not much larger than the target. Pure. */
 export function planCompaction(state: FoldedState, targetBytes: number): DataFile[][] {
@@ -199,8 +196,9 @@ async function merge(state: FoldedState, files: readonly DataFile[], work: Work)
   const order = disjoint ? '' : ` ORDER BY ${duckName(loadId.name)}`;
   const select = scanSql({ storage, state, files: sorted });
   const doing = `merging ${files.length} files of table "${state.table}"`;
+  const rowGroup = work.rowGroupRows ?? rowGroupRows(await queryRowBytes(session, select));
   const [written] = await session.rows(
-    `COPY (SELECT * FROM (${select})${order}) TO ${duckText(local)} (FORMAT parquet, COMPRESSION ${work.compression ?? 'zstd'}, ROW_GROUP_SIZE ${work.rowGroupRows ?? rowGroupRows(columns)}, RETURN_STATS)`,
+    `COPY (SELECT * FROM (${select})${order}) TO ${duckText(local)} (FORMAT parquet, COMPRESSION ${work.compression ?? 'zstd'}, ROW_GROUP_SIZE ${rowGroup}, RETURN_STATS, WRITE_BLOOM_FILTER false)`,
     doing,
   );
   const rows = await footerRows(session, local, doing);
@@ -229,12 +227,6 @@ async function merge(state: FoldedState, files: readonly DataFile[], work: Work)
     origin: origins.size === 1 ? files[0]!.origin : 0,
   };
   return { remove: [...files], add };
-}
-
-/** DuckDB collects a row group in memory, so wide tables get fewer rows in each. */
-function rowGroupRows(columns: readonly SqlColumn[]): number {
-  const width = columns.reduce((sum, column) => sum + (fixedWidth(parseType(column.type)!) ?? TEXT_BYTES), 0);
-  return Math.min(122_880, Math.max(2048, Math.floor(ROW_GROUP_BYTES / width / 2048) * 2048));
 }
 
 interface LoadRange {

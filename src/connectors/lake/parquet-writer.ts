@@ -1,24 +1,13 @@
 import { mkdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Batch } from '../../core/batch.ts';
 import type { Session } from '../../duckdb/session.ts';
 import { duckName, duckText } from '../../duckdb/types.ts';
 import type { FileOptions, StagedFile } from './lane-protocol.ts';
+import { rowGroupRows } from './row-groups.ts';
 
-/** DuckDB collects a row group in memory before it writes it, so wide rows get fewer rows. */
-const ROW_GROUP_BYTES = 24 << 20;
-const ROW_GROUP_ROWS = 122_880;
 const VECTOR_ROWS = 2048;
 /** A sort that spills was measured to take about twice what it accounts for. */
 const SORT_MEMORY = 0.45;
-
-/** Memory that one row takes on average in this batch; undefined when there is none. */
-export function estimateRowBytes(batch: Batch | undefined): number | undefined {
-  if (!batch || batch.rows === 0) return undefined;
-  // 16 bytes of string_t for each text beside its bytes.
-  const strings = batch.columns.filter((column) => column.width === 0).length;
-  return Math.ceil(batch.byteLength() / batch.rows) + strings * 12;
-}
 
 /** Writes the results of queries as Parquet files of bounded size into one folder. */
 export class ParquetWriter {
@@ -29,11 +18,10 @@ export class ParquetWriter {
   #made = false;
   #count = 0;
 
-  constructor(session: Session, options: FileOptions, rowBytes: number | undefined) {
+  constructor(session: Session, options: FileOptions, rowBytes: number) {
     this.#session = session;
     this.#options = options;
-    const fitting = rowBytes === undefined ? ROW_GROUP_ROWS : Math.floor(ROW_GROUP_BYTES / rowBytes);
-    const rows = options.rowGroupRows ?? Math.min(ROW_GROUP_ROWS, fitting);
+    const rows = options.rowGroupRows ?? rowGroupRows(rowBytes);
     this.#rowGroupRows = Math.max(VECTOR_ROWS, Math.ceil(rows / VECTOR_ROWS) * VECTOR_ROWS);
   }
 
@@ -45,7 +33,9 @@ export class ParquetWriter {
     this.#prepare();
     const { compression, partitions } = this.#options;
     const target = this.#next();
-    const common = `FORMAT parquet, COMPRESSION ${compression}, ROW_GROUP_SIZE ${this.#rowGroupRows}, RETURN_STATS${signedZeros ? ', DICTIONARY_SIZE_LIMIT 0' : ''}`;
+    // Bloom filters wait in memory for the end of the file, and are made only for columns with so few values that they
+    // hardly ever tell anything.
+    const common = `FORMAT parquet, COMPRESSION ${compression}, ROW_GROUP_SIZE ${this.#rowGroupRows}, RETURN_STATS, WRITE_BLOOM_FILTER false${signedZeros ? ', DICTIONARY_SIZE_LIMIT 0' : ''}`;
     if (partitions.length === 0) {
       await this.#add(
         await this.#session.rows(`COPY (${query}) TO ${duckText(target)} (${common})`, `writing ${target}`),
@@ -74,10 +64,11 @@ export class ParquetWriter {
   fullCheck(): () => boolean {
     if (this.#options.partitions.length > 0) return () => false;
     const path = join(this.#options.directory, `${this.#count}.parquet`);
+    const callsPerRowGroup = this.#rowGroupRows / VECTOR_ROWS;
     let calls = 0;
     return () => {
       // The size only changes when a row group is written.
-      if (++calls % 64 !== 0) return false;
+      if (++calls % callsPerRowGroup !== 0) return false;
       return (statSync(path, { throwIfNoEntry: false })?.size ?? 0) >= this.#options.fileBytes;
     };
   }

@@ -9,7 +9,8 @@ import type { DecodeFacts } from '../../core/source.ts';
 import { BatchSource } from '../../duckdb/batch-source.ts';
 import { Session } from '../../duckdb/session.ts';
 import type { CopyTask, Reply, StagedFile, StageTask, Task, WorkerOptions } from './lane-protocol.ts';
-import { estimateRowBytes, ParquetWriter } from './parquet-writer.ts';
+import { ParquetWriter } from './parquet-writer.ts';
+import { batchRowBytes, queryRowBytes } from './row-groups.ts';
 import { exceptSigned, hasSignedZeros } from './signed-zeros.ts';
 
 const port = parentPort!;
@@ -62,8 +63,8 @@ async function writeStaged(
   name: string,
 ): Promise<StagedFile[]> {
   const first = source.peek();
-  const writer = new ParquetWriter(session, task.files, estimateRowBytes(first));
   if (!first) return [];
+  const writer = new ParquetWriter(session, task.files, batchRowBytes(first));
   const progress = (): void => report(task.id, decoder.facts());
   try {
     if (task.minus !== undefined) return await writeMinus(task, writer, source, name);
@@ -116,9 +117,10 @@ async function writeMinus(
 
 async function copy(task: CopyTask): Promise<void> {
   const facts: DecodeFacts = { rows: 0, bytes: 0, high: undefined, coerced: {} };
-  const writer = new ParquetWriter(session, task.files, undefined);
   for (const sql of task.before) await session.run(sql, 'preparing to rewrite files');
+  let writer: ParquetWriter;
   try {
+    writer = new ParquetWriter(session, task.files, await queryRowBytes(session, task.query));
     await writer.write(task.query, await hasSignedZeros(session, task.query));
   } finally {
     for (const sql of task.after) await session.run(sql, 'tidying up after a rewrite');

@@ -1,0 +1,45 @@
+/** How many rows a row group of a Parquet file gets, so that writing it stays within the memory of a lane. */
+import type { Batch } from '../../core/batch.ts';
+import type { Session } from '../../duckdb/session.ts';
+import { duckName } from '../../duckdb/types.ts';
+
+/**
+ * DuckDB collects a row group in memory before it encodes it, beside itself, so wide rows get fewer rows: in all it takes
+ * three to four times this.
+ */
+const ROW_GROUP_BYTES = 16 << 20;
+const MOST_ROWS = 122_880;
+const VECTOR_ROWS = 2048;
+/** A value of fixed width, and what is kept of each text beside its bytes. */
+const VALUE_BYTES = 8;
+const TEXT_BYTES = 16;
+
+/** Rows of a row group, in whole vectors as DuckDB would round it. */
+export function rowGroupRows(rowBytes: number): number {
+  const vectors = Math.floor(ROW_GROUP_BYTES / rowBytes / VECTOR_ROWS);
+  return Math.min(MOST_ROWS, Math.max(1, vectors) * VECTOR_ROWS);
+}
+
+/** Memory that one row takes on average in this batch. */
+export function batchRowBytes(batch: Batch): number {
+  const texts = batch.columns.filter((column) => column.width === 0).length;
+  // Of the 16 bytes, 4 are in the batch as well.
+  return Math.ceil(batch.byteLength() / batch.rows) + texts * (TEXT_BYTES - 4);
+}
+
+/** The same for the result of a query, from its first rows. */
+export async function queryRowBytes(session: Session, query: string): Promise<number> {
+  const doing = 'looking at the width of rows';
+  const columns = await session.rows(`DESCRIBE ${query}`, doing);
+  const lengths = columns.flatMap(({ column_name: name, column_type: type }) => {
+    const length = type === 'VARCHAR' ? 'strlen' : type === 'BLOB' ? 'octet_length' : undefined;
+    return length === undefined ? [] : [`coalesce(${length}(${duckName(String(name))}), 0)`];
+  });
+  const fixed = lengths.length * TEXT_BYTES + (columns.length - lengths.length) * VALUE_BYTES;
+  if (lengths.length === 0) return fixed;
+  const [first] = await session.rows(
+    `SELECT avg(bytes) AS bytes FROM (SELECT ${lengths.join(' + ')} AS bytes FROM (${query}) LIMIT ${VECTOR_ROWS})`,
+    doing,
+  );
+  return fixed + Math.ceil(Number(first?.['bytes'] ?? 0));
+}
