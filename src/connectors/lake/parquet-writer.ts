@@ -33,9 +33,15 @@ export class ParquetWriter {
     this.#prepare();
     const { compression, partitions } = this.#options;
     const target = this.#next();
-    // Bloom filters wait in memory for the end of the file, and are made only for columns with so few values that they
-    // hardly ever tell anything.
-    const common = `FORMAT parquet, COMPRESSION ${compression}, ROW_GROUP_SIZE ${this.#rowGroupRows}, RETURN_STATS, WRITE_BLOOM_FILTER false${signedZeros ? ', DICTIONARY_SIZE_LIMIT 0' : ''}`;
+    const common = [
+      `FORMAT parquet, COMPRESSION ${compression}, ROW_GROUP_SIZE ${this.#rowGroupRows}, RETURN_STATS`,
+      // They wait in memory for the end of the file, and there are some only for columns with few values, where they
+      // hardly ever tell anything.
+      'WRITE_BLOOM_FILTER false',
+      // Level 3, the default, makes files 2 to 3 % smaller and loads 8 to 23 % longer.
+      ...(compression === 'zstd' ? ['COMPRESSION_LEVEL 1'] : []),
+      ...(signedZeros ? ['DICTIONARY_SIZE_LIMIT 0'] : []),
+    ].join(', ');
     if (partitions.length === 0) {
       await this.#add(
         await this.#session.rows(`COPY (${query}) TO ${duckText(target)} (${common})`, `writing ${target}`),
