@@ -9,5 +9,17 @@ export interface Decoder extends BatchReader {
   facts(): DecodeFacts;
 }
 
+/** The largest row that whoever reads the batches has memory for. */
+export interface RowLimit {
+  bytes: number;
+  /** The error for a larger one, which the decoder throws before it holds that row. */
+  error(row: { bytes: number; column: string; columnBytes: number }): Error;
+}
+
 /** What the module of a DecoderSpec exports under its name. Throws DataError or InternalError from `next`. */
-export type DecoderFactory = (ring: RingConsumer, schema: Schema, options: unknown) => Decoder;
+export type DecoderFactory = (
+  ring: RingConsumer,
+  schema: Schema,
+  options: unknown,
+  limit?: RowLimit,
+) => Decoder;

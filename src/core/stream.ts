@@ -95,6 +95,8 @@ export interface Slice {
 export interface Checkpoint {
   /** Cursor columns that the values belong to; empty for streams that are read in full or by day. */
   cursor: string[];
+  /** Which table of the source the values come from, where the source can tell it from another one of the same name. */
+  relation?: string | undefined;
   /** Everything below this was final when it was read: the next run reads from here, inclusive. */
   watermark?: string | undefined;
   /** Greatest cursor value loaded; rows between watermark and this are compared before they are loaded again. */

@@ -205,8 +205,14 @@ class StreamLoad {
       planned.plan.stream.date
     )
       return false;
-    const essence = ({ cursor, high, unfinished, watermark, pending }: Checkpoint): string =>
-      JSON.stringify([cursor, high, unfinished, ...(load.facts.rows > 0 ? [watermark, pending] : [])]);
+    const essence = ({ cursor, relation, high, unfinished, watermark, pending }: Checkpoint): string =>
+      JSON.stringify([
+        cursor,
+        relation,
+        high,
+        unfinished,
+        ...(load.facts.rows > 0 ? [watermark, pending] : []),
+      ]);
     return essence(before) === essence(checkpoint);
   }
 

@@ -40,12 +40,17 @@ export async function planStream(request: StreamRequest): Promise<Planned> {
   if (committed?.readAt !== undefined && newer(committed.readAt, source.at)) {
     throw new TransientError(`planning ${stream.name}: another run has read a later moment`, {
       code: 'engine.old_snapshot',
+      remedy:
+        "run again; if it stays, the source's clock went back or another server answers: load it once with --full-refresh",
     });
   }
   const survey = await source.survey(stream, committed, request.window, signal);
   const misfit = STRATEGIES[stream.load].misfit(stream, survey.schema);
   if (misfit !== undefined)
-    throw new ConfigError(`planning ${stream.name}: ${misfit}`, { code: 'stream.strategy' });
+    throw new ConfigError(`planning ${stream.name}: ${misfit}`, {
+      code: 'stream.strategy',
+      remedy: 'give the stream what is missing, or another `load`',
+    });
   checkPartition(stream, survey.schema);
   const slices = planSlices({ stream, survey, checkpoint: committed, window: request.window, fullRefresh });
   const fresh = fullRefresh || slices.restart;

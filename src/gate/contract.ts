@@ -25,9 +25,11 @@ export function evolve(table: Schema | undefined, incoming: Schema, stream: stri
     return follow(was, field, { changes, conflicts });
   });
   for (const missing of before.values()) {
-    // Rows that were loaded keep their values; new ones have none.
-    if (!missing.nullable) changes.push(`${missing.name} is gone from the source and becomes NULL`);
-    fields.push({ ...missing, nullable: true });
+    // Rows that were loaded keep their values; new ones have none. What is not in the source has no type there, so that
+    // this is said once.
+    if (!missing.nullable || missing.native !== undefined)
+      changes.push(`${missing.name} is gone from the source and becomes NULL`);
+    fields.push({ ...missing, nullable: true, native: undefined });
   }
   // Rows that are there were told apart by the old key, and may have no value in a new one.
   if (table.key.length > 0 && !sameNames(table.key, incoming.key)) {

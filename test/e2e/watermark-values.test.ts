@@ -29,6 +29,22 @@ describe('rows without a cursor value', () => {
     await pair.expectNoRepeats('t');
   });
 
+  it('are versions of their own: a row that has its old value back is loaded again', async () => {
+    await using pair = await Pair.open(
+      server(),
+      { 'public.t': { cursor: 'updated_at', overlap: 7200, load: 'append' } },
+      `${SQL}; DELETE FROM t WHERE updated_at IS NULL; CREATE TABLE before AS TABLE t`,
+    );
+    expect((await pair.run()).totals.loaded).toBe(5);
+    await pair.db.query(`UPDATE t SET v = 'put away', updated_at = NULL WHERE id = 2`);
+    expect((await pair.run()).totals.loaded).toBe(1);
+    await pair.db.query(
+      `UPDATE t SET (v, updated_at) = (SELECT v, updated_at FROM before b WHERE b.id = 2) WHERE id = 2`,
+    );
+    expect((await pair.run()).totals.loaded).toBe(1);
+    await pair.expectEqual('t');
+  });
+
   it('stay behind when they are to be skipped, until they have one', async () => {
     await using pair = await Pair.open(
       server(),

@@ -51,34 +51,65 @@ export function keyIn(schema: Schema, key: readonly string[], table: string): st
   return `EXISTS (SELECT 1 FROM ${table} AS new WHERE ${same.join(' AND ')})`;
 }
 
+/** Which share of the rows a statement looks at: number and count of passes. */
+const PASS = 'sluice_pass';
+const PASSES = 'sluice_passes';
+
+/** Makes {@link Minus} look at one share of the rows. */
+export function passSql(pass: number, passes: number): string[] {
+  return [`SET VARIABLE ${PASS} = ${pass}::UBIGINT`, `SET VARIABLE ${PASSES} = ${passes}::UBIGINT`];
+}
+
+/** A comparison of the table `sluice_incoming` with what is committed, in passes: equal rows are in the same one. */
+export interface Minus {
+  /** Incoming rows of the pass. */
+  incoming: string;
+  /** Committed rows of the pass that may be met again. */
+  committed: string;
+}
+
 /**
  * Rows of the table that an overlapping slice may bring again. With a key: the newest version of each incoming key,
- * so that a row that went from A to B and back to A is loaded again. Without: every committed row.
+ * so that a row that went from A to B and back to A is loaded again. Without: every committed row that looks like an
+ * incoming one, so that the comparison needs memory for incoming rows only, however large the table is.
  */
 export function minusSql(
   table: Schema,
   scan: string,
   distinct: NonNullable<StageOptions['distinct']>,
-): string {
+): Minus {
   const list = dataColumns(table)
     .map((column) => duckName(column.name))
     .join(', ');
-  const filter = cursorFilter(table, distinct);
-  if (distinct.key.length === 0)
-    return `SELECT ${list} FROM (${scan})${filter === undefined ? '' : ` WHERE ${filter}`}`;
   const key = distinct.key.map((field) => duckName(fileColumn(table, field).name)).join(', ');
-  const conditions = [
-    keyIn(table, distinct.key, 'sluice_incoming'),
-    ...(filter === undefined ? [] : [filter]),
-  ];
-  return `SELECT ${list} FROM (${scan}) AS old WHERE ${conditions.join(' AND ')} QUALIFY row_number() OVER (PARTITION BY ${key} ORDER BY ${LOAD_ID} DESC) = 1`;
+  const inPass = `hash(${key === '' ? list : key}) % getvariable('${PASSES}') = getvariable('${PASS}')`;
+  const incoming = `SELECT * FROM sluice_incoming WHERE ${inPass}`;
+  const filters = cursorFilters(table, distinct);
+  // One scan for each: of two conditions with OR between them, Parquet statistics would skip nothing.
+  const scans = filters.map((filter) => `SELECT * FROM (${scan}) WHERE ${filter}`);
+  const from = scans.length === 0 ? scan : scans.join(' UNION ALL ');
+  const met =
+    key === ''
+      ? `hash(${list}) IN (SELECT hash(${list}) FROM (${incoming}))`
+      : keyIn(table, distinct.key, `(${incoming})`);
+  const newest =
+    key === '' ? '' : ` QUALIFY row_number() OVER (PARTITION BY ${key} ORDER BY ${LOAD_ID} DESC) = 1`;
+  return { incoming, committed: `SELECT ${list} FROM (${from}) AS old WHERE ${inPass} AND ${met}${newest}` };
 }
 
-/** Committed rows below the incoming window cannot be met again; Parquet statistics skip them. */
-function cursorFilter(table: Schema, distinct: NonNullable<StageOptions['distinct']>): string | undefined {
+/**
+ * Committed rows below the incoming window cannot be met again; Parquet statistics skip them. Those without a cursor value
+ * are in no window, but may be the newest version of a key, which the incoming row is then no repetition of.
+ */
+function cursorFilters(table: Schema, distinct: NonNullable<StageOptions['distinct']>): string[] {
   const { from, cursor } = distinct;
   // DuckDB writes years before Christ in another way; without the filter more is compared, and the result is the same.
-  if (from === undefined || from.endsWith('BC') || cursor.length === 0) return undefined;
+  if (from === undefined || from.endsWith('BC') || cursor.length === 0) return [];
   const columns = cursor.map((field) => fileColumn(table, field));
-  return `(${columns.map((column) => `${duckName(column.name)} >= CAST(${duckText(from)} AS ${column.sqlType})`).join(' OR ')})`;
+  const some = columns.map(
+    (column) => `${duckName(column.name)} >= CAST(${duckText(from)} AS ${column.sqlType})`,
+  );
+  const none = columns.map((column) => `${duckName(column.name)} IS NULL`);
+  const empty = distinct.key.length > 0 && columns.every((column) => column.nullable);
+  return [`(${some.join(' OR ')})`, ...(empty ? [none.join(' AND ')] : [])];
 }

@@ -10,6 +10,8 @@ export interface CatalogColumn {
   nullable: boolean;
   generated: boolean;
   identity: boolean;
+  /** This role may SELECT it. */
+  readable: boolean;
 }
 
 export interface CatalogTable {
@@ -76,7 +78,9 @@ const COLUMNS = `
 SELECT a.attrelid::int8 AS oid, a.attname AS name, pg_catalog.format_type(a.atttypid, a.atttypmod) AS native,
        base.typname AS type_name, tn.nspname AS type_schema, base.typtype AS sort, base.typcategory AS category,
        base.modifier, NOT (c.relkind IN ('r', 'p') AND (${NOT_NULL} OR base.not_null)) AS nullable,
-       coalesce(to_jsonb(a) ->> 'attgenerated', '') <> '' AS generated, coalesce(to_jsonb(a) ->> 'attidentity', '') <> '' AS identity
+       coalesce(to_jsonb(a) ->> 'attgenerated', '') <> '' AS generated, coalesce(to_jsonb(a) ->> 'attidentity', '') <> '' AS identity,
+       -- NULL where it was dropped after the snapshot.
+       pg_catalog.has_column_privilege(c.oid, a.attnum, 'SELECT') IS DISTINCT FROM false AS readable
   FROM pg_catalog.pg_attribute a
   JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -178,6 +182,7 @@ function toColumn(row: Record<string, unknown>): CatalogColumn {
     nullable: row['nullable'] as boolean,
     generated: row['generated'] as boolean,
     identity: row['identity'] as boolean,
+    readable: row['readable'] as boolean,
   };
 }
 

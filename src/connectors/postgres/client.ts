@@ -7,6 +7,7 @@ import { postgresError } from './errors.ts';
 import type { PostgresOptions } from './options.ts';
 import { passwordFromFile } from './password-file.ts';
 import { createReusingSocket } from './reusing-socket.ts';
+import { backendOf, disconnect } from './watch.ts';
 
 /** Where to connect, after the URL, the options and the environment are put together. Holds secrets: never log it. */
 export interface Target {
@@ -92,6 +93,7 @@ function tlsMode(sslmode: string | undefined): Target['tls'] {
   if (mode !== undefined) return mode;
   throw new ConfigError(`reading sslmode: "${sslmode}" is none of ${TLS_MODES.join(', ')}`, {
     code: 'postgres.tls',
+    remedy: 'correct it in the url or in PGSSLMODE',
   });
 }
 
@@ -156,7 +158,7 @@ async function open(target: Target, ssl: ConnectionOptions | false, signal: Abor
     await client.connect();
     return client;
   } catch (error) {
-    await client.end().catch(() => undefined);
+    await disconnect(client);
     throwIfAborted(signal);
     throw postgresError(error, `connecting to ${describeTarget(target)}`);
   } finally {
@@ -184,6 +186,7 @@ function readTlsFile(path: string): string {
   } catch (error) {
     throw new ConfigError(`reading ${path} for TLS: ${(error as Error).message}`, {
       code: 'postgres.tls',
+      remedy: 'check tls_ca, tls_cert and tls_key, and the rights of this user',
       cause: error,
     });
   }
@@ -191,12 +194,12 @@ function readTlsFile(path: string): string {
 
 /** Asks the server, over a connection of its own, to cancel what `client` is doing. Never throws. */
 export async function cancel(target: Target, client: pg.Client): Promise<void> {
-  const pid = (client as unknown as { processID: number | null }).processID;
+  const pid = backendOf(client);
   if (pid === null) return;
   try {
     const other = await connect(target, new AbortController().signal);
-    await other.query('SELECT pg_cancel_backend($1)', [pid]);
-    await other.end();
+    await other.query('SELECT pg_catalog.pg_cancel_backend($1)', [pid]);
+    await disconnect(other);
   } catch {
     // The connection is closed next, which ends the query at its next write.
   }

@@ -121,6 +121,40 @@ describe('a stream of CopyData', () => {
   });
 });
 
+describe('a row larger than the limit', () => {
+  const error = ({
+    bytes,
+    column,
+    columnBytes,
+  }: {
+    bytes: number;
+    column: string;
+    columnBytes: number;
+  }): Error => new Error(`${bytes} bytes, ${columnBytes} in ${column}`);
+
+  it.each([0, 1])('is refused with its largest column, as row %i and wherever blocks end', (before) => {
+    const large = [wire.int4(1), wire.text('x'.repeat(3000)), null, wire.text('y'.repeat(2000))];
+    const small = [null, wire.text('small'), null, null];
+    const messages = copyMessages([...Array.from({ length: before }, () => small), large, small]);
+    const shape: Shape = {
+      types: [{ kind: 'int32' }, { kind: 'utf8' }, { kind: 'bool' }, { kind: 'utf8' }],
+      formats: ['int4', 'text', 'bool', 'text'],
+    };
+    for (const blockBytes of [1, 7, 64, 1000]) {
+      const decoder = decoderOver(Buffer.concat(messages), shape, {
+        blockBytes,
+        limit: { bytes: 4000, error },
+      });
+      expect(() => allRows(decoder)).toThrow(`${messages[before]!.length} bytes, 3000 in f1`);
+    }
+    const fits = decoderOver(Buffer.concat(messages), shape, {
+      blockBytes: 64,
+      limit: { bytes: 6000, error },
+    });
+    expect(allRows(fits).length).toBe(before + 2);
+  });
+});
+
 describe('a broken stream', () => {
   const read =
     (bytes: Buffer, feed: Parameters<typeof decoderOver>[2] = {}) =>

@@ -1,11 +1,12 @@
 import { Batch } from '../../core/batch.ts';
 import type { RingConsumer } from '../../core/byte-ring.ts';
-import type { Decoder } from '../../core/decoder.ts';
+import type { Decoder, RowLimit } from '../../core/decoder.ts';
 import { InternalError } from '../../core/errors.ts';
 import type { Schema } from '../../core/schema.ts';
 import type { DecodeFacts } from '../../core/source.ts';
 import { COLUMN_DECODERS, type ColumnDecoder, type FieldRun, type WireFormat } from './copy-columns.ts';
 import { HighWater } from './high-water.ts';
+import { LargeRow } from './large-row.ts';
 
 /** Everything the consumer's thread needs to decode one COPY; plain data. */
 export interface CopyDecoderOptions {
@@ -22,10 +23,18 @@ export interface CopyDecoderOptions {
 const MESSAGE_HEADER = 5;
 /** `PGCOPY\n\xff\r\n\0`, int32 flags, int32 length of the extension that follows. */
 const FILE_HEADER = 19;
+/** The buffer for messages across borders of blocks; after a larger message it gets this size again. */
+const STITCH_BYTES = 1 << 16;
+const KEPT_STITCH_BYTES = 8 << 20;
 
 /** Decodes `COPY … TO STDOUT (FORMAT binary)`, still framed in CopyData messages, one row per message. */
-export function createCopyDecoder(ring: RingConsumer, schema: Schema, options: unknown): Decoder {
-  return new CopyDecoder(ring, schema, options as CopyDecoderOptions);
+export function createCopyDecoder(
+  ring: RingConsumer,
+  schema: Schema,
+  options: unknown,
+  limit?: RowLimit,
+): Decoder {
+  return new CopyDecoder(ring, schema, options as CopyDecoderOptions, limit);
 }
 
 class CopyDecoder implements Decoder {
@@ -47,10 +56,12 @@ class CopyDecoder implements Decoder {
   #end = 0;
   #after: { at: number; end: number } | undefined;
   readonly #ringView: DataView;
-  #stitch: Uint8Array = new Uint8Array(1 << 16);
+  #stitch: Uint8Array = new Uint8Array(STITCH_BYTES);
+  readonly #limit: RowLimit | undefined;
 
-  constructor(ring: RingConsumer, schema: Schema, options: CopyDecoderOptions) {
+  constructor(ring: RingConsumer, schema: Schema, options: CopyDecoderOptions, limit?: RowLimit) {
     this.#ring = ring;
+    this.#limit = limit;
     this.#batch = new Batch(schema, options.maxRows);
     this.#decoders = options.formats.map((format) => COLUMN_DECODERS[format]);
     this.#changed = options.formats.map(() => 0);
@@ -161,6 +172,8 @@ class CopyDecoder implements Decoder {
       const { at, end } = this.#after;
       this.#after = undefined;
       this.#enter(this.#memory === this.#stitch ? this.#ring.memory : this.#memory, this.#ringView, at, end);
+      // One huge row must not pin its buffer for the rest of the run.
+      if (this.#stitch.length > KEPT_STITCH_BYTES) this.#stitch = new Uint8Array(STITCH_BYTES);
       if (this.#whole()) return true;
     }
     const left = this.#end - this.#at;
@@ -182,8 +195,9 @@ class CopyDecoder implements Decoder {
       if (!block) return this.#atEnd();
       let at = block.start;
       for (let need = this.#need(have); at < block.end && have < need; need = this.#need(have)) {
+        if (need > (this.#limit?.bytes ?? Infinity)) this.#refuse(need, have, { at, end: block.end });
         const take = Math.min(need - have, block.end - at);
-        this.#reserve(have + take, have);
+        this.#reserve(need, have);
         this.#stitch.set(this.#ring.memory.subarray(at, at + take), have);
         have += take;
         at += take;
@@ -209,9 +223,25 @@ class CopyDecoder implements Decoder {
     return 1 + ((s[1]! << 24) | (s[2]! << 16) | (s[3]! << 8) | s[4]!);
   }
 
+  /** Reads over the rest of a row that is too large, to say which value makes it so. */
+  #refuse(size: number, have: number, rest: { at: number; end: number }): never {
+    const row = new LargeRow(MESSAGE_HEADER + (this.#started ? 0 : FILE_HEADER) + 2);
+    row.take(this.#stitch, 0, have);
+    let left = size - have;
+    let block: { start: number; end: number } | undefined = { start: rest.at, end: rest.end };
+    while (block && left > 0) {
+      const take = Math.min(left, block.end - block.start);
+      row.take(this.#ring.memory, block.start, block.start + take);
+      left -= take;
+      if (left > 0) block = this.#ring.next();
+    }
+    const column = this.#batch.schema.fields[row.column]!.name;
+    throw this.#limit!.error({ bytes: size, column, columnBytes: row.columnBytes });
+  }
+
   #reserve(size: number, keep: number = 0): void {
     if (size <= this.#stitch.length) return;
-    const next = new Uint8Array(Math.max(size, this.#stitch.length * 2));
+    const next = new Uint8Array(size > KEPT_STITCH_BYTES ? size : Math.max(size, this.#stitch.length * 2));
     next.set(this.#stitch.subarray(0, keep));
     this.#stitch = next;
   }

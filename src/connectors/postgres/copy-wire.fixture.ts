@@ -1,7 +1,7 @@
 /** Binary COPY as PostgreSQL writes it, made by hand from the descriptions of its `*send` functions. */
 import { createRing, RingConsumer, RingProducer } from '../../core/byte-ring.ts';
 import type { Batch, Column } from '../../core/batch.ts';
-import type { Decoder } from '../../core/decoder.ts';
+import type { Decoder, RowLimit } from '../../core/decoder.ts';
 import type { LogicalType } from '../../core/types.ts';
 import { createCopyDecoder, type CopyDecoderOptions } from './copy-decoder.ts';
 
@@ -86,6 +86,7 @@ export interface Feed {
   /** Where a block ends early. */
   cut?: number;
   end?: 'ended' | 'failed';
+  limit?: RowLimit;
 }
 
 /** A decoder whose ring already holds all the bytes, so that one thread is enough. */
@@ -105,7 +106,7 @@ export function decoderOver(bytes: Buffer, shape: Shape, feed: Feed = {}): Decod
     maxRows: shape.maxRows ?? 2048,
     maxBytes: shape.maxBytes ?? 1 << 20,
   };
-  return createCopyDecoder(new RingConsumer(ring), { fields, key: [] }, options);
+  return createCopyDecoder(new RingConsumer(ring), { fields, key: [] }, options, feed.limit);
 }
 
 export type Value = boolean | number | bigint | string | null;

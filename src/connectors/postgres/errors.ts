@@ -10,6 +10,8 @@ interface Known {
   remedy?: string;
 }
 
+const LOST = "is the server being restarted, or the network failing? the server's log says more";
+
 /** Longest match wins. SQLSTATEs: https://www.postgresql.org/docs/current/errcodes-appendix.html */
 const KNOWN: readonly Known[] = [
   {
@@ -32,10 +34,24 @@ const KNOWN: readonly Known[] = [
     remedy: 'the name service did not answer; check the host name',
   },
   { match: 'ETIMEDOUT', kind: 'transient', code: 'postgres.timeout', remedy: 'is a firewall in between?' },
-  { match: 'ECONNRESET', kind: 'transient', code: 'postgres.connection_lost' },
-  { match: 'EPIPE', kind: 'transient', code: 'postgres.connection_lost' },
-  { match: '08', kind: 'transient', code: 'postgres.connection_lost' },
-  { match: '57P', kind: 'transient', code: 'postgres.shutting_down' },
+  { match: 'ECONNRESET', kind: 'transient', code: 'postgres.connection_lost', remedy: LOST },
+  { match: 'EPIPE', kind: 'transient', code: 'postgres.connection_lost', remedy: LOST },
+  { match: '08', kind: 'transient', code: 'postgres.connection_lost', remedy: LOST },
+  // Ended by a timeout of the server's for sessions or transactions.
+  { match: '25P', kind: 'transient', code: 'postgres.connection_lost', remedy: LOST },
+  {
+    match: '57P',
+    kind: 'transient',
+    code: 'postgres.shutting_down',
+    remedy: 'wait until the server is up; its log says who stopped it or ended our session',
+  },
+  {
+    match: '55P03',
+    kind: 'transient',
+    code: 'postgres.locked',
+    remedy:
+      'somebody holds the table, for example ALTER TABLE in an open transaction; pg_locks and pg_stat_activity say who. `lock_timeout` of the connection waits longer',
+  },
   {
     match: '53',
     kind: 'transient',
@@ -97,7 +113,12 @@ const KNOWN: readonly Known[] = [
     code: 'postgres.bad_value',
     remedy: 'check the watermark, `where` and `types` of the stream',
   },
-  { match: '0A000', kind: 'config', code: 'postgres.unsupported' },
+  {
+    match: '0A000',
+    kind: 'config',
+    code: 'postgres.unsupported',
+    remedy: 'leave out what the message names, or update the server',
+  },
 ];
 
 /** Errors of pg and of TLS that carry no code. */
@@ -107,9 +128,10 @@ const KNOWN_TEXT: readonly { pattern: RegExp; kind: Kind; code: string; remedy?:
       /Connection terminated|Client has encountered a connection error|not queryable|Client was closed/i,
     kind: 'transient',
     code: 'postgres.connection_lost',
+    remedy: LOST,
   },
   {
-    pattern: /timeout expired/i,
+    pattern: /timeout expired|read timeout/i,
     kind: 'transient',
     code: 'postgres.timeout',
     remedy: 'is a firewall in between?',
@@ -134,6 +156,15 @@ const KNOWN_TEXT: readonly { pattern: RegExp; kind: Kind; code: string; remedy?:
   },
 ];
 
+/** What the server raises instead of leaving rows out; its text is in the server's language, the routine is not. */
+const ROW_SECURITY = {
+  routine: 'check_enable_rls',
+  kind: 'auth' as const,
+  code: 'postgres.row_security',
+  remedy:
+    'rows that the role may not see would be missing: ALTER ROLE … BYPASSRLS, or `row_security: true` in the connection to load only what the policies show',
+};
+
 /** Said by poolers, under codes that mean something else. */
 const POOLER = {
   pattern: /statement pooling/i,
@@ -146,12 +177,19 @@ const POOLER = {
 /** Translates whatever pg threw; the one place that knows its codes. `doing` begins the message. */
 export function postgresError(error: unknown, doing: string): SluiceError {
   if (error instanceof SluiceError) return error;
-  const thrown = error as { code?: unknown; message?: string; errors?: unknown[] };
+  const thrown = error as { code?: unknown; message?: string; errors?: unknown[]; routine?: string };
   // Node tries every address of a name and throws them together.
   if (thrown.errors?.length && !thrown.code) return postgresError(thrown.errors[0], doing);
   const found = redactUrl((thrown.message ?? String(error)).split('\n')[0]!);
-  const known = classify(typeof thrown.code === 'string' ? thrown.code : '', found);
-  const detail: ErrorDetail = { code: known?.code ?? 'postgres.failed', remedy: known?.remedy, cause: error };
+  const known =
+    thrown.routine === ROW_SECURITY.routine
+      ? ROW_SECURITY
+      : classify(typeof thrown.code === 'string' ? thrown.code : '', found);
+  const detail: ErrorDetail = {
+    code: known?.code ?? 'postgres.failed',
+    remedy: known?.remedy ?? "see the message; the server's log may say more",
+    cause: error,
+  };
   const message = `${doing}: ${found}`;
   if (known?.kind === 'transient') return new TransientError(message, detail);
   if (known?.kind === 'auth') return new AuthError(message, detail);

@@ -22,6 +22,7 @@ const HORIZON: Horizon = {
   blind: undefined,
   holder: undefined,
   prepared: [],
+  replica: false,
   zone: 'UTC',
 };
 const INT: LogicalType = { kind: 'int64' };
@@ -38,6 +39,7 @@ function number(horizon: Partial<Horizon>, overlapSeconds?: number): CursorHoriz
     kind: kind(INT, { overlapSeconds }),
     safe: undefined,
     blocked: undefined,
+    late: false,
     oldestXid: '90',
   };
 }
@@ -48,6 +50,7 @@ describe('a watermark of time', () => {
     kind: kind(INSTANT),
     safe: '2026-07-24 11:00:00+00',
     blocked: undefined,
+    late: false,
     oldestXid: '90',
   };
 
@@ -60,6 +63,16 @@ describe('a watermark of time', () => {
   it('never falls', () => {
     const before = { watermark: '2026-07-24 11:30:00.5+00', pending: undefined };
     expect(riseTo(cursor, undefined, before)).toEqual(before);
+  });
+
+  it.each([
+    ['2026-07-20 10:00:00+00', '2026-07-20 09:00:00.000000+00'],
+    ['2026-07-24 11:30:00+00', '2026-07-24 10:30:00.000000+00'],
+    ['2099-01-01 00:00:00+00', '2026-07-24 11:00:00+00'],
+    [undefined, undefined],
+  ])('where rows come late, stays behind what has come: %s', (high, watermark) => {
+    const late = { ...cursor, late: true, horizon: { ...HORIZON, blind: 'a refresh' } };
+    expect(riseTo(late, high, NOTHING).watermark).toBe(watermark);
   });
 
   it('stays while a prepared transaction may write', () => {

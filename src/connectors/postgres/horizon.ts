@@ -7,6 +7,7 @@
  */
 import type pg from 'pg';
 import type { LogicalType } from '../../core/types.ts';
+import { CATALOG_FIRST } from './session.ts';
 import { backBy, greaterCursor, lesserCursor } from './cursor-value.ts';
 
 /** One observation; plain data. Times are the server's, as text in UTC. */
@@ -20,6 +21,8 @@ export interface Horizon {
   quiet: boolean;
   /** Transaction ids below this were given out. */
   nextXid: string;
+  /** Rows come when they are replayed, however long after their commit on the primary. */
+  replica: boolean;
   /** Some transactions cannot be seen: a replica, or a role without pg_read_all_stats. */
   blind: string | undefined;
   /** Who is the oldest. */
@@ -45,7 +48,8 @@ WITH open AS MATERIALIZED (
 held AS MATERIALIZED (SELECT DISTINCT pid FROM pg_catalog.pg_locks WHERE locktype = 'virtualxid' AND mode = 'ExclusiveLock' AND granted),
 oldest AS (SELECT * FROM open WHERE xact_start IS NOT NULL ORDER BY xact_start LIMIT 1)
 SELECT (statement_timestamp() AT TIME ZONE 'UTC')::text || '+00' AS at,
-       (least((SELECT xact_start FROM oldest), statement_timestamp()) AT TIME ZONE 'UTC')::text || '+00' AS oldest,
+       (least((SELECT xact_start FROM oldest), statement_timestamp(),
+              CASE WHEN pg_is_in_recovery() THEN pg_last_xact_replay_timestamp() END) AT TIME ZONE 'UTC')::text || '+00' AS oldest,
        greatest(0, extract(epoch FROM statement_timestamp() - (SELECT xact_start FROM oldest)))::float8 AS age,
        (SELECT format('pid %s, %s %s', pid, usename, application_name) FROM oldest) AS holder,
        (SELECT count(*) FROM open JOIN held USING (pid) WHERE hidden)::int AS hidden,
@@ -63,7 +67,9 @@ SELECT (statement_timestamp() AT TIME ZONE 'UTC')::text || '+00' AS at,
 
 /** Looks at all open transactions of the database; outside of a transaction, so that every look is a fresh one. */
 export async function observe(client: pg.Client): Promise<Horizon> {
-  const { rows } = await client.query<ObserveRow>(`SET DateStyle = 'ISO, YMD'; ${OBSERVE}`).then(lastResult);
+  const { rows } = await client
+    .query<ObserveRow>(`${CATALOG_FIRST}; SET LOCAL DateStyle = 'ISO, YMD'; ${OBSERVE}`)
+    .then(lastResult);
   const row = rows[0]!;
   return {
     at: row.at,
@@ -71,6 +77,7 @@ export async function observe(client: pg.Client): Promise<Horizon> {
     ageSeconds: row.age ?? 0,
     quiet: row.others === 0 && row.visible === 0 && row.prepared.length === 0 && !row.replica,
     nextXid: row.next_xid,
+    replica: row.replica,
     blind: blindness(row),
     holder: row.holder ?? undefined,
     prepared: row.prepared,
@@ -143,6 +150,8 @@ export interface CursorHorizon {
   /** Lower bound from open transactions in cursor text; undefined for numbers, which tell nothing about time. */
   safe: string | undefined;
   blocked: string | undefined;
+  /** Rows come later than they were written: by replication, from other servers, with the next refresh. */
+  late: boolean;
   /** Transactions below this had ended when the snapshot was taken. */
   oldestXid: string;
 }
@@ -155,9 +164,15 @@ export function riseTo(cursor: CursorHorizon, high: string | undefined, before: 
   const { horizon, kind } = cursor;
   if (cursor.blocked !== undefined) return before;
   // Never from `high`: one row with a date in the future would carry the watermark past everything that is written today.
-  if (cursor.safe !== undefined)
+  if (cursor.safe !== undefined && !cursor.late)
     return { watermark: greaterCursor(before.watermark, cursor.safe, kind.type), pending: undefined };
   if (high === undefined) return before;
+  if (cursor.safe !== undefined) {
+    // How late nobody here knows; but what has not come yet was not committed before what has.
+    const behind = backBy(high, marginOf(horizon, kind.overlapSeconds), kind.type);
+    const safe = lesserCursor(cursor.safe, behind, kind.type);
+    return { watermark: greaterCursor(before.watermark, safe, kind.type), pending: undefined };
+  }
   if (horizon.quiet && horizon.blind === undefined && !kind.overlapSeconds) {
     return { watermark: greaterCursor(before.watermark, high, kind.type), pending: undefined };
   }

@@ -18,7 +18,9 @@ export interface PostgresOptionsInput {
   application_name?: string | undefined;
   connect_timeout?: string | number | undefined;
   statement_timeout?: string | number | undefined;
-  idle_timeout?: string | number | undefined;
+  lock_timeout?: string | number | undefined;
+  stall_timeout?: string | number | undefined;
+  row_security?: boolean | undefined;
   schemas?: string[] | undefined;
   slice_size?: string | number | undefined;
 }
@@ -30,7 +32,9 @@ export interface PostgresOptionsInput {
 export interface PostgresOptions extends PostgresOptionsInput {
   connect_timeout: number;
   statement_timeout?: number | undefined;
-  idle_timeout: number;
+  lock_timeout: number;
+  stall_timeout: number;
+  row_security: boolean;
   slice_size: number;
 }
 
@@ -81,9 +85,22 @@ export const postgresOptions: z.ZodType<PostgresOptions, PostgresOptionsInput> =
     statement_timeout: duration
       .optional()
       .describe('Longest time for one statement, for example "30 minutes"; no limit when absent.'),
-    idle_timeout: duration
+    lock_timeout: duration
+      .default(60)
+      .describe(
+        'Longest time for which each attempt waits for a table that somebody has locked; default "1 minute".',
+      ),
+    stall_timeout: duration
       .default(30)
-      .describe('Connections unused for this long are closed; default "30 s".'),
+      .describe(
+        'When a server that is to answer sends nothing for this long, it is asked over another connection whether it still works for us. If not, twice in a row, the connection counts as lost; default "30 s".',
+      ),
+    row_security: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Load only the rows that row level security shows to the role. By default a table with policies for the role is refused, because rows would be missing without a word.',
+      ),
     schemas: z
       .array(text)
       .min(1)

@@ -84,6 +84,7 @@ export function resolveRelation(input: RelationInput): Relation {
   if (mistakes.length > 0) {
     throw new ConfigError(`planning ${stream.name}: ${mistakes.join('; ')}`, {
       code: 'stream.invalid',
+      remedy: 'correct the stream in the project, or leave it out by `false` in place of its options',
       details: { mistakes },
     });
   }
@@ -187,6 +188,7 @@ function xminCursor(input: RelationInput, columns: Resolved, fields: Field[]): C
       nullable: false,
       generated: false,
       identity: false,
+      readable: true,
     },
   });
   fields.push({ name: XMIN_COLUMN, type, nullable: false, native: 'xid8' });

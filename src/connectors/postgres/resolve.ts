@@ -1,6 +1,6 @@
 /** Finds what a stream's name or query stands for. */
 import type pg from 'pg';
-import { ConfigError } from '../../core/errors.ts';
+import { ConfigError, TransientError } from '../../core/errors.ts';
 import type { StreamConfig } from '../../core/stream.ts';
 import { quoteName } from '../shared/quote.ts';
 import { readCatalog, type CatalogColumn, type CatalogTable } from './catalog.ts';
@@ -23,6 +23,12 @@ export async function findRelation(client: pg.ClientBase, stream: StreamConfig):
   ]);
   const oid = rows[0]?.oid;
   const table = oid === null || oid === undefined ? undefined : (await readCatalog(client, Number(oid)))[0];
+  if (oid && !table) {
+    throw new TransientError(`reading ${stream.name}: the table was made after the snapshot was taken`, {
+      code: 'engine.old_snapshot',
+      remedy: 'run again',
+    });
+  }
   if (!table) {
     throw new ConfigError(`reading ${stream.name}: there is no such table or view`, {
       code: 'postgres.no_table',
@@ -56,7 +62,8 @@ export function splitName(name: string): string[] {
 
 /** The name of a stream as `discover` shows it and {@link splitName} reads it. */
 export function streamName(schema: string, table: string): string {
-  const part = (text: string): string => (/[."]/.test(text) ? quoteName(text) : text);
+  // Quoted where it would be read otherwise: dots and quotes here, blanks at an end and wildcards in a project file.
+  const part = (text: string): string => (/[."*?[\]{}%]|^\s|\s$/.test(text) ? quoteName(text) : text);
   return `${part(schema)}.${part(table)}`;
 }
 
@@ -108,6 +115,7 @@ async function findQuery(client: pg.ClientBase, sql: string, name: string): Prom
       nullable: true,
       generated: false,
       identity: false,
+      readable: true,
     };
   });
   return { from, table: undefined, columns, key: [], relations: undefined };

@@ -22,8 +22,9 @@ import { postgresError } from './errors.ts';
 import { atSnapshot, type CursorHorizon, observe, riseTo } from './horizon.ts';
 import type { PostgresOptions } from './options.ts';
 import { sliceSql, wireFormats } from './relation.ts';
-import { begin, type SessionSettings } from './session.ts';
-import { survey, type PostgresSurvey, type SnapshotFacts } from './survey.ts';
+import { begin, join, type SessionSettings } from './session.ts';
+import { sameTable, survey, type PostgresSurvey, type SnapshotFacts } from './survey.ts';
+import { breakSoon, disconnect, watch } from './watch.ts';
 
 const BATCH_ROWS = 2048;
 const BATCH_BYTES = 8 << 20;
@@ -31,13 +32,19 @@ const BATCH_BYTES = 8 << 20;
 export class PostgresSource implements Source {
   readonly #target: Target;
   readonly #settings: SessionSettings;
+  readonly #stallMs: number;
   readonly #schemas: string[] | undefined;
   readonly #sliceBytes: number;
   readonly #open = new Set<pg.Client>();
 
   constructor(options: PostgresOptions, _context: ConnectorContext) {
     this.#target = targetOf(options);
-    this.#settings = { statementTimeoutMs: (options.statement_timeout ?? 0) * 1000 };
+    this.#settings = {
+      statementTimeoutMs: (options.statement_timeout ?? 0) * 1000,
+      lockTimeoutMs: options.lock_timeout * 1000,
+      rowSecurity: options.row_security,
+    };
+    this.#stallMs = options.stall_timeout * 1000;
     this.#schemas = options.schemas;
     this.#sliceBytes = options.slice_size;
   }
@@ -46,7 +53,7 @@ export class PostgresSource implements Source {
     return this.#using(signal, 'checking the server', async (client) => {
       const horizon = await observe(client);
       const { rows } = await client.query<{ version: string; encoding: string }>(
-        `SELECT current_setting('server_version') AS version, current_setting('server_encoding') AS encoding`,
+        `SELECT pg_catalog.current_setting('server_version') AS version, pg_catalog.current_setting('server_encoding') AS encoding`,
       );
       const warnings: SourceFacts['warnings'] = [];
       if (horizon.blind !== undefined) {
@@ -72,6 +79,7 @@ export class PostgresSource implements Source {
 
   async discover(signal: AbortSignal): Promise<StreamInfo[]> {
     return this.#using(signal, 'reading the catalog', async (client) => {
+      await begin(client, this.#settings, SNAPSHOT_SQL);
       const tables = await readCatalog(client, undefined);
       return tables
         .filter((table) => !this.#schemas || this.#schemas.includes(table.schema))
@@ -84,9 +92,7 @@ export class PostgresSource implements Source {
     try {
       // The order matters: see horizon.ts.
       const horizon = await observe(client);
-      await begin(client, this.#settings);
-      const { rows } = await client.query<SnapshotRow>(SNAPSHOT_SQL);
-      const row = rows[0]!;
+      const row = await begin<SnapshotRow>(client, this.#settings, SNAPSHOT_SQL);
       const facts: SnapshotFacts = {
         horizon: atSnapshot(horizon, { nextXid: row.next_xid, clock: row.clock }),
         serverVersion: row.version,
@@ -106,21 +112,23 @@ export class PostgresSource implements Source {
   async reader(snapshot: string, signal: AbortSignal, rawText: boolean = false): Promise<pg.Client> {
     const client = await this.#connect(signal);
     try {
-      await begin(client, { ...this.#settings, rawText }, snapshot);
+      await join(client, { ...this.#settings, rawText }, snapshot);
       return client;
     } catch (error) {
       await this.release(client);
-      throw postgresError(error, 'joining the snapshot');
+      const doing = `joining the snapshot of ${describeTarget(this.#target)}`;
+      throw snapshotLost(error, doing) ?? postgresError(error, doing);
     }
   }
 
   async release(client: pg.Client): Promise<void> {
     this.#open.delete(client);
-    await client.end().catch(() => undefined);
+    await disconnect(client);
   }
 
   /** Ends what a reader is doing, from outside. */
   async interrupt(client: pg.Client): Promise<void> {
+    breakSoon(client);
     await cancel(this.#target, client);
   }
 
@@ -130,6 +138,7 @@ export class PostgresSource implements Source {
 
   async #connect(signal: AbortSignal): Promise<pg.Client> {
     const client = await connect(this.#target, signal);
+    watch(client, this.#stallMs, () => connect(this.#target, new AbortController().signal));
     this.#open.add(client);
     return client;
   }
@@ -144,6 +153,28 @@ export class PostgresSource implements Source {
       await this.release(client);
     }
   }
+}
+
+/** Whoever held the snapshot has been ended. Servers say it in three ways, none of them as of a lost connection. */
+function snapshotLost(error: unknown, doing: string): TransientError | undefined {
+  if (!['42704', '22023', '55000'].includes(String((error as { code?: unknown }).code))) return undefined;
+  return new TransientError(`${doing}: the session that held it was ended`, {
+    code: 'postgres.connection_lost',
+    remedy: "the server's log says who ended it",
+    cause: error,
+  });
+}
+
+const RUN_AGAIN = 'run again when nobody changes the table any more';
+
+/** What was there when it was looked at is gone: the plan is of yesterday, and planning anew says what is to be said. */
+function outdated(error: unknown, stream: StreamConfig): TransientError | undefined {
+  const { code } = error as { code?: unknown };
+  if (code !== '42P01' && code !== '42703') return undefined;
+  return new TransientError(
+    `reading ${stream.name}: its table or a column was dropped or renamed after it was planned`,
+    { code: 'engine.old_snapshot', remedy: RUN_AGAIN, cause: error },
+  );
 }
 
 /** Relations that the transaction has read, and which are not those of its snapshot. */
@@ -164,7 +195,7 @@ async function refuseRewritten(client: pg.Client, stream: StreamConfig): Promise
   if (rows[0] === undefined) return;
   throw new TransientError(
     `reading ${stream.name}: table ${rows[0].name} was rewritten or emptied after the snapshot was taken`,
-    { code: 'engine.old_snapshot' },
+    { code: 'engine.old_snapshot', remedy: RUN_AGAIN },
   );
 }
 
@@ -179,10 +210,13 @@ interface SnapshotRow {
 }
 
 const SNAPSHOT_SQL = `
-SELECT pg_export_snapshot() AS id, (statement_timestamp() AT TIME ZONE 'UTC')::text || '+00' AS at,
-       (clock_timestamp() AT TIME ZONE 'UTC')::text || '+00' AS clock,
-       txid_snapshot_xmax(txid_current_snapshot())::text AS next_xid, txid_snapshot_xmin(txid_current_snapshot())::text AS oldest_xid,
-       current_setting('server_version_num')::int AS version, current_setting('server_encoding') AS encoding`;
+SELECT pg_catalog.pg_export_snapshot() AS id,
+       (pg_catalog.statement_timestamp() AT TIME ZONE 'UTC')::text || '+00' AS at,
+       (pg_catalog.clock_timestamp() AT TIME ZONE 'UTC')::text || '+00' AS clock,
+       pg_catalog.txid_snapshot_xmax(pg_catalog.txid_current_snapshot())::text AS next_xid,
+       pg_catalog.txid_snapshot_xmin(pg_catalog.txid_current_snapshot())::text AS oldest_xid,
+       pg_catalog.current_setting('server_version_num')::int AS version,
+       pg_catalog.current_setting('server_encoding') AS encoding`;
 
 class PostgresSnapshot implements Snapshot {
   readonly at: string;
@@ -268,16 +302,18 @@ class PostgresSnapshot implements Snapshot {
       throwIfAborted(signal);
       if (ring.abandoned)
         throw new CancelledError('the reader was told to stop', { code: 'postgres.abandoned', cause: error });
-      throw postgresError(error, `reading ${stream.name}`);
+      throw outdated(error, stream) ?? postgresError(error, `reading ${stream.name}`);
     } finally {
       signal.removeEventListener('abort', abort);
     }
   }
 
-  advance({ stream, survey: surveyed, before, loads, last }: Loaded): Checkpoint {
-    const { cursor } = (surveyed as PostgresSurvey).relation;
-    const base: Checkpoint = { cursor: stream.cursor, readAt: this.at };
-    if (!cursor) return { ...base, day: before?.day };
+  advance({ stream, survey: surveyed, before: committed, loads, last }: Loaded): Checkpoint {
+    const { identity, relation } = surveyed as PostgresSurvey;
+    const { cursor } = relation;
+    const base: Checkpoint = { cursor: stream.cursor, relation: identity, readAt: this.at };
+    if (!cursor) return { ...base, day: committed?.day };
+    const before = sameTable(committed, identity) ? committed : undefined;
     let high = before?.high;
     for (const { facts } of loads) high = greaterCursor(high, facts.high, cursor.type);
     // Where reading began, nothing below is wanted: a first run with a window stays above it, whatever holds it back.

@@ -1,9 +1,11 @@
 /** Facts about one stream at the moment of the snapshot; asks, never decides. */
 import type pg from 'pg';
-import { ConfigError } from '../../core/errors.ts';
+import { AuthError, ConfigError } from '../../core/errors.ts';
 import type { CursorFacts, Survey } from '../../core/source.ts';
 import type { Checkpoint, RunWindow, SliceRange, StreamConfig } from '../../core/stream.ts';
+import { quoteName } from '../shared/quote.ts';
 import { parseCursor } from './cursor-value.ts';
+import { delayOf } from './delay.ts';
 import {
   blockedBy,
   boundSql,
@@ -29,6 +31,20 @@ export interface SnapshotFacts {
 
 export interface PostgresSurvey extends Survey {
   relation: Relation;
+  /** Of a table with a cursor by its own values: what tells it from another one of the same name. */
+  identity: string | undefined;
+}
+
+/** A cursor value of one table says nothing about another one that took its place: any of its rows may be new. */
+export function sameTable(checkpoint: Checkpoint | undefined, identity: string | undefined): boolean {
+  const known = checkpoint?.relation;
+  return known === undefined || identity === undefined || known === identity;
+}
+
+/** Transaction ids go on over all tables of a server. A view made anew usually shows the same tables. */
+function identityOf(table: Found['table'], relation: Relation): string | undefined {
+  if (!table || !relation.cursor || relation.cursor.system) return undefined;
+  return table.kind === 'r' || table.kind === 'p' ? String(table.oid) : undefined;
 }
 
 export interface SurveyRequest {
@@ -50,10 +66,13 @@ export async function survey(
     checked: facts.checked,
     nextXid: facts.nextXid,
   });
+  checkReadable(stream, relation, found);
   const sql = sliceSql(relation, { kind: 'all' });
   const table = found.table;
   const layout = table ? `${table.oid}/${table.filenode}` : 'query';
+  const identity = identityOf(table, relation);
   return {
+    identity,
     schema: relation.schema,
     relation,
     estimatedRows: table?.rows ?? (await estimateRows(client, sql)),
@@ -65,6 +84,21 @@ export async function survey(
     days: stream.date ? await daysOf(client, facts, request, { found, relation }) : undefined,
     sql,
   };
+}
+
+/** The server would name the table only. */
+function checkReadable(stream: StreamConfig, relation: Relation, found: Found): void {
+  const wanted = new Set(relation.columns.map(({ source }) => source));
+  const refused = found.columns.filter(({ name, readable }) => wanted.has(name) && !readable);
+  if (refused.length === 0) return;
+  const names = refused.map(({ name }) => quoteName(name)).join(', ');
+  throw new AuthError(`reading ${stream.name}: this role may not read ${names} of ${found.from}`, {
+    code: 'postgres.permission',
+    remedy:
+      refused.length === found.columns.length
+        ? 'GRANT USAGE on the schema and SELECT on the table to this role'
+        : 'GRANT SELECT on the table or on these columns to this role, or leave them out with `columns`',
+  });
 }
 
 /** Page ranges of about equal size; PostgreSQL 14 and later find them without reading the rest of the table. */
@@ -118,10 +152,10 @@ async function cursorFacts(
   request: SurveyRequest,
   place: Place,
 ): Promise<CursorFacts> {
-  const { stream, checkpoint } = request;
+  const { stream } = request;
   const { found, relation } = place;
   const cursor = relation.cursor!;
-  checkStored(cursor.names, checkpoint, stream);
+  checkStored(cursor.names, request.checkpoint, stream);
   const kind: CursorKind = {
     type: cursor.type,
     zone: stream.cursorZone,
@@ -129,7 +163,9 @@ async function cursorFacts(
     overlapSeconds: stream.overlapSeconds,
     relations: found.relations,
   };
-  const horizon = await horizonOf(client, facts, kind);
+  const horizon = await horizonOf(client, facts, kind, found);
+  const same = sameTable(request.checkpoint, identityOf(found.table, relation));
+  const checkpoint = same ? request.checkpoint : undefined;
   const since = await lookback(client, stream);
   // Also after a window that the user chose: it left no watermark.
   const first = checkpoint?.watermark === undefined && checkpoint?.high === undefined;
@@ -152,7 +188,8 @@ async function cursorFacts(
   return {
     from,
     horizon,
-    note: noteOf(horizon, facts.horizon) ?? (await sequenceNote(client, found, relation)),
+    note:
+      (same ? undefined : OTHER_TABLE) ?? noteOf(horizon) ?? (await sequenceNote(client, found, relation)),
     indexed,
     fresh,
     overlap: probe && high !== undefined ? await anyRow(client, relation, behind) : undefined,
@@ -163,6 +200,9 @@ async function cursorFacts(
     since,
   };
 }
+
+const OTHER_TABLE =
+  'another table of this name has taken the place of the one that was loaded: it is read in full and compared; rows that only the old one had stay until --full-refresh';
 
 /** A watermark belongs to the columns it was taken from. */
 function checkStored(names: string[], checkpoint: Checkpoint | undefined, stream: StreamConfig): void {
@@ -188,9 +228,17 @@ function checkXid(watermark: string | undefined, facts: SnapshotFacts, stream: S
   );
 }
 
-async function horizonOf(client: pg.Client, facts: SnapshotFacts, kind: CursorKind): Promise<CursorHorizon> {
-  const { horizon, oldestXid } = facts;
-  if (kind.system) return { horizon, kind, safe: oldestXid, blocked: undefined, oldestXid };
+async function horizonOf(
+  client: pg.Client,
+  facts: SnapshotFacts,
+  kind: CursorKind,
+  found: Found,
+): Promise<CursorHorizon> {
+  const { oldestXid } = facts;
+  if (kind.system)
+    return { horizon: facts.horizon, kind, safe: oldestXid, blocked: undefined, late: false, oldestXid };
+  const delay = await delayOf(client, found);
+  const horizon = { ...facts.horizon, blind: delay ?? facts.horizon.blind };
   const bound = boundSql(kind);
   let safe: string | undefined;
   if (bound) {
@@ -198,10 +246,12 @@ async function horizonOf(client: pg.Client, facts: SnapshotFacts, kind: CursorKi
     const values = [horizon.oldest, margin, ...(bound.zone === undefined ? [] : [bound.zone])];
     safe = (await client.query<{ safe: string }>(`SELECT ${bound.sql} AS safe`, values)).rows[0]!.safe;
   }
-  return { horizon, kind, safe, blocked: blockedBy(horizon, kind.relations), oldestXid };
+  const blocked = blockedBy(horizon, kind.relations);
+  return { horizon, kind, safe, blocked, late: horizon.replica || delay !== undefined, oldestXid };
 }
 
-function noteOf(cursor: CursorHorizon, horizon: Horizon): string | undefined {
+function noteOf(cursor: CursorHorizon): string | undefined {
+  const { horizon } = cursor;
   if (cursor.blocked !== undefined) return cursor.blocked;
   if (cursor.kind.system) return undefined;
   if (horizon.blind !== undefined)
