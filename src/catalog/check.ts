@@ -1,6 +1,7 @@
-/** Whether a lake is what its commits say (files exist, sizes and row counts match, schemas fit, nothing is missing). */
+/** Whether a lake is what its commits say (files exist, sizes, row counts and contents match, schemas fit, nothing is missing). */
 import { isDeepStrictEqual } from 'node:util';
 import type { DuckDBConnection } from '@duckdb/node-api';
+import { fileChecksum } from '../connectors/lake/file-checksum.ts';
 import { commitsPrefix, dataPrefix, nameKey, seqOfKey, snapshotsPrefix } from '../connectors/lake/layout.ts';
 import { openTableLog, tablesWithCommits } from '../connectors/lake/log.ts';
 import {
@@ -67,6 +68,7 @@ export async function checkTable(context: CheckContext, table: string): Promise<
   const sizes = new Map(objects.map((object) => [object.key, object.size]));
   const whole = state.files.filter((file) => checkSize(file, sizes.get(file.key), add));
   await checkFooters(context, { state, files: whole, add });
+  for (const file of whole) if (sizes.get(file.key) === file.bytes) await checkContent(storage, file, add);
   if (whole.length === state.files.length) await checkAnswers(context, table, add);
   const { leftovers, strangers } = findLeftovers(state, objects);
   if (leftovers.length > 0) {
@@ -221,6 +223,24 @@ function checkSize(file: DataFile, size: number | undefined, add: Add): boolean 
       remedy: restore,
     });
   return size !== undefined;
+}
+
+/** Reads the whole file: most of what can change in one leaves it readable. */
+async function checkContent(storage: ObjectStorage, file: DataFile, add: Add): Promise<void> {
+  if (file.crc32 === undefined) return;
+  try {
+    const found = await fileChecksum(storage.localPath(file.key));
+    if (found === file.crc32) return;
+    add({
+      severity: 'error',
+      code: 'file-changed',
+      file: file.key,
+      message: `the content of the file was changed after it was committed (checksum ${found}, its commit says ${file.crc32})`,
+      remedy: 'restore the file from a backup, or load the stream again with --full-refresh',
+    });
+  } catch (error) {
+    add(fromError(error, file.key));
+  }
 }
 
 async function checkFooters(

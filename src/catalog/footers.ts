@@ -49,12 +49,13 @@ async function queryFooters(
     `SELECT file_name, num_rows::DOUBLE FROM parquet_file_metadata(${list})`,
   );
   const schemas = await connection.runAndReadAll(
-    `SELECT file_name, name, duckdb_type FROM parquet_schema(${list}) WHERE num_children IS NULL`,
+    // The API drops a byte order mark that begins a text, so that none may begin one.
+    `SELECT file_name, '=' || name, duckdb_type FROM parquet_schema(${list}) WHERE num_children IS NULL`,
   );
   const columns = new Map<string, Map<string, string>>();
   for (const [path, name, type] of schemas.getRowsJson() as [string, string, string | null][]) {
     const own = columns.get(path) ?? new Map<string, string>();
-    columns.set(path, own.set(name, type ?? 'unknown'));
+    columns.set(path, own.set(name.slice(1), type ?? 'unknown'));
   }
   const rows = counts.getRowsJson() as [string, number][];
   return rows.map(([path, count]) => ({

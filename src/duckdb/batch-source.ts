@@ -4,6 +4,7 @@ import bindings from '@duckdb/node-bindings';
 import type { Batch, BatchReader } from '../core/batch.ts';
 import type { Schema } from '../core/schema.ts';
 import type { LogicalType } from '../core/types.ts';
+import { duckError } from './errors.ts';
 import { fillChunk, VECTOR_ROWS } from './vectors.ts';
 
 /** Name of a column in the table; by position, since names of a source may differ only in capitals. */
@@ -31,8 +32,9 @@ export class BatchSource {
   #border: ScanBorder = () => false;
   #stopped = false;
   #error: Error | undefined;
-  /** Rows handed to DuckDB so far. */
+  /** Rows handed to DuckDB so far, and the bytes of their values. */
   rows = 0;
+  bytes = 0;
 
   constructor(reader: BatchReader) {
     this.#reader = reader;
@@ -86,7 +88,7 @@ export class BatchSource {
   }
 
   #fail(error: unknown): void {
-    this.#error ??= error instanceof Error ? error : new Error(String(error));
+    this.#error ??= duckError(error, 'handing rows to DuckDB');
   }
 
   #prepare(): void {
@@ -108,6 +110,7 @@ export class BatchSource {
     const count = Math.min(VECTOR_ROWS, batch.rows - this.#from);
     fillChunk(chunk, batch, this.#from, count);
     this.rows += count;
+    this.bytes += (batch.byteLength() * count) / batch.rows;
     this.#from += count;
     if (this.#limit()) this.#stopped = true;
     if (this.#from < batch.rows) return;

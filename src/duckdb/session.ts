@@ -13,10 +13,12 @@ export interface SessionOptions {
 export class Session {
   readonly connection: DuckDBConnection;
   readonly #instance: DuckDBInstance;
-  readonly #memoryBytes: number;
+  readonly memoryBytes: number;
+  readonly #spillFolder: string;
 
-  private constructor(instance: DuckDBInstance, connection: DuckDBConnection, memoryBytes: number) {
-    this.#memoryBytes = memoryBytes;
+  private constructor(instance: DuckDBInstance, connection: DuckDBConnection, options: SessionOptions) {
+    this.memoryBytes = options.memoryBytes;
+    this.#spillFolder = options.tempDirectory;
     this.#instance = instance;
     this.connection = connection;
   }
@@ -31,10 +33,12 @@ export class Session {
       allocator_bulk_deallocation_flush_threshold: '1MB',
       autoinstall_known_extensions: 'false',
       autoload_known_extensions: 'false',
+      // Who bounds row groups by bytes has to allow any order. One thread keeps the order as it is.
+      preserve_insertion_order: 'false',
     });
     const connection = await instance.connect();
     await connection.run(`SET TimeZone = 'UTC'`);
-    return new Session(instance, connection, options.memoryBytes);
+    return new Session(instance, connection, options);
   }
 
   /** Runs one statement; `doing` begins the message of an error. */
@@ -42,7 +46,7 @@ export class Session {
     try {
       await this.connection.run(sql);
     } catch (error) {
-      throw duckError(error, doing);
+      throw duckError(error, doing, this.#spillFolder);
     }
   }
 
@@ -51,22 +55,16 @@ export class Session {
     try {
       return (await this.connection.runAndReadAll(sql)).getRowObjectsJson();
     } catch (error) {
-      throw duckError(error, doing);
+      throw duckError(error, doing, this.#spillFolder);
     }
   }
 
-  /** Does the work with a part of the memory, for statements that take more than DuckDB accounts for. */
-  async withMemory<T>(part: number, work: () => Promise<T>): Promise<T> {
-    await this.#limit(this.#memoryBytes * part);
-    try {
-      return await work();
-    } finally {
-      await this.#limit(this.#memoryBytes);
-    }
-  }
-
-  async #limit(bytes: number): Promise<void> {
-    await this.connection.run(`SET memory_limit = '${kibibytes(bytes)}'`);
+  /** Names and types of the columns of a query. */
+  async columns(query: string, doing: string): Promise<{ name: string; type: string }[]> {
+    // The API drops a byte order mark that begins a text, so that none may begin one.
+    const sql = `SELECT '=' || column_name AS name, column_type AS type FROM (DESCRIBE ${query})`;
+    const columns = await this.rows(sql, doing);
+    return columns.map(({ name, type }) => ({ name: String(name).slice(1), type: String(type) }));
   }
 
   close(): void {

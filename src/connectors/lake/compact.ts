@@ -14,6 +14,7 @@ import type { ObjectStorage } from '../../core/storage.ts';
 import type { Session } from '../../duckdb/session.ts';
 import { duckName, duckText } from '../../duckdb/types.ts';
 import { mergedCursor } from './compact-cursor.ts';
+import { fileChecksum } from './file-checksum.ts';
 import { dataKey, partitionKey, type StagingOwner } from './layout.ts';
 import type { TableLog } from './log.ts';
 import { type CommitDraft, currentSchema, type DataFile, type FoldedState } from './records.ts';
@@ -214,6 +215,7 @@ async function merge(state: FoldedState, files: readonly DataFile[], work: Work)
     );
   }
   const { partition } = files[0]!;
+  const crc32 = await fileChecksum(local);
   const key = dataKey({ table: state.table, partition, slice: `compact-${randomUUID()}`, part: 0 });
   await storage.upload(key, local);
   const origins = new Set(files.map((file) => file.origin));
@@ -222,6 +224,7 @@ async function merge(state: FoldedState, files: readonly DataFile[], work: Work)
     rows,
     bytes: Number(written!['file_size_bytes']),
     partition,
+    crc32,
     schema: state.schemas.length - 1,
     cursor: mergedCursor(files.map((file) => file.cursor)),
     origin: origins.size === 1 ? files[0]!.origin : 0,

@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import type { ConnectorContext } from '../../core/connector.ts';
 import type { Destination, TableSpec, TableState, TableWriter } from '../../core/destination.ts';
 import { ConflictError } from '../../core/errors.ts';
+import { engineMemory, lanesWithin } from '../../core/memory.ts';
 import { schemaFromJson } from '../../core/schema.ts';
 import type { ObjectStorage } from '../../core/storage.ts';
 import { openLocalStorage } from '../shared/local-storage.ts';
@@ -15,9 +16,6 @@ import { currentSchema } from './records.ts';
 import { announceOwner, dismissOwner, sweepLake } from './sweep.ts';
 import { LakeTableWriter } from './table-writer.ts';
 
-/** DuckDB gets what the budget leaves after Node, the rings and the buffers of the Parquet writer. */
-const BASE_BYTES = 192 << 20;
-const LEAST_LANE_BYTES = 96 << 20;
 const ALIVE_EVERY_MS = 120_000;
 
 export class LakeDestination implements Destination {
@@ -27,7 +25,8 @@ export class LakeDestination implements Destination {
   readonly #pool: LanePool;
   readonly #owner: StagingOwner;
   readonly #logs = new Map<string, TableLog>();
-  #announced: NodeJS.Timeout | undefined;
+  #announced: Promise<void> | undefined;
+  #signOfLife: NodeJS.Timeout | undefined;
   #scratch = 0;
 
   constructor(options: LakeOptions, context: ConnectorContext) {
@@ -39,10 +38,14 @@ export class LakeDestination implements Destination {
       pid: process.pid,
       run: `${Date.now().toString(36)}-${randomBytes(3).toString('hex')}`,
     };
-    const lanes = Math.max(1, context.workers);
-    const memoryBytes = Math.max(LEAST_LANE_BYTES, Math.floor((context.memoryBytes - BASE_BYTES) / lanes));
+    // Whoever asks for more waits for one.
+    const lanes = Math.max(1, Math.min(context.workers, lanesWithin(context.memoryBytes)));
     this.#pool = new LanePool(
-      { memoryBytes, tempDirectory: join(this.#staging, 'spill'), threads: 1 },
+      {
+        memoryBytes: engineMemory(context.memoryBytes, lanes),
+        tempDirectory: join(this.#staging, 'spill'),
+        threads: 1,
+      },
       lanes,
     );
   }
@@ -96,9 +99,9 @@ export class LakeDestination implements Destination {
   }
 
   async close(): Promise<void> {
-    clearInterval(this.#announced);
+    clearInterval(this.#signOfLife);
     await this.#pool.close();
-    if (!this.#announced) return;
+    if (!this.#signOfLife) return;
     await dismissOwner(this.#storage, this.#owner).catch(() => undefined);
     const tables = [...this.#logs.keys()];
     // Tidying up is not worth an error: what is left now is swept by the next run.
@@ -116,12 +119,15 @@ export class LakeDestination implements Destination {
   }
 
   async #announce(): Promise<void> {
-    if (this.#announced) return;
-    this.#announced = setInterval(
-      () => void announceOwner(this.#storage, this.#owner).catch(() => undefined),
-      ALIVE_EVERY_MS,
-    );
-    this.#announced.unref();
-    await announceOwner(this.#storage, this.#owner);
+    const announce = (): Promise<void> => announceOwner(this.#storage, this.#owner);
+    this.#signOfLife ??= setInterval(() => void announce().catch(() => undefined), ALIVE_EVERY_MS).unref();
+    this.#announced ??= announce();
+    try {
+      await this.#announced;
+    } catch (error) {
+      // The next stream, or the next attempt, finds the same or has better luck.
+      this.#announced = undefined;
+      throw error;
+    }
   }
 }

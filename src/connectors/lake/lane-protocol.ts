@@ -4,6 +4,7 @@ import type { ErrorJson } from '../../core/error-json.ts';
 import type { SchemaJson } from '../../core/schema.ts';
 import type { DecodeFacts, DecoderSpec } from '../../core/source.ts';
 import type { SessionOptions } from '../../duckdb/session.ts';
+import type { Minus } from './stage-sql.ts';
 
 export type WorkerOptions = SessionOptions;
 
@@ -25,14 +26,16 @@ export interface StageTask {
   kind: 'stage';
   id: number;
   ring: RingMemory;
+  /** For errors about its rows. */
+  stream: string;
   schema: SchemaJson;
   decoder: DecoderSpec;
   /** Expressions of the data columns over the source's (`c0`, `c1`, …), named as in the table. */
   data: string;
   /** Expressions of the columns that the lake adds. */
   meta: string;
-  /** Rows to drop: a query with the data columns, compared as a multiset; it may read the table `sluice_incoming`. */
-  minus: string | undefined;
+  /** Rows to drop, compared as a multiset. */
+  minus: Minus | undefined;
   files: FileOptions;
 }
 
@@ -60,6 +63,7 @@ export interface StagedFile {
   path: string;
   rows: number;
   bytes: number;
+  crc32: string;
   /** Values of the partition levels, in order. */
   partition: (string | null)[];
   /** Least and greatest value of each column, as DuckDB prints them. */

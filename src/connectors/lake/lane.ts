@@ -2,7 +2,7 @@ import { Worker } from 'node:worker_threads';
 import { asBytes } from '../../core/batch-wire.ts';
 import { createRing, RingProducer } from '../../core/byte-ring.ts';
 import { errorFromJson } from '../../core/error-json.ts';
-import { CancelledError, InternalError, throwIfAborted } from '../../core/errors.ts';
+import { CancelledError, InternalError, throwIfAborted, TransientError } from '../../core/errors.ts';
 import { schemaToJson } from '../../core/schema.ts';
 import type { DecodeFacts, SliceReader } from '../../core/source.ts';
 import type { CopyTask, Reply, StagedFile, StageTask, Task, WorkerOptions } from './lane-protocol.ts';
@@ -10,7 +10,7 @@ import type { CopyTask, Reply, StagedFile, StageTask, Task, WorkerOptions } from
 type Distribute<T> = T extends { id: number } ? Omit<T, 'id'> : never;
 type Staged = { facts: DecodeFacts; files: StagedFile[] };
 
-export type StageRequest = Pick<StageTask, 'data' | 'meta' | 'minus' | 'files'>;
+export type StageRequest = Pick<StageTask, 'stream' | 'data' | 'meta' | 'minus' | 'files'>;
 
 interface Pending {
   resolve(reply: Reply): void;
@@ -123,10 +123,17 @@ export class Lane {
   }
 
   #die(error: Error): void {
-    this.#dead ??= new InternalError(`the writer's thread stopped: ${error.message}`, {
-      code: 'lake.worker_died',
-      cause: error,
-    });
+    this.#dead ??= /EMFILE|ENFILE|too many open files/i.test(error.message)
+      ? new TransientError("starting the writer's thread: too many open files", {
+          code: 'disk.too_many_files',
+          remedy: 'raise the limit (ulimit -n) or run with fewer workers',
+          cause: error,
+        })
+      : new InternalError(`the writer's thread stopped: ${error.message}`, {
+          code: 'lake.worker_died',
+          remedy: 'has the machine run out of memory? If not, please report it',
+          cause: error,
+        });
     for (const pending of this.#pending.values()) pending.reject(this.#dead);
   }
 }

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openLocalStorage } from '../shared/local-storage.ts';
+import { fileChecksum } from './file-checksum.ts';
 import { dataKey, partitionOf } from './layout.ts';
 import { openTableLog } from './log.ts';
 import { type CommitDraft, type FoldedState, schemaVersionFor } from './records.ts';
@@ -79,12 +80,14 @@ export async function makeLake(): Promise<FixtureLake> {
     const partition = load.partition ? partitionOf(load.partition.by, load.partition.value) : {};
     const state = await openTableLog(storage, table).read();
     const key = dataKey({ table, partition, slice: `${load.load}-s${files}`, part: 0 });
+    const crc32 = await fileChecksum(path);
     await storage.upload(key, path);
     const bytes = Number(written!['file_size_bytes']);
     return {
       key,
       rows: Number(written!['count']),
       bytes,
+      crc32,
       partition,
       schema: schemaVersionFor(state, load.schema).version,
     };

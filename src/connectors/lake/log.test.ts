@@ -176,7 +176,7 @@ describe('maintenance', () => {
     await openTableLog(storage, 'orders').append(compact(['f1'], 'big'), 3);
     await expect(
       openTableLog(storage, 'orders').append(draft('c', { remove: ['f1'] }), 3),
-    ).rejects.toMatchObject({ code: 'lake.conflict' });
+    ).rejects.toMatchObject({ code: 'lake.compacted', recovery: 'conflict' });
   });
 
   it('keeps a writer that seemed dead from committing files that were swept', async () => {
@@ -266,6 +266,15 @@ describe('damage', () => {
       message: expect.stringContaining(commitKey('orders', seq)),
       remedy: expect.stringMatching(/restore/),
     });
+  });
+
+  it('nothing is committed on top of a log that was removed meanwhile', async () => {
+    await fill('orders', 3);
+    const log = openTableLog(storage, 'orders');
+    await log.read();
+    for (const seq of [1, 2, 3]) await unlink(join(root, commitKey('orders', seq)));
+    await expect(log.append(draft('a'), 3)).rejects.toMatchObject({ code: 'lake.commit_missing' });
+    expect(await openTableLog(storage, 'orders').read()).toBeUndefined();
   });
 
   it('a corrupt commit is named, and nothing can be committed on top', async () => {

@@ -101,9 +101,10 @@ export class TableLog {
 
   /**
    * Commits `draft` as number `expectedSeq + 1` and returns the new state. Throws ConflictError when somebody else
-   * committed since (`lake.conflict`), when a newer lease holder shut this one out (`lake.fenced`), or when a file
-   * was swept because its writer seemed dead (`lake.swept`); then nothing has changed. Loads and maintenance do not
-   * conflict as long as they do not touch the same files: the later one takes the next number.
+   * committed since (`lake.conflict`), when a newer lease holder shut this one out (`lake.fenced`), when a file was
+   * swept because its writer seemed dead (`lake.swept`), or when a file that a load removes was compacted
+   * (`lake.compacted`); then nothing has changed. Loads and maintenance do not conflict as long as they do not touch
+   * the same files: the later one takes the next number.
    *
    * After a TransientError it is unknown whether the commit happened; calling again with the same arguments finds out.
    */
@@ -112,14 +113,14 @@ export class TableLog {
   }
 
   async #append(draft: CommitDraft, expectedSeq: number): Promise<FoldedState> {
-    const fold = this.#fold?.version === expectedSeq ? this.#fold : await this.#loadedUpTo(expectedSeq);
+    const fold = await this.#loadedUpTo(expectedSeq);
     const since = await this.#since(expectedSeq, fold.version);
     for (let step = 0; step < MAX_STEPS; step++) {
       if (since.some((record) => isSame(record, draft))) return fold.state()!;
       this.#checkPassable(draft, since, fold);
       const record = this.#complete(draft, fold);
       const problem = fold.problem(record);
-      if (problem !== undefined) throw this.#unfit(problem, since);
+      if (problem !== undefined) throw this.#unfit(draft, problem, since);
       if (await this.#create(record)) {
         fold.apply(record, commitKey(this.table, record.seq));
         await this.#maybeSnapshot(fold);
@@ -203,13 +204,28 @@ export class TableLog {
   }
 
   /** Without a commit in between the author contradicts the state it was given; otherwise the two do not go together. */
-  #unfit(problem: string, since: readonly CommitRecord[]): ConflictError | InternalError {
+  #unfit(draft: CommitDraft, problem: string, since: readonly CommitRecord[]): ConflictError | InternalError {
     const other = since.at(-1);
+    // Another load would have been a conflict before, so only maintenance can be in the way of a load here.
+    if (other && !isMaintenance(draft.kind)) return this.#compacted(other, problem);
     if (other) return this.#conflict(other, problem);
     return new InternalError(`committing to table "${this.table}": the commit does not fit: ${problem}`, {
       code: 'lake.commit_invalid',
       details: { table: this.table },
     });
+  }
+
+  /** The rows that the load replaces now lie in other files. */
+  #compacted(other: CommitRecord, why: string): ConflictError {
+    const { seq, kind, run, host } = other;
+    return new ConflictError(
+      `committing to table "${this.table}": ${who(other)} made commit ${seq} (${kind}) meanwhile: ${why}; nothing was changed`,
+      {
+        code: 'lake.compacted',
+        remedy: 'run again, and compact this table less often',
+        details: { table: this.table, version: seq, run, host },
+      },
+    );
   }
 
   #conflict(other: CommitRecord, why: string): ConflictError {
@@ -239,10 +255,10 @@ export class TableLog {
 
   /** Reads what was committed since the last time. */
   async #catchUp(): Promise<{ fold: Fold; records: CommitRecord[] }> {
-    const known = this.#fold;
-    const fold = known ?? (await this.#fromSnapshot());
-    // A snapshot must not outlive its commit, so the first time that commit is listed, too.
-    const from = known || fold.version === 0 ? fold.version : fold.version - 1;
+    const fold = this.#fold ?? (await this.#fromSnapshot());
+    // What is known, from a snapshot or from before, must not outlive its commit, so that is listed, too: on top of a log
+    // that somebody has removed nothing may be committed.
+    const from = Math.max(0, fold.version - 1);
     const startAfter = from === 0 ? undefined : commitKey(this.table, from);
     const listed = await this.#storage.list(commitsPrefix(this.table), { startAfter });
     const present = new Set(listed.map((object) => seqOfKey(object.key)).filter((seq) => seq !== undefined));

@@ -1,4 +1,5 @@
 /** Reading JSON of unknown content field by field; every complaint names the file and the field. */
+import { createHash } from 'node:crypto';
 import { ConfigError, type SluiceError } from '../../core/errors.ts';
 import type { SchemaJson } from '../../core/schema.ts';
 import type { Checkpoint, PartitionBy } from '../../core/stream.ts';
@@ -18,6 +19,19 @@ export interface Place {
 
 type Reader<T> = (at: Place, name: string) => T;
 
+/** The last field of every file. A changed digit would still be JSON, and would lose rows in silence. */
+const CHECKSUM = /,"checksum":"([0-9a-f]{32})"\}\n$/;
+
+/** The content of a file: the object as JSON, with a checksum over all of it. */
+export function render(value: object): string {
+  const content = JSON.stringify(value);
+  return `${content.slice(0, -1)},"checksum":"${checksumOf(content)}"}\n`;
+}
+
+function checksumOf(content: string): string {
+  return createHash('sha256').update(content).digest('hex').slice(0, 32);
+}
+
 /** Parses a whole file with `read`. */
 export function parsed<T>(content: string, file: File, read: (top: Place) => T): T {
   let value: unknown;
@@ -27,6 +41,10 @@ export function parsed<T>(content: string, file: File, read: (top: Place) => T):
     throw damaged(file, `it is not JSON (${content.length} characters)`, error);
   }
   if (!isObject(value)) throw damaged(file, 'it does not hold an object');
+  const end = CHECKSUM.exec(content);
+  if (!end) throw damaged(file, 'it does not end in a checksum');
+  if (checksumOf(`${content.slice(0, end.index)}}`) !== end[1])
+    throw damaged(file, 'its checksum does not fit: something in it was changed');
   return read({ file, path: '', object: value });
 }
 
@@ -122,7 +140,7 @@ export const partitionBy: Reader<PartitionBy> = (parent, name) => {
 /** The engine's own; only what decides where reading goes on is checked here, the rest stays what it is. */
 export const checkpoint: Reader<Checkpoint> = (parent, name) => {
   const at = member(parent, name);
-  for (const field of ['watermark', 'high', 'readAt', 'day']) optional(at, field, text);
+  for (const field of ['relation', 'watermark', 'high', 'readAt', 'day']) optional(at, field, text);
   for (const field of ['pending', 'unfinished']) optional(at, field, member);
   return { ...at.object, cursor: texts(at, 'cursor') };
 };

@@ -9,6 +9,7 @@ import {
   schemaChanges,
   schemaVersionFor,
 } from './records.ts';
+import { render } from './records-json.ts';
 
 const SCHEMA = { fields: [{ name: 'id', type: 'int64', nullable: false }], key: ['id'] };
 
@@ -174,7 +175,9 @@ describe('records as files', () => {
     ['nothing', '', /not JSON/],
     ['half a file', renderCommit(whole).slice(0, 100), /not JSON/],
     ['a list', '[]', /does not hold an object/],
-    ['a missing field', '{"format":1,"seq":1}', /field "table" is not text/],
+    ['a record without its end', JSON.stringify(whole), /does not end in a checksum/],
+    ['a changed digit', renderCommit(whole).replace('"seq":', '"seq":1'), /checksum does not fit/],
+    ['a missing field', render({ format: 1, seq: 1 }), /field "table" is not text/],
     [
       'a broken file entry',
       renderCommit({ ...whole, add: [{ ...whole.add[0]!, rows: -1 }] }),
@@ -182,17 +185,17 @@ describe('records as files', () => {
     ],
     [
       'a broken schema',
-      JSON.stringify({ ...whole, schema: { fields: [{}], key: [] } }),
+      render({ ...whole, schema: { fields: [{}], key: [] } }),
       /field "schema.fields\[0\].name" is not text/,
     ],
-    ['an unknown kind', JSON.stringify({ ...whole, kind: 'magic' }), /one of load, checkpoint/],
+    ['an unknown kind', render({ ...whole, kind: 'magic' }), /one of load, checkpoint/],
   ])('are refused with the place: %s', (_, text, message) => {
     expect(() => parseCommit(text, 'the/key.json')).toThrow(message);
     expect(() => parseCommit(text, 'the/key.json')).toThrow(/"the\/key.json"/);
   });
 
   it('of a newer format ask for an update', () => {
-    expect(() => parseCommit(JSON.stringify({ ...whole, format: 2 }), 'k')).toThrow(
+    expect(() => parseCommit(render({ ...whole, format: 2 }), 'k')).toThrow(
       expect.objectContaining({ code: 'lake.format_newer', recovery: 'config' }),
     );
   });

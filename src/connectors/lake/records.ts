@@ -8,7 +8,10 @@ import type { SchemaJson } from '../../core/schema.ts';
 import type { Checkpoint, PartitionBy } from '../../core/stream.ts';
 import * as json from './records-json.ts';
 
-/** Of records and snapshots. A program that finds a greater number does not touch the table. */
+/**
+ * Of records and snapshots. A program that finds a greater number does not touch the table. All formats end in the
+ * same kind of checksum.
+ */
 export const LOG_FORMAT = 1;
 
 /**
@@ -37,6 +40,8 @@ export interface DataFile {
   schema: number;
   /** Least and greatest cursor value, as source text; absent when unknown. */
   cursor?: { min: string; max: string } | undefined;
+  /** Of the whole file, 8 hexadecimal digits; absent when unknown. */
+  crc32?: string | undefined;
   /** Number of the commit that brought the rows; 0 when rows of several loads were merged. Set by the log. */
   origin: number;
 }
@@ -195,7 +200,7 @@ export function parseCommit(text: string, key: string): CommitRecord {
 }
 
 export function renderCommit(record: CommitRecord): string {
-  return `${JSON.stringify(record)}\n`;
+  return json.render(record);
 }
 
 /** Reads a snapshot of the state; throws like {@link parseCommit}, and the log then does without it. */
@@ -226,7 +231,7 @@ export function parseSnapshot(text: string, key: string): FoldedState {
 }
 
 export function renderSnapshot(state: FoldedState): string {
-  return `${JSON.stringify({ format: LOG_FORMAT, ...state })}\n`;
+  return json.render({ format: LOG_FORMAT, ...state });
 }
 
 function parseFile(at: json.Place): DataFile {
@@ -240,6 +245,7 @@ function parseFile(at: json.Place): DataFile {
       const inner = json.member(place, name);
       return { min: json.text(inner, 'min'), max: json.text(inner, 'max') };
     }),
+    crc32: json.optional(at, 'crc32', json.text),
     origin: json.count(at, 'origin'),
   };
 }

@@ -20,6 +20,20 @@ export function rowGroupRows(rowBytes: number): number {
   return Math.min(MOST_ROWS, Math.max(1, vectors) * VECTOR_ROWS);
 }
 
+/** DuckDB sets so much aside for the dictionary of each column of text unless told otherwise. */
+const DICTIONARY_BYTES = 1 << 20;
+
+/** What the dictionary of a column of text may have, so that those of a thousand columns fit into memory together. */
+export function dictionaryLimit(laneBytes: number, rowBytes: number): number {
+  const columns = Math.ceil(rowBytes / TEXT_BYTES);
+  return Math.min(DICTIONARY_BYTES, Math.max(4096, Math.floor(laneBytes / 4 / columns)));
+}
+
+/** Bytes after which a row group is written although it has fewer rows. */
+export function rowGroupLimit(laneBytes: number): number {
+  return Math.min(2 * ROW_GROUP_BYTES, Math.floor(laneBytes / 8));
+}
+
 /** Memory that one row takes on average in this batch. */
 export function batchRowBytes(batch: Batch): number {
   const texts = batch.columns.filter((column) => column.width === 0).length;
@@ -27,14 +41,19 @@ export function batchRowBytes(batch: Batch): number {
   return Math.ceil(batch.byteLength() / batch.rows) + texts * (TEXT_BYTES - 4);
 }
 
+/** Bytes of each column of texts, as SQL. */
+export function textLengths(columns: readonly { name: string; type: string }[]): string[] {
+  return columns.flatMap(({ name, type }) => {
+    const length = type === 'VARCHAR' ? 'strlen' : type === 'BLOB' ? 'octet_length' : undefined;
+    return length === undefined ? [] : [`coalesce(${length}(${duckName(name)}), 0)`];
+  });
+}
+
 /** The same for the result of a query, from its first rows. */
 export async function queryRowBytes(session: Session, query: string): Promise<number> {
   const doing = 'looking at the width of rows';
-  const columns = await session.rows(`DESCRIBE ${query}`, doing);
-  const lengths = columns.flatMap(({ column_name: name, column_type: type }) => {
-    const length = type === 'VARCHAR' ? 'strlen' : type === 'BLOB' ? 'octet_length' : undefined;
-    return length === undefined ? [] : [`coalesce(${length}(${duckName(String(name))}), 0)`];
-  });
+  const columns = await session.columns(query, doing);
+  const lengths = textLengths(columns);
   const fixed = lengths.length * TEXT_BYTES + (columns.length - lengths.length) * VALUE_BYTES;
   if (lengths.length === 0) return fixed;
   const [first] = await session.rows(

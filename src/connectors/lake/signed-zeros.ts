@@ -12,9 +12,9 @@ interface FloatColumn {
 }
 
 async function floatColumns(session: Session, query: string): Promise<FloatColumn[]> {
-  const columns = await session.rows(`DESCRIBE ${query}`, 'looking for columns of floats');
+  const columns = await session.columns(query, 'looking for columns of floats');
   return columns
-    .map((column) => ({ name: duckName(String(column['column_name'])), type: String(column['column_type']) }))
+    .map(({ name, type }) => ({ name: duckName(name), type }))
     .filter(({ type }) => type === 'FLOAT' || type === 'DOUBLE');
 }
 

@@ -1,4 +1,6 @@
-import { utimes } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, utimes, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { copyOf, type FixtureLake, makeLake, schemaOf } from './log.fixture.ts';
 import { dataKey, ownerKey, stagingFolder, type StagingOwner } from './layout.ts';
@@ -169,6 +171,16 @@ describe('staging folders', () => {
     await put('_sluice/staging/unknown/f', 3 * HOUR);
     expect((await sweep()).staging).toEqual([`${stagingFolder(dead)}f.parquet`]);
     expect(await keys(stagingFolder(alive))).toHaveLength(1);
+  });
+
+  it('go with files that are still empty, which no listing shows', async () => {
+    const dead: StagingOwner = { ...ME, pid: 4_194_304, run: 'dead' };
+    await announceOwner(lake.storage, dead);
+    const folder = lake.storage.localPath(stagingFolder(dead).replace(/\/$/, ''));
+    await mkdir(join(folder, '0'));
+    await writeFile(join(folder, '0', 'f.parquet'), '');
+    expect((await sweep()).staging).toHaveLength(1);
+    expect(existsSync(folder)).toBe(false);
   });
 
   it('of other machines go when they have been silent for long', async () => {

@@ -13,20 +13,26 @@
  * deleted, a `retain` commit lists them, and the log refuses any commit that was planned earlier and adds one of
  * them. File names contain the load, so no later load writes to a name that is about to be deleted.
  */
+import { readdir, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
+import path from 'node:path';
 import { ConflictError } from '../../core/errors.ts';
 import type { ObjectStorage, StoredObject } from '../../core/storage.ts';
 import {
+  commitKey,
+  commitsPrefix,
   dataPrefix,
   isDataKey,
   ownerKey,
   ownerOfKey,
+  seqOfKey,
   STAGING_PREFIX,
   type StagingOwner,
   stagingFolder,
 } from './layout.ts';
 import { listTables, openTableLog, type TableLog } from './log.ts';
 import type { CommitDraft, FoldedState } from './records.ts';
+import { storageClock } from './storage-clock.ts';
 
 const HOUR = 3_600_000;
 
@@ -87,9 +93,9 @@ export async function sweepLake(storage: ObjectStorage, options: SweepOptions): 
     graceMs: HOUR,
     silentMs: 24 * HOUR,
     dryRun: false,
-    now: Date.now,
     isRunning,
     ...withoutUndefined<Choices>(options),
+    now: options.now ?? (options.dryRun === true ? Date.now : await storageClock(storage, options.owner)),
     ours: new Set(options.ours),
   };
   const report: SweepReport = { leftovers: [], expired: [], staging: [], bytes: 0, skipped: [] };
@@ -108,8 +114,24 @@ export async function sweepLake(storage: ObjectStorage, options: SweepOptions): 
   }
   for (const object of owners.dead) report.bytes += object.size;
   report.staging = owners.dead.map((object) => object.key);
-  if (!settings.dryRun) await storage.delete(report.staging);
+  if (!settings.dryRun) await deleteStaging(storage, report.staging);
   return report;
+}
+
+/**
+ * Scratch files are made by an engine, not by the storage, whose listings leave out those that are still empty. Folders of
+ * the owner go before the objects by which the next sweep would find it, should this one not come to its end.
+ */
+async function deleteStaging(storage: ObjectStorage, keys: readonly string[]): Promise<void> {
+  const owners = keys.map(ownerOfKey).filter((owner) => owner !== undefined);
+  for (const folder of new Set(owners.map(stagingFolder))) {
+    const local = storage.localPath(folder.replace(/\/$/, ''));
+    if (!path.isAbsolute(local)) continue;
+    const entries = await readdir(local, { withFileTypes: true }).catch(() => []);
+    for (const entry of entries.filter((each) => each.isDirectory()))
+      await rm(path.join(local, entry.name), { recursive: true, force: true }).catch(() => undefined);
+  }
+  await storage.delete(keys);
 }
 
 export interface Leftovers {
@@ -178,7 +200,10 @@ async function sweepTable(
   const leftovers = findLeftovers(state, objects).leftovers.filter(
     (object) => ours.has(object.key) || old(object),
   );
-  const expired = state.removed.filter((file) => now() - file.wallMs > retentionMs);
+  const removedAt = await commitTimes(storage, state);
+  const expired = state.removed.filter(
+    (file) => now() - (removedAt.get(file.seq) ?? file.wallMs) > retentionMs,
+  );
   const keys = [...leftovers, ...expired].map((file) => file.key);
   if (keys.length === 0) return;
   if (!settings.dryRun) {
@@ -209,6 +234,17 @@ async function sweepTable(
   report.leftovers.push(...leftovers.map((file) => file.key));
   report.expired.push(...expired.map((file) => file.key));
   report.bytes += sum(leftovers.map((file) => file.size)) + sum(expired.map((file) => file.bytes));
+}
+
+/** When the commits were made that removed files, by the storage's clock: theirs may have been wrong. */
+async function commitTimes(
+  storage: ObjectStorage,
+  { table, removed }: FoldedState,
+): Promise<Map<number | undefined, number>> {
+  if (removed.length === 0) return new Map();
+  const first = Math.min(...removed.map((file) => file.seq));
+  const commits = await storage.list(commitsPrefix(table), { startAfter: commitKey(table, first - 1) });
+  return new Map(commits.map(({ key, modifiedAt }) => [seqOfKey(key), modifiedAt]));
 }
 
 function isRunning(pid: number): boolean {

@@ -1,6 +1,6 @@
 import { rmSync } from 'node:fs';
 import type { Load, StageOptions, Supersede, TableSpec, TableWriter } from '../../core/destination.ts';
-import { InternalError, SchemaError } from '../../core/errors.ts';
+import { ConflictError, InternalError, SchemaError, TransientError } from '../../core/errors.ts';
 import { schemaFromJson, schemaToJson } from '../../core/schema.ts';
 import type { SliceReader } from '../../core/source.ts';
 import type { ObjectStorage } from '../../core/storage.ts';
@@ -15,7 +15,10 @@ import type { LakeOptions } from './options.ts';
 import { type CommitDraft, currentSchema, type FoldedState, schemaVersionFor } from './records.ts';
 import { LOADED_AT, scanSql } from './records-sql.ts';
 import { dataSelect, type LoadMark, metaSelect, minusSql } from './stage-sql.ts';
-import { supersede, type SupersedeJob } from './supersede.ts';
+import { type Replacement, supersede, type SupersedeJob } from './supersede.ts';
+
+/** How often a compaction may get in the way of one commit; each has found something to merge. */
+const COMMIT_ATTEMPTS = 3;
 
 /** What all writers of one run share. */
 export interface WriterContext {
@@ -33,6 +36,8 @@ interface Parts {
   directory: string;
 }
 
+type NewFile = CommitDraft['add'][number];
+
 export class LakeTableWriter implements TableWriter {
   readonly #context: WriterContext;
   readonly #spec: TableSpec;
@@ -40,6 +45,8 @@ export class LakeTableWriter implements TableWriter {
   readonly #partitionNames: string[];
   #state: FoldedState | undefined;
   #version: number;
+  /** Keys of the commit under way. */
+  #moved: string[] = [];
 
   constructor(context: WriterContext, spec: TableSpec, log: TableLog, state: FoldedState | undefined) {
     this.#context = context;
@@ -59,6 +66,7 @@ export class LakeTableWriter implements TableWriter {
         ? minusSql(this.#spec.schema, this.#scan(state), distinct)
         : undefined;
     const task: StageRequest = {
+      stream: this.#spec.stream,
       data: dataSelect(this.#spec.schema, reader.schema),
       meta: metaSelect(this.#mark(slice)),
       minus,
@@ -68,7 +76,7 @@ export class LakeTableWriter implements TableWriter {
       .use((lane) => lane.stage(task, reader, options.onRows, signal))
       .catch((error: unknown) => {
         // Attempts of a long run would otherwise pile up.
-        rmSync(directory, { recursive: true, force: true });
+        discard(directory);
         throw error;
       });
     const parts: Parts = { files: staged.files, directory };
@@ -86,59 +94,108 @@ export class LakeTableWriter implements TableWriter {
     how: Supersede,
     checkpoint: Checkpoint | undefined,
   ): Promise<{ version: number; rows: number; bytes: number }> {
-    const { storage, pool } = this.#context;
+    try {
+      return await this.#commit(loads, how, checkpoint);
+    } catch (error) {
+      // Otherwise it is unknown whether the commit happened, or will.
+      if (!(error instanceof TransientError)) await this.#takeBack();
+      throw error;
+    } finally {
+      this.#moved = [];
+    }
+  }
+
+  async #commit(
+    loads: Load[],
+    how: Supersede,
+    checkpoint: Checkpoint | undefined,
+  ): Promise<{ version: number; rows: number; bytes: number }> {
     // Who only shuts others out leaves the table as it is.
     const fenceOnly = loads.length === 0 && !checkpoint;
     if (this.#state && !fenceOnly && how.kind !== 'everything') checkGrows(this.#state, this.#spec);
-    const staged = loads.flatMap((load) => (load.parts as Parts).files);
-    const directory = this.#context.scratch();
-    const replacement = this.#state
-      ? await pool.use((lane) => supersede(this.#job(lane, staged, directory), how))
-      : { remove: [], kept: [] };
     const { version: schema, isNew } = schemaVersionFor(this.#state, schemaToJson(this.#spec.schema));
-    const add: CommitDraft['add'] = [];
+    let replacement = await this.#supersede(loads, how);
+    const add = await this.#upload(loads, schema);
+    const draft = {
+      ...this.#draft(loads, checkpoint),
+      ...(isNew && !fenceOnly && { schema: schemaToJson(this.#spec.schema) }),
+    };
+    let state: FoldedState;
+    for (let attempt = 1; ; attempt++) {
+      const kept = await this.#uploadKept(loads, replacement, schema);
+      const remove = replacement.remove.map((file) => file.key);
+      try {
+        state = await this.#log.append({ ...draft, add: [...add, ...kept], remove }, this.#version);
+        break;
+      } catch (error) {
+        if (!isCompacted(error) || attempt === COMMIT_ATTEMPTS) throw error;
+        await this.#context.storage.delete(kept.map((file) => file.key)).catch(() => undefined);
+        // The table has the same rows in other files, so what was staged is right as it is.
+        this.#state = await this.#log.read();
+        replacement = await this.#supersede(loads, how);
+      }
+    }
+    this.#state = state;
+    this.#version = state.version;
+    await this.abort(loads);
+    discard(replacement.directory);
+    return { version: state.version, rows: state.rows, bytes: state.bytes };
+  }
+
+  /** Removes files that no commit names: a full disk must not stay full of them until they are old enough for the sweep. */
+  async #takeBack(): Promise<void> {
+    try {
+      const state = await this.#log.read();
+      const known = new Set([...(state?.files ?? []), ...(state?.removed ?? [])].map((file) => file.key));
+      await this.#context.storage.delete(this.#moved.filter((key) => !known.has(key)));
+    } catch {
+      // The error that brought us here tells more than this one would.
+    }
+  }
+
+  /** Gives a file its final name. */
+  async #move(key: string, file: string): Promise<void> {
+    this.#moved.push(key);
+    await this.#context.storage.upload(key, file);
+  }
+
+  async #supersede(loads: Load[], how: Supersede): Promise<Replacement & { directory: string }> {
+    const directory = this.#context.scratch();
+    if (!this.#state) return { remove: [], kept: [], directory };
+    const staged = loads.flatMap((load) => (load.parts as Parts).files);
+    const found = await this.#context.pool.use((lane) => supersede(this.#job(lane, staged, directory), how));
+    return { ...found, directory };
+  }
+
+  /** Gives staged files their final names. */
+  async #upload(loads: Load[], schema: number): Promise<NewFile[]> {
+    const { storage } = this.#context;
+    const add: NewFile[] = [];
     for (const load of loads) {
       for (const [part, file] of (load.parts as Parts).files.entries()) {
         const partition = this.#partitionFrom(file);
         const key = dataKey({ table: this.#spec.table, partition, slice: this.#loadId(load.slice), part });
-        await storage.upload(key, file.path);
-        add.push({ key, rows: file.rows, bytes: file.bytes, partition, schema });
+        await this.#move(key, file.path);
+        file.path = storage.localPath(key);
+        add.push({ key, rows: file.rows, bytes: file.bytes, crc32: file.crc32, partition, schema });
       }
     }
-    for (const [part, { partition, file }] of replacement.kept.entries()) {
-      const key = dataKey({
-        table: this.#spec.table,
-        partition,
-        slice: `${this.#loadId(loads[0]!.slice)}_kept`,
-        part,
-      });
-      await storage.upload(key, file.path);
-      add.push({ key, rows: file.rows, bytes: file.bytes, partition, schema, origin: 0 });
+    return add;
+  }
+
+  async #uploadKept(loads: Load[], { kept }: Replacement, schema: number): Promise<NewFile[]> {
+    const add: NewFile[] = [];
+    for (const [part, { partition, file }] of kept.entries()) {
+      const slice = `${this.#loadId(loads[0]!.slice)}_kept`;
+      const key = dataKey({ table: this.#spec.table, partition, slice, part });
+      await this.#move(key, file.path);
+      add.push({ key, rows: file.rows, bytes: file.bytes, crc32: file.crc32, partition, schema, origin: 0 });
     }
-    const state = await this.#log.append(
-      {
-        ...this.#draft(loads, checkpoint),
-        add,
-        remove: replacement.remove.map((file) => file.key),
-        ...(isNew && !fenceOnly && { schema: schemaToJson(this.#spec.schema) }),
-      },
-      this.#version,
-    );
-    this.#state = state;
-    this.#version = state.version;
-    await this.abort(loads);
-    rmSync(directory, { recursive: true, force: true });
-    return { version: state.version, rows: state.rows, bytes: state.bytes };
+    return add;
   }
 
   async abort(loads: Load[]): Promise<void> {
-    for (const load of loads) {
-      try {
-        rmSync((load.parts as Parts).directory, { recursive: true, force: true });
-      } catch {
-        // What stays is swept when this process is gone.
-      }
-    }
+    for (const load of loads) discard((load.parts as Parts).directory);
   }
 
   async close(): Promise<void> {}
@@ -231,6 +288,18 @@ export class LakeTableWriter implements TableWriter {
       .padEnd(20, '0');
     return `${String(this.#spec.fence).padStart(10, '0')}-${digits}${slice ? `-${slice.id}` : ''}`;
   }
+}
+
+function discard(directory: string): void {
+  try {
+    rmSync(directory, { recursive: true, force: true });
+  } catch {
+    // What stays is swept when this process is gone.
+  }
+}
+
+function isCompacted(error: unknown): boolean {
+  return error instanceof ConflictError && error.code === 'lake.compacted';
 }
 
 /** The engine never asks for less; files with more would no longer be readable as the table. */

@@ -10,8 +10,13 @@ import { BatchSource } from '../../duckdb/batch-source.ts';
 import { Session } from '../../duckdb/session.ts';
 import type { CopyTask, Reply, StagedFile, StageTask, Task, WorkerOptions } from './lane-protocol.ts';
 import { ParquetWriter } from './parquet-writer.ts';
+import { rowLimit } from './memory.ts';
 import { batchRowBytes, queryRowBytes } from './row-groups.ts';
 import { exceptSigned, hasSignedZeros } from './signed-zeros.ts';
+import { type Minus, passSql } from './stage-sql.ts';
+
+/** Comparing rows takes several times their size: part of the memory that the rows of one pass may have. */
+const COMPARE_MEMORY = 1 / 16;
 
 const port = parentPort!;
 const session = await Session.open(workerData as WorkerOptions);
@@ -42,7 +47,8 @@ async function stage(task: StageTask): Promise<void> {
   try {
     const module = (await import(task.decoder.module)) as Record<string, DecoderFactory>;
     const schema = schemaFromJson(task.schema);
-    const decoder = module[task.decoder.name]!(ring, schema, task.decoder.options);
+    const limit = rowLimit(session.memoryBytes, task);
+    const decoder = module[task.decoder.name]!(ring, schema, task.decoder.options, limit);
     const source = new BatchSource(decoder);
     const name = `sluice_source_${sources++}`;
     source.register(session.connection, name, schema);
@@ -67,7 +73,7 @@ async function writeStaged(
   const writer = new ParquetWriter(session, task.files, batchRowBytes(first));
   const progress = (): void => report(task.id, decoder.facts());
   try {
-    if (task.minus !== undefined) return await writeMinus(task, writer, source, name);
+    if (task.minus !== undefined) return await writeMinus(task, task.minus, writer, { source, name });
     let signedZeros = first.negativeZero;
     while (!source.done) {
       const full = writer.fullCheck();
@@ -79,7 +85,9 @@ async function writeStaged(
       const plain = signedZeros;
       source.border = (batch) => !plain && batch.negativeZero;
       await writer.write(`SELECT ${task.data}, ${task.meta} FROM ${name}()`, plain);
-      signedZeros ||= source.peek()?.negativeZero ?? false;
+      const next = source.peek();
+      if (next) writer.rowBytes = batchRowBytes(next);
+      signedZeros ||= next?.negativeZero ?? false;
     }
     return writer.files;
   } catch (error) {
@@ -90,9 +98,9 @@ async function writeStaged(
 
 async function writeMinus(
   task: StageTask,
+  minus: Minus,
   writer: ParquetWriter,
-  source: BatchSource,
-  name: string,
+  { source, name }: { source: BatchSource; name: string },
 ): Promise<StagedFile[]> {
   let signedZeros = false;
   source.border = (batch) => {
@@ -104,14 +112,24 @@ async function writeMinus(
     'collecting rows that may already be loaded',
   );
   try {
-    const incoming = 'SELECT * FROM sluice_incoming';
-    const fresh = signedZeros
-      ? await exceptSigned(session, incoming, task.minus!)
-      : `${incoming} EXCEPT ALL (${task.minus})`;
-    await writer.write(`SELECT *, ${task.meta} FROM (${fresh})`, signedZeros);
+    await session.run(
+      'CREATE OR REPLACE TEMP TABLE sluice_fresh AS SELECT * FROM sluice_incoming LIMIT 0',
+      'preparing to compare rows',
+    );
+    const bytes = Math.max(source.bytes, source.rows * writer.rowBytes);
+    const passes = Math.ceil(bytes / (session.memoryBytes * COMPARE_MEMORY));
+    for (let pass = 0; pass < passes; pass++) {
+      for (const sql of passSql(pass, passes)) await session.run(sql, 'preparing to compare rows');
+      const fresh = signedZeros
+        ? await exceptSigned(session, minus.incoming, minus.committed)
+        : `${minus.incoming} EXCEPT ALL (${minus.committed})`;
+      await session.run(`INSERT INTO sluice_fresh ${fresh}`, 'comparing rows with those that are loaded');
+    }
+    await writer.write(`SELECT *, ${task.meta} FROM sluice_fresh`, signedZeros);
     return writer.files;
   } finally {
     await session.run('DROP TABLE IF EXISTS sluice_incoming', 'dropping a temporary table');
+    await session.run('DROP TABLE IF EXISTS sluice_fresh', 'dropping a temporary table');
   }
 }
 

@@ -394,13 +394,24 @@ async function sweep(file: string): Promise<void> {
 
 /** Makes a folder so that a power cut cannot take it away together with what is put into it. */
 async function makeFolder(folder: string): Promise<void> {
-  const first = await mkdir(folder, { recursive: true });
+  const first = await mkdir(folder, { recursive: true }).catch(async (error: unknown) => {
+    // Node says ENOENT as well when the file system is read-only.
+    if (systemCode(error) === 'ENOENT') await makeMissing(folder);
+    throw error;
+  });
   if (first === undefined) return;
   const top = path.dirname(first);
   for (let at = path.dirname(folder); isInside(at, top); at = path.dirname(at)) {
     await syncFolder(at);
     if (at === top) return;
   }
+}
+
+/** Makes the uppermost folder that is missing. */
+async function makeMissing(folder: string): Promise<void> {
+  const parent = path.dirname(folder);
+  if (parent !== folder && (await statusOf(parent)) === undefined) await makeMissing(parent);
+  else await mkdir(folder);
 }
 
 async function syncFile(file: string): Promise<void> {

@@ -36,15 +36,20 @@ const IN_THE_WAY: Fault = {
 const FAULTS: Readonly<Record<string, Fault>> = {
   ENOSPC: {
     code: 'storage.disk_full',
-    found: 'no space left on the disk',
+    found: 'no space left on the disk, or no room for more files',
     remedy:
-      'free space on that disk or choose another folder, then run again: nothing half-written is visible',
+      'free space on that disk (`df`, `df -i`) or choose another folder, then run again: nothing half-written is visible',
   },
   EDQUOT: {
     code: 'storage.disk_full',
     found: 'the disk quota of this user is used up',
     remedy:
       'free space, raise the quota or choose another folder, then run again: nothing half-written is visible',
+  },
+  EFBIG: {
+    code: 'storage.file_limit',
+    found: 'the file is larger than this process, or the file system, may write',
+    remedy: 'raise the limit (ulimit -f) or choose another folder',
   },
   EROFS: {
     code: 'storage.read_only',

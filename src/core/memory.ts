@@ -1,0 +1,48 @@
+/**
+ * How the memory of a run is shared out. The sizes of what is not DuckDB are measured (ARCHITECTURE.md, "Memory"); the
+ * attacks in guarantees/memory hold the process to the budget.
+ */
+import { ConfigError } from './errors.ts';
+
+const MEBIBYTE = 1 << 20;
+/** Node, the program, connections. */
+const MAIN_BYTES = 128 * MEBIBYTE;
+/** Thread, ring, batches, and the row group that is being encoded. */
+const LANE_BYTES = 64 * MEBIBYTE;
+/** Of the rest DuckDB is told less than there is: operators that spill take up to half more than it accounts for. */
+const ENGINE_PART = 2 / 3;
+const LEAST_LANE_BYTES = 192 * MEBIBYTE;
+
+/** The smallest budget, which one lane needs. */
+export const LEAST_MEMORY: number = MAIN_BYTES + LEAST_LANE_BYTES;
+
+export function checkMemory(budget: number): void {
+  if (budget >= LEAST_MEMORY) return;
+  throw new ConfigError(
+    `reading the memory budget: ${inMebibytes(budget)} is less than the ${inMebibytes(LEAST_MEMORY)} that a run needs`,
+    {
+      code: 'config.memory',
+      remedy: `set \`memory\` or --memory to at least "${inMebibytes(LEAST_MEMORY)}"`,
+    },
+  );
+}
+
+/** How many lanes fit into a budget. */
+export function lanesWithin(budget: number): number {
+  return Math.max(1, Math.floor((budget - MAIN_BYTES) / LEAST_LANE_BYTES));
+}
+
+/** What the DuckDB of each lane may take by its own account. */
+export function engineMemory(budget: number, lanes: number = 1): number {
+  const most = Math.max(budget, LEAST_MEMORY);
+  return Math.floor(((most - MAIN_BYTES) / Math.min(lanes, lanesWithin(most)) - LANE_BYTES) * ENGINE_PART);
+}
+
+/** The budget with which the DuckDB of a single lane gets so much. */
+export function budgetFor(engineBytes: number): number {
+  return MAIN_BYTES + LANE_BYTES + Math.ceil(engineBytes / ENGINE_PART);
+}
+
+function inMebibytes(bytes: number): string {
+  return `${Math.floor(bytes / MEBIBYTE)} MiB`;
+}
