@@ -5,6 +5,7 @@ import type { ProjectDefinition } from './config/define.ts';
 import { type Environment, escapePlaceholders } from './config/environment.ts';
 import type { Connector } from './core/connector.ts';
 import { ConfigError } from './core/errors.ts';
+import { engineMemory } from './core/memory.ts';
 import type { ConnectionConfig } from './core/project.ts';
 import type { ProjectContext } from './engine/context.ts';
 import type { PipelinePlan, RunOptions, RunReport } from './engine/types.ts';
@@ -103,7 +104,7 @@ export async function openCatalog(
     import('./catalog/index.ts'),
   ]);
   const storage = await openStorage(context, 'lake');
-  return catalog.openCatalog({ storage, memoryBytes: context.project.memoryBytes });
+  return catalog.openCatalog({ storage, memoryBytes: engineMemory(context.project.memoryBytes) });
 }
 
 async function openProject(input: ProjectInput, options: ProjectOptions): Promise<ProjectContext> {

@@ -13,6 +13,7 @@ import {
   thisOwner,
 } from '../connectors/lake/sweep.ts';
 import { ConfigError } from '../core/errors.ts';
+import { engineMemory } from '../core/memory.ts';
 import type { ObjectStorage } from '../core/storage.ts';
 import { Session } from '../duckdb/session.ts';
 import type { ProjectContext } from '../engine/context.ts';
@@ -101,7 +102,8 @@ export interface Compaction {
 }
 
 const TARGET_BYTES = 256_000_000;
-const THREADS = 2;
+/** Of several, rows would come in any order, and each takes memory of its own. */
+const THREADS = 1;
 /** A sweep on another machine takes an owner for dead that says nothing for hours. */
 const ALIVE_EVERY_MS = 120_000;
 
@@ -129,7 +131,7 @@ export async function compact(
   const owner = thisOwner(`compact-${randomBytes(3).toString('hex')}`);
   const scratch = scratchFolder(storage, owner);
   const session = await Session.open({
-    memoryBytes: lake.memoryBytes / 2,
+    memoryBytes: engineMemory(lake.memoryBytes),
     threads: THREADS,
     tempDirectory: join(scratch, 'spill'),
   });

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 
@@ -97,6 +97,23 @@ describe('a quick start', () => {
     },
   );
 });
+
+it.skipIf(process.platform !== 'linux')(
+  'a full disk under standard output does not stop the work',
+  async () => {
+    const full = openSync('/dev/full', 'w');
+    const stdio = ['ignore', full, 'pipe'] as const;
+    const child = spawn(process.execPath, [MAIN, '--help'], { stdio: [...stdio] });
+    let err = '';
+    child.stderr!.on('data', (chunk: Buffer) => (err += chunk.toString()));
+    const [code] = (await once(child, 'close')) as [number];
+    closeSync(full);
+    expect(err).toBe(
+      'writing to standard output: ENOSPC: no space left on device, write; nothing more is printed there\n',
+    );
+    expect(code).toBe(2);
+  },
+);
 
 describe('being asked to stop', () => {
   async function started(mode: string, ...args: string[]): Promise<Child> {

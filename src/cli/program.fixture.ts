@@ -14,7 +14,7 @@ await start(
       // Something has to keep the process alive, as a connection would.
       const alive = setInterval(() => {
         if (mode === 'chatty')
-          onEvent?.({ kind: 'step', stream: 'public.orders', slice: 's1', step: 'batch' });
+          onEvent?.({ kind: 'step', stream: 'public.orders', slice: 's1', step: 'staged' });
       }, 5);
       while (signal?.aborted !== true || mode === 'deaf') await sleep(5);
       clearInterval(alive);

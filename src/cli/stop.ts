@@ -37,8 +37,15 @@ export function watchStop({ stdout, stderr, note }: Outputs): Stop {
   }
   // `sluice … | head`: whoever read the output has seen enough. That is no error of ours.
   stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-    if (reason === undefined) stop('pipe');
+    if (error.code === 'EPIPE') {
+      if (reason === undefined) stop('pipe');
+      return;
+    }
+    // A full disk, say, under what a shell redirects: a load is worth more than its summary, so the work goes on.
+    note(`writing to standard output: ${error.message}; nothing more is printed there`);
+    process.once('exit', (code) => {
+      if (code === EXIT.ok) process.exitCode = EXIT.usage;
+    });
   });
   // Nobody reads notes and progress: the work goes on without them.
   stderr.on('error', () => undefined);

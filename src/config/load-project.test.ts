@@ -81,7 +81,9 @@ pipelines:
           type: 'postgres',
           url: 'postgres://app:pw@db:5432/shop',
           connect_timeout: 10,
-          idle_timeout: 30,
+          lock_timeout: 60,
+          stall_timeout: 30,
+          row_security: false,
           slice_size: 2 ** 30,
         },
         lake: { type: 'lake', path: './lake', compression: 'zstd', file_size: 256_000_000, retention: 3600 },
@@ -313,7 +315,7 @@ pipelins: {}
       '22:14 pipelines.q.from: "lake" is of type lake, from which sluice cannot read',
       '23:8 state.connection: missing',
       '23:22 state.conection: unknown option; did you mean "connection"?',
-      '24:9 memory: must be at least 64 MiB',
+      '24:9 memory: must be at least 320 MiB',
       '25:1 pipelins: unknown option; did you mean "pipelines"?',
     ]);
   });
@@ -629,12 +631,12 @@ export default defineProject({
   });
 
   test('can be checked without a file', async () => {
-    const definition = { connections: { lake: { type: 'lake', path: '${WHERE}' } }, memory: '64 MiB' };
+    const definition = { connections: { lake: { type: 'lake', path: '${WHERE}' } }, memory: '320 MiB' };
     expect(parseProject(definition, { directory: '/srv', env: { WHERE: 'x' }, connectors })).toMatchObject({
       directory: '/srv',
       connections: { lake: { path: 'x' } },
       pipelines: {},
-      memoryBytes: 64 * 2 ** 20,
+      memoryBytes: 320 * 2 ** 20,
     });
     expect(
       (await failure(() => parseProject(definition, { directory: '/srv', env: {}, connectors }))).message,

@@ -1,5 +1,6 @@
 /** The shapes of a project file. Each field is described here once: for the loader, for editors and for the reference. */
 import { z } from 'zod';
+import { LEAST_MEMORY } from '../core/memory.ts';
 import type { Project } from '../core/project.ts';
 import { parseType } from '../core/types.ts';
 import { inSchema, parseDuration, parseSize } from '../core/units.ts';
@@ -7,8 +8,6 @@ import { hint, nearest } from './suggest.ts';
 
 const DEFAULT_STATE = { type: 'sqlite', path: '.sluice/state.db' } as const;
 const DEFAULT_MEMORY = 512 * 2 ** 20;
-/** Below this, buffers and the embedded engine cannot work; who forgets the unit ends up here. */
-const LEAST_MEMORY = 64 * 2 ** 20;
 
 const text = z.string().trim().min(1);
 const positive = z.int().min(1);
@@ -212,9 +211,11 @@ export const projectSchema: z.ZodType<Omit<Project, 'directory' | 'memoryBytes'>
         'Where leases and the history of runs are kept: a file in the project (default), or the lake itself.',
       ),
     memory: size
-      .refine((bytes) => bytes >= LEAST_MEMORY, 'must be at least 64 MiB')
+      .refine((bytes) => bytes >= LEAST_MEMORY, `must be at least ${LEAST_MEMORY / 2 ** 20} MiB`)
       .default(DEFAULT_MEMORY)
-      .describe('Memory that one run may use in all: "512 MiB" (default).'),
+      .describe(
+        `Memory that one run may use in all: "512 MiB" (default). At least ${LEAST_MEMORY / 2 ** 20} MiB.`,
+      ),
   });
 
 /** Options that a pipeline's defaults cannot hold. */

@@ -33,7 +33,10 @@ test.each([
   ['a*b*a', 'aba', true],
   ['a*b*a', 'aa', false],
   ['a*bc*c', 'abc', false],
-  ['public."Order*"', 'public."Orders"', true],
+  ['public."Order*"', 'public."Orders"', false],
+  ['public."Order*"', 'public."Order*"', true],
+  ['public.Order*', 'public."Order %"', true],
+  ['public.*"*', 'public."a""b"', true],
   ['a.c', 'abc', false],
 ])('%s and %s: %s', (wildcard, name, fits) => expect(matcher(wildcard)(name)).toBe(fits));
 

@@ -1,27 +1,42 @@
 /** Names of streams as they stand in a project: `public.orders`, `public."Order Items"`, `public.country_*`. */
 
+const QUOTED = /"((?:[^"]|"")*)"/g;
+
+/** Whether the name has a * outside of double quotes. */
 export function isWildcard(name: string): boolean {
-  return name.includes('*');
+  return name.replace(QUOTED, '').includes('*');
 }
 
 /** What is wrong with the name, whether or not a source has such a stream. */
 export function nameMistake(name: string): string | undefined {
   if (name.trim() === '') return 'a stream needs a name';
   if (name !== name.trim()) return 'the name has spaces around it';
-  if (name.includes('**')) return 'one * already stands for any number of characters';
-  const bare = name.replace(/"(?:[^"]|"")*"/g, '');
-  if (bare.includes('"')) return 'a quote in the name is not closed';
+  const bare = name.replace(QUOTED, '""');
+  if (bare.includes('**')) return 'one * already stands for any number of characters';
+  if (bare.replaceAll('""', '').includes('"')) return 'a quote in the name is not closed';
   const other = /[?[\]{}%]/.exec(bare)?.[0];
   if (other !== undefined)
     return `"${other}" is no wildcard here, only * is; names that have it are written in double quotes`;
   return undefined;
 }
 
-/** A test for names that the wildcard stands for; `*` is any number of characters, dots as well. */
+/**
+ * A test for names that the wildcard stands for; `*` is any number of characters, dots as well. Names in quotes are also
+ * known without them: `public.a*` stands for `public."a b.c"`.
+ */
 export function matcher(wildcard: string): (name: string) => boolean {
-  const parts = wildcard.split('*');
-  const [first = '', last = ''] = [parts[0], parts.at(-1)];
+  const parts = wildcard.replace(/"(?:[^"]|"")*"|\*/g, (part) => (part === '*' ? '\0' : part)).split('\0');
   if (parts.length === 1) return (name) => name === wildcard;
+  const fits = partsMatcher(parts);
+  return (name) => fits(name) || (name.includes('"') && fits(withoutQuotes(name)));
+}
+
+function withoutQuotes(name: string): string {
+  return name.replace(QUOTED, (_, inner: string) => inner.replaceAll('""', '"'));
+}
+
+function partsMatcher(parts: readonly string[]): (name: string) => boolean {
+  const [first = '', last = ''] = [parts[0], parts.at(-1)];
   // Looked for one after another, never tried again: no wildcard can take long.
   return (name) => {
     if (name.length < first.length + last.length || !name.startsWith(first) || !name.endsWith(last))

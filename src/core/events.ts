@@ -34,11 +34,12 @@ export type RunEvent =
   | { kind: 'slice-started'; stream: string; slice: string; index: number; slices: number; attempt: number }
   /** At most a few times a second for each slice. */
   | { kind: 'progress'; stream: string; slice: string; rows: number; bytes: number }
+  /** `lease` belongs to a stream and no slice, `snapshot` to all streams of the run: what does not apply is empty. */
   | {
       kind: 'step';
       stream: string;
       slice: string;
-      step: 'lease' | 'snapshot' | 'batch' | 'staged' | 'publish' | 'published' | 'state';
+      step: 'lease' | 'snapshot' | 'staged' | 'publish' | 'published';
       rows?: number;
     }
   | {

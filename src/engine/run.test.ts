@@ -128,6 +128,22 @@ it('loads what is there, then what is new, then nothing', async () => {
   expect(bench.store.tables.get('a')!.state.version).toBeLessThanOrEqual(version + 1);
 });
 
+it('warns when a table that was loaded before is gone, and loads it again', async () => {
+  const bench = new Bench({ a: { cursor: 'at', load: 'merge' } });
+  bench.write('a', [1, 'one']);
+  const warnings = (): string[] =>
+    bench.events.filter((event) => event.kind === 'warning').map((event) => event.code);
+  await bench.run();
+  expect(warnings()).toEqual([]);
+  bench.store.tables.clear();
+  await bench.run();
+  expect(warnings()).toEqual(['table.gone']);
+  expect(bench.values('a')).toEqual(['one']);
+  bench.store.tables.clear();
+  await bench.run({ fullRefresh: true });
+  expect(warnings()).toEqual([]);
+});
+
 it('tells what happens in order, and a listener that fails hurts nobody', async () => {
   const bench = new Bench({ a: { cursor: 'at' } });
   bench.write('a', [1, 'one']);
@@ -143,6 +159,7 @@ it('tells what happens in order, and a listener that fails hurts nobody', async 
   expect(bench.events.map((event) => (event.kind === 'step' ? event.step : event.kind))).toEqual([
     'run-started',
     'lease',
+    'snapshot',
     'stream-started',
     'stream-planned',
     'slice-started',

@@ -10,6 +10,7 @@ import { broadcast, type Listener, type RunStatus, type StreamTotals } from '../
 import type { RunStreamRecord, StateStore } from '../core/state.ts';
 import type { StreamConfig } from '../core/stream.ts';
 import { openState, type ProjectContext } from './context.ts';
+import { lastLoad } from './last-load.ts';
 import { HeldLease } from './leases.ts';
 import { loadStream } from './load-stream.ts';
 import { inParallel, Slots } from './parallel.ts';
@@ -124,6 +125,7 @@ async function loadAll(run: Run, configs: StreamConfig[]): Promise<StreamReport[
     for (const stream of configs) {
       try {
         const table = await run.session.destination.describe(stream.table, run.signal);
+        if (!table) await warnIfGone(run, stream);
         const lease = await HeldLease.acquire(run.state, leaseName(run, stream), run.id, table?.fence ?? 0);
         held.push({ stream, lease, watermark: table?.checkpoint?.watermark });
         run.emit({ kind: 'step', stream: stream.name, slice: '', step: 'lease' });
@@ -143,6 +145,18 @@ async function loadAll(run: Run, configs: StreamConfig[]): Promise<StreamReport[
   return configs.map((stream) => reports.get(stream.name)!);
 }
 
+/** A lake that was moved, or whose drive is not mounted, looks like a new one: everything is loaded again. */
+async function warnIfGone(run: Run, stream: StreamConfig): Promise<void> {
+  const { pipeline, session, options } = run;
+  if (options.fullRefresh === true) return;
+  const last = await lastLoad(run.state, pipeline, stream.table);
+  if (last === undefined) return;
+  const { title } = await session.destination.check(run.signal);
+  const found = `table "${stream.table}" was loaded before (last on ${last}) and is not in ${title} any more`;
+  const advice = 'if that was moved, or its drive is not mounted, stop and correct its path';
+  warn(run, stream.name, 'table.gone', `${found}: it is loaded from its beginning; ${advice}`);
+}
+
 /** A stream whose lease is ours. */
 interface Held {
   stream: StreamConfig;
@@ -156,6 +170,7 @@ async function cannotRead(run: Run, held: Held[]): Promise<unknown> {
   if (held.length === 0) return undefined;
   try {
     await retrying(run, undefined, () => run.snapshot.get(run.signal));
+    run.emit({ kind: 'step', stream: '', slice: '', step: 'snapshot' });
     return undefined;
   } catch (error) {
     return error;

@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import { resolveStreams } from '../config/resolve-streams.ts';
 import type { Destination } from '../core/destination.ts';
 import { ConfigError } from '../core/errors.ts';
+import { checkMemory, lanesWithin } from '../core/memory.ts';
 import type { PipelineConfig } from '../core/project.ts';
 import type { Source } from '../core/source.ts';
 import type { StreamConfig } from '../core/stream.ts';
@@ -16,14 +17,11 @@ export interface PipelineSession {
   resources: Resources;
 }
 
-/** One lane needs about this much to write wide tables without spilling. */
-const LANE_BYTES = 256 << 20;
-
 function resourcesOf(context: ProjectContext, options: RunOptions): Resources {
   const memoryBytes = options.memoryBytes ?? context.project.memoryBytes;
-  const fitting = Math.max(1, Math.floor(memoryBytes / LANE_BYTES));
+  checkMemory(memoryBytes);
   const cores = Math.max(1, Math.floor(availableParallelism() / 2));
-  return { memoryBytes, workers: options.workers ?? Math.min(fitting, cores, 4) };
+  return { memoryBytes, workers: options.workers ?? Math.min(lanesWithin(memoryBytes), cores, 4) };
 }
 
 export async function openPipeline(

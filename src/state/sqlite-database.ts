@@ -1,3 +1,4 @@
+import { statfsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
@@ -10,6 +11,7 @@ const APPLICATION_ID = 0x534c4349;
 /** SQLite waits with its thread, so the long wait is ours and leaves the event loop to others. */
 const BUSY_TIMEOUT_MS = 50;
 const BUSY_PATIENCE_MS = 15_000;
+const LEAST_FREE_BYTES = 64 << 10;
 
 // Primary result codes, https://www.sqlite.org/rescode.html
 const PERM = 3;
@@ -159,7 +161,11 @@ function translate(error: unknown, doing: string, file: string): SluiceError {
   if (error instanceof SluiceError) return error;
   const detail = { details: { file }, cause: error };
   const where = `${doing} "${file}"`;
-  switch (resultCode(error)) {
+  // Records that are no JSON, and numbers beyond any that we write.
+  const unreadable = error instanceof SyntaxError || error instanceof RangeError;
+  const result = unreadable ? CORRUPT : resultCode(error);
+  // SQLite does not tell why it could not make room in its index of the log.
+  switch (result === IOERR && isFull(file) ? FULL : result) {
     case BUSY:
     case LOCKED:
     case PROTOCOL:
@@ -200,6 +206,16 @@ function translate(error: unknown, doing: string, file: string): SluiceError {
       return unusable(doing, file, error, 'cannot be opened for writing');
     default:
       return asSluiceError(error, where);
+  }
+}
+
+/** Whether the disk has no room for the index of the log and a page or two. */
+function isFull(file: string): boolean {
+  try {
+    const { bavail, bsize } = statfsSync(path.dirname(file));
+    return bavail * bsize < LEAST_FREE_BYTES;
+  } catch {
+    return false;
   }
 }
 

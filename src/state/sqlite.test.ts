@@ -170,6 +170,21 @@ describe('files that are not ours', () => {
     expect(await failure(work)).toMatchObject({ name: 'ConfigError', code: 'state.corrupt' });
   });
 
+  it('says so when a value in it is none that sluice writes', async () => {
+    const store = await openSqliteState(file);
+    await store.recordRun(runRecord('r', '2026-01-01T00:00:00Z'));
+    await store.release(await store.acquire('a', holder('r'), MINUTE));
+    const db = new DatabaseSync(file);
+    db.exec(
+      `PRAGMA ignore_check_constraints = 1; UPDATE run SET record = '{'; UPDATE lease SET fence = 1 << 60`,
+    );
+    db.close();
+    const corrupt = { name: 'ConfigError', code: 'state.corrupt' };
+    expect(await failure(store.runs({ limit: 1 }))).toMatchObject(corrupt);
+    expect(await failure(store.acquire('a', holder('s'), MINUTE))).toMatchObject(corrupt);
+    await store.close();
+  });
+
   it('are replaced when they are empty, as a crash leaves them', async () => {
     writeFileSync(file, '');
     const store = await openSqliteState(file);

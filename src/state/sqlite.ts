@@ -105,12 +105,12 @@ class SqliteState implements StateStore {
     const where = filter.pipeline === undefined ? '' : 'WHERE pipeline = ?';
     const values = filter.pipeline === undefined ? [] : [filter.pipeline];
     const limit = Number.isFinite(filter.limit) ? Math.max(0, Math.floor(filter.limit)) : -1;
-    const rows = await this.#database.read('reading runs from the state', (db) =>
+    return this.#database.read('reading runs from the state', (db) =>
       db
         .prepare(`SELECT record FROM run ${where} ORDER BY started_at DESC, run DESC LIMIT ?`)
-        .all(...values, limit),
+        .all(...values, limit)
+        .map((row) => JSON.parse(String(row['record'])) as RunRecord),
     );
-    return rows.map((row) => JSON.parse(String(row['record'])) as RunRecord);
   }
 
   async leases(): Promise<Lease[]> {

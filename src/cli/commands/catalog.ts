@@ -1,5 +1,6 @@
 import { type Catalog, openCatalog } from '../../catalog/index.ts';
 import { render, type RowBatches } from '../../catalog/render.ts';
+import { engineMemory } from '../../core/memory.ts';
 import { formatBytes, formatCount, formatExact } from '../../core/units.ts';
 import { plural } from '../../observe/plural.ts';
 import { cellText, renderTable } from '../../observe/table.ts';
@@ -29,7 +30,7 @@ export const catalog: Command = async (invocation) => {
   const task = TASKS[invocation.spec.name];
   if (!task) throw new Error(`"${invocation.spec.name}" has no code`);
   const lake = await openLake(invocation);
-  const opened = openCatalog({ storage: lake.storage, memoryBytes: lake.memoryBytes });
+  const opened = openCatalog({ storage: lake.storage, memoryBytes: engineMemory(lake.memoryBytes) });
   return closing(opened, () => task(invocation, lake, opened));
 };
 
