@@ -9,11 +9,12 @@ const config: KnipConfig = {
     'src/connectors/*/worker.ts',
     'src/connectors/*/copy-decoder.ts',
     'bench/run.ts',
+    'guarantees/{run,child-run}.ts',
     'scripts/*.mjs',
   ],
-  project: ['src/**/*.ts', 'test/**/*.ts', 'bench/**/*.ts', 'scripts/**/*.{ts,mjs}'],
+  project: ['src/**/*.ts', 'test/**/*.ts', 'bench/**/*.ts', 'guarantees/**/*.ts', 'scripts/**/*.{ts,mjs}'],
   // Programs of the machine that some tests use, and do without.
-  ignoreBinaries: ['openssl', 'pgbouncer'],
+  ignoreBinaries: ['openssl', 'pgbouncer', 'strace'],
   // Started by scripts/ensure.mjs, which knip does not read as a list of commands.
   ignoreDependencies: ['oxfmt', 'oxlint', 'oxlint-tsgolint', 'publint'],
 };

@@ -19,7 +19,12 @@ const config: ViteUserConfig = {
         test: {
           ...shared,
           name: 'unit',
-          include: ['src/**/*.test.ts', 'test/*.test.ts', 'test/{conformance,e2e,golden,types}/**/*.test.ts'],
+          include: [
+            'src/**/*.test.ts',
+            'test/*.test.ts',
+            'test/{conformance,e2e,types}/**/*.test.ts',
+            'guarantees/**/*.test.ts',
+          ],
         },
       },
       {

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Readable } from 'node:stream';
-import { endedChildrenCpu, treeCpu, treeMemory } from './processes.ts';
+import { endedChildrenCpu, treeCpu, treeMemory } from '../guarantees/processes.ts';
 
 const SAMPLE_MS = 20;
 const STDERR_LINES = 20;

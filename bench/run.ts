@@ -9,7 +9,7 @@ import { type Arguments, type BenchmarkName, parseArguments, USAGE } from './arg
 import type { BenchContext, BenchOutcome, BenchResult } from './context.ts';
 import { benchIncremental } from './incremental.ts';
 import { findLimit } from './limit.ts';
-import { hasProc } from './processes.ts';
+import { hasProc } from '../guarantees/processes.ts';
 import { describeMachine } from './report.ts';
 import { startServer } from './server.ts';
 import { LINEITEM, NARROW, WIDE } from './tables.ts';

@@ -29,6 +29,7 @@ const tasks = {
   build: () => [build],
   demo: () => [build, { name: 'demo', run: ['node', 'dist/cli/main.js', 'demo'] }],
   bench: () => [build, { name: 'bench', run: ['node', 'bench/run.ts'] }],
+  guarantees: () => [build, { name: 'guarantees', run: ['node', 'guarantees/run.ts'] }],
   format: () => [{ name: 'format', run: ['oxfmt'] }],
   lint: () => [{ name: 'lint', run: ['oxlint'] }],
   // `npm test -- some/path` is the quick loop of someone at work on one thing: no checks.

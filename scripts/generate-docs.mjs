@@ -1,6 +1,7 @@
-// Writes the tables of docs/configuration.md and docs/commands.md, between their markers, from schema.json and from the
-// table of commands. With --check it only says whether they are up to date.
+// Writes what is generated in docs/, between its markers: tables of options from schema.json, commands from their table,
+// guarantees from the attacks and the results of their last whole run. With --check it only says whether they are up to date.
 import { readFileSync, writeFileSync } from 'node:fs';
+import { lastResults, promisesText, runText } from '../guarantees/docs.ts';
 import { COMMANDS, FAMILIES, GLOBAL_OPTIONS, GROUPS } from '../src/cli/command-table.ts';
 import { EXIT_CODES } from '../src/cli/exit-codes.ts';
 import { usage } from '../src/cli/help.ts';
@@ -30,6 +31,10 @@ const parts = {
         ['code', 'meaning'],
         EXIT_CODES.map(({ code, meaning }) => [`\`${code}\``, meaning]),
       ),
+  },
+  'guarantees.md': {
+    run: () => runText(lastResults()),
+    promises: () => promisesText(lastResults()),
   },
 };
 

@@ -4,7 +4,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, it } from 'vitest';
 import { runPipeline } from '../../src/engine/run.ts';
 import type { RunReport } from '../../src/engine/types.ts';
-import { pauseAt } from '../support/kill.ts';
+import { pauseAt } from '../../guarantees/pause.ts';
 import { Pair, type Streams } from '../support/pair.ts';
 import { useServer } from '../support/server.ts';
 

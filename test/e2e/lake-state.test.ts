@@ -17,7 +17,7 @@ test('leases and run history can live in the lake itself, and nothing then lies 
   const base = await pair.context();
   const context = {
     ...base,
-    project: { ...base.project, state: { type: 'lake' as const, connection: 'lake' } },
+    project: { ...base.project, state: { type: 'lake' as const, connection: 'to' } },
   };
   const first = await runPipeline(context, 'p', {});
   expect(first.streams.map((stream) => [stream.status, stream.totals.loaded])).toEqual([['loaded', 10]]);

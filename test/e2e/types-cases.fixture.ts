@@ -1,5 +1,5 @@
 /** Every type that is loaded by types.test.ts, with its extremes. Values are what a user would write between quotes. */
-import type { Cell } from './types.fixture.ts';
+import type { Cell } from '../../guarantees/fidelity/cells.ts';
 
 export interface TypeCase {
   /** As in CREATE TABLE. */
@@ -43,7 +43,7 @@ const nullOf =
     texts.includes(server) ? null : server;
 
 /** Elements of PostgreSQL's array text as JSON: what an array must become. */
-export function arrayJson(element: (text: string) => string): (server: string) => string {
+function arrayJson(element: (text: string) => string): (server: string) => string {
   return (server) => {
     // Lower bounds other than 1 have no place in JSON.
     const text = server.replace(/^(\[-?\d+:-?\d+\])+=/, '');

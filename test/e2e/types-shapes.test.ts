@@ -4,7 +4,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { issue, makeAuthority } from '../../src/connectors/postgres/certificates.fixture.ts';
 import { streamName } from '../../src/connectors/postgres/resolve.ts';
 import { startPostgres } from '../../src/testing/postgres-server.ts';
-import { type Cell, differences, Lab, Lake, quote, type RuleOf, serverRows } from './types.fixture.ts';
+import { type Cell, differences, quote, type RuleOf, serverRows } from '../../guarantees/fidelity/cells.ts';
+import { Lab, Lake } from './types.fixture.ts';
 
 let lab: Lab;
 let client: pg.Client;

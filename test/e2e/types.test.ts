@@ -5,7 +5,14 @@ import { parquetMetadata } from 'hyparquet';
 import type pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { CASES, USER_TYPES } from './types-cases.fixture.ts';
-import { differences, Lab, type LakeColumn, quote, type RuleOf, serverRows } from './types.fixture.ts';
+import {
+  differences,
+  type LakeColumn,
+  quote,
+  type RuleOf,
+  serverRows,
+} from '../../guarantees/fidelity/cells.ts';
+import { Lab } from './types.fixture.ts';
 
 let lab: Lab;
 let url: string;

@@ -1,10 +1,12 @@
-import { spawn } from 'node:child_process';
+/** Other processes that work on a Pair: stopped at a named moment, or killed there. */
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ChildTask } from './child-run.ts';
 import type { Pair } from './pair.ts';
+import type { DestinationSide, SourceSide } from './sides.ts';
 
 const SCRIPT = fileURLToPath(new URL('child-run.ts', import.meta.url));
 const STOPPED = 'stopped\n';
@@ -15,6 +17,7 @@ interface StreamOutcome {
 }
 
 export interface PausedRun {
+  readonly pid: number;
   /** Lets it go on, and waits for its end. */
   goOn(): Promise<StreamOutcome[]>;
   kill(): Promise<void>;
@@ -22,9 +25,12 @@ export interface PausedRun {
 
 let pauses = 0;
 
-/** Runs the pipeline in another process that stands still at the moment (see child-run.ts); throws when it never comes. */
+/**
+ * Runs the pipeline in another process that stands still at the moment (see child-run.ts), with all its threads, as on a
+ * machine that sleeps; throws when the moment never comes.
+ */
 export async function pauseAt(
-  pair: Pair,
+  pair: Pair<SourceSide, DestinationSide>,
   stopAt: string,
   options: ChildTask['options'] = {},
 ): Promise<PausedRun> {
@@ -34,6 +40,7 @@ export async function pauseAt(
   const child = spawn(process.execPath, [SCRIPT, JSON.stringify(task)], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  endWith(pair, child);
   const closed = once(child, 'close');
   let output = '';
   let errors = '';
@@ -46,11 +53,16 @@ export async function pauseAt(
   });
   await Promise.race([stopped, closed]);
   if (!output.startsWith(STOPPED)) throw new Error(`the run never came to ${stopAt}: ${output}${errors}`);
+  child.kill('SIGSTOP');
   return {
+    pid: child.pid!,
     async goOn() {
       writeFileSync(goOn, '');
+      child.kill('SIGCONT');
       await closed;
-      return JSON.parse(output.slice(STOPPED.length)) as StreamOutcome[];
+      const answer = output.slice(STOPPED.length);
+      if (answer === '') throw new Error(`the run that went on after ${stopAt} failed: ${errors}`);
+      return JSON.parse(answer) as StreamOutcome[];
     },
     async kill() {
       child.kill('SIGKILL');
@@ -59,6 +71,22 @@ export async function pauseAt(
   };
 }
 
-export async function killAt(pair: Pair, stopAt: string, options: ChildTask['options'] = {}): Promise<void> {
+export async function killAt(
+  pair: Pair<SourceSide, DestinationSide>,
+  stopAt: string,
+  options: ChildTask['options'] = {},
+): Promise<void> {
   await (await pauseAt(pair, stopAt, options)).kill();
+}
+
+/** A process that stands still, or hangs, would outlive the attack that failed because of it. */
+export function endWith(pair: Pair<SourceSide, DestinationSide>, child: ChildProcess): void {
+  const exited = once(child, 'exit');
+  const end = (): void => void child.kill('SIGKILL');
+  process.once('exit', end);
+  child.once('exit', () => process.removeListener('exit', end));
+  pair.atClose(() => {
+    end();
+    return exited;
+  });
 }

@@ -1,5 +1,5 @@
 /** One value as text that is the same from PostgreSQL and from DuckDB, so that rows can be compared. */
-import type { LogicalType } from '../../src/core/types.ts';
+import type { LogicalType } from '../src/core/types.ts';
 
 const NOTHING = `'∅'`;
 

@@ -1,0 +1,75 @@
+/** Servers, databases and lakes for attacks. */
+import { startPostgres, type PostgresServer } from '../src/testing/postgres-server.ts';
+import type { Arena, OpenOptions, Tally } from './attack.ts';
+import { LakeSide } from './lake-side.ts';
+import { Pair, type Difference, type Streams } from './pair.ts';
+import { PostgresSide } from './postgres-side.ts';
+import { Random } from './random.ts';
+
+/** Lines of a difference that an error shows; the rest is counted. */
+const SHOWN = 5;
+
+export interface Round {
+  seed: number;
+  brief: boolean;
+  signal: AbortSignal;
+  tally: Tally;
+  say: (text: string) => void;
+}
+
+/** Servers that live as long as the command; each distinct set of settings gets one, started when it is first needed. */
+export class Grounds implements AsyncDisposable {
+  readonly #servers = new Map<string, Promise<PostgresServer>>();
+
+  server(settings: Record<string, string> = {}): Promise<PostgresServer> {
+    const key = JSON.stringify(settings);
+    const server = this.#servers.get(key) ?? startPostgres({ settings });
+    this.#servers.set(key, server);
+    return server;
+  }
+
+  /** An arena for one round; what was opened in it is closed with it. */
+  arena(round: Round): Arena & AsyncDisposable {
+    const pairs: Pair[] = [];
+    const open = async (streams: Streams, sql = '', options: OpenOptions = {}): Promise<Pair> => {
+      const { settings, ...database } = options;
+      const from = await PostgresSide.open(await this.server(settings), database);
+      const pair = new Pair(from, (folder) => new LakeSide(folder), streams);
+      pairs.push(pair);
+      if (sql !== '') await from.db.query(sql);
+      return pair;
+    };
+    return {
+      ...round,
+      random: new Random(round.seed),
+      open,
+      verify: (pair, tables) => verify(round.tally, pair, tables),
+      async [Symbol.asyncDispose]() {
+        await Promise.all(pairs.map((pair) => pair.close()));
+      },
+    };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([...this.#servers.values()].map(async (server) => (await server).stop('immediate')));
+  }
+}
+
+async function verify(tally: Tally, pair: Pair, tables: readonly string[]): Promise<void> {
+  const wrong: string[] = [];
+  for (const table of tables) {
+    const difference = await pair.compare(table);
+    tally.rowsLost += difference.lost.length;
+    tally.rowsDoubled += difference.extra.length + difference.doubled.length;
+    wrong.push(...describe(table, difference));
+  }
+  if (wrong.length > 0) throw new Error(wrong.join('\n'));
+}
+
+function describe(table: string, difference: Difference): string[] {
+  return Object.entries(difference).flatMap(([kind, lines]: [string, string[]]) => {
+    if (lines.length === 0) return [];
+    const more = lines.length > SHOWN ? ['…'] : [];
+    return [`${table}: ${lines.length} ${kind}:`, ...lines.slice(0, SHOWN), ...more];
+  });
+}

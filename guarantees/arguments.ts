@@ -1,0 +1,104 @@
+import { parseArgs } from 'node:util';
+import { PARTS, type Attack } from './attack.ts';
+import { ATTACKS } from './attacks.ts';
+
+export interface Arguments {
+  attacks: readonly Attack[];
+  /** Of the first round; the next one has the next number. */
+  seed: number;
+  /** No round begins later; what is left over is filled with more seeds. */
+  minutes: number | undefined;
+  /** Instead of the number that each attack has for a whole run. */
+  rounds: number | undefined;
+  /** Rounds at the same time. */
+  jobs: number;
+  brief: boolean;
+  json: boolean;
+  write: boolean;
+}
+
+export const USAGE: string = `usage: npm run guarantees -- [options]
+
+options
+  --only <part>    ${PARTS.join(', ')}, or one attack: race/schedule
+  --seed <n>       seed of the first round, printed by every run; the same seed makes the same attacks
+  --minutes <n>    begin no round after n minutes, and go on with more seeds until then
+  --rounds <n>     this many rounds of each attack, instead of what a whole run has
+  --jobs <n>       rounds at the same time, each with its own servers (1)
+  --brief          small rounds, as in npm test
+  --json           the last line of standard output is one JSON object, the rest goes to standard error
+  --write          write what came of whole runs into docs/guarantees.md
+  --help           this text
+
+examples
+  npm run guarantees -- --only race --seed 7 --rounds 1
+  npm run guarantees -- --minutes 10 --json
+
+exit codes: 0 all promises held, 1 one was broken, 2 the command line is wrong, 130 stopped by Ctrl-C`;
+
+/** Throws an Error whose message is for the user. */
+export function parseArguments(args: readonly string[]): Arguments | 'help' {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      only: { type: 'string' },
+      seed: { type: 'string' },
+      minutes: { type: 'string' },
+      rounds: { type: 'string' },
+      jobs: { type: 'string', default: '1' },
+      brief: { type: 'boolean', default: false },
+      json: { type: 'boolean', default: false },
+      write: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  });
+  if (values.help) return 'help';
+  const named = chosen(values.only);
+  const attacks = values.brief && named.length > 1 ? named.filter(({ brief }) => brief) : named;
+  const rounds = positive('--rounds', values.rounds);
+  if (values.write && (values.brief || rounds !== undefined || values.minutes !== undefined))
+    throw new Error('--write goes with whole runs: no --brief, --rounds or --minutes');
+  return {
+    attacks,
+    seed: seedOf(values.seed),
+    minutes: amount('--minutes', values.minutes),
+    rounds,
+    jobs: positive('--jobs', values.jobs) ?? 1,
+    brief: values.brief,
+    json: values.json,
+    write: values.write,
+  };
+}
+
+function chosen(only: string | undefined): readonly Attack[] {
+  if (only === undefined) return ATTACKS;
+  const found = ATTACKS.filter(({ part, name }) => only === part || only === `${part}/${name}`);
+  if (found.length > 0) return found;
+  const [part] = only.split('/');
+  const names = ATTACKS.filter((attack) => attack.part === part).map(({ name }) => `${part}/${name}`);
+  const known = names.length > 0 ? names : PARTS;
+  throw new Error(`--only: there is no "${only}"; there are ${known.join(', ')}`);
+}
+
+function seedOf(text: string | undefined): number {
+  if (text === undefined) return Date.now() % 1_000_000;
+  const seed = Number(text);
+  if (text.trim() === '' || !Number.isSafeInteger(seed) || seed < 0)
+    throw new Error(`--seed: "${text}" is not a whole number from 0 on`);
+  return seed;
+}
+
+function positive(option: string, text: string | undefined): number | undefined {
+  const number = amount(option, text);
+  if (number !== undefined && !Number.isInteger(number))
+    throw new Error(`${option}: "${text}" is not a whole number`);
+  return number;
+}
+
+function amount(option: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const number = Number(text);
+  if (!(number > 0 && Number.isFinite(number)))
+    throw new Error(`${option}: "${text}" is not a number above 0`);
+  return number;
+}

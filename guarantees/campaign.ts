@@ -1,0 +1,114 @@
+/** Runs rounds of attacks one after the other and keeps what came of them. */
+import type { Attack, Tally } from './attack.ts';
+import { Grounds } from './arena.ts';
+
+export interface Failure {
+  attack: string;
+  seed: number;
+  message: string;
+}
+
+/** What came of one attack in all its rounds. */
+export interface Result {
+  attack: Attack;
+  rounds: number;
+  /** What happened, and in how many rounds. */
+  outcomes: Map<string, number>;
+  failures: Failure[];
+  tally: Tally;
+  seconds: number;
+}
+
+export interface Campaign {
+  attacks: readonly Attack[];
+  seed: number;
+  minutes: number | undefined;
+  rounds: number | undefined;
+  /** Rounds at the same time, each with servers of its own. */
+  jobs: number;
+  brief: boolean;
+  signal: AbortSignal;
+  /** What happens right now. */
+  say(text: string): void;
+  /** After each round. */
+  onRound(result: Result, round: number, failure: Failure | undefined): void;
+}
+
+export function emptyTally(): Tally {
+  return { kills: 0, faults: 0, races: 0, rowsLost: 0, rowsDoubled: 0, naiveRowsLost: 0 };
+}
+
+export function idOf({ part, name }: Pick<Attack, 'part' | 'name'>): string {
+  return `${part}/${name}`;
+}
+
+/** Results of all attacks, also of those that no time was left for (with 0 rounds). */
+export async function runCampaign(campaign: Campaign): Promise<Result[]> {
+  const results = campaign.attacks.map((attack): Result => {
+    const nothing = { rounds: 0, failures: [], seconds: 0 };
+    return { attack, outcomes: new Map(), tally: emptyTally(), ...nothing };
+  });
+  const end = performance.now() + (campaign.minutes ?? Infinity) * 60_000;
+  const rounds = schedule(results, campaign);
+  const job = async (): Promise<void> => {
+    await using grounds = new Grounds();
+    for (let next = rounds.next(); !next.done; next = rounds.next()) {
+      if (campaign.signal.aborted || performance.now() >= end) return;
+      await runRound(grounds, campaign, next.value);
+    }
+  };
+  await Promise.all(Array.from({ length: campaign.jobs }, job));
+  return results;
+}
+
+/**
+ * With a limit of time all attacks get their first round before any gets its second, and random ones go on with more seeds
+ * than a whole run has; without one each attack gets all its rounds in a row.
+ */
+function* schedule(results: readonly Result[], campaign: Campaign): Generator<[Result, number]> {
+  const wanted = ({ attack }: Result): number => campaign.rounds ?? (campaign.brief ? 1 : attack.rounds);
+  if (campaign.minutes === undefined) {
+    for (const result of results) for (let round = 0; round < wanted(result); round++) yield [result, round];
+    return;
+  }
+  for (let round = 0; ; round++) {
+    const more = results.filter(
+      (result) =>
+        round < wanted(result) ||
+        (campaign.rounds === undefined && !campaign.brief && result.attack.rounds > 1),
+    );
+    if (more.length === 0) return;
+    for (const result of more) yield [result, round];
+  }
+}
+
+async function runRound(
+  grounds: Grounds,
+  campaign: Campaign,
+  [result, round]: [Result, number],
+): Promise<void> {
+  const { signal, brief } = campaign;
+  const seed = campaign.seed + round;
+  const id = idOf(result.attack);
+  const started = performance.now();
+  let failure: Failure | undefined;
+  try {
+    campaign.say(`${id}, seed ${seed}`);
+    const say = (text: string): void => campaign.say(`${id}, seed ${seed}: ${text}`);
+    await using arena = grounds.arena({ seed, brief, signal, tally: result.tally, say });
+    const outcome = await result.attack.run(arena);
+    result.outcomes.set(outcome, (result.outcomes.get(outcome) ?? 0) + 1);
+  } catch (error) {
+    // What a stop interrupts proves nothing.
+    if (signal.aborted) return;
+    failure = {
+      attack: id,
+      seed,
+      message: error instanceof Error ? (error.stack ?? error.message) : String(error),
+    };
+    result.failures.push(failure);
+  }
+  result.rounds++;
+  result.seconds += (performance.now() - started) / 1000;
+  campaign.onRound(result, round, failure);
+}

@@ -1,0 +1,83 @@
+/**
+ * Tables whose rows tell whether a reader sees whole transactions: pairs of accounts whose balances come to nothing, moved
+ * about in transactions. All rows of `replaced` change with every transaction.
+ */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import type { Streams } from '../pair.ts';
+import { endWith } from '../pause.ts';
+import type { Random } from '../random.ts';
+import type { ReaderTask } from './reader.ts';
+import type { AnyPair } from './rest.ts';
+
+export const BANK: readonly string[] = ['appended', 'merged', 'replaced', 'parted'];
+
+export const BANK_STREAMS: Streams = {
+  'public.appended': { cursor: 'at' },
+  'public.merged': { cursor: 'at', load: 'merge' },
+  'public.replaced': { load: 'replace' },
+  'public.parted': {
+    cursor: 'at',
+    load: 'merge',
+    partition_by: { column: 'day', by: 'day' },
+  },
+};
+
+const ACCOUNTS = 1000;
+
+export const BANK_SQL: string = BANK.map(
+  (table) => `
+  CREATE TABLE ${table} (id int PRIMARY KEY, balance int NOT NULL, gen int NOT NULL, day date NOT NULL, pad text,
+    at timestamptz NOT NULL DEFAULT clock_timestamp());
+  CREATE INDEX ON ${table} (at);
+  INSERT INTO ${table} SELECT g, CASE g % 2 WHEN 0 THEN 10 ELSE -10 END, 0, date '2026-01-01' + g % 4, repeat('p', 100)
+    FROM generate_series(1, ${ACCOUNTS}) g;
+  ANALYZE ${table};`,
+).join('\n');
+
+/** A few transactions on each table: money is moved, accounts are opened in pairs. */
+export async function doBusiness(pair: AnyPair, random: Random): Promise<void> {
+  for (const table of BANK) {
+    const amount = random.int(1, 100);
+    const [from, to] = [random.int(1, ACCOUNTS / 2), random.int(ACCOUNTS / 2 + 1, ACCOUNTS)];
+    await pair.from.query(`
+      BEGIN;
+      UPDATE ${table} SET balance = balance + CASE id WHEN ${from} THEN -${amount} ELSE ${amount} END,
+        day = day + 1, at = clock_timestamp() WHERE id IN (${from}, ${to});
+      INSERT INTO ${table} SELECT max(id) + n, CASE n WHEN 1 THEN ${amount} ELSE -${amount} END, max(gen), '2026-01-05', 'new',
+        clock_timestamp() FROM ${table}, generate_series(1, 2) n GROUP BY n;
+      ${table === 'replaced' ? 'UPDATE replaced SET gen = gen + 1, at = clock_timestamp();' : ''}
+      COMMIT`);
+  }
+}
+
+export interface Reader {
+  /** Throws when it saw an error or a half load; returns how often it looked. */
+  stop(): Promise<number>;
+}
+
+const SCRIPT = fileURLToPath(new URL('reader.ts', import.meta.url));
+
+/** Reads all tables of the bank in a process of its own, from now on; they have to be there. */
+export function startReader(pair: AnyPair, root: string): Reader {
+  const task: ReaderTask = { root, tables: BANK, replaced: ['replaced'] };
+  const child = spawn(process.execPath, [SCRIPT, JSON.stringify(task)], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  endWith(pair, child);
+  let output = '';
+  child.stdout.on('data', (data: Buffer) => (output += data.toString()));
+  const closed = once(child, 'close');
+  return {
+    async stop() {
+      child.stdin.end();
+      await closed;
+      const lines = output.trimEnd().split('\n');
+      const reads = Number(lines.pop());
+      if (lines.length > 0)
+        throw new Error(`a reader saw, in ${reads} reads:\n${lines.slice(0, 10).join('\n')}`);
+      return reads;
+    },
+  };
+}

@@ -1,0 +1,253 @@
+/** Two processes on one table: one works, the other says who does; whoever was replaced cannot commit. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { sweepLake, thisOwner } from '../../src/connectors/lake/sweep.ts';
+import { openLocalStorage } from '../../src/connectors/shared/local-storage.ts';
+import type { Arena, Attack } from '../attack.ts';
+import type { Pair } from '../pair.ts';
+import { pauseAt } from '../pause.ts';
+import { runCommand, startCommand } from './command.ts';
+import { expectAtRest, expireLeases } from './rest.ts';
+
+const TABLE = `
+  CREATE TABLE t (id int PRIMARY KEY, v text NOT NULL, at timestamptz NOT NULL DEFAULT now());
+  CREATE INDEX ON t (at);
+  INSERT INTO t SELECT g, 'x', now() - interval '1 hour' FROM generate_series(1, 300) g`;
+const APPEND = { 'public.t': { cursor: 'at' } };
+const MERGE = { 'public.t': { cursor: 'at', load: 'merge' } } as const;
+const REFUSED: readonly (string | undefined)[] = ['lake.fenced', 'lake.conflict', 'lake.swept', 'lease.lost'];
+/** A lease lasts a minute; nobody may wait for it much longer. */
+const PATIENCE_MS = 180_000;
+
+const SECOND_RUN: Attack = {
+  name: 'second-run',
+  part: 'kill',
+  promise: 'one-at-a-time',
+  tries: 'runs the command while another process holds one of two tables, then while it holds both',
+  rounds: 1,
+  brief: false,
+  async run(arena) {
+    const streams = { ...APPEND, 'public.u': { load: 'replace' as const } };
+    const pair = await arena.open(streams, `${TABLE}; CREATE TABLE u AS TABLE t`);
+    for (const [select, code] of [
+      [['public.t'], 3],
+      [undefined, 5],
+    ] as const) {
+      const first = await pauseAt(pair, 'event:slice-started:1', select ? { select: [...select] } : {});
+      const { holder, expiresAt } = (await pair.leases())[0] as {
+        holder: { run: string; host: string };
+        expiresAt: number;
+      };
+      const second = await (await startCommand(pair, ['run'])).ended;
+      if (second.code !== code) throw new Error(`the second run ended with ${second.code}: ${second.output}`);
+      for (const wanted of [holder.run, holder.host, String(first.pid), new Date(expiresAt).toISOString()])
+        if (!second.output.includes(wanted))
+          throw new Error(`the second run does not say "${wanted}": ${second.output}`);
+      if ((await first.goOn()).some(({ status }) => status !== 'loaded'))
+        throw new Error('the first run did not load');
+      await runCommand(pair, ['run']);
+      await arena.verify(pair, ['t', 'u']);
+      await pair.from.query(`UPDATE t SET v = v || 'y', at = clock_timestamp() WHERE id <= 10`);
+    }
+    await expectAtRest(pair);
+    return 'lease.held, then works';
+  },
+};
+
+/** Where a run sleeps while another one takes its table over. */
+const SLEEPS = [
+  'event:step/lease:1',
+  'event:step/snapshot:1',
+  'event:slice-started:1',
+  'before:block:1',
+  'event:step/staged:1',
+  'event:step/publish:1',
+  'after:upload:1',
+  'before:commit:1',
+  // The record is written and its number was free; what is left is to give it its name.
+  'before:link:2',
+] as const;
+
+const SLEEPER: Attack = {
+  name: 'sleeper',
+  part: 'kill',
+  promise: 'one-at-a-time',
+  tries: `stops a run with SIGSTOP at ${SLEEPS.length} named steps, has its lease end (once by waiting for it), lets another run load the table, changes rows and wakes it`,
+  rounds: 1,
+  brief: true,
+  async run(arena) {
+    for (const [i, moment] of (arena.brief ? ['before:commit:1'] : SLEEPS).entries()) {
+      const pair = await arena.open(i % 2 === 0 ? MERGE : APPEND, TABLE);
+      const wait = moment === 'event:step/lease:1';
+      if (wait) pair.stateOptions = { type: 'lake', connection: 'to' };
+      await pair.run();
+      await sleepThrough(arena, pair, { moment, wait });
+    }
+    return 'refused with a conflict, then works';
+  },
+};
+
+const FIRST_SLEEPER: Attack = {
+  name: 'sleeper-first-load',
+  part: 'kill',
+  promise: 'one-at-a-time',
+  tries: 'the same at 3 steps of a first load, when there is no table yet that could be fenced',
+  rounds: 1,
+  brief: false,
+  async run(arena) {
+    for (const moment of ['event:step/staged:1', 'before:commit:1', 'before:link:3']) {
+      const pair = await arena.open(MERGE, TABLE);
+      await sleepThrough(arena, pair, { moment, wait: false });
+    }
+    return 'refused with a conflict, then works';
+  },
+};
+
+async function sleepThrough(
+  arena: Arena,
+  pair: Pair,
+  { moment, wait }: { moment: string; wait: boolean },
+): Promise<void> {
+  arena.say(moment);
+  await pair.from.query(`UPDATE t SET v = 'y', at = clock_timestamp() WHERE id <= 10`);
+  const sleeper = await pauseAt(pair, moment);
+  await pair.from.query(`UPDATE t SET v = 'z', at = clock_timestamp() WHERE id <= 5`);
+  if (wait) await loadWhenFree(arena, pair);
+  else {
+    if (expireLeases(pair) !== 1) throw new Error('the sleeper holds no lease');
+    await pair.run();
+  }
+  const { version } = (await pair.to.state('t'))!;
+  // Whoever wakes up has something to load, if it is let.
+  await pair.from.query(`UPDATE t SET v = 'a', at = clock_timestamp() WHERE id <= 3`);
+  const [outcome] = await sleeper.goOn();
+  if (outcome!.status !== 'failed' || !REFUSED.includes(outcome!.code))
+    throw new Error(`slept at ${moment} and was not refused: ${JSON.stringify(outcome)}`);
+  if ((await pair.to.state('t'))!.version !== version)
+    throw new Error(`slept at ${moment} and changed the table`);
+  await pair.run();
+  await arena.verify(pair, ['t']);
+  await expectAtRest(pair);
+}
+
+/** Tries until the lease of the sleeper has run out by itself. */
+async function loadWhenFree(arena: Arena, pair: Pair): Promise<void> {
+  for (const end = performance.now() + PATIENCE_MS; performance.now() < end;) {
+    arena.signal.throwIfAborted();
+    const { streams } = await pair.attempt();
+    const error = streams[0]!.error;
+    if (error === undefined) return;
+    if (error.code !== 'lease.held') throw new Error(`${error.code}: ${error.message}`);
+    arena.say('waiting for a lease to end');
+    await sleep(3000);
+  }
+  throw new Error(`a lease outlived its time: ${JSON.stringify(await pair.leases())}`);
+}
+
+const MEETING: Attack = {
+  name: 'sleeper-meets-its-heir',
+  part: 'kill',
+  promise: 'one-at-a-time',
+  tries:
+    'wakes a run that was stopped right before its commit while the one that took its table over is still at work',
+  rounds: 1,
+  brief: false,
+  async run(arena) {
+    const pair = await arena.open(MERGE, TABLE);
+    await pair.run();
+    await pair.from.query(`UPDATE t SET v = 'y', at = clock_timestamp() WHERE id <= 10`);
+    const sleeper = await pauseAt(pair, 'before:commit:1');
+    expireLeases(pair);
+    // Its first commit is the fence.
+    const heir = await pauseAt(pair, 'before:commit:2');
+    const [refused] = await sleeper.goOn();
+    if (refused!.status !== 'failed' || !REFUSED.includes(refused!.code))
+      throw new Error(`the sleeper was not refused: ${JSON.stringify(refused)}`);
+    const [loaded] = await heir.goOn();
+    if (loaded!.status !== 'loaded') throw new Error(`the heir did not load: ${JSON.stringify(loaded)}`);
+    await arena.verify(pair, ['t']);
+    await expectAtRest(pair);
+    return 'refused with a conflict, the other one works';
+  },
+};
+
+const STRANGERS: Attack = {
+  name: 'strangers',
+  part: 'kill',
+  promise: 'one-at-a-time',
+  tries: 'two processes that have no state in common load one table at once, while rows are changed',
+  rounds: 3,
+  brief: false,
+  async run(arena) {
+    const streams = arena.random.chance(0.5) ? MERGE : APPEND;
+    const pair = await arena.open(streams, TABLE);
+    const stranger = await arena.open(streams);
+    Object.assign(stranger.from.connection, pair.from.connection);
+    Object.assign(stranger.to.connection, { path: pair.to.root });
+    for (let round = 0; round < 4; round++) {
+      await pair.from.query(`UPDATE t SET v = v || 'y', at = clock_timestamp() WHERE id % 7 = ${round}`);
+      const commands = await Promise.all([pair, stranger].map((each) => startCommand(each, ['run'])));
+      const ends = await Promise.all(commands.map(({ ended }) => ended));
+      const bad = ends.find(({ code }) => code !== 0 && code !== 5);
+      if (bad) throw new Error(`a run ended with ${bad.code}: ${bad.output}`);
+      if (ends.every(({ code }) => code !== 0))
+        throw new Error(`nobody won:\n${ends.map(({ output }) => output).join('\n')}`);
+    }
+    await pair.run();
+    await arena.verify(pair, ['t']);
+    await expectAtRest(pair);
+    return 'one works, the other may get lake.conflict; then works';
+  },
+};
+
+const UPKEEP_IN_BETWEEN: Attack = {
+  name: 'upkeep-in-between',
+  part: 'kill',
+  promise: 'one-at-a-time',
+  tries:
+    'a sweep that knows no grace, with and without a compaction, runs while a merge stands still at 3 named steps',
+  rounds: 1,
+  brief: true,
+  async run(arena) {
+    const pair = await arena.open(MERGE, TABLE);
+    await pair.run();
+    const moments = ['before:commit:1', 'after:upload:1', 'event:step/staged:1'];
+    for (const moment of arena.brief ? moments.slice(0, 1) : moments)
+      for (const compacts of arena.brief ? [true] : [true, false])
+        await tidyDuring(arena, pair, { moment, compacts });
+    await expectAtRest(pair);
+    return 'works';
+  },
+};
+
+async function tidyDuring(
+  arena: Arena,
+  pair: Pair,
+  { moment, compacts }: { moment: string; compacts: boolean },
+): Promise<void> {
+  arena.say(`${compacts ? 'compaction and sweep' : 'sweep'} at ${moment}`);
+  // Several files, so that there is something to merge.
+  for (const id of [1, 2]) {
+    await pair.from.query(`INSERT INTO t SELECT max(id) + ${id}, 'new', clock_timestamp() FROM t`);
+    await pair.run();
+  }
+  await pair.from.query(`UPDATE t SET v = v || 'y', at = clock_timestamp()`);
+  const merge = await pauseAt(pair, moment);
+  if (compacts) {
+    await runCommand(pair, ['catalog', 'compact']);
+    if ((await pair.to.state('t'))!.last.kind !== 'compact') throw new Error('there was nothing to compact');
+  }
+  await sweepLake(openLocalStorage(pair.to.root), { owner: thisOwner('sweep'), graceMs: 0 });
+  const [outcome] = await merge.goOn();
+  if (outcome!.status !== 'loaded')
+    throw new Error(`the merge ${outcome!.status}: ${outcome!.code} (${moment})`);
+  await arena.verify(pair, ['t']);
+}
+
+export const TWO_AT_ONCE_ATTACKS: readonly Attack[] = [
+  SECOND_RUN,
+  SLEEPER,
+  FIRST_SLEEPER,
+  MEETING,
+  STRANGERS,
+  UPKEEP_IN_BETWEEN,
+];

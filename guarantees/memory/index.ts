@@ -1,0 +1,85 @@
+/** With the smallest budget that the docs promise, for every way in which a table can be loaded and looked after. */
+import type { Attack } from '../attack.ts';
+import { atAllSizes } from './sizes.ts';
+import { tooLittle } from './too-little.ts';
+
+const RUN = ['run'];
+const BY_DAY = { column: 'happened_at', by: 'day' } as const;
+
+export const MEMORY_ATTACKS: readonly Attack[] = [
+  tooLittle,
+  atAllSizes({
+    name: 'append',
+    tries: 'loads 1, 10 and 30 times the rows for the first time with the smallest memory budget',
+    rows: 330_000,
+    stream: { load: 'append' },
+    steps: [RUN],
+  }),
+  atAllSizes({
+    name: 'replace',
+    tries: 'replaces a table of 1, 10 and 30 times the rows',
+    rows: 330_000,
+    stream: { load: 'replace' },
+    steps: [RUN, RUN],
+  }),
+  atAllSizes({
+    name: 'wide-rows',
+    tries: 'loads rows of 186 columns, 1, 10 and 30 times as many',
+    width: 'wide',
+    rows: 20_000,
+    stream: { load: 'append' },
+    steps: [RUN],
+  }),
+  atAllSizes({
+    name: 'partitions',
+    tries: 'loads unsorted rows of 400 days into a folder for each day, 1, 10 and 30 times as many',
+    rows: 200_000,
+    stream: { load: 'append', partition_by: BY_DAY },
+    steps: [RUN],
+  }),
+  atAllSizes({
+    name: 'merge',
+    tries: 'merges three of ten rows into tables of 1, 10 and 30 times the rows',
+    rows: 1_000_000,
+    stream: { load: 'merge', key: 'id', cursor: 'updated_at' },
+    steps: [RUN, 'change', RUN],
+  }),
+  atAllSizes({
+    name: 'overlap',
+    tries: 'reads every row again and compares it with the table, 1, 10 and 30 times as many',
+    rows: 100_000,
+    stream: { load: 'append', cursor: 'updated_at', overlap: 30 * 86_400 },
+    steps: [RUN, RUN],
+  }),
+  atAllSizes({
+    name: 'days',
+    tries: 'replaces days that hold 1, 10 and 30 times the rows',
+    rows: 330_000,
+    stream: { load: 'delete-insert', date: { column: 'placed_at', timezone: 'UTC' } },
+    steps: [
+      ['run', '--from', '2026-03-01', '--to', '2026-03-02'],
+      ['run', '--from', '2026-03-01', '--to', '2026-03-02'],
+    ],
+  }),
+  atAllSizes({
+    name: 'catalog',
+    tries: 'checks, queries and compacts tables of 1, 10 and 30 times the rows',
+    rows: 200_000,
+    stream: { load: 'append', key: 'id', cursor: 'updated_at' },
+    steps: [
+      RUN,
+      'change',
+      RUN,
+      'change',
+      RUN,
+      ['catalog', 'check'],
+      [
+        'catalog',
+        'query',
+        'SELECT account, sum(amount) AS total FROM "$table" GROUP BY account ORDER BY total LIMIT 9',
+      ],
+      ['catalog', 'compact'],
+      ['catalog', 'check'],
+    ],
+  }),
+];

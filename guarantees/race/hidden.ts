@@ -1,0 +1,34 @@
+/** Races in which Sluice may not see the transactions of others; a weakness of PostgreSQL alone. */
+import type { Arena } from '../attack.ts';
+import type { Pair } from '../pair.ts';
+import { finish, follow, openField, sizeOf } from './race.ts';
+import { writeScript } from './script.ts';
+import type { RaceTable } from './tables.ts';
+
+/** Sluice logs in as this role, which is not told what transactions the others have. */
+const LOADER = 'loader';
+/** So many writers have that role too, and can be seen. */
+const SEEN = 2;
+
+export async function raceHidden(arena: Arena, tables: readonly RaceTable[]): Promise<string> {
+  const size = sizeOf(arena);
+  const owners = Array.from({ length: size.writers - SEEN }, () => undefined);
+  const field = await openField(arena, tables, owners);
+  const { pair, sessions } = field;
+  await restrict(pair);
+  for (let seen = 0; seen < SEEN; seen++) sessions.push(await pair.from.session(LOADER));
+  // While one is there all the time, rows may be as old as if their own transactions had begun long ago.
+  const holder = await pair.from.session();
+  await holder.query('BEGIN; SELECT now()');
+  await follow(arena, field, writeScript(arena.random, size));
+  await holder.query('COMMIT');
+  return finish(arena, field);
+}
+
+async function restrict({ from }: Pair): Promise<void> {
+  await from.query(
+    `DO $$ BEGIN CREATE ROLE ${LOADER} LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$;
+     GRANT ALL ON ALL TABLES IN SCHEMA public TO ${LOADER}; GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO ${LOADER}`,
+  );
+  from.connection = { ...from.connection, url: from.urlOf(LOADER) };
+}

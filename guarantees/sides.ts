@@ -1,0 +1,36 @@
+/**
+ * The two ends of what is attacked. The attacks of races, kills and values know nothing of a system but this; attacks on
+ * one system's own weaknesses (its server, its files) use the class behind it.
+ */
+import type { Schema } from '../src/core/schema.ts';
+
+/** A session of the source with a transaction of its own. */
+export interface SqlSession {
+  query(sql: string): Promise<Record<string, unknown>[]>;
+}
+
+export interface SourceSide {
+  readonly type: string;
+  /** Options of the connection in the project file. */
+  readonly connection: Record<string, unknown>;
+  query(sql: string): Promise<Record<string, unknown>[]>;
+  /** Another session, closed with the side; `role` logs in as somebody else. */
+  session(role?: string): Promise<SqlSession>;
+  /** Rows as sorted lines of text, in the columns and types of the destination's table. */
+  lines(from: string, schema: Schema): Promise<string[]>;
+  close(): Promise<void>;
+}
+
+export interface DestinationSide {
+  readonly type: string;
+  readonly connection: Record<string, unknown>;
+  /** Of a table as it is now; undefined when nothing was committed. */
+  schema(table: string): Promise<Schema | undefined>;
+  /** Rows as a reader sees them, as sorted lines of text: the newest version of each, or all. */
+  lines(table: string, view: 'current' | 'history', columns?: readonly string[]): Promise<string[]>;
+  /** What lies about that no reader sees and nothing needs, by name: files, temporary tables. */
+  leftovers(): Promise<string[]>;
+  /** Removes leftovers without waiting for the time after which the product does it by itself. */
+  tidy(): Promise<void>;
+  close(): Promise<void>;
+}
