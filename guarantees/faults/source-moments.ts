@@ -34,7 +34,7 @@ export async function duringCopy(pair: Pair, work: () => Promise<void>, waitMs?:
       let under: Promise<void> | undefined;
       // The first connection holds the snapshot; more than this is sent to a connection only when it copies.
       proxy.treat = (connection) =>
-        connection !== first + 1
+        connection === first
           ? { kind: 'pass' }
           : {
               kind: 'hold',

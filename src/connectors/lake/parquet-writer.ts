@@ -9,8 +9,8 @@ import { partitionsOf, type Split, withPartition } from './partition-split.ts';
 import { dictionaryLimit, rowGroupLimit, rowGroupRows } from './row-groups.ts';
 
 const VECTOR_ROWS = 2048;
-/** Part of the memory that rows of partitions may take while they wait for being written. */
-const PASS_MEMORY = 0.25;
+/** Part of the memory that rows of partitions may take while they wait for being written; sorting them takes several times that. */
+const PASS_MEMORY = 0.125;
 
 interface Format {
   compression: string;

@@ -7,6 +7,7 @@ import { InternalError } from '../../core/errors.ts';
 import { schemaFromJson } from '../../core/schema.ts';
 import type { DecodeFacts } from '../../core/source.ts';
 import { BatchSource } from '../../duckdb/batch-source.ts';
+import { duckError } from '../../duckdb/errors.ts';
 import { Session } from '../../duckdb/session.ts';
 import type { CopyTask, Reply, StagedFile, StageTask, Task, WorkerOptions } from './lane-protocol.ts';
 import { ParquetWriter } from './parquet-writer.ts';
@@ -45,7 +46,9 @@ async function run(task: Task): Promise<void> {
 async function stage(task: StageTask): Promise<void> {
   const ring = new RingConsumer(task.ring);
   try {
-    const module = (await import(task.decoder.module)) as Record<string, DecoderFactory>;
+    const module = (await import(task.decoder.module).catch((error: unknown) => {
+      throw duckError(error, 'loading the decoder');
+    })) as Record<string, DecoderFactory>;
     const schema = schemaFromJson(task.schema);
     const limit = rowLimit(session.memoryBytes, task);
     const decoder = module[task.decoder.name]!(ring, schema, task.decoder.options, limit);
