@@ -60,48 +60,69 @@ export function passSql(pass: number, passes: number): string[] {
   return [`SET VARIABLE ${PASS} = ${pass}::UBIGINT`, `SET VARIABLE ${PASSES} = ${passes}::UBIGINT`];
 }
 
-/** A comparison of the table `sluice_incoming` with what is committed, in passes: equal rows are in the same one. */
+/**
+ * Rows of one pass of the table `sluice_incoming` that are not committed: equal rows are in the same pass. `signed` is for
+ * floats with -0 among them, which DuckDB takes for equal to 0, and its operators may give back as 0: there they are text
+ * from where they are read.
+ */
 export interface Minus {
-  /** Incoming rows of the pass. */
-  incoming: string;
-  /** Committed rows of the pass that may be met again. */
-  committed: string;
+  plain: string;
+  signed: string;
 }
+
+type Distinct = NonNullable<StageOptions['distinct']>;
 
 /**
  * Rows of the table that an overlapping slice may bring again. With a key: the newest version of each incoming key,
  * so that a row that went from A to B and back to A is loaded again. Without: every committed row that looks like an
  * incoming one, so that the comparison needs memory for incoming rows only, however large the table is.
  */
-export function minusSql(
-  table: Schema,
-  scan: string,
-  distinct: NonNullable<StageOptions['distinct']>,
-): Minus {
+export function minusSql(table: Schema, scan: string, distinct: Distinct): Minus {
+  const floats = dataColumns(table).filter(({ sqlType }) => sqlType === 'FLOAT' || sqlType === 'DOUBLE');
+  const signed = freshSql(table, scan, distinct, floats);
+  return {
+    plain: freshSql(table, scan, distinct, []),
+    signed:
+      floats.length === 0 ? signed : `SELECT *${replace(floats, ({ sqlType }) => sqlType)} FROM (${signed})`,
+  };
+}
+
+function freshSql(table: Schema, scan: string, distinct: Distinct, asText: readonly SqlColumn[]): string {
   const list = dataColumns(table)
     .map((column) => duckName(column.name))
     .join(', ');
   const key = distinct.key.map((field) => duckName(fileColumn(table, field).name)).join(', ');
   const inPass = `hash(${key === '' ? list : key}) % getvariable('${PASSES}') = getvariable('${PASS}')`;
-  const incoming = `SELECT * FROM sluice_incoming WHERE ${inPass}`;
-  const filters = cursorFilters(table, distinct);
+  const read = (from: string, filter: string): string =>
+    `SELECT *${replace(asText, () => 'VARCHAR')} FROM ${from} WHERE ${filter}${inPass}`;
+  const incoming = read('sluice_incoming', '');
   // One scan for each: of two conditions with OR between them, Parquet statistics would skip nothing.
-  const scans = filters.map((filter) => `SELECT * FROM (${scan}) WHERE ${filter}`);
-  const from = scans.length === 0 ? scan : scans.join(' UNION ALL ');
+  const filters = cursorFilters(table, distinct).map((filter) => `${filter} AND `);
+  const scans = (filters.length === 0 ? [''] : filters).map((filter) => read(`(${scan})`, filter));
   const met =
     key === ''
       ? `hash(${list}) IN (SELECT hash(${list}) FROM (${incoming}))`
       : keyIn(table, distinct.key, `(${incoming})`);
   const newest =
     key === '' ? '' : ` QUALIFY row_number() OVER (PARTITION BY ${key} ORDER BY ${LOAD_ID} DESC) = 1`;
-  return { incoming, committed: `SELECT ${list} FROM (${from}) AS old WHERE ${inPass} AND ${met}${newest}` };
+  const committed = `SELECT ${list} FROM (${scans.join(' UNION ALL ')}) AS old WHERE ${met}${newest}`;
+  return `${incoming} EXCEPT ALL (${committed})`;
+}
+
+function replace(columns: readonly SqlColumn[], type: (column: SqlColumn) => string): string {
+  if (columns.length === 0) return '';
+  const casts = columns.map((column) => {
+    const name = duckName(column.name);
+    return `CAST(${name} AS ${type(column)}) AS ${name}`;
+  });
+  return ` REPLACE (${casts.join(', ')})`;
 }
 
 /**
  * Committed rows below the incoming window cannot be met again; Parquet statistics skip them. Those without a cursor value
  * are in no window, but may be the newest version of a key, which the incoming row is then no repetition of.
  */
-function cursorFilters(table: Schema, distinct: NonNullable<StageOptions['distinct']>): string[] {
+function cursorFilters(table: Schema, distinct: Distinct): string[] {
   const { from, cursor } = distinct;
   // DuckDB writes years before Christ in another way; without the filter more is compared, and the result is the same.
   if (from === undefined || from.endsWith('BC') || cursor.length === 0) return [];

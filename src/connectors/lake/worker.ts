@@ -13,7 +13,7 @@ import type { CopyTask, Reply, StagedFile, StageTask, Task, WorkerOptions } from
 import { ParquetWriter } from './parquet-writer.ts';
 import { rowLimit } from './memory.ts';
 import { batchRowBytes, queryRowBytes } from './row-groups.ts';
-import { exceptSigned, hasSignedZeros } from './signed-zeros.ts';
+import { hasSignedZeros } from './signed-zeros.ts';
 import { type Minus, passSql } from './stage-sql.ts';
 
 /** Comparing rows takes several times their size: part of the memory that the rows of one pass may have. */
@@ -123,9 +123,7 @@ async function writeMinus(
     const passes = Math.ceil(bytes / (session.memoryBytes * COMPARE_MEMORY));
     for (let pass = 0; pass < passes; pass++) {
       for (const sql of passSql(pass, passes)) await session.run(sql, 'preparing to compare rows');
-      const fresh = signedZeros
-        ? await exceptSigned(session, minus.incoming, minus.committed)
-        : `${minus.incoming} EXCEPT ALL (${minus.committed})`;
+      const fresh = signedZeros ? minus.signed : minus.plain;
       await session.run(`INSERT INTO sluice_fresh ${fresh}`, 'comparing rows with those that are loaded');
     }
     await writer.write(`SELECT *, ${task.meta} FROM sluice_fresh`, signedZeros);
