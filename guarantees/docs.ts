@@ -7,7 +7,7 @@ import { type PromiseName, PROMISES } from './promises.ts';
 import { outcomeText, sumTallies } from './report.ts';
 
 /** What is kept of the last whole run of each attack, in results.json. */
-export interface Kept {
+interface Kept {
   at: string;
   seed: number;
   rounds: number;
