@@ -64,7 +64,7 @@ export async function makeLake(): Promise<FixtureLake> {
   const storage = openLocalStorage(root);
   const session = await Session.open({
     memoryBytes: 256 << 20,
-    threads: 2,
+    threads: 1,
     tempDirectory: join(base, 'temp'),
   });
   let files = 0;
