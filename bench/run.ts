@@ -3,13 +3,14 @@
  * in the same run. See docs/benchmarks.md.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
-import { constants, loadavg, tmpdir } from 'node:os';
+import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Arguments, type BenchmarkName, parseArguments, USAGE } from './arguments.ts';
 import type { BenchContext, BenchOutcome, BenchResult } from './context.ts';
 import { benchIncremental } from './incremental.ts';
 import { findLimit } from './limit.ts';
 import { hasProc } from '../guarantees/processes.ts';
+import { stopOnSignals } from '../guarantees/stop.ts';
 import { describeMachine } from './report.ts';
 import { startServer } from './server.ts';
 import { LINEITEM, NARROW, WIDE } from './tables.ts';
@@ -63,15 +64,7 @@ const BENCHES: Readonly<Record<BenchmarkName, (context: BenchContext) => Promise
   incremental: benchIncremental,
 };
 
-const controller = new AbortController();
-for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-  process.on(name, () => {
-    // The second one does not wait for the server to stop; its guard does that.
-    if (controller.signal.aborted) process.exit(128 + constants.signals[name]);
-    process.exitCode = 128 + constants.signals[name];
-    controller.abort(new Error('stopped on request'));
-  });
-}
+const stopped = stopOnSignals();
 await main(process.argv.slice(2));
 
 async function main(args: readonly string[]): Promise<void> {
@@ -84,9 +77,9 @@ async function main(args: readonly string[]): Promise<void> {
     return;
   }
   try {
-    await runAll(wanted, controller.signal);
+    await runAll(wanted, stopped);
   } catch (error) {
-    if (controller.signal.aborted) console.error('stopped; server and files are gone');
+    if (stopped.aborted) console.error('stopped; server and files are gone');
     else {
       console.error(error);
       process.exitCode = 1;

@@ -10,7 +10,7 @@ export interface Arguments {
   minutes: number | undefined;
   /** Instead of the number that each attack has for a whole run. */
   rounds: number | undefined;
-  /** Rounds at the same time. */
+  /** Rounds at the same time, each with servers of its own. */
   jobs: number;
   brief: boolean;
   json: boolean;

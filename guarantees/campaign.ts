@@ -1,4 +1,5 @@
 /** Runs rounds of attacks one after the other and keeps what came of them. */
+import type { Arguments } from './arguments.ts';
 import type { Attack, Tally } from './attack.ts';
 import { Grounds } from './arena.ts';
 
@@ -19,14 +20,7 @@ export interface Result {
   seconds: number;
 }
 
-export interface Campaign {
-  attacks: readonly Attack[];
-  seed: number;
-  minutes: number | undefined;
-  rounds: number | undefined;
-  /** Rounds at the same time, each with servers of its own. */
-  jobs: number;
-  brief: boolean;
+export interface Campaign extends Omit<Arguments, 'json' | 'write'> {
   signal: AbortSignal;
   /** What happens right now. */
   say(text: string): void;

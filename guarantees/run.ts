@@ -4,22 +4,14 @@
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { constants } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { type Arguments, parseArguments, USAGE } from './arguments.ts';
 import { type Failure, idOf, type Result, runCampaign } from './campaign.ts';
 import { keepResults } from './docs.ts';
 import { renderResults, reportJson, sumTallies } from './report.ts';
+import { stopOnSignals } from './stop.ts';
 
-const controller = new AbortController();
-for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-  process.on(name, () => {
-    // The second one does not wait for the servers to stop; their guards do that.
-    if (controller.signal.aborted) process.exit(128 + constants.signals[name]);
-    process.exitCode = 128 + constants.signals[name];
-    controller.abort(new Error('stopped on request'));
-  });
-}
+const stopped = stopOnSignals();
 await main(process.argv.slice(2));
 
 async function main(args: readonly string[]): Promise<void> {
@@ -51,7 +43,7 @@ async function attack(wanted: Arguments): Promise<void> {
   const clear = (): void => void (live && process.stderr.write('\r\u001b[K'));
   const results = await runCampaign({
     ...wanted,
-    signal: controller.signal,
+    signal: stopped,
     say: (text) => {
       clear();
       if (live) process.stderr.write(`  ${text} …`.slice(0, process.stderr.columns - 1));
@@ -66,7 +58,7 @@ async function attack(wanted: Arguments): Promise<void> {
   print(`\n${renderResults(results)}\n`);
   print(closingText(results, wanted.seed, seconds));
   const broken = results.some(({ failures }) => failures.length > 0);
-  if (controller.signal.aborted) console.error('stopped; servers and files are gone');
+  if (stopped.aborted) console.error('stopped; servers and files are gone');
   else {
     if (broken) process.exitCode = 1;
     if (wanted.write) write(results, wanted.seed);

@@ -5,10 +5,8 @@ import { fileURLToPath } from 'node:url';
 import type { Arena, Attack } from '../attack.ts';
 import type { Pair } from '../pair.ts';
 import { pauseAt } from '../pause.ts';
-import { addRows, changeRows, openShop, runInChild, TABLES, tablesOf } from './destination-ground.ts';
+import { addRows, changeRows, FAULT, openShop, runInChild, TABLES, tablesOf } from './destination-ground.ts';
 import { mustBeWhole, mustHeal } from './expect.ts';
-
-const common = { part: 'faults', promise: 'faults-heal', rounds: 1, brief: false } as const;
 
 const YEAR = 365 * 24 * 3600 * 1000;
 const SHIM = fileURLToPath(new URL('destination-clock-shim.ts', import.meta.url));
@@ -29,7 +27,7 @@ async function change(pair: Pair, first: number): Promise<void> {
 }
 
 const yearOff: Attack = {
-  ...common,
+  ...FAULT,
   name: 'clock-year-off',
   tries: 'The clock of the loader is a year ahead, then a year behind, then right again',
   brief: true,
@@ -74,7 +72,7 @@ async function timesOfDatabase(pair: Pair): Promise<void> {
 }
 
 const beside: Attack = {
-  ...common,
+  ...FAULT,
   name: 'clock-year-off-beside',
   tries:
     'A run whose clock is a year ahead ends and sweeps while other runs, here and on other machines, are at work',
@@ -122,7 +120,7 @@ async function overtake(arena: Arena, pair: Pair): Promise<void> {
 }
 
 const jumps: Attack = {
-  ...common,
+  ...FAULT,
   name: 'clock-jumps',
   tries: 'The clock of the loader is set back or forth while it runs, at random moments',
   rounds: 3,
@@ -142,7 +140,7 @@ const jumps: Attack = {
 };
 
 const zones: Attack = {
-  ...common,
+  ...FAULT,
   name: 'time-zones',
   tries:
     'The loader runs in time zones with odd offsets, in the hour that exists twice, and in one that does not exist',

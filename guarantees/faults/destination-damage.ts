@@ -12,10 +12,8 @@ import type { Arena, Attack } from '../attack.ts';
 import { LakeSide } from '../lake-side.ts';
 import type { Pair } from '../pair.ts';
 import type { Random } from '../random.ts';
-import { addRows, changeRows, openShop, tablesOf } from './destination-ground.ts';
+import { addRows, changeRows, FAULT, openShop, tablesOf } from './destination-ground.ts';
 import { expectError, mustHeal } from './expect.ts';
-
-const common = { part: 'faults', promise: 'faults-heal', brief: false } as const;
 
 type Lines = Map<string, string[]>;
 
@@ -149,7 +147,7 @@ const LOG_CODES = [
 ];
 
 const log: Attack = {
-  ...common,
+  ...FAULT,
   name: 'log-damaged',
   tries:
     'Random bits and digits of commits, snapshots and names are changed; they are cut, emptied, deleted, copied to another number',
@@ -200,7 +198,7 @@ async function meetLogDamage(arena: Arena, patient: Patient, mayGoBack: boolean)
 }
 
 const data: Attack = {
-  ...common,
+  ...FAULT,
   name: 'data-damaged',
   tries: 'Random bits of data files are changed; files are cut, emptied and deleted',
   rounds: 3,
@@ -243,7 +241,7 @@ async function liveFile(pair: Pair, random: Random): Promise<{ table: string; ke
 }
 
 const newerLog: Attack = {
-  ...common,
+  ...FAULT,
   name: 'log-newer',
   tries: 'The newest commit was made by a version of Sluice that this one does not know',
   rounds: 1,

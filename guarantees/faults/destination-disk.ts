@@ -16,22 +16,19 @@ import {
   openShop,
   runInChild,
   TABLES,
+  FAULT,
+  onDisk,
 } from './destination-ground.ts';
 import { mustFail, mustHeal, seen, expectVisible } from './expect.ts';
 
 const FULL = ['disk.full', 'storage.disk_full'];
 
-const common = { part: 'faults', promise: 'faults-heal', rounds: 1, brief: false } as const;
-
 const staging: Attack = {
-  ...common,
+  ...FAULT,
   name: 'disk-full-staging',
   tries: 'The disk of the lake becomes full while a first load, and then an increment, are written to it',
   brief: true,
-  async run(arena) {
-    const pair = await openShop(arena);
-    using disk = mountDisk(diskOf(pair), 'size=24m');
-    if (!disk) return NO_ROOT;
+  run: onDisk('size=24m', async (arena, pair, disk) => {
     const codes: string[] = [];
     // The first load, then an increment.
     for (const first of arena.brief ? [1000] : [1000, 3000]) {
@@ -39,7 +36,7 @@ const staging: Attack = {
       codes.push(await meetFull(arena, pair, disk, { leavePages: 50 }));
     }
     return `${codes[0]}, then whole`;
-  },
+  }),
 };
 
 async function meetFull(
@@ -61,13 +58,10 @@ async function meetFull(
 }
 
 const moving: Attack = {
-  ...common,
+  ...FAULT,
   name: 'disk-full-moving',
   tries: 'Scratch files are on another disk, and that of the lake becomes full while they are moved there',
-  async run(arena) {
-    const pair = await openShop(arena);
-    using disk = mountDisk(diskOf(pair), 'size=24m');
-    if (!disk) return NO_ROOT;
+  run: onDisk('size=24m', async (arena, pair, disk) => {
     using scratch = mountDisk(path.join(pair.folder, 'scratch'), 'size=64m');
     if (!scratch) return NO_ROOT;
     mkdirSync(path.join(disk.folder, 'lake/_sluice'), { recursive: true });
@@ -75,27 +69,24 @@ const moving: Attack = {
     await mustHeal(arena, pair, TABLES);
     await addRows(pair, 1000, 500, 64);
     return `${await meetFull(arena, pair, disk, { leavePages: 20 })}, then whole`;
-  },
+  }),
 };
 
 const commit: Attack = {
-  ...common,
+  ...FAULT,
   name: 'disk-full-commit',
   tries: 'The disk becomes full between the last data file and the commit record',
-  async run(arena) {
-    const pair = await openShop(arena);
-    using disk = mountDisk(diskOf(pair), 'size=24m');
-    if (!disk) return NO_ROOT;
+  run: onDisk('size=24m', async (arena, pair, disk) => {
     await meetFull(arena, pair, disk, { at: 'publish' });
     await addRows(pair, 100, 10);
     await changeRows(pair, 'changed ');
     await meetFull(arena, pair, disk, { at: 'publish' });
     return 'storage.disk_full or disk.full, then whole';
-  },
+  }),
 };
 
 const spill: Attack = {
-  ...common,
+  ...FAULT,
   name: 'disk-full-spill',
   tries:
     'A load that sorts by partition, or compares with the table, needs more scratch space than the disk has',
@@ -147,7 +138,7 @@ async function meetSpill(arena: Arena, pair: Pair, disk: Disk, table: string): P
 }
 
 const stateStore: Attack = {
-  ...common,
+  ...FAULT,
   name: 'disk-full-state',
   tries: 'The disk of the state file is full, from the last byte to the last of twenty pages',
   async run(arena) {
@@ -180,13 +171,10 @@ const stateStore: Attack = {
 };
 
 const snapshot: Attack = {
-  ...common,
+  ...FAULT,
   name: 'disk-full-snapshot',
   tries: 'The disk has room for a commit, but not for the snapshot of the log that follows it',
-  async run(arena) {
-    const pair = await openShop(arena);
-    using disk = mountDisk(diskOf(pair), 'size=24m');
-    if (!disk) return NO_ROOT;
+  run: onDisk('size=24m', async (arena, pair, disk) => {
     await pair.run();
     const { checkpoint, version } = (await pair.to.state('notes'))!;
     for (let seq = version + 1; seq < 20; seq++) await pair.to.commitCheckpoint('notes', checkpoint!);
@@ -203,17 +191,14 @@ const snapshot: Attack = {
     disk.free();
     await mustHeal(arena, pair, ['notes']);
     return 'works: readers do without the snapshot';
-  },
+  }),
 };
 
 const inodes: Attack = {
-  ...common,
+  ...FAULT,
   name: 'no-inodes',
   tries: 'The file system of the lake has space, but cannot hold more files',
-  async run(arena) {
-    const pair = await openShop(arena);
-    using disk = mountDisk(diskOf(pair), 'size=24m,nr_inodes=300');
-    if (!disk) return NO_ROOT;
+  run: onDisk('size=24m,nr_inodes=300', async (arena, pair, disk) => {
     for (const leave of [0, 1, 2, 3, 4]) {
       await addRows(pair, 1000 + leave * 10, 3);
       const fault = {
@@ -224,11 +209,11 @@ const inodes: Attack = {
       await meetEverywhere(arena, pair, fault);
     }
     return 'storage.disk_full or disk.full, then whole';
-  },
+  }),
 };
 
 const fileLimit: Attack = {
-  ...common,
+  ...FAULT,
   name: 'file-size-limit',
   tries: 'The process may not write files of more than 1 MiB (ulimit -f)',
   async run(arena) {

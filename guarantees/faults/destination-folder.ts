@@ -28,13 +28,13 @@ import {
   openShop,
   runInChild,
   TABLES,
+  FAULT,
+  onDisk,
 } from './destination-ground.ts';
 import { expectError, mustBeWhole, mustHeal } from './expect.ts';
 
-const common = { part: 'faults', promise: 'faults-heal', rounds: 1, brief: false } as const;
-
 const readOnly: Attack = {
-  ...common,
+  ...FAULT,
   name: 'read-only-folder',
   tries:
     'The lake, then the folders of its tables, then those of their commits may not be written by this user',
@@ -68,13 +68,10 @@ const readOnly: Attack = {
 };
 
 const readOnlyMount: Attack = {
-  ...common,
+  ...FAULT,
   name: 'read-only-mount',
   tries: 'The file system of the lake is mounted read-only; queries go on',
-  async run(arena) {
-    const pair = await openShop(arena);
-    using disk = mountDisk(diskOf(pair), 'size=24m');
-    if (!disk) return NO_ROOT;
+  run: onDisk('size=24m', async (arena, pair, disk) => {
     await pair.run();
     await addRows(pair, 100, 5);
     const code = await meetEverywhere(arena, pair, {
@@ -90,11 +87,11 @@ const readOnlyMount: Attack = {
       },
     });
     return `${code}, then whole`;
-  },
+  }),
 };
 
 const removed: Attack = {
-  ...common,
+  ...FAULT,
   name: 'folder-removed',
   tries: 'The lake, or its scratch files, are deleted while a run is at work',
   async run(arena) {
@@ -126,7 +123,7 @@ const removed: Attack = {
 };
 
 const inTheWay: Attack = {
-  ...common,
+  ...FAULT,
   name: 'file-in-the-way',
   tries: 'A file lies where the lake, its private folder or the folder of a table has to be',
   async run(arena) {
@@ -156,7 +153,7 @@ const inTheWay: Attack = {
 };
 
 const longPath: Attack = {
-  ...common,
+  ...FAULT,
   name: 'long-path',
   tries: 'The path of the lake is longer than the file system allows, as a whole or in one part',
   async run(arena) {
@@ -180,7 +177,7 @@ const longPath: Attack = {
 };
 
 const otherDisks: Attack = {
-  ...common,
+  ...FAULT,
   name: 'other-disks',
   tries: 'Scratch files and one table lie on other disks behind links',
   async run(arena) {
@@ -202,7 +199,7 @@ const otherDisks: Attack = {
 };
 
 const moved: Attack = {
-  ...common,
+  ...FAULT,
   name: 'lake-moved',
   tries:
     'The lake is moved with and without a change of the configuration, copied, restored from a backup, and loses its log',
@@ -279,7 +276,7 @@ async function onlyNew(pair: Pair): Promise<void> {
 }
 
 const fewFiles: Attack = {
-  ...common,
+  ...FAULT,
   name: 'few-open-files',
   tries: 'The process may open only a few files at once (ulimit -n), and the table consists of many',
   async run(arena) {

@@ -16,7 +16,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ErrorInfo } from '../../src/core/events.ts';
 import type { RunOptions } from '../../src/engine/types.ts';
-import type { Arena } from '../attack.ts';
+import type { Arena, Attack } from '../attack.ts';
 import type { Pair, Streams } from '../pair.ts';
 import { type Expected, errorOf, expectError, expectVisible, mustHeal, seen } from './expect.ts';
 
@@ -130,6 +130,21 @@ export interface Disk extends Disposable {
   fillInodes(leave?: number): void;
   free(): void;
   setWritable(writable: boolean): void;
+}
+
+/** What attacks on the destination have in common. */
+export const FAULT = { part: 'faults', promise: 'faults-heal', rounds: 1, brief: false } as const;
+
+/** An attack on a lake that has a small disk for itself, made with these settings of tmpfs. */
+export function onDisk(
+  settings: string,
+  run: (arena: Arena, pair: Pair, disk: Disk) => Promise<string>,
+): Attack['run'] {
+  return async (arena) => {
+    const pair = await openShop(arena);
+    using disk = mountDisk(diskOf(pair), settings);
+    return disk ? await run(arena, pair, disk) : NO_ROOT;
+  };
 }
 
 /** Undefined unless this user may mount. */

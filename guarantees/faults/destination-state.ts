@@ -23,10 +23,9 @@ import {
   runInChild,
   TABLES,
   tablesOf,
+  FAULT,
 } from './destination-ground.ts';
 import { errorOf, expectError, mustHeal } from './expect.ts';
-
-const common = { part: 'faults', promise: 'faults-heal', rounds: 1, brief: false } as const;
 
 function stateOf(pair: Pair): string {
   return path.join(pair.folder, '.sluice/state.db');
@@ -42,7 +41,7 @@ async function change(pair: Pair, first: number): Promise<void> {
 }
 
 const deleted: Attack = {
-  ...common,
+  ...FAULT,
   name: 'state-deleted',
   tries:
     'The state file is deleted between runs, and while a run is at work beside which another one then starts',
@@ -76,7 +75,7 @@ async function mustHealBeside(pair: Pair): Promise<void> {
 }
 
 const newer: Attack = {
-  ...common,
+  ...FAULT,
   name: 'state-newer',
   tries: 'A newer version of Sluice has used the state file, before the run or during it',
   brief: true,
@@ -117,7 +116,7 @@ function userVersion(pair: Pair, set?: number): number {
 }
 
 const corrupted: Attack = {
-  ...common,
+  ...FAULT,
   name: 'state-corrupted',
   tries: 'Random bytes of the state file are changed, it is emptied, cut, or overwritten with text',
   rounds: 3,
@@ -186,7 +185,7 @@ function damages({ random, brief }: Arena): ((file: string) => void)[] {
 }
 
 const unwritable: Attack = {
-  ...common,
+  ...FAULT,
   name: 'state-unwritable',
   tries: 'The folder of the state file, or the file itself, may not be written by this user',
   async run(arena) {
@@ -217,7 +216,7 @@ const unwritable: Attack = {
 };
 
 const locked: Attack = {
-  ...common,
+  ...FAULT,
   name: 'state-locked',
   tries: 'Another process keeps the state file locked, for a moment and for longer than a run waits',
   async run(arena) {
@@ -251,7 +250,7 @@ const locked: Attack = {
 };
 
 const foreign: Attack = {
-  ...common,
+  ...FAULT,
   name: 'state-of-others',
   tries: 'The state file is a copy from another project, or the database of another program',
   async run(arena) {

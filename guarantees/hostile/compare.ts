@@ -8,7 +8,7 @@ import { type Catalog, openCatalog } from '../../src/catalog/index.ts';
 import { openLocalStorage } from '../../src/connectors/shared/local-storage.ts';
 import { duckName } from '../../src/duckdb/types.ts';
 import type { Arena } from '../attack.ts';
-import type { Pair } from '../pair.ts';
+import { type Pair, without } from '../pair.ts';
 
 /** A table of the lake and the relation of the server that it was loaded from. */
 export interface Loaded {
@@ -164,17 +164,6 @@ function lineSql(texts: readonly string[]): string {
   const some = texts.slice(0, ARGUMENTS).map((text) => `coalesce(${text}, '(null)')`);
   const line = `concat_ws('|', ${some.join(', ')})`;
   return texts.length <= ARGUMENTS ? line : `concat_ws('|', ${line}, ${lineSql(texts.slice(ARGUMENTS))})`;
-}
-
-/** Lines that are not among the others, or not so often. */
-function without(lines: readonly string[], others: readonly string[]): string[] {
-  const counts = new Map<string, number>();
-  for (const line of others) counts.set(line, (counts.get(line) ?? 0) + 1);
-  return lines.filter((line) => {
-    const count = counts.get(line) ?? 0;
-    counts.set(line, count - 1);
-    return count <= 0;
-  });
 }
 
 /** Fails when anything was written that is not the project's state, the lake's own or in the folder of one of the tables. */

@@ -75,6 +75,16 @@ export async function tablesWithCommits(storage: ObjectStorage): Promise<string[
   return names.sort();
 }
 
+const PLAN_ANEW = {
+  code: 'lake.conflict',
+  remedy: 'run again: it is planned anew from the last commit; if two schedules load this table, stop one',
+} as const;
+/** The rows that the load replaces now lie in other files. */
+const COMPACTED = {
+  code: 'lake.compacted',
+  remedy: 'run again, and compact this table less often',
+} as const;
+
 /** Follows the log of one table. Calls are carried out one after the other; what was read once is not read again. */
 export class TableLog {
   readonly table: string;
@@ -207,7 +217,7 @@ export class TableLog {
   #unfit(draft: CommitDraft, problem: string, since: readonly CommitRecord[]): ConflictError | InternalError {
     const other = since.at(-1);
     // Another load would have been a conflict before, so only maintenance can be in the way of a load here.
-    if (other && !isMaintenance(draft.kind)) return this.#compacted(other, problem);
+    if (other && !isMaintenance(draft.kind)) return this.#conflict(other, problem, COMPACTED);
     if (other) return this.#conflict(other, problem);
     return new InternalError(`committing to table "${this.table}": the commit does not fit: ${problem}`, {
       code: 'lake.commit_invalid',
@@ -215,29 +225,15 @@ export class TableLog {
     });
   }
 
-  /** The rows that the load replaces now lie in other files. */
-  #compacted(other: CommitRecord, why: string): ConflictError {
+  #conflict(
+    other: CommitRecord,
+    why: string,
+    how: typeof PLAN_ANEW | typeof COMPACTED = PLAN_ANEW,
+  ): ConflictError {
     const { seq, kind, run, host } = other;
     return new ConflictError(
       `committing to table "${this.table}": ${who(other)} made commit ${seq} (${kind}) meanwhile: ${why}; nothing was changed`,
-      {
-        code: 'lake.compacted',
-        remedy: 'run again, and compact this table less often',
-        details: { table: this.table, version: seq, run, host },
-      },
-    );
-  }
-
-  #conflict(other: CommitRecord, why: string): ConflictError {
-    const { seq, kind, run, host } = other;
-    return new ConflictError(
-      `committing to table "${this.table}": ${who(other)} made commit ${seq} (${kind}) meanwhile: ${why}; nothing was changed`,
-      {
-        code: 'lake.conflict',
-        remedy:
-          'run again: it is planned anew from the last commit; if two schedules load this table, stop one',
-        details: { table: this.table, version: seq, run, host },
-      },
+      { ...how, details: { table: this.table, version: seq, run, host } },
     );
   }
 

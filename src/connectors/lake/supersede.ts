@@ -9,7 +9,7 @@ import type { FileOptions, StagedFile } from './lane-protocol.ts';
 import type { Lane } from './lane.ts';
 import { partitionKey } from './layout.ts';
 import type { DataFile, FoldedState } from './records.ts';
-import { scanSql } from './records-sql.ts';
+import { literalPattern, scanSql } from './records-sql.ts';
 import { fileColumn, keyIn } from './stage-sql.ts';
 
 export interface Replacement {
@@ -45,7 +45,7 @@ export async function supersede(job: SupersedeJob, how: Supersede): Promise<Repl
 async function byKey(job: SupersedeJob, key: string[]): Promise<Replacement> {
   const { lane, schema, staged } = job;
   const names = key.map((field) => duckName(fileColumn(schema, field).name)).join(', ');
-  const paths = staged.map((file) => duckText(file.path.replace(/[*?[]/g, '[$&]'))).join(', ');
+  const paths = staged.map((file) => duckText(literalPattern(file.path))).join(', ');
   await lane.query(
     `CREATE OR REPLACE TEMP TABLE sluice_keys AS SELECT DISTINCT ${names} FROM read_parquet([${paths}], hive_partitioning = false)`,
   );

@@ -130,6 +130,7 @@ export class LakeTableWriter implements TableWriter {
       } catch (error) {
         if (!isCompacted(error) || attempt === COMMIT_ATTEMPTS) throw error;
         await this.#context.storage.delete(kept.map((file) => file.key)).catch(() => undefined);
+        discard(replacement.directory);
         // The table has the same rows in other files, so what was staged is right as it is.
         this.#state = await this.#log.read();
         replacement = await this.#supersede(loads, how);

@@ -79,7 +79,7 @@ export class PostgresSource implements Source {
 
   async discover(signal: AbortSignal): Promise<StreamInfo[]> {
     return this.#using(signal, 'reading the catalog', async (client) => {
-      await begin(client, this.#settings, SNAPSHOT_SQL);
+      await begin(client, this.#settings, 'SELECT 1 AS moment');
       const tables = await readCatalog(client, undefined);
       return tables
         .filter((table) => !this.#schemas || this.#schemas.includes(table.schema))

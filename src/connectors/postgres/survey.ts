@@ -80,8 +80,10 @@ export async function survey(
     layout,
     parts: parts(found, facts, stream),
     catchUp: catchUp(request.checkpoint, layout, relation),
-    cursor: relation.cursor ? await cursorFacts(client, facts, request, { found, relation }) : undefined,
-    days: stream.date ? await daysOf(client, facts, request, { found, relation }) : undefined,
+    cursor: relation.cursor
+      ? await cursorFacts(client, facts, request, { found, relation, identity })
+      : undefined,
+    days: stream.date ? await daysOf(client, facts, request, { found, relation, identity }) : undefined,
     sql,
   };
 }
@@ -144,6 +146,7 @@ function catchUp(
 interface Place {
   found: Found;
   relation: Relation;
+  identity: string | undefined;
 }
 
 async function cursorFacts(
@@ -164,7 +167,7 @@ async function cursorFacts(
     relations: found.relations,
   };
   const horizon = await horizonOf(client, facts, kind, found);
-  const same = sameTable(request.checkpoint, identityOf(found.table, relation));
+  const same = sameTable(request.checkpoint, place.identity);
   const checkpoint = same ? request.checkpoint : undefined;
   const since = await lookback(client, stream);
   // Also after a window that the user chose: it left no watermark.
