@@ -6,7 +6,7 @@
  *              [validity bitmap, when there are nulls] [values or bool bitmap | offsets, bytes]
  */
 import { Batch, type Column } from './batch.ts';
-import type { RingConsumer, RingProducer } from './byte-ring.ts';
+import type { ByteSink, RingConsumer } from './byte-ring.ts';
 import type { Decoder } from './decoder.ts';
 import { CancelledError, InternalError } from './errors.ts';
 import type { Schema } from './schema.ts';
@@ -34,7 +34,7 @@ export function asBytes(reader: BatchesReader): BytesReader {
   };
 }
 
-async function send(ring: RingProducer, piece: Uint8Array): Promise<void> {
+async function send(ring: ByteSink, piece: Uint8Array): Promise<void> {
   const bytes = Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength);
   for (let at = 0; at < bytes.length;) {
     if (ring.abandoned) throw new CancelledError('the reader was told to stop', { code: 'batch.abandoned' });

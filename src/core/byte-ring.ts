@@ -1,6 +1,6 @@
 /**
- * Bytes from one thread to another without copies per row: a ring of shared blocks with one producer (an
- * event loop, never blocked) and one consumer (a worker thread that may block). Memory is
+ * Bytes from one thread to another without copies per row: a ring of shared blocks with one producer and one consumer.
+ * Each side has calls for an event loop, which is never blocked, and for a worker thread, which may be. Memory is
  * blocks × block size, whatever passes through.
  */
 
@@ -30,7 +30,17 @@ export function createRing(blockBytes: number = 1 << 20, blockCount: number = 6)
   };
 }
 
-export class RingProducer {
+/** Where a source puts its bytes: the ring of a thread that decodes them, or another server's connection. */
+export interface ByteSink {
+  /** True when nobody wants bytes any more: stop producing. */
+  readonly abandoned: boolean;
+  /** Copies as much as fits and returns how many bytes that was; less than asked means: wait for {@link room}. */
+  write(source: Buffer, from: number, to: number): number;
+  /** Resolves when there is room, or when nobody reads on. */
+  room(): Promise<void>;
+}
+
+export class RingProducer implements ByteSink {
   readonly #memory: Buffer;
   readonly #control: Int32Array;
   readonly #size: number;
@@ -76,6 +86,18 @@ export class RingProducer {
     }
   }
 
+  /** Writes all of it; blocks the thread while the ring is full. False when the consumer has given up. */
+  writeAll(bytes: Uint8Array): boolean {
+    const source = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    for (let at = 0; at < source.length;) {
+      if (this.abandoned) return false;
+      at += this.write(source, at, source.length);
+      const consumed = Atomics.load(this.#control, CONSUMED);
+      if (at < source.length && this.#full()) Atomics.wait(this.#control, CONSUMED, consumed, 1000);
+    }
+    return true;
+  }
+
   /** For a consumer that died without a word: nobody will read on. */
   abandon(): void {
     Atomics.store(this.#control, STATE, 3);
@@ -111,6 +133,12 @@ export class RingProducer {
   }
 }
 
+/** Where a published block lies in {@link RingConsumer.memory}. */
+export interface RingBlock {
+  start: number;
+  end: number;
+}
+
 export class RingConsumer {
   /** All blocks; a block starts at `index × block size`. */
   readonly memory: Uint8Array;
@@ -130,25 +158,41 @@ export class RingConsumer {
    * Gives the previous block back and waits for the next one; undefined when the producer has ended or
    * failed (see {@link end}). Blocks the thread.
    */
-  next(): { start: number; end: number } | undefined {
+  next(): RingBlock | undefined {
+    for (;;) {
+      const wake = Atomics.load(this.#control, WAKE);
+      const found = this.#look();
+      if (found !== 'nothing yet') return found;
+      Atomics.wait(this.#control, WAKE, wake, 1000);
+    }
+  }
+
+  /** The same for an event loop. */
+  async take(): Promise<RingBlock | undefined> {
+    for (;;) {
+      const wake = Atomics.load(this.#control, WAKE);
+      const found = this.#look();
+      if (found !== 'nothing yet') return found;
+      const waited = Atomics.waitAsync(this.#control, WAKE, wake, 100);
+      if (waited.async) await waited.value;
+    }
+  }
+
+  #look(): RingBlock | undefined | 'nothing yet' {
     if (this.#holding) {
       this.#holding = false;
       Atomics.add(this.#control, CONSUMED, 1);
       Atomics.notify(this.#control, CONSUMED);
     }
-    for (;;) {
-      const wake = Atomics.load(this.#control, WAKE);
-      // Read before the counter: a block published just before the end must not be missed.
-      const end = this.end;
-      const consumed = Atomics.load(this.#control, CONSUMED);
-      if (Atomics.load(this.#control, PUBLISHED) > consumed) {
-        const slot = consumed % this.#count;
-        this.#holding = true;
-        return { start: slot * this.#size, end: slot * this.#size + this.#control[LENGTHS + slot]! };
-      }
-      if (end !== undefined) return undefined;
-      Atomics.wait(this.#control, WAKE, wake, 1000);
+    // Read before the counter: a block published just before the end must not be missed.
+    const end = this.end;
+    const consumed = Atomics.load(this.#control, CONSUMED);
+    if (Atomics.load(this.#control, PUBLISHED) > consumed) {
+      const slot = consumed % this.#count;
+      this.#holding = true;
+      return { start: slot * this.#size, end: slot * this.#size + this.#control[LENGTHS + slot]! };
     }
+    return end === undefined ? 'nothing yet' : undefined;
   }
 
   get end(): RingEnd | undefined {

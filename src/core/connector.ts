@@ -27,6 +27,8 @@ export interface Capabilities {
   readonly destination: boolean;
   /** Data and checkpoint commit in one step. */
   readonly atomicCommit: boolean;
+  /** Wire forms that the destination takes without decoding, see `BytesReader.direct`. */
+  readonly accepts?: readonly string[];
 }
 
 export interface ConnectorContext {

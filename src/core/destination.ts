@@ -40,6 +40,8 @@ export interface TableSpec {
   /** Database time of the snapshot, value of `_sluice_loaded_at`. */
   loadedAt: string;
   operation: 'snapshot' | 'upsert';
+  /** Rows of earlier loads stay beside newer versions of them. */
+  history: boolean;
 }
 
 /** What one slice wrote, not visible to readers until commit. */
@@ -65,6 +67,10 @@ export type Supersede =
 export interface StageOptions {
   /** Drop incoming rows that equal the newest committed version (by key) or a committed row (without key). */
   distinct: { key: string[]; cursor: string[]; from: string | undefined } | undefined;
+  /** What the commit of this load will ask for, as far as it is known now. */
+  supersede: Supersede;
+  /** It is committed together with others, at the end of all. */
+  together: boolean;
   onRows: (rows: number, bytes: number) => void;
 }
 

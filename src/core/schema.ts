@@ -14,12 +14,15 @@ export interface Schema {
   readonly fields: readonly Field[];
   /** Names of the key columns, empty when the stream has none. */
   readonly key: readonly string[];
+  /** The connector whose names `native` holds: a destination of the same kind makes columns of just those types. */
+  readonly dialect?: string | undefined;
 }
 
 /** The JSON form of a schema, as stored in commit records. */
 export interface SchemaJson {
   fields: { name: string; type: string; nullable: boolean; native?: string | undefined }[];
   key: string[];
+  dialect?: string | undefined;
 }
 
 export function schemaToJson(schema: Schema): SchemaJson {
@@ -31,6 +34,7 @@ export function schemaToJson(schema: Schema): SchemaJson {
       native: f.native,
     })),
     key: [...schema.key],
+    ...(schema.dialect !== undefined && { dialect: schema.dialect }),
   };
 }
 
@@ -43,7 +47,7 @@ export function schemaFromJson(json: SchemaJson): Schema {
       });
     return { name: f.name, type, nullable: f.nullable, native: f.native };
   });
-  return { fields, key: json.key };
+  return { fields, key: json.key, ...(json.dialect !== undefined && { dialect: json.dialect }) };
 }
 
 export function sameSchema(a: Schema, b: Schema): boolean {

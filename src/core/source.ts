@@ -1,6 +1,6 @@
 import type { Batch } from './batch.ts';
 import type { Schema } from './schema.ts';
-import type { RingProducer } from './byte-ring.ts';
+import type { ByteSink } from './byte-ring.ts';
 import type { Checkpoint, RunWindow, Slice, SliceRange, StreamConfig } from './stream.ts';
 
 /**
@@ -12,8 +12,11 @@ export interface Source {
   check(signal: AbortSignal): Promise<SourceFacts>;
   /** Called by `discover`, `init` and `plan`: what is there. Order is stable. */
   discover(signal: AbortSignal): Promise<StreamInfo[]>;
-  /** Called once per run, and again after the connection that holds the snapshot was lost. */
-  open(signal: AbortSignal): Promise<Snapshot>;
+  /**
+   * Called once per run, and again after the connection that holds the snapshot was lost. `accepts` names the wire forms
+   * that the destination takes as they are: {@link BytesReader.direct}.
+   */
+  open(signal: AbortSignal, accepts?: readonly string[]): Promise<Snapshot>;
   /** Called once; never throws. */
   close(): Promise<void>;
 }
@@ -106,8 +109,10 @@ export interface BytesReader {
   readonly format: 'bytes';
   readonly schema: Schema;
   readonly decoder: DecoderSpec;
-  /** Moves the wire's bytes into `ring` until the end; resolves after the last byte, rejects when the source fails. */
-  pump(ring: RingProducer, onBytes: (bytes: number) => void): Promise<void>;
+  /** Set when the bytes are of a form that the destination has said to take as it is: nobody has to decode them. */
+  readonly direct?: DirectForm | undefined;
+  /** Moves the wire's bytes into `sink` until the end; resolves after the last byte, rejects when the source fails. */
+  pump(sink: ByteSink, onBytes: (bytes: number) => void): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -119,6 +124,13 @@ export interface BatchesReader {
   /** Totals, when all batches were read. */
   facts(): DecodeFacts;
   close(): Promise<void>;
+}
+
+export interface DirectForm {
+  /** `postgres-copy`: CopyData messages of a binary COPY, whose columns have the native types of the schema. */
+  readonly format: string;
+  /** Totals, when all bytes were read. */
+  facts(): DecodeFacts;
 }
 
 /** Where the consumer's thread finds the codec: `module` exports `name(ring, schema, options): Decoder`. */

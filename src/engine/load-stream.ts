@@ -46,6 +46,7 @@ export async function loadStream(job: LoadJob): Promise<Checkpoint | undefined> 
       expectedVersion: planned.table?.version ?? 0,
       loadedAt: source.at,
       operation: planned.checkpoint ? 'upsert' : 'snapshot',
+      history: STRATEGIES[stream.load].history,
     },
     signal,
   );
@@ -107,7 +108,7 @@ class StreamLoad {
     const loads: Load[] = [];
     try {
       await inParallel(slices, workers, async (slice, index) => {
-        loads.push(await this.#stage(slice, index));
+        loads.push(await this.#stage(slice, index, this.#replacing()));
       });
       throwIfAborted(this.#job.signal);
       const { planned, source, ownWindow } = this.#job;
@@ -118,14 +119,20 @@ class StreamLoad {
         loads,
         last: true,
       });
-      const replaces = planned.fullRefresh || STRATEGIES[planned.plan.stream.load].commits === 'together';
       const windowed = ownWindow && planned.plan.stream.cursor.length > 0;
       const checkpoint = windowed ? this.#unmoved(advanced, loads) : this.#withDay(advanced, loads);
-      await this.#commit(loads, { kind: replaces ? 'everything' : 'nothing' }, checkpoint);
+      await this.#commit(loads, this.#replacing(), checkpoint);
     } catch (error) {
       await this.#writer.abort(loads);
       throw error;
     }
+  }
+
+  /** What loads that are committed together take the place of. */
+  #replacing(): Supersede {
+    const { fullRefresh, plan } = this.#job.planned;
+    const all = fullRefresh || STRATEGIES[plan.stream.load].commits === 'together';
+    return { kind: all ? 'everything' : 'nothing' };
   }
 
   async #oneByOne(slice: Slice, index: number): Promise<void> {
@@ -246,11 +253,12 @@ class StreamLoad {
     }
   }
 
-  #stage(slice: Slice, index: number): Promise<Load> {
-    return this.#job.slots.use(() => this.#stageNow(slice, index));
+  /** `together` is set for loads that are committed with others. */
+  #stage(slice: Slice, index: number, together?: Supersede): Promise<Load> {
+    return this.#job.slots.use(() => this.#stageNow(slice, index, together));
   }
 
-  async #stageNow(slice: Slice, index: number): Promise<Load> {
+  async #stageNow(slice: Slice, index: number, together: Supersede | undefined): Promise<Load> {
     const { planned, source, signal, emit, totals } = this.#job;
     const { stream } = planned.plan;
     throwIfAborted(signal);
@@ -273,6 +281,8 @@ class StreamLoad {
             slice.overlap && planned.table && !planned.fullRefresh && !this.#restart
               ? this.#distinct(slice)
               : undefined,
+          supersede: together ?? this.#supersede(slice),
+          together: together !== undefined,
           onRows: (rows, bytes) =>
             emit({ kind: 'progress', stream: stream.name, slice: slice.id, rows, bytes }),
         },

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import type { TableState } from '../core/destination.ts';
 import { ConfigError } from '../core/errors.ts';
 import type { Checkpoint, StreamConfig } from '../core/stream.ts';
+import { STRATEGIES } from '../strategies/index.ts';
 import { openState, type ProjectContext } from './context.ts';
 import { HeldLease } from './leases.ts';
 import { closePipeline, openPipeline, type PipelineSession, streamsOf } from './session.ts';
@@ -141,6 +142,7 @@ async function commitCheckpoint(
       expectedVersion: state.version,
       loadedAt: state.checkpoint?.readAt ?? new Date().toISOString(),
       operation: 'upsert',
+      history: STRATEGIES[stream.load].history,
     },
     new AbortController().signal,
   );

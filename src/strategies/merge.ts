@@ -3,6 +3,7 @@ import type { Strategy } from './strategy.ts';
 /** One row per key: a new version takes the place of the old one. */
 export const merge: Strategy = {
   commits: 'each',
+  history: false,
   misfit: (stream, schema) =>
     schema.key.length > 0
       ? undefined

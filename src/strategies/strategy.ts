@@ -7,6 +7,8 @@ import type { Slice, StreamConfig } from '../core/stream.ts';
 export interface Strategy {
   /** Each slice is committed by itself, or all of them in one step at the end. */
   readonly commits: 'each' | 'together';
+  /** Rows of earlier loads stay beside newer versions of them. */
+  readonly history: boolean;
   /** What the stream lacks for this strategy; undefined when it fits. */
   misfit(stream: StreamConfig, schema: Schema): string | undefined;
   /** What the rows of these slices take the place of. */

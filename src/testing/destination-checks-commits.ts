@@ -3,7 +3,7 @@ import { expect } from 'vitest';
 import { ConflictError, TransientError } from '../core/errors.ts';
 import type { Cell } from './batch-rows.ts';
 import { CAST, type DestinationCheck, expectRows, refusal } from './destination-suite.ts';
-import { load, nextMoment, openWriter, PEOPLE, rowsReader, sliceOf, stage } from './kit-load.ts';
+import { load, nextMoment, openWriter, PEOPLE, rowsReader, sliceOf, stage, STAGE_ALL } from './kit-load.ts';
 
 export const COMMIT_CHECKS: readonly DestinationCheck[] = [
   {
@@ -43,12 +43,7 @@ export const COMMIT_CHECKS: readonly DestinationCheck[] = [
       const failWith = new TransientError('reading people: connection lost', { code: 'kit.lost' });
       const reader = rowsReader(PEOPLE, CAST, { failWith });
       await expect(
-        writer.stage(
-          sliceOf('all'),
-          reader,
-          { distinct: undefined, onRows: () => undefined },
-          new AbortController().signal,
-        ),
+        writer.stage(sliceOf('all'), reader, STAGE_ALL, new AbortController().signal),
       ).rejects.toMatchObject({ recovery: 'transient', code: 'kit.lost' });
       const staged = await stage(writer, { rows: CAST });
       await writer.commit([staged], { kind: 'nothing' }, { cursor: [] });
@@ -71,10 +66,7 @@ export const COMMIT_CHECKS: readonly DestinationCheck[] = [
           ended.resolve();
         },
       });
-      await refusal(
-        writer.stage(sliceOf('all'), reader, { distinct: undefined, onRows: () => undefined }, stop.signal),
-        'cancelled',
-      );
+      await refusal(writer.stage(sliceOf('all'), reader, STAGE_ALL, stop.signal), 'cancelled');
       await ended.promise;
       await writer.close();
       await expectRows(under, 'people', CAST);

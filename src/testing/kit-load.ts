@@ -1,6 +1,13 @@
 /** What the checks of a destination have in common: schemas, readers, and one load from plan to commit. */
 import type { Batch } from '../core/batch.ts';
-import type { Destination, Load, Supersede, TableSpec, TableWriter } from '../core/destination.ts';
+import type {
+  Destination,
+  Load,
+  StageOptions,
+  Supersede,
+  TableSpec,
+  TableWriter,
+} from '../core/destination.ts';
 import type { Schema } from '../core/schema.ts';
 import type { BatchesReader, DecodeFacts } from '../core/source.ts';
 import type { Checkpoint, Slice } from '../core/stream.ts';
@@ -94,10 +101,19 @@ export async function openWriter(
     expectedVersion: state?.version ?? 0,
     loadedAt: nextMoment(),
     operation: state ? 'upsert' : 'snapshot',
+    history: true,
     ...more,
   };
   return destination.openTable(spec, signal);
 }
+
+/** A load that takes the place of nothing and is committed by itself. */
+export const STAGE_ALL: StageOptions = {
+  distinct: undefined,
+  supersede: { kind: 'nothing' },
+  together: false,
+  onRows: () => undefined,
+};
 
 export async function stage(writer: TableWriter, plan: LoadPlan): Promise<Load> {
   const schema = plan.schema ?? PEOPLE;
@@ -106,7 +122,7 @@ export async function stage(writer: TableWriter, plan: LoadPlan): Promise<Load> 
   return writer.stage(
     sliceOf(plan.slice ?? 'all', plan.overlap ?? false),
     reader,
-    { distinct, onRows: () => undefined },
+    { ...STAGE_ALL, distinct, ...(plan.supersede && { supersede: plan.supersede }) },
     new AbortController().signal,
   );
 }

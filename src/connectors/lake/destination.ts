@@ -8,7 +8,8 @@ import { engineMemory, lanesWithin } from '../../core/memory.ts';
 import { schemaFromJson } from '../../core/schema.ts';
 import type { ObjectStorage } from '../../core/storage.ts';
 import { openLocalStorage } from '../shared/local-storage.ts';
-import { LanePool } from './lane-pool.ts';
+import type { ThreadPool } from '../shared/thread-pool.ts';
+import { type Lane, lanePool } from './lane.ts';
 import { type StagingOwner, stagingFolder } from './layout.ts';
 import { openTableLog, type TableLog } from './log.ts';
 import type { LakeOptions } from './options.ts';
@@ -22,7 +23,7 @@ export class LakeDestination implements Destination {
   readonly #storage: ObjectStorage;
   readonly #options: LakeOptions;
   readonly #root: string;
-  readonly #pool: LanePool;
+  readonly #pool: ThreadPool<Lane>;
   readonly #owner: StagingOwner;
   readonly #logs = new Map<string, TableLog>();
   #announced: Promise<void> | undefined;
@@ -40,7 +41,7 @@ export class LakeDestination implements Destination {
     };
     // Whoever asks for more waits for one.
     const lanes = Math.max(1, Math.min(context.workers, lanesWithin(context.memoryBytes)));
-    this.#pool = new LanePool(
+    this.#pool = lanePool(
       {
         memoryBytes: engineMemory(context.memoryBytes, lanes),
         tempDirectory: join(this.#staging, 'spill'),

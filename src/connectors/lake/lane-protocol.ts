@@ -1,9 +1,9 @@
 /** Messages between a lane (main thread) and its worker (DuckDB). Plain data only. */
 import type { RingMemory } from '../../core/byte-ring.ts';
-import type { ErrorJson } from '../../core/error-json.ts';
 import type { SchemaJson } from '../../core/schema.ts';
 import type { DecodeFacts, DecoderSpec } from '../../core/source.ts';
 import type { SessionOptions } from '../../duckdb/session.ts';
+import type { ThreadReply } from '../shared/task-thread.ts';
 import type { Minus } from './stage-sql.ts';
 
 export type WorkerOptions = SessionOptions;
@@ -70,9 +70,8 @@ export interface StagedFile {
   stats: Record<string, { min: string | undefined; max: string | undefined }>;
 }
 
-export type Reply =
-  | { kind: 'ready' }
-  | { kind: 'progress'; id: number; rows: number; bytes: number }
+export type Done =
   | { kind: 'staged'; id: number; facts: DecodeFacts; files: StagedFile[] }
-  | { kind: 'rows'; id: number; rows: Record<string, unknown>[] }
-  | { kind: 'failed'; id: number; error: ErrorJson };
+  | { kind: 'rows'; id: number; rows: Record<string, unknown>[] };
+
+export type Reply = ThreadReply | Done;

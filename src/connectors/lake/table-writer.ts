@@ -6,9 +6,9 @@ import type { SliceReader } from '../../core/source.ts';
 import type { ObjectStorage } from '../../core/storage.ts';
 import type { Checkpoint, Slice } from '../../core/stream.ts';
 import { renderType, sameType, widen } from '../../core/types.ts';
+import type { ThreadPool } from '../shared/thread-pool.ts';
 import type { FileOptions, StagedFile } from './lane-protocol.ts';
 import type { Lane, StageRequest } from './lane.ts';
-import type { LanePool } from './lane-pool.ts';
 import { dataKey, partitionLevels, partitionOf, type StagingOwner } from './layout.ts';
 import type { TableLog } from './log.ts';
 import type { LakeOptions } from './options.ts';
@@ -24,7 +24,7 @@ const COMMIT_ATTEMPTS = 3;
 export interface WriterContext {
   storage: ObjectStorage;
   options: LakeOptions;
-  pool: LanePool;
+  pool: ThreadPool<Lane>;
   owner: StagingOwner;
   /** A local folder that nobody else uses; it exists when something was written to it. */
   scratch(): string;

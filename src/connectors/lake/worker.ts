@@ -9,6 +9,7 @@ import type { DecodeFacts } from '../../core/source.ts';
 import { BatchSource } from '../../duckdb/batch-source.ts';
 import { duckError } from '../../duckdb/errors.ts';
 import { Session } from '../../duckdb/session.ts';
+import { SOURCE_FAILED } from '../shared/feed-thread.ts';
 import type { CopyTask, Reply, StagedFile, StageTask, Task, WorkerOptions } from './lane-protocol.ts';
 import { ParquetWriter } from './parquet-writer.ts';
 import { rowLimit } from './memory.ts';
@@ -57,7 +58,7 @@ async function stage(task: StageTask): Promise<void> {
     source.register(session.connection, name, schema);
     const files = await writeStaged(task, source, decoder, name);
     if (ring.end !== 'ended')
-      throw new InternalError('the source stopped before its end', { code: 'lake.source_failed' });
+      throw new InternalError('the source stopped before its end', { code: SOURCE_FAILED });
     reply({ kind: 'staged', id: task.id, facts: decoder.facts(), files });
   } catch (error) {
     ring.abandon();

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import type pg from 'pg';
-import type { RingProducer } from '../../core/byte-ring.ts';
+import type { ByteSink } from '../../core/byte-ring.ts';
 import { setCopies } from './reusing-socket.ts';
 
 const COPY_DATA = 100; // 'd'
@@ -19,7 +19,7 @@ interface WireClient {
 export async function copyOut(
   client: pg.Client,
   sql: string,
-  ring: RingProducer,
+  ring: ByteSink,
   onBytes: (bytes: number) => void,
 ): Promise<void> {
   const socket = (client as unknown as WireClient).connection.stream;
@@ -34,7 +34,7 @@ export async function copyOut(
 
 class CopyTap {
   readonly #socket: Socket;
-  readonly #ring: RingProducer;
+  readonly #ring: ByteSink;
   readonly #onBytes: (bytes: number) => void;
   readonly #others: ((chunk: Buffer) => void)[];
   readonly #listener: (chunk: Buffer) => void;
@@ -47,7 +47,7 @@ class CopyTap {
   #waiting: Buffer[] = [];
   #flushing: Promise<void> | undefined;
 
-  constructor(socket: Socket, ring: RingProducer, onBytes: (bytes: number) => void) {
+  constructor(socket: Socket, ring: ByteSink, onBytes: (bytes: number) => void) {
     this.#socket = socket;
     this.#ring = ring;
     this.#onBytes = onBytes;

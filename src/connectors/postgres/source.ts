@@ -9,7 +9,7 @@ import type {
   Survey,
 } from '../../core/source.ts';
 import { CancelledError, throwIfAborted, TransientError } from '../../core/errors.ts';
-import type { RingProducer } from '../../core/byte-ring.ts';
+import type { ByteSink } from '../../core/byte-ring.ts';
 import type { ConnectorContext } from '../../core/connector.ts';
 import type { Checkpoint, RunWindow, Slice, StreamConfig } from '../../core/stream.ts';
 import { readCatalog } from './catalog.ts';
@@ -288,7 +288,7 @@ class PostgresSnapshot implements Snapshot {
 
   async #pump(
     job: { client: pg.Client; stream: StreamConfig; sql: string; signal: AbortSignal },
-    ring: RingProducer,
+    ring: ByteSink,
     onBytes: (bytes: number) => void,
   ): Promise<void> {
     const { client, stream, sql, signal } = job;

@@ -2,8 +2,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Lane } from './lane.ts';
-import { LanePool } from './lane-pool.ts';
+import { type Lane, lanePool } from './lane.ts';
 
 let folder: string;
 beforeAll(async () => {
@@ -12,10 +11,7 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true }));
 
 test('lanes that need more memory than they have spill, each into a folder of its own', async () => {
-  const pool = new LanePool(
-    { memoryBytes: 64 << 20, threads: 1, tempDirectory: path.join(folder, 'spill') },
-    2,
-  );
+  const pool = lanePool({ memoryBytes: 64 << 20, threads: 1, tempDirectory: path.join(folder, 'spill') }, 2);
   const spill = async (lane: Lane): Promise<unknown> => {
     await lane.query('CREATE TEMP TABLE big AS SELECT md5(range::VARCHAR) AS text FROM range(3000000)');
     const spilled = await lane.query('SELECT count(*)::INTEGER AS files FROM duckdb_temporary_files()');
