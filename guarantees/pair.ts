@@ -101,11 +101,9 @@ export class Pair<
   }
 
   async compare(table: string, from?: string): Promise<Difference> {
-    const [source, current, history] = await Promise.all([
-      this.sourceLines(table, from),
-      this.to.lines(table, 'current'),
-      this.to.lines(table, 'history'),
-    ]);
+    const source = await this.sourceLines(table, from);
+    const current = await this.to.lines(table, 'current');
+    const history = await this.to.lines(table, 'history');
     return {
       lost: without(source, current),
       extra: without(current, source),

@@ -41,6 +41,7 @@ export type {
   CursorFacts,
   DecodeFacts,
   DecoderSpec,
+  DirectForm,
   SliceReader,
   Snapshot,
   Source,

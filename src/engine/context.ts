@@ -48,6 +48,12 @@ export async function openDestination(
   return connector.openDestination(options, place);
 }
 
+/** Wire forms that a destination takes as they are. */
+export function acceptedBy(context: ProjectContext, connection: string): readonly string[] {
+  const config = context.project.connections[connection];
+  return (config && context.connectors.get(config.type)?.capabilities.accepts) ?? [];
+}
+
 /** The object storage of a connection, for the catalog and for leases beside the data. */
 export async function openStorage(context: ProjectContext, connection: string): Promise<ObjectStorage> {
   const { connector, options, place } = find(context, connection, {

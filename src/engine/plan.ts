@@ -20,7 +20,7 @@ export async function planPipeline(
       session.destination.check(signal),
     ]);
     const configs = await streamsOf(session, pipeline, options, signal);
-    const source = await session.source.open(signal);
+    const source = await session.source.open(signal, session.accepts);
     const streams: StreamPlan[] = [];
     for (const stream of configs) {
       const { destination } = session;

@@ -44,7 +44,7 @@ export async function runPipeline(
   const id = `${startedAt.slice(0, 19)}Z-${randomBytes(3).toString('hex')}`;
   const session = await openPipeline(context, pipeline, options);
   let state: StateStore | undefined;
-  const snapshot = new SharedSnapshot(session.source);
+  const snapshot = new SharedSnapshot(session.source, session.accepts);
   try {
     state = await openState(context);
     const run: Run = {

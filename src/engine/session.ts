@@ -7,13 +7,22 @@ import { checkMemory, lanesWithin } from '../core/memory.ts';
 import type { PipelineConfig } from '../core/project.ts';
 import type { Source } from '../core/source.ts';
 import type { StreamConfig } from '../core/stream.ts';
-import { openDestination, openSource, pipelineOf, type ProjectContext, type Resources } from './context.ts';
+import {
+  acceptedBy,
+  openDestination,
+  openSource,
+  pipelineOf,
+  type ProjectContext,
+  type Resources,
+} from './context.ts';
 import type { RunOptions } from './types.ts';
 
 export interface PipelineSession {
   config: PipelineConfig;
   source: Source;
   destination: Destination;
+  /** Wire forms that the destination takes without decoding. */
+  accepts: readonly string[];
   resources: Resources;
 }
 
@@ -35,7 +44,7 @@ export async function openPipeline(
     openSource(context, config.from, resources),
     openDestination(context, config.to, resources),
   ]);
-  return { config, source, destination, resources };
+  return { config, source, destination, accepts: acceptedBy(context, config.to), resources };
 }
 
 /** The streams that are wanted now; throws one ConfigError with all that is wrong with their names. */

@@ -5,8 +5,12 @@ export class SharedSnapshot {
   readonly #source: Source;
   #current: Promise<Snapshot> | undefined;
 
-  constructor(source: Source) {
+  readonly #accepts: readonly string[];
+
+  /** `accepts`: wire forms that the destination takes as they are. */
+  constructor(source: Source, accepts: readonly string[]) {
     this.#source = source;
+    this.#accepts = accepts;
   }
 
   /** `after` is a snapshot that failed the caller: it is replaced unless it still works. */
@@ -16,7 +20,7 @@ export class SharedSnapshot {
       await after.close();
     }
     if (!this.#current) {
-      const opening = this.#source.open(signal);
+      const opening = this.#source.open(signal, this.#accepts);
       this.#current = opening;
       // The next caller tries again.
       opening.catch(() => {

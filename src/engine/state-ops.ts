@@ -61,7 +61,7 @@ export async function setWatermark(
     } = state.checkpoint ?? { cursor: stream.cursor };
     const checkpoint: Checkpoint = { ...kept, cursor: stream.cursor, watermark: value };
     const signal = new AbortController().signal;
-    const snapshot = await session.source.open(signal);
+    const snapshot = await session.source.open(signal, session.accepts);
     try {
       await snapshot.survey(stream, checkpoint, {}, signal);
     } finally {

@@ -45,7 +45,7 @@ export function evolve(table: Schema | undefined, incoming: Schema, stream: stri
       details: { stream, conflicts },
     });
   }
-  return { schema: { fields, key: incoming.key }, changes };
+  return { schema: { ...incoming, fields }, changes };
 }
 
 function sameNames(a: readonly string[], b: readonly string[]): boolean {

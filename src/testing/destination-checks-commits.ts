@@ -13,7 +13,7 @@ export const COMMIT_CHECKS: readonly DestinationCheck[] = [
       const writer = await openWriter(destination, 'people');
       const loads = [];
       for (const [i, row] of CAST.entries())
-        loads.push(await stage(writer, { rows: [row], slice: `slice ${i}` }));
+        loads.push(await stage(writer, { rows: [row], slice: `slice ${i}`, together: true }));
       await expectRows(under, 'people', []);
       await writer.commit(loads, { kind: 'nothing' }, { cursor: [] });
       await writer.close();

@@ -68,6 +68,8 @@ export interface LoadPlan {
   supersede?: Supersede;
   /** The rows may have been loaded before: compare them. */
   overlap?: boolean;
+  /** It is committed with others. */
+  together?: boolean;
   fence?: number;
   checkpoint?: Checkpoint;
   slice?: string;
@@ -122,7 +124,12 @@ export async function stage(writer: TableWriter, plan: LoadPlan): Promise<Load> 
   return writer.stage(
     sliceOf(plan.slice ?? 'all', plan.overlap ?? false),
     reader,
-    { ...STAGE_ALL, distinct, ...(plan.supersede && { supersede: plan.supersede }) },
+    {
+      ...STAGE_ALL,
+      distinct,
+      together: plan.together ?? false,
+      ...(plan.supersede && { supersede: plan.supersede }),
+    },
     new AbortController().signal,
   );
 }

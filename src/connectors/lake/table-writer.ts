@@ -1,11 +1,11 @@
 import { rmSync } from 'node:fs';
 import type { Load, StageOptions, Supersede, TableSpec, TableWriter } from '../../core/destination.ts';
-import { ConflictError, InternalError, SchemaError, TransientError } from '../../core/errors.ts';
+import { ConflictError, InternalError, TransientError } from '../../core/errors.ts';
 import { schemaFromJson, schemaToJson } from '../../core/schema.ts';
 import type { SliceReader } from '../../core/source.ts';
 import type { ObjectStorage } from '../../core/storage.ts';
 import type { Checkpoint, Slice } from '../../core/stream.ts';
-import { renderType, sameType, widen } from '../../core/types.ts';
+import { checkGrows } from '../shared/check-grows.ts';
 import type { ThreadPool } from '../shared/thread-pool.ts';
 import type { FileOptions, StagedFile } from './lane-protocol.ts';
 import type { Lane, StageRequest } from './lane.ts';
@@ -112,7 +112,9 @@ export class LakeTableWriter implements TableWriter {
   ): Promise<{ version: number; rows: number; bytes: number }> {
     // Who only shuts others out leaves the table as it is.
     const fenceOnly = loads.length === 0 && !checkpoint;
-    if (this.#state && !fenceOnly && how.kind !== 'everything') checkGrows(this.#state, this.#spec);
+    const schemaNow = this.#state && currentSchema(this.#state);
+    if (schemaNow && !fenceOnly && how.kind !== 'everything')
+      checkGrows(schemaFromJson(schemaNow), this.#spec.schema, this.#spec.table);
     const { version: schema, isNew } = schemaVersionFor(this.#state, schemaToJson(this.#spec.schema));
     let replacement = await this.#supersede(loads, how);
     const add = await this.#upload(loads, schema);
@@ -301,23 +303,6 @@ function discard(directory: string): void {
 
 function isCompacted(error: unknown): boolean {
   return error instanceof ConflictError && error.code === 'lake.compacted';
-}
-
-/** The engine never asks for less; files with more would no longer be readable as the table. */
-function checkGrows(state: FoldedState, spec: TableSpec): void {
-  const before = currentSchema(state);
-  for (const was of before ? schemaFromJson(before).fields : []) {
-    const is = spec.schema.fields.find((field) => field.name === was.name);
-    const both = is && widen(was.type, is.type);
-    if (is && both && sameType(both, is.type)) continue;
-    throw new SchemaError(
-      `loading table "${spec.table}": column "${was.name}" is ${renderType(was.type)} and cannot become ${is ? renderType(is.type) : 'nothing'}`,
-      {
-        code: 'lake.narrowing',
-        details: { table: spec.table, column: was.name },
-      },
-    );
-  }
 }
 
 function sum(files: StagedFile[], what: 'rows' | 'bytes'): number {

@@ -3,13 +3,12 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { RingConsumer } from '../../core/byte-ring.ts';
 import type { Decoder, DecoderFactory } from '../../core/decoder.ts';
 import { errorToJson } from '../../core/error-json.ts';
-import { InternalError } from '../../core/errors.ts';
 import { schemaFromJson } from '../../core/schema.ts';
 import type { DecodeFacts } from '../../core/source.ts';
 import { BatchSource } from '../../duckdb/batch-source.ts';
 import { duckError } from '../../duckdb/errors.ts';
 import { Session } from '../../duckdb/session.ts';
-import { SOURCE_FAILED } from '../shared/feed-thread.ts';
+import { sourceFailed } from '../shared/feed-thread.ts';
 import type { CopyTask, Reply, StagedFile, StageTask, Task, WorkerOptions } from './lane-protocol.ts';
 import { ParquetWriter } from './parquet-writer.ts';
 import { rowLimit } from './memory.ts';
@@ -57,8 +56,7 @@ async function stage(task: StageTask): Promise<void> {
     const name = `sluice_source_${sources++}`;
     source.register(session.connection, name, schema);
     const files = await writeStaged(task, source, decoder, name);
-    if (ring.end !== 'ended')
-      throw new InternalError('the source stopped before its end', { code: SOURCE_FAILED });
+    if (ring.end !== 'ended') throw sourceFailed();
     reply({ kind: 'staged', id: task.id, facts: decoder.facts(), files });
   } catch (error) {
     ring.abandon();

@@ -6,6 +6,8 @@ export interface CatalogColumn {
   name: string;
   /** format_type: `numeric(12,2)`, `character varying(40)`. */
   native: string;
+  /** The same of the type that a domain is made of. */
+  base: string;
   type: NativeType;
   nullable: boolean;
   generated: boolean;
@@ -76,6 +78,7 @@ SELECT c.oid::int8 AS oid, n.nspname AS schema, c.relname AS name, c.relkind AS 
 /** Columns with their types, domains followed down to the base type and its modifier. */
 const COLUMNS = `
 SELECT a.attrelid::int8 AS oid, a.attname AS name, pg_catalog.format_type(a.atttypid, a.atttypmod) AS native,
+       pg_catalog.format_type(base.oid, base.modifier) AS base,
        base.typname AS type_name, tn.nspname AS type_schema, base.typtype AS sort, base.typcategory AS category,
        base.modifier, NOT (c.relkind IN ('r', 'p') AND (${NOT_NULL} OR base.not_null)) AS nullable,
        coalesce(to_jsonb(a) ->> 'attgenerated', '') <> '' AS generated, coalesce(to_jsonb(a) ->> 'attidentity', '') <> '' AS identity,
@@ -172,6 +175,7 @@ function toColumn(row: Record<string, unknown>): CatalogColumn {
   return {
     name: row['name'] as string,
     native: row['native'] as string,
+    base: row['base'] as string,
     type: {
       name: row['type_name'] as string,
       schema: row['type_schema'] as string,

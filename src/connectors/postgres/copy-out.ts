@@ -3,6 +3,8 @@ import type pg from 'pg';
 import type { ByteSink } from '../../core/byte-ring.ts';
 import { setCopies } from './reusing-socket.ts';
 
+/** The form of bytes that a COPY … FROM STDIN of another server takes as they are. */
+export const COPY_FORM = 'postgres-copy';
 const COPY_DATA = 100; // 'd'
 const HEADER = 5;
 

@@ -1,7 +1,14 @@
-import { AuthError, ConfigError, type ErrorDetail, SluiceError, TransientError } from '../../core/errors.ts';
+import {
+  AuthError,
+  ConfigError,
+  DataError,
+  type ErrorDetail,
+  SluiceError,
+  TransientError,
+} from '../../core/errors.ts';
 import { redactUrl } from '../../core/redact.ts';
 
-type Kind = 'transient' | 'auth' | 'config';
+type Kind = 'transient' | 'auth' | 'config' | 'data';
 interface Known {
   /** SQLSTATE, its first characters, or a Node error code. */
   match: string;
@@ -87,6 +94,18 @@ const KNOWN: readonly Known[] = [
     kind: 'auth',
     code: 'postgres.permission',
     remedy: 'GRANT USAGE on the schema and SELECT on the table to this role',
+  },
+  {
+    match: '23505',
+    kind: 'data',
+    code: 'postgres.duplicate',
+    remedy: 'name columns with `key` that tell all rows apart',
+  },
+  {
+    match: '23',
+    kind: 'data',
+    code: 'postgres.constraint',
+    remedy: 'a constraint of the table refuses a row: drop it there, or correct the row at its source',
   },
   { match: '3D000', kind: 'config', code: 'postgres.no_database', remedy: 'check the name of the database' },
   {
@@ -193,6 +212,7 @@ export function postgresError(error: unknown, doing: string): SluiceError {
   const message = `${doing}: ${found}`;
   if (known?.kind === 'transient') return new TransientError(message, detail);
   if (known?.kind === 'auth') return new AuthError(message, detail);
+  if (known?.kind === 'data') return new DataError(message, detail);
   return new ConfigError(message, detail);
 }
 

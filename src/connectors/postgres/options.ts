@@ -23,6 +23,7 @@ export interface PostgresOptionsInput {
   row_security?: boolean | undefined;
   schemas?: string[] | undefined;
   slice_size?: string | number | undefined;
+  schema?: string | undefined;
 }
 
 /**
@@ -36,6 +37,7 @@ export interface PostgresOptions extends PostgresOptionsInput {
   stall_timeout: number;
   row_security: boolean;
   slice_size: number;
+  schema: string;
 }
 
 const duration = z.union([z.string(), z.number()]).transform(inSchema(parseDuration));
@@ -112,5 +114,6 @@ export const postgresOptions: z.ZodType<PostgresOptions, PostgresOptionsInput> =
       .describe(
         'How much of a large table one part of its first load covers: parts are read in parallel, and an interrupted load goes on after the last finished one; default "1 GiB".',
       ),
+    schema: text.default('public').describe('Schema that tables are written to; made when it is not there.'),
   })
   .describe('A PostgreSQL database.');

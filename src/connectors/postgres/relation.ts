@@ -6,7 +6,8 @@ import type { LogicalType } from '../../core/types.ts';
 import { quoteName, quoteText } from '../shared/quote.ts';
 import type { CatalogColumn, CatalogTable } from './catalog.ts';
 import type { WireFormat } from './copy-columns.ts';
-import { canBeCursor, type ColumnMapping, mapColumn, mapForced } from './types.ts';
+import { columnType } from './target-types.ts';
+import { canBeCursor, type ColumnMapping, mapColumn, mapForced, mapKept } from './types.ts';
 
 /** Destination column that keeps the 64-bit xmin of streams with `cursor: xmin`. */
 const XMIN_COLUMN = '_sluice_xmin';
@@ -22,7 +23,7 @@ export interface Relation {
   xmin: string;
 }
 
-interface Cursor {
+export interface Cursor {
   /** Names as configured. */
   names: string[];
   /** SQL expressions, one per name. */
@@ -44,6 +45,8 @@ export interface RelationInput {
   checked: boolean;
   /** First transaction id that was not yet given out, for xmin. */
   nextXid: string;
+  /** Rows go to another PostgreSQL as they are. */
+  direct: boolean;
 }
 
 /** Resolves everything or throws one ConfigError with all that is wrong. */
@@ -53,14 +56,14 @@ export function resolveRelation(input: RelationInput): Relation {
   const columns = chosenColumns(stream, table.columns, mistakes).map((column) => ({
     name: renamed(stream, column.name),
     source: column.name,
-    mapping: mapping(column, stream, input.checked),
+    mapping: mapping(column, input),
     column,
   }));
   const fields: Field[] = columns.map(({ name, column, mapping: m }) => ({
     name,
     type: m.type,
     nullable: column.nullable,
-    native: column.native,
+    native: m.target ?? column.native,
   }));
   const key = (stream.key ?? table.key).map((name) => renamed(stream, name));
   for (const name of stream.key ?? []) checkColumn(name, 'key', table.columns, mistakes);
@@ -92,7 +95,7 @@ export function resolveRelation(input: RelationInput): Relation {
   return {
     from: table.from,
     columns,
-    schema: { fields, key: known ? key : [] },
+    schema: { fields, key: known ? key : [], ...(input.direct && { dialect: 'postgres' }) },
     cursor,
     where: stream.where,
     xmin: xminSql(input.nextXid),
@@ -118,11 +121,18 @@ function checkColumn(name: string, option: string, all: CatalogColumn[], mistake
   );
 }
 
-function mapping(column: CatalogColumn, stream: StreamConfig, checked: boolean): ColumnMapping {
-  const forced = Object.hasOwn(stream.types, column.name) ? stream.types[column.name] : undefined;
-  return forced === undefined
-    ? mapColumn(column.name, column.type, checked)
-    : mapForced(column.name, column.type, forced, checked);
+/** `target` is the type of the destination's column, for rows that go as they are. */
+function mapping(
+  column: CatalogColumn,
+  { stream, checked, direct }: RelationInput,
+): ColumnMapping & { target?: string | undefined } {
+  const { name, type, base } = column;
+  const forced = Object.hasOwn(stream.types, name) ? stream.types[name] : undefined;
+  if (forced !== undefined) {
+    const mapped = mapForced(name, type, forced, checked);
+    return { ...mapped, target: direct ? columnType(mapped.type) : undefined };
+  }
+  return direct ? mapKept(name, { native: type, base }) : mapColumn(name, type, checked);
 }
 
 type Resolved = { name: string; source: string; mapping: ColumnMapping; column: CatalogColumn }[];
@@ -184,6 +194,7 @@ function xminCursor(input: RelationInput, columns: Resolved, fields: Field[]): C
     column: {
       name: XMIN_COLUMN,
       native: 'xid8',
+      base: 'bigint',
       type: { name: 'int8', schema: 'pg_catalog', sort: 'b', category: 'N', modifier: -1 },
       nullable: false,
       generated: false,
@@ -191,7 +202,7 @@ function xminCursor(input: RelationInput, columns: Resolved, fields: Field[]): C
       readable: true,
     },
   });
-  fields.push({ name: XMIN_COLUMN, type, nullable: false, native: 'xid8' });
+  fields.push({ name: XMIN_COLUMN, type, nullable: false, native: input.direct ? 'bigint' : 'xid8' });
   return {
     names: ['xmin'],
     expressions: [expression],
@@ -200,6 +211,11 @@ function xminCursor(input: RelationInput, columns: Resolved, fields: Field[]): C
     fields: [columns.length - 1],
     system: true,
   };
+}
+
+/** The SELECT of the greatest cursor value of a slice, as text. */
+export function highSql(relation: Relation, cursor: Cursor, range: SliceRange): string {
+  return `SELECT max(greatest(${cursor.expressions.join(', ')}))::text AS high FROM ${relation.from}${whereClause(relation, range)}`;
 }
 
 /** The SELECT that reads a slice. */

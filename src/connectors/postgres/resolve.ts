@@ -105,6 +105,7 @@ async function findQuery(client: pg.ClientBase, sql: string, name: string): Prom
     return {
       name: field.name,
       native: natives.rows[i]!.native,
+      base: natives.rows[i]!.native,
       type: {
         name: type.name,
         schema: type.schema,

@@ -11,17 +11,17 @@ import type {
 import { CancelledError, throwIfAborted, TransientError } from '../../core/errors.ts';
 import type { ByteSink } from '../../core/byte-ring.ts';
 import type { ConnectorContext } from '../../core/connector.ts';
-import type { Checkpoint, RunWindow, Slice, StreamConfig } from '../../core/stream.ts';
+import type { Checkpoint, RunWindow, Slice, SliceRange, StreamConfig } from '../../core/stream.ts';
 import { readCatalog } from './catalog.ts';
 import { cancel, connect, describeTarget, type Target, targetOf } from './client.ts';
 import type { CopyDecoderOptions } from './copy-decoder.ts';
-import { copyOut } from './copy-out.ts';
-import { greaterCursor, lesserCursor } from './cursor-value.ts';
+import { COPY_FORM, copyOut } from './copy-out.ts';
+import { greaterCursor, lesserCursor, parseCursor, renderCursor } from './cursor-value.ts';
 import { describeTable } from './describe.ts';
 import { postgresError } from './errors.ts';
 import { atSnapshot, type CursorHorizon, observe, riseTo } from './horizon.ts';
 import type { PostgresOptions } from './options.ts';
-import { sliceSql, wireFormats } from './relation.ts';
+import { highSql, type Relation, sliceSql, wireFormats } from './relation.ts';
 import { begin, join, type SessionSettings } from './session.ts';
 import { sameTable, survey, type PostgresSurvey, type SnapshotFacts } from './survey.ts';
 import { breakSoon, disconnect, watch } from './watch.ts';
@@ -87,7 +87,7 @@ export class PostgresSource implements Source {
     });
   }
 
-  async open(signal: AbortSignal): Promise<Snapshot> {
+  async open(signal: AbortSignal, accepts: readonly string[] = []): Promise<Snapshot> {
     const client = await this.#connect(signal);
     try {
       // The order matters: see horizon.ts.
@@ -100,6 +100,8 @@ export class PostgresSource implements Source {
         nextXid: row.next_xid,
         oldestXid: row.oldest_xid,
         partBytes: this.#sliceBytes,
+        // Text that nobody has checked has to be looked at on its way.
+        direct: accepts.includes(COPY_FORM) && row.encoding !== 'SQL_ASCII',
       };
       return new PostgresSnapshot(this, client, { ...facts, id: row.id, at: row.at });
     } catch (error) {
@@ -199,6 +201,23 @@ async function refuseRewritten(client: pg.Client, stream: StreamConfig): Promise
   );
 }
 
+/** Nobody has looked into rows that went as they were. */
+async function highOf(
+  client: pg.Client,
+  stream: StreamConfig,
+  { relation, range }: { relation: Relation; range: SliceRange },
+): Promise<string | undefined> {
+  const { cursor } = relation;
+  if (!cursor) return undefined;
+  try {
+    const { rows } = await client.query<{ high: string | null }>(highSql(relation, cursor, range));
+    const text = rows[0]!.high;
+    return text === null ? undefined : renderCursor(parseCursor(text, cursor.type), cursor.type);
+  } catch (error) {
+    throw postgresError(error, `looking for the newest row of ${stream.name}`);
+  }
+}
+
 interface SnapshotRow {
   id: string;
   at: string;
@@ -276,12 +295,18 @@ class PostgresSnapshot implements Snapshot {
       maxBytes: BATCH_BYTES,
     };
     const file = import.meta.url.endsWith('.ts') ? './copy-decoder.ts' : './copy-decoder.js';
+    let high: string | undefined;
     return {
       format: 'bytes',
       schema: relation.schema,
       decoder: { module: new URL(file, import.meta.url).href, name: 'createCopyDecoder', options },
-      pump: (ring, onBytes) =>
-        this.#pump({ client, stream, sql: sliceSql(relation, slice.range), signal }, ring, onBytes),
+      ...(this.#facts.direct && {
+        direct: { format: COPY_FORM, facts: () => ({ rows: 0, bytes: 0, high, coerced: {} }) },
+      }),
+      pump: async (sink, onBytes) => {
+        await this.#pump({ client, stream, sql: sliceSql(relation, slice.range), signal }, sink, onBytes);
+        if (this.#facts.direct) high = await highOf(client, stream, { relation, range: slice.range });
+      },
       close: () => this.#source.release(client),
     };
   }

@@ -27,6 +27,8 @@ export interface SnapshotFacts {
   oldestXid: string;
   /** Bytes of a table that one part of a first load covers. */
   partBytes: number;
+  /** Rows go to another PostgreSQL as they are. */
+  direct: boolean;
 }
 
 export interface PostgresSurvey extends Survey {
@@ -65,6 +67,7 @@ export async function survey(
     table: { from: found.from, columns: found.columns, key: found.key },
     checked: facts.checked,
     nextXid: facts.nextXid,
+    direct: facts.direct,
   });
   checkReadable(stream, relation, found);
   const sql = sliceSql(relation, { kind: 'all' });

@@ -2,6 +2,7 @@ import type { LogicalType } from '../../core/types.ts';
 import { parseType, renderType } from '../../core/types.ts';
 import { ConfigError } from '../../core/errors.ts';
 import { quoteName } from '../shared/quote.ts';
+import { columnType } from './target-types.ts';
 import type { WireFormat } from './copy-columns.ts';
 
 /** A column's type as the catalog tells it, domains resolved. */
@@ -111,6 +112,30 @@ function mapNumeric(name: string, modifier: number): ColumnMapping {
   const precision = scale < 0 ? declared - scale : Math.max(declared, scale);
   if (precision > 38) return asText;
   return { type: { kind: 'decimal', precision, scale: Math.max(scale, 0) }, format: 'numeric', select: name };
+}
+
+/**
+ * Types whose binary form is the same in every server and needs nothing but the type's name: rows go from server to server as
+ * they are. money depends on the locale, and ids of rows, functions or tables mean nothing elsewhere.
+ */
+const KEPT: ReadonlySet<string> = new Set(
+  `bool int2 int4 int8 float4 float8 numeric text varchar bpchar json jsonb bytea uuid date time timetz timestamp timestamptz
+   interval inet cidr macaddr macaddr8 bit varbit point line lseg box path polygon circle tsvector tsquery
+   int4range int8range numrange daterange tsrange tstzrange
+   int4multirange int8multirange nummultirange datemultirange tsmultirange tstzmultirange`.split(/\s+/),
+);
+
+/** How a column goes to another PostgreSQL: as it is where both have the type, else as for everybody else. */
+export function mapKept(
+  column: string,
+  type: { native: NativeType; base: string },
+): ColumnMapping & { target: string } {
+  const mapped = mapColumn(column, type.native, true);
+  const { name, schema, category } = type.native;
+  const element = category === 'A' ? name.replace(/^_/, '') : name;
+  return schema === 'pg_catalog' && KEPT.has(element)
+    ? { ...mapped, select: quoteName(column), target: type.base }
+    : { ...mapped, target: columnType(mapped.type) };
 }
 
 const FORCED: Readonly<Record<string, { cast: string; format: WireFormat }>> = {

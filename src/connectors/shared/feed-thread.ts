@@ -3,8 +3,10 @@ import { createRing, RingProducer, type RingMemory } from '../../core/byte-ring.
 import { InternalError, throwIfAborted } from '../../core/errors.ts';
 import type { BytesReader } from '../../core/source.ts';
 
-/** The error of a thread whose ring ended because the source failed: that error tells more. */
-export const SOURCE_FAILED = 'thread.source_failed';
+/** The error of a thread whose ring ended because the source failed: what that says tells more. */
+export function sourceFailed(): InternalError {
+  return new InternalError('the source stopped before its end', { code: 'thread.source_failed' });
+}
 
 /** `consume` starts whoever empties the ring. Reports the failure that began it when both ends fail. */
 export async function feedThread<T>(
@@ -39,5 +41,5 @@ export async function feedThread<T>(
 }
 
 function isFollowUp(error: unknown): boolean {
-  return error instanceof InternalError && error.code === SOURCE_FAILED;
+  return error instanceof InternalError && error.code === sourceFailed().code;
 }

@@ -63,8 +63,7 @@ export class TaskThread<Task extends object, Done extends { id: number }> {
   #receive(reply: ThreadReply | Done): void {
     if (!('id' in reply)) return;
     const pending = this.#pending.get(reply.id);
-    if (!('kind' in reply) || (reply.kind !== 'progress' && reply.kind !== 'failed'))
-      pending?.resolve(reply as Done);
+    if (!('kind' in reply) || (reply.kind !== 'progress' && reply.kind !== 'failed')) pending?.resolve(reply);
     else if (reply.kind === 'progress') pending?.onProgress?.(reply.rows, reply.bytes);
     else pending?.reject(errorFromJson(reply.error));
   }

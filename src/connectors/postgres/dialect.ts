@@ -1,0 +1,234 @@
+/** SQL of PostgreSQL for the tables that are written. */
+import {
+  type DistinctJob,
+  type FoundTable,
+  LOAD_ID,
+  LOADED_AT,
+  type LoadMark,
+  type MergeJob,
+  type SqlDialect,
+  type SqlSession,
+  type TargetColumn,
+} from '../shared/sql/system.ts';
+import { fitNames } from '../shared/sql/names.ts';
+import { quoteName, quoteText } from '../shared/quote.ts';
+import { targetType, widensType } from './target-types.ts';
+
+const NAME_BYTES = 63;
+const RECORDS = '_sluice.tables';
+/** One at a time: what does not exist yet cannot be locked. */
+const SET_UP_LOCK = `SELECT pg_catalog.pg_advisory_xact_lock(7095810)`;
+
+const SET_UP = `${SET_UP_LOCK};
+CREATE SCHEMA IF NOT EXISTS _sluice;
+CREATE TABLE IF NOT EXISTS ${RECORDS} (
+  name text PRIMARY KEY, stream text NOT NULL, version int8 NOT NULL, fence int8 NOT NULL, row_count int8 NOT NULL,
+  table_schema text NOT NULL, checkpoint text, keyed int4 NOT NULL)`;
+
+/** Columns of a table, whether it has rows, and its size. */
+const COLUMNS = `
+SELECT a.attname AS name, pg_catalog.format_type(a.atttypid, a.atttypmod) AS type, NOT a.attnotnull AS nullable,
+       pg_catalog.pg_total_relation_size(c.oid)::float8 AS bytes
+  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+  JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+ WHERE n.nspname = $1 AND c.relname = $2
+ ORDER BY a.attnum`;
+
+/** Views and foreign keys that would go, or keep the table from going; and rules, triggers and policies of others. */
+const HOLDS_ON = `
+SELECT pg_catalog.string_agg(DISTINCT d.what, ', ') AS reason FROM (
+  SELECT 'view ' || r.ev_class::regclass::text AS what
+    FROM pg_catalog.pg_depend p JOIN pg_catalog.pg_rewrite r ON r.oid = p.objid AND p.classid = 'pg_rewrite'::regclass
+   WHERE p.refclassid = 'pg_class'::regclass AND p.refobjid = c.oid AND r.ev_class <> c.oid
+  UNION ALL SELECT 'foreign key ' || k.conname FROM pg_catalog.pg_constraint k
+   WHERE k.contype = 'f' AND (k.confrelid = c.oid OR k.conrelid = c.oid)
+  UNION ALL SELECT 'trigger ' || t.tgname FROM pg_catalog.pg_trigger t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal
+  UNION ALL SELECT 'policy ' || l.polname FROM pg_catalog.pg_policy l WHERE l.polrelid = c.oid
+  UNION ALL SELECT 'grants' WHERE c.relacl IS NOT NULL
+  UNION ALL SELECT 'another owner' WHERE c.relowner <> (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = current_user)) d`;
+
+export function postgresDialect(schema: string): SqlDialect {
+  const table = (name: string): string => `${quoteName(schema)}.${quoteName(short(name))}`;
+  return {
+    name: 'postgres',
+    nameBytes: NAME_BYTES,
+    foldsNames: false,
+    begin,
+    setUp: [SET_UP, `CREATE SCHEMA IF NOT EXISTS ${quoteName(schema)}`],
+    recordsExist: `SELECT 1 AS n WHERE pg_catalog.to_regclass(${quoteText(RECORDS)}) IS NOT NULL`,
+    records: RECORDS,
+    table,
+    hidden: (name) => `_sluice.${quoteName(name)}`,
+    quote: quoteName,
+    parameter: (position) => `$${position}`,
+    insertUnlessThere: (into, rest) => `INSERT INTO ${into} ${rest} ON CONFLICT DO NOTHING`,
+    type: targetType,
+    widens: widensType,
+    find: (session, name) => find(session, schema, short(name)),
+    createTable,
+    addColumn: (name, column) => `ALTER TABLE ${name} ADD COLUMN ${quoteName(column.name)} ${column.type}`,
+    changeType: (name, column) =>
+      `ALTER TABLE ${name} ALTER COLUMN ${quoteName(column.name)} TYPE ${column.type} USING ${quoteName(column.name)}::${column.type}`,
+    dropNotNull: (name, column) => `ALTER TABLE ${name} ALTER COLUMN ${quoteName(column.name)} DROP NOT NULL`,
+    addKey,
+    dropLoaded,
+    merge,
+    windowCondition: (column, { from, to }) =>
+      `${quoteName(column.name)} >= ${quoteText(from)}::${column.type} AND ${quoteName(column.name)} < ${quoteText(to)}::${column.type}`,
+    swap: (hidden, name) => [
+      `DROP TABLE IF EXISTS ${table(name)}`,
+      `ALTER TABLE ${hidden} SET SCHEMA ${quoteName(schema)}`,
+      `ALTER TABLE ${quoteName(schema)}.${hidden.slice(hidden.indexOf('.') + 1)} RENAME TO ${quoteName(short(name))}`,
+    ],
+    holdsOn: async (session, name) => {
+      const { rows } = await session.query(
+        `SELECT h.reason FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+           CROSS JOIN LATERAL (${HOLDS_ON}) h WHERE n.nspname = $1 AND c.relname = $2`,
+        `looking at what depends on table "${name}"`,
+        [schema, short(name)],
+      );
+      const reason = rows[0]?.['reason'];
+      return typeof reason === 'string' ? reason : undefined;
+    },
+    tryLock: (owner) =>
+      `SELECT pg_catalog.pg_try_advisory_lock(${parseInt(owner.slice(0, 12), 16)}::int8)::int4 AS locked`,
+    listHidden: `SELECT c.relname AS name FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+       WHERE n.nspname = '_sluice' AND c.relkind = 'r'`,
+  };
+}
+
+function short(name: string): string {
+  return fitNames([name], { bytes: NAME_BYTES, folds: false })[0]!;
+}
+
+function begin(load: LoadMark | undefined): string {
+  return [
+    'BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE',
+    `SET LOCAL search_path = pg_catalog, pg_temp`,
+    `SET LOCAL TimeZone = 'UTC'`,
+    `SET LOCAL DateStyle = 'ISO, YMD'`,
+    `SET LOCAL IntervalStyle = 'postgres'`,
+    `SET LOCAL extra_float_digits = 1`,
+    `SET LOCAL idle_in_transaction_session_timeout = 0`,
+    `SET LOCAL client_min_messages = warning`,
+    ...(load
+      ? [
+          `SET LOCAL sluice.load_id = ${quoteText(String(load.loadId))}`,
+          `SET LOCAL sluice.loaded_at = ${quoteText(load.loadedAt)}`,
+        ]
+      : []),
+  ].join('; ');
+}
+
+async function find(session: SqlSession, schema: string, name: string): Promise<FoundTable | undefined> {
+  const doing = `looking for table "${name}"`;
+  const { rows } = await session.query(COLUMNS, doing, [schema, name]);
+  if (rows.length === 0) return undefined;
+  const some = await session.query(
+    `SELECT EXISTS (SELECT 1 FROM ${quoteName(schema)}.${quoteName(name)}) AS filled`,
+    doing,
+  );
+  return {
+    columns: rows.map((row) => ({
+      name: String(row['name']),
+      type: String(row['type']),
+      nullable: row['nullable'] === true,
+    })),
+    filled: some.rows[0]!['filled'] === true,
+    bytes: Number(rows[0]!['bytes']),
+  };
+}
+
+/** Columns of ours get their values from settings of the session, so that a COPY need not bring them. */
+const HISTORY = [
+  `${LOAD_ID} bigint DEFAULT pg_catalog.current_setting('sluice.load_id', true)::bigint`,
+  `${LOADED_AT} timestamp with time zone DEFAULT pg_catalog.current_setting('sluice.loaded_at', true)::timestamptz`,
+];
+
+function createTable(
+  name: string,
+  columns: readonly TargetColumn[],
+  { history, temporary }: { history: boolean; temporary?: boolean },
+): string {
+  const list = columns.map(
+    (column) =>
+      `${quoteName(column.name)} ${column.type}${column.nullable || temporary === true ? '' : ' NOT NULL'}`,
+  );
+  const all = [...list, ...(history ? HISTORY : [])].join(', ');
+  return temporary === true
+    ? `CREATE TEMPORARY TABLE ${name} (${all}) ON COMMIT DROP`
+    : `CREATE TABLE ${name} (${all})`;
+}
+
+function addKey(table: string, name: string, key: readonly TargetColumn[]): string {
+  const list = key.map((column) => quoteName(column.name)).join(', ');
+  const index = quoteName(short(`${name}_pkey`));
+  return key.some((column) => column.nullable)
+    ? `CREATE UNIQUE INDEX ${index} ON ${table} (${list})`
+    : `ALTER TABLE ${table} ADD CONSTRAINT ${index} PRIMARY KEY (${list})`;
+}
+
+/** Rows as text: every type has one, and it tells 1.0 from 1.00 and 0 from -0. */
+function rowText(alias: string, columns: readonly TargetColumn[], there: ReadonlySet<string>): string {
+  const values = columns.map(({ name, type }) =>
+    there.has(name) ? `${alias}.${quoteName(name)}::${type}` : `NULL::${type}`,
+  );
+  return `pg_catalog.md5(ROW(${values.join(', ')})::text)`;
+}
+
+function sameKey(a: string, b: string, key: readonly TargetColumn[]): string {
+  return key
+    .map(({ name, nullable }) => {
+      const [left, right] = [`${a}.${quoteName(name)}`, `${b}.${quoteName(name)}`];
+      return nullable
+        ? `(${left} = ${right} OR (${left} IS NULL AND ${right} IS NULL))`
+        : `${left} = ${right}`;
+    })
+    .join(' AND ');
+}
+
+function dropLoaded(job: DistinctJob): string[] {
+  const { stage, table, columns, key, from, history, staged, there } = job;
+  const mine = rowText('s', columns, staged);
+  const theirs = rowText('t', columns, there);
+  const list = key.map(({ name }) => quoteName(name)).join(', ');
+  if (key.length > 0) {
+    const newest = history
+      ? `(SELECT DISTINCT ON (${list}) * FROM ${table} o WHERE EXISTS (SELECT 1 FROM ${stage} s WHERE ${sameKey('s', 'o', key)}) ORDER BY ${list}, ${LOAD_ID} DESC)`
+      : table;
+    return [
+      `ANALYZE ${stage} (${list})`,
+      `DELETE FROM ${stage} s USING ${newest} t WHERE ${sameKey('s', 't', key)} AND ${mine} = ${theirs}`,
+    ];
+  }
+  const window = from
+    ? ` WHERE (${from.columns.map((column) => `t.${quoteName(column.name)} >= ${quoteText(from.value)}::${column.type}`).join(' OR ')})`
+    : '';
+  const numbered = (text: string, place: string, more: string): string =>
+    `SELECT ${more}h, pg_catalog.row_number() OVER (PARTITION BY h) AS n FROM (SELECT ${more === '' ? '' : 's.ctid AS place, '}${text} AS h FROM ${place}) x`;
+  return [
+    `DELETE FROM ${stage} d USING (${numbered(mine, `${stage} s`, 'place, ')}) a JOIN (${numbered(theirs, `${table} t${window}`, '')}) b USING (h, n) WHERE d.ctid = a.place`,
+  ];
+}
+
+function merge({ stage, table, columns, key, staged }: MergeJob): {
+  prepare: string[];
+  update: string;
+  insert: string;
+} {
+  const keys = key.map(({ name }) => quoteName(name)).join(', ');
+  const value = ({ name, type }: TargetColumn): string =>
+    staged.has(name) ? `s.${quoteName(name)}` : `NULL::${type}`;
+  const set = columns
+    .filter((column) => !key.includes(column))
+    .map((column) => `${quoteName(column.name)} = ${value(column)}`);
+  const list = columns.map(({ name }) => quoteName(name)).join(', ');
+  return {
+    prepare: [`CREATE UNIQUE INDEX ON ${stage} (${keys})`, `ANALYZE ${stage}`],
+    update:
+      set.length === 0
+        ? 'SELECT 1'
+        : `UPDATE ${table} t SET ${set.join(', ')} FROM ${stage} s WHERE ${sameKey('t', 's', key)}`,
+    insert: `INSERT INTO ${table} (${list}) SELECT ${columns.map(value).join(', ')} FROM ${stage} s WHERE NOT EXISTS (SELECT 1 FROM ${table} t WHERE ${sameKey('t', 's', key)})`,
+  };
+}

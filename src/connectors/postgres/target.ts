@@ -1,0 +1,159 @@
+/** PostgreSQL as a place to write to: sessions with COPY, direct or from batches. */
+import type pg from 'pg';
+import type { ConnectorContext } from '../../core/connector.ts';
+import { CancelledError, throwIfAborted } from '../../core/errors.ts';
+import type { BytesReader, DecodeFacts } from '../../core/source.ts';
+import type { LoadTarget, SqlDialect, SqlResult, SqlSession, SqlSystem } from '../shared/sql/system.ts';
+import type { OnProgress } from '../shared/task-thread.ts';
+import type { ThreadPool } from '../shared/thread-pool.ts';
+import { type Transcoder, transcoderPool } from '../shared/transcoder.ts';
+import { quoteName } from '../shared/quote.ts';
+import { cancel, connect, describeTarget, type Target, targetOf } from './client.ts';
+import { CopyIn } from './copy-in.ts';
+import { COPY_FORM } from './copy-out.ts';
+import { postgresDialect } from './dialect.ts';
+import { postgresError } from './errors.ts';
+import type { PostgresOptions } from './options.ts';
+import { breakSoon, disconnect, watch } from './watch.ts';
+
+/** CopyData with `PGCOPY\n\xff\r\n\0`, no flags, no extension; and with the count of fields that ends a copy. */
+const HEADER = Buffer.from('\x64\0\0\0\x17PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0', 'latin1');
+const TRAILER = Buffer.from('\x64\0\0\0\x06\xff\xff', 'latin1');
+
+export class PostgresTarget implements SqlSystem {
+  readonly dialect: SqlDialect;
+  readonly #target: Target;
+  readonly #stallMs: number;
+  readonly #lockMs: number;
+  readonly #pool: ThreadPool<Transcoder>;
+  readonly #open = new Set<pg.Client>();
+
+  constructor(options: PostgresOptions, context: ConnectorContext) {
+    this.dialect = postgresDialect(options.schema);
+    this.#target = targetOf(options);
+    this.#stallMs = options.stall_timeout * 1000;
+    this.#lockMs = options.lock_timeout * 1000;
+    this.#pool = transcoderPool(context.workers);
+  }
+
+  async title(signal: AbortSignal): Promise<string> {
+    const session = await this.connect(signal);
+    try {
+      const { rows } = await session.query(
+        `SELECT pg_catalog.current_setting('server_version') AS version`,
+        'checking the server',
+      );
+      return `PostgreSQL ${String(rows[0]!['version']).split(' ')[0]}, ${describeTarget(this.#target)}`;
+    } finally {
+      await session.close();
+    }
+  }
+
+  async connect(signal: AbortSignal): Promise<SqlSession> {
+    const client = await connect(this.#target, signal);
+    watch(client, this.#stallMs, () => connect(this.#target, new AbortController().signal));
+    this.#open.add(client);
+    const session: SqlSession = {
+      query: (sql, doing, values) => query(client, sql, doing, values),
+      load: (into, reader, onRows, stop) => this.#load(client, into, { reader, onRows, signal: stop }),
+      close: async () => {
+        this.#open.delete(client);
+        await disconnect(client);
+      },
+    };
+    try {
+      await session.query(
+        `SET lock_timeout = ${this.#lockMs}; SET statement_timeout = 0; SET client_encoding = 'UTF8'; SET standard_conforming_strings = on; SET client_min_messages = warning`,
+        'preparing a connection',
+      );
+      return session;
+    } catch (error) {
+      await session.close();
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#open].map((client) => disconnect(client)));
+    await this.#pool.close();
+  }
+
+  async #load(
+    client: pg.Client,
+    into: LoadTarget,
+    { reader, onRows, signal }: { reader: BytesReader; onRows: OnProgress; signal: AbortSignal },
+  ): Promise<DecodeFacts> {
+    throwIfAborted(signal);
+    const list = into.columns.map((column) => quoteName(column.name)).join(', ');
+    const copy = new CopyIn(`COPY ${into.table} (${list}) FROM STDIN (FORMAT binary)`);
+    const stop = (): void => {
+      breakSoon(client);
+      void cancel(this.#target, client);
+    };
+    signal.addEventListener('abort', stop, { once: true });
+    try {
+      client.query(copy);
+      await copy.opened();
+      const facts =
+        reader.direct?.format === COPY_FORM
+          ? await pumpDirect(reader, copy, onRows)
+          : await this.#pool.use((thread) => transcode(thread, { reader, copy, onRows, signal }));
+      return { ...facts, rows: await copy.finish() };
+    } catch (error) {
+      await copy.fail();
+      throwIfAborted(signal);
+      // When the server refuses rows, whatever feeds them fails as well.
+      throw copy.error && !isOwn(copy.error)
+        ? postgresError(copy.error, `writing to ${into.table}`)
+        : postgresError(error, `writing to ${into.table}`);
+    } finally {
+      signal.removeEventListener('abort', stop);
+    }
+  }
+}
+
+/** What a server says to a copy that we have ended ourselves. */
+function isOwn(error: Error): boolean {
+  return (error as { code?: unknown }).code === '57014';
+}
+
+async function pumpDirect(reader: BytesReader, copy: CopyIn, onRows: OnProgress): Promise<DecodeFacts> {
+  let bytes = 0;
+  await reader.pump(copy, (more) => onRows(0, (bytes += more)));
+  if (copy.abandoned)
+    throw new CancelledError('the destination stopped reading', { code: 'postgres.sink_closed' });
+  return { ...reader.direct!.facts(), bytes };
+}
+
+async function transcode(
+  thread: Transcoder,
+  job: { reader: BytesReader; copy: CopyIn; onRows: OnProgress; signal: AbortSignal },
+): Promise<DecodeFacts> {
+  const { reader, copy, onRows, signal } = job;
+  const file = import.meta.url.endsWith('.ts') ? './copy-encoder.ts' : './copy-encoder.js';
+  const encoder = {
+    module: new URL(file, import.meta.url).href,
+    name: 'createCopyEncoder',
+    options: undefined,
+  };
+  copy.write(HEADER, 0, HEADER.length);
+  const facts = await thread.run({ reader, encoder, sink: copy, onRows }, signal);
+  while (copy.write(TRAILER, 0, TRAILER.length) === 0 && !copy.abandoned) await copy.room();
+  return facts;
+}
+
+async function query(
+  client: pg.Client,
+  sql: string,
+  doing: string,
+  values: readonly unknown[] = [],
+): Promise<SqlResult> {
+  try {
+    const result: unknown =
+      values.length > 0 ? await client.query(sql, [...values]) : await client.query(sql);
+    const last = (Array.isArray(result) ? result.at(-1) : result) as pg.QueryResult<Record<string, unknown>>;
+    return { rows: last.rows, count: last.command === 'SELECT' ? 0 : (last.rowCount ?? 0) };
+  } catch (error) {
+    throw postgresError(error, doing);
+  }
+}

@@ -1,0 +1,127 @@
+import { randomBytes } from 'node:crypto';
+import type { Destination, TableSpec, TableState, TableWriter } from '../../../core/destination.ts';
+import { ConfigError } from '../../../core/errors.ts';
+import type { SqlDialect, SqlSession, SqlSystem } from './system.ts';
+import { checkUnchanged, ensureRecord, readRecord } from './table-record.ts';
+import { SqlTableWriter } from './table-writer.ts';
+
+/** Hidden tables are called `load_<owner>_<number>`. */
+const HIDDEN = /^load_([0-9a-f]+)_\d+$/;
+
+/** Tables of a SQL database. What is known of them lies beside them, in the same transactions. */
+export class SqlDestination implements Destination {
+  readonly #system: SqlSystem;
+  readonly #dialect: SqlDialect;
+  /** Names our hidden tables; a lock of that name says that we live. */
+  readonly #owner = randomBytes(6).toString('hex');
+  #hidden = 0;
+  /** Holds the lock. */
+  #alive: Promise<SqlSession> | undefined;
+  #known = false;
+
+  constructor(system: SqlSystem) {
+    this.#system = system;
+    this.#dialect = system.dialect;
+  }
+
+  async check(signal: AbortSignal): Promise<{ title: string }> {
+    return { title: await this.#system.title(signal) };
+  }
+
+  async describe(table: string, signal: AbortSignal): Promise<TableState | undefined> {
+    const session = await this.#system.connect(signal);
+    try {
+      const found = await this.#dialect.find(session, table);
+      const record = (await this.#hasRecords(session))
+        ? await readRecord(session, this.#dialect, table)
+        : undefined;
+      if (record && record.version > 0) {
+        // Somebody has dropped it, and with it what the record tells of.
+        if (!found) return undefined;
+        const { schema, checkpoint, stream, rows, version, fence } = record;
+        return { schema, checkpoint, stream, rows, bytes: found.bytes, version, fence };
+      }
+      if (found?.filled === true && !record) throw notOurs(table);
+      return undefined;
+    } finally {
+      await session.close();
+    }
+  }
+
+  async openTable(spec: TableSpec, signal: AbortSignal): Promise<TableWriter> {
+    await (this.#alive ??= this.#start(signal).catch((error: unknown) => {
+      this.#alive = undefined;
+      throw error;
+    }));
+    const session = await this.#system.connect(signal);
+    try {
+      await ensureRecord(session, this.#dialect, spec.table, spec);
+      const record = await readRecord(session, this.#dialect, spec.table);
+      const found = await this.#dialect.find(session, spec.table);
+      const version = record && record.version > 0 && !found ? record.version : spec.expectedVersion;
+      checkUnchanged(record, { table: spec.table, version, fence: spec.fence });
+      return new SqlTableWriter(
+        this.#system,
+        { ...spec, expectedVersion: version },
+        () => `load_${this.#owner}_${++this.#hidden}`,
+      );
+    } finally {
+      await session.close();
+    }
+  }
+
+  async close(): Promise<void> {
+    const session = await this.#alive?.catch(() => undefined);
+    await session?.close();
+    await this.#system.close();
+  }
+
+  async #hasRecords(session: SqlSession): Promise<boolean> {
+    this.#known ||=
+      (await session.query(this.#dialect.recordsExist, 'looking for what is loaded')).rows.length > 0;
+    return this.#known;
+  }
+
+  /** Makes the bookkeeping, says that we live, and sweeps what others have left who do not. */
+  async #start(signal: AbortSignal): Promise<SqlSession> {
+    const session = await this.#system.connect(signal);
+    try {
+      if (!(await this.#hasRecords(session)))
+        for (const sql of this.#dialect.setUp)
+          await session.query(sql, 'making the tables that Sluice keeps its books in');
+      await session.query(this.#dialect.tryLock(this.#owner), 'saying that this run lives');
+      await this.#sweep(session);
+      return session;
+    } catch (error) {
+      await session.close();
+      throw error;
+    }
+  }
+
+  async #sweep(session: SqlSession): Promise<void> {
+    const { rows } = await session.query(this.#dialect.listHidden, 'looking for leftovers');
+    const names = rows.map((row) => String(row['name']));
+    const owners = Map.groupBy(names, (name) => HIDDEN.exec(name)?.[1]);
+    for (const [owner, tables] of owners) {
+      if (owner === undefined || owner === this.#owner) continue;
+      const lock = await session.query(this.#dialect.tryLock(owner), 'looking for leftovers');
+      if (Number(lock.rows[0]?.['locked']) !== 1) continue;
+      for (const table of tables)
+        await session.query(
+          `DROP TABLE IF EXISTS ${this.#dialect.hidden(table)}`,
+          'removing what a killed run has left',
+        );
+    }
+  }
+}
+
+function notOurs(table: string): ConfigError {
+  return new ConfigError(
+    `loading table "${table}": it is there already, with rows that Sluice has not loaded`,
+    {
+      code: 'sql.not_ours',
+      remedy: 'give the stream another `table`, or empty or drop that one',
+      details: { table },
+    },
+  );
+}

@@ -1,0 +1,138 @@
+/** What the writer of SQL tables asks of a database: sessions, and SQL text for what differs between systems. */
+import type { Supersede } from '../../../core/destination.ts';
+import type { Schema } from '../../../core/schema.ts';
+import type { BytesReader, DecodeFacts } from '../../../core/source.ts';
+import type { OnProgress } from '../task-thread.ts';
+
+/** One connection, in a transaction or not. Every method throws SluiceErrors only. */
+export interface SqlSession {
+  /** Runs one statement and returns its rows and how many it has changed. `doing` begins the message of an error. */
+  query(sql: string, doing: string, values?: readonly unknown[]): Promise<SqlResult>;
+  /** Loads rows in bulk, all or none, and returns what is known of them. */
+  load(into: LoadTarget, reader: BytesReader, onRows: OnProgress, signal: AbortSignal): Promise<DecodeFacts>;
+  /** Ends the connection and with it a transaction that was not committed; never throws. */
+  close(): Promise<void>;
+}
+
+export interface SqlResult {
+  rows: Record<string, unknown>[];
+  count: number;
+}
+
+export interface LoadTarget {
+  /** Quoted. */
+  table: string;
+  columns: readonly TargetColumn[];
+}
+
+/** A column of the destination's table. */
+export interface TargetColumn {
+  /** Name in the stream's schema. */
+  field: string;
+  /** Name in the table, which may have to be shorter. */
+  name: string;
+  /** SQL type. */
+  type: string;
+  nullable: boolean;
+}
+
+/** A table that exists. */
+export interface FoundTable {
+  columns: { name: string; type: string; nullable: boolean }[];
+  /** Whether it holds any row. */
+  filled: boolean;
+  bytes: number;
+}
+
+/** The system that tables are written to; opened once per run. */
+export interface SqlSystem {
+  readonly dialect: SqlDialect;
+  title(signal: AbortSignal): Promise<string>;
+  connect(signal: AbortSignal): Promise<SqlSession>;
+  close(): Promise<void>;
+}
+
+export interface SqlDialect {
+  /** Value of `Schema.dialect` whose native types are taken as they are. */
+  readonly name: string;
+  /** Most bytes of a name. */
+  readonly nameBytes: number;
+  /** Names that differ in capitals only are the same. */
+  readonly foldsNames: boolean;
+  /** Statements that make a transaction with all settings of ours. */
+  begin(load: LoadMark | undefined): string;
+  /** Makes what the bookkeeping needs; harmless when it is there. */
+  readonly setUp: readonly string[];
+  /** Has a row when the bookkeeping is there. */
+  readonly recordsExist: string;
+  /** Quoted name of the table that holds {@link TableRecord}s. */
+  readonly records: string;
+  /** The name as the user's table, quoted. */
+  table(name: string): string;
+  /** The name of a table of ours that readers do not look at, quoted. */
+  hidden(name: string): string;
+  quote(name: string): string;
+  /** The n-th value of a statement, from 1. */
+  parameter(position: number): string;
+  /** An INSERT that does nothing when the key is there. */
+  insertUnlessThere(table: string, rest: string): string;
+  /** SQL type of a field. */
+  type(field: Schema['fields'][number], dialect: string | undefined): string;
+  /** Whether a column of type `from` may be turned into `to` without a loss. */
+  widens(from: string, to: string): boolean;
+  find(session: SqlSession, table: string): Promise<FoundTable | undefined>;
+  createTable(
+    table: string,
+    columns: readonly TargetColumn[],
+    how: { history: boolean; temporary?: boolean },
+  ): string;
+  addColumn(table: string, column: TargetColumn): string;
+  changeType(table: string, column: TargetColumn): string;
+  dropNotNull(table: string, column: TargetColumn): string;
+  /** `name` is the user's name of the table, for that of the index. */
+  addKey(table: string, name: string, key: readonly TargetColumn[]): string;
+  /** Removes rows of `stage` that `table` holds already, see `StageOptions.distinct`. */
+  dropLoaded(job: DistinctJob): string[];
+  /** Rows of `table` take the values of the rows of `stage` with their key; the others are added. */
+  merge(job: MergeJob): { prepare: string[]; update: string; insert: string };
+  windowCondition(column: TargetColumn, window: Extract<Supersede, { kind: 'window' }>): string;
+  /** Puts the hidden table in the place of the user's. */
+  swap(hidden: string, name: string): string[];
+  /** What hangs on the user's table and would be lost with it; undefined when it can be swapped. */
+  holdsOn(session: SqlSession, name: string): Promise<string | undefined>;
+  /** Takes a lock that ends with the session: a row with `locked`, 0 when another session has it. */
+  tryLock(owner: string): string;
+  /** Names of all hidden tables. */
+  readonly listHidden: string;
+}
+
+/** Values of the columns that Sluice adds to tables with history. */
+export interface LoadMark {
+  loadId: number;
+  loadedAt: string;
+}
+
+export interface DistinctJob {
+  stage: string;
+  table: string;
+  /** All of the table after the load. */
+  columns: readonly TargetColumn[];
+  /** Names of those that the stage has, and of those that the table has now; the others are NULL. */
+  staged: ReadonlySet<string>;
+  there: ReadonlySet<string>;
+  key: readonly TargetColumn[];
+  /** Rows below this are not met again; undefined: any may be. */
+  from: { columns: readonly TargetColumn[]; value: string } | undefined;
+  history: boolean;
+}
+
+export interface MergeJob {
+  stage: string;
+  table: string;
+  columns: readonly TargetColumn[];
+  staged: ReadonlySet<string>;
+  key: readonly TargetColumn[];
+}
+
+export const LOAD_ID = '_sluice_load_id';
+export const LOADED_AT = '_sluice_loaded_at';

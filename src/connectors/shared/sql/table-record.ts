@@ -1,0 +1,111 @@
+/** What Sluice knows of a table that it loads, kept in the same database and changed in the same transaction as the rows. */
+import { ConflictError } from '../../../core/errors.ts';
+import { schemaFromJson, type SchemaJson, schemaToJson } from '../../../core/schema.ts';
+import type { Schema } from '../../../core/schema.ts';
+import type { Checkpoint } from '../../../core/stream.ts';
+import type { SqlDialect, SqlSession } from './system.ts';
+
+export interface TableRecord {
+  stream: string;
+  /** Counts commits; 0: the table was made, and nothing is committed yet. */
+  version: number;
+  fence: number;
+  rows: number;
+  schema: Schema;
+  checkpoint: Checkpoint | undefined;
+  /** The key has its index. */
+  keyed: boolean;
+}
+
+const COLUMNS = ['stream', 'version', 'fence', 'row_count', 'table_schema', 'checkpoint', 'keyed'] as const;
+
+export async function readRecord(
+  session: SqlSession,
+  dialect: SqlDialect,
+  table: string,
+  lock: boolean = false,
+): Promise<TableRecord | undefined> {
+  const { rows } = await session.query(
+    `SELECT ${COLUMNS.join(', ')} FROM ${dialect.records} WHERE name = ${dialect.parameter(1)}${lock ? ' FOR UPDATE' : ''}`,
+    `reading what is known of table "${table}"`,
+    [table],
+  );
+  const row = rows[0];
+  if (!row) return undefined;
+  const checkpoint = row['checkpoint'] as string | null;
+  return {
+    stream: String(row['stream']),
+    version: Number(row['version']),
+    fence: Number(row['fence']),
+    rows: Number(row['row_count']),
+    schema: schemaFromJson(JSON.parse(String(row['table_schema'])) as SchemaJson),
+    checkpoint: checkpoint === null ? undefined : (JSON.parse(checkpoint) as Checkpoint),
+    keyed: Number(row['keyed']) === 1,
+  };
+}
+
+/** Makes sure that there is a record to lock; harmless when there is one. */
+export async function ensureRecord(
+  session: SqlSession,
+  dialect: SqlDialect,
+  table: string,
+  first: { stream: string; schema: Schema },
+): Promise<void> {
+  const { stream, schema } = first;
+  const record = { stream, version: 0, fence: 0, rows: 0, schema, checkpoint: undefined, keyed: false };
+  const values = [...valuesOf(record), table];
+  const list = values.map((_, i) => dialect.parameter(i + 1)).join(', ');
+  await session.query(
+    dialect.insertUnlessThere(dialect.records, `(${COLUMNS.join(', ')}, name) VALUES (${list})`),
+    `writing down that table "${table}" is loaded`,
+    values,
+  );
+}
+
+export async function writeRecord(
+  session: SqlSession,
+  dialect: SqlDialect,
+  table: string,
+  record: TableRecord,
+): Promise<void> {
+  const set = COLUMNS.map((column, i) => `${column} = ${dialect.parameter(i + 1)}`).join(', ');
+  await session.query(
+    `UPDATE ${dialect.records} SET ${set} WHERE name = ${dialect.parameter(COLUMNS.length + 1)}`,
+    `writing down what is loaded into table "${table}"`,
+    [...valuesOf(record), table],
+  );
+}
+
+function valuesOf(record: TableRecord): unknown[] {
+  return [
+    record.stream,
+    record.version,
+    record.fence,
+    record.rows,
+    JSON.stringify(schemaToJson(record.schema)),
+    record.checkpoint === undefined ? null : JSON.stringify(record.checkpoint),
+    record.keyed ? 1 : 0,
+  ];
+}
+
+/** Throws ConflictError when somebody else has committed, or holds a newer lease. */
+export function checkUnchanged(
+  record: TableRecord | undefined,
+  expected: { table: string; version: number; fence: number },
+): void {
+  const { table, version, fence } = expected;
+  if (record && record.fence > fence) {
+    throw new ConflictError(`committing to "${table}": somebody with a newer lease has taken it over`, {
+      code: 'sql.fenced',
+      remedy: 'the other run goes on with it; run again when it has ended',
+      details: { table },
+    });
+  }
+  if ((record?.version ?? 0) !== version) {
+    throw new ConflictError(`loading table "${table}": somebody else has committed since the plan was made`, {
+      code: 'sql.conflict',
+      remedy: 'run again',
+      details: { table },
+    });
+  }
+}

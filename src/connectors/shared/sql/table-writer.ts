@@ -1,0 +1,377 @@
+/**
+ * Loads one table of a SQL database. Rows and checkpoint are committed in one transaction. A load goes one of three ways:
+ * *open*: straight into the table, in a transaction that stays open until the commit; *temporary*: into a temporary table
+ * of such a transaction, for rows that have to be compared or merged; *aside*: into a hidden table, committed, for loads
+ * that take the place of everything or are committed with others.
+ */
+import { asBytes } from '../../../core/batch-wire.ts';
+import type { Load, StageOptions, Supersede, TableSpec, TableWriter } from '../../../core/destination.ts';
+import { DataError, InternalError, SluiceError } from '../../../core/errors.ts';
+import type { Schema } from '../../../core/schema.ts';
+import type { SliceReader } from '../../../core/source.ts';
+import type { Checkpoint, Slice } from '../../../core/stream.ts';
+import type { LoadMark, SqlDialect, SqlSession, SqlSystem, TargetColumn } from './system.ts';
+import { checkUnchanged, readRecord, type TableRecord, writeRecord } from './table-record.ts';
+import { type Place, prepareTable, targetColumns } from './table-shape.ts';
+
+type Way = 'open' | 'temporary' | 'aside';
+
+/** Private part of a Load. */
+interface Parts {
+  way: Way;
+  /** Holds the open transaction; undefined for loads aside. */
+  session: SqlSession | undefined;
+  /** Quoted table with the rows; the user's own for open loads. */
+  table: string;
+  columns: TargetColumn[];
+  rows: number;
+  /** Rows that an open load has deleted. */
+  deleted: number;
+}
+
+interface Commit {
+  parts: Parts[];
+  how: Supersede;
+  checkpoint: Checkpoint | undefined;
+  before: TableRecord | undefined;
+}
+
+export class SqlTableWriter implements TableWriter {
+  readonly #system: SqlSystem;
+  readonly #dialect: SqlDialect;
+  readonly #spec: TableSpec;
+  readonly #hiddenName: () => string;
+  readonly #place: Place;
+  readonly #open = new Set<SqlSession>();
+  #version: number;
+  #prepared: Promise<void> | undefined;
+  /** The table that all loads of one commit share. */
+  #shared: Promise<string> | undefined;
+
+  /** `hiddenName` gives names of tables that are dropped when this process is gone. */
+  constructor(system: SqlSystem, spec: TableSpec, hiddenName: () => string) {
+    const { dialect } = system;
+    const { table, schema, history } = spec;
+    this.#system = system;
+    this.#dialect = dialect;
+    this.#spec = spec;
+    this.#hiddenName = hiddenName;
+    this.#place = { dialect, table, schema, columns: targetColumns(schema, dialect), history };
+    this.#version = spec.expectedVersion;
+  }
+
+  async stage(slice: Slice, given: SliceReader, options: StageOptions, signal: AbortSignal): Promise<Load> {
+    const reader = given.format === 'bytes' ? given : asBytes(given);
+    const way = wayOf(options);
+    const columns = this.#columnsOf(reader.schema);
+    if (way === 'open') await this.#prepare(signal);
+    const session = await this.#connect(signal);
+    try {
+      await session.query(this.#dialect.begin(this.#mark), this.#doing('loading'));
+      const table = await this.#tableFor(way, session, columns, options);
+      const deleted = way === 'open' ? await this.#deleteWindow(session, options.supersede) : 0;
+      const read = await session.load({ table, columns }, reader, options.onRows, signal);
+      const facts = given.format === 'bytes' ? read : { ...given.facts(), rows: read.rows };
+      const dropped = way === 'temporary' ? await this.#dropLoaded(session, { table, columns }, options) : 0;
+      const parts: Parts = { way, session, table, columns, rows: facts.rows - dropped, deleted };
+      if (way === 'aside') {
+        await session.query('COMMIT', this.#doing('loading'));
+        await this.#release(session);
+        parts.session = undefined;
+      }
+      return { slice, facts, rows: parts.rows, bytes: facts.bytes, parts };
+    } catch (error) {
+      await this.#release(session);
+      throw error;
+    }
+  }
+
+  async commit(
+    loads: Load[],
+    how: Supersede,
+    checkpoint: Checkpoint | undefined,
+  ): Promise<{ version: number; rows: number; bytes: number }> {
+    const parts = loads.map((load) => load.parts as Parts);
+    const held = parts.filter((part) => part.session !== undefined);
+    if (held.length > 1) {
+      throw new InternalError(
+        `${this.#doing('committing')}: the loads were not staged to be committed together`,
+        {
+          code: 'sql.apart',
+        },
+      );
+    }
+    const session = held[0]?.session ?? (await this.#connect(new AbortController().signal));
+    try {
+      if (held.length === 0) await session.query(this.#dialect.begin(this.#mark), this.#doing('committing'));
+      const before = await readRecord(session, this.#dialect, this.#spec.table, true);
+      checkUnchanged(before, { table: this.#spec.table, version: this.#version, fence: this.#spec.fence });
+      const after = await this.#apply(session, { parts, how, checkpoint, before });
+      await writeRecord(session, this.#dialect, this.#spec.table, after);
+      await session.query('COMMIT', this.#doing('committing'));
+      this.#version = after.version;
+      return { version: after.version, rows: after.rows, bytes: 0 };
+    } finally {
+      // Without a COMMIT this undoes everything.
+      await this.#release(session);
+      await this.abort(loads);
+    }
+  }
+
+  async abort(loads: Load[]): Promise<void> {
+    const parts = loads.map((load) => load.parts as Parts);
+    for (const { session } of parts) if (session) await this.#release(session);
+    await this.#dropHidden(parts.filter(({ way }) => way === 'aside').map(({ table }) => table));
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#open].map((session) => this.#release(session)));
+    const shared = await this.#shared?.catch(() => undefined);
+    if (shared !== undefined) await this.#dropHidden([shared]);
+  }
+
+  #doing(what: string): string {
+    return `${what} table "${this.#spec.table}"`;
+  }
+
+  get #table(): string {
+    return this.#dialect.table(this.#spec.table);
+  }
+
+  get #mark(): LoadMark | undefined {
+    return this.#spec.history ? { loadId: this.#version + 1, loadedAt: this.#spec.loadedAt } : undefined;
+  }
+
+  async #connect(signal: AbortSignal): Promise<SqlSession> {
+    const session = await this.#system.connect(signal);
+    this.#open.add(session);
+    return session;
+  }
+
+  async #release(session: SqlSession): Promise<void> {
+    if (this.#open.delete(session)) await session.close();
+  }
+
+  #columnsOf(schema: Schema): TargetColumn[] {
+    return schema.fields.map(({ name }) => this.#column(name));
+  }
+
+  #column(field: string): TargetColumn {
+    const column = this.#place.columns.find((each) => each.field === field);
+    if (column) return column;
+    throw new InternalError(`${this.#doing('loading')}: it has no column "${field}"`, {
+      code: 'sql.no_column',
+    });
+  }
+
+  /** Makes the table before rows go straight into it, in a transaction of its own. */
+  #prepare(signal: AbortSignal): Promise<void> {
+    this.#prepared ??= (async () => {
+      const session = await this.#connect(signal);
+      try {
+        await session.query(this.#dialect.begin(undefined), this.#doing('making'));
+        const { table, fence } = this.#spec;
+        const record = await readRecord(session, this.#dialect, table, true);
+        checkUnchanged(record, { table, version: this.#version, fence });
+        await prepareTable(session, this.#place, record);
+        await session.query('COMMIT', this.#doing('making'));
+      } finally {
+        await this.#release(session);
+      }
+    })();
+    return this.#prepared;
+  }
+
+  async #tableFor(
+    way: Way,
+    session: SqlSession,
+    columns: TargetColumn[],
+    options: StageOptions,
+  ): Promise<string> {
+    if (way === 'open') return this.#table;
+    if (way === 'aside') return options.together ? (this.#shared ??= this.#makeHidden()) : this.#makeHidden();
+    const { dialect } = this.#place;
+    const name = dialect.quote('sluice_stage');
+    await session.query(
+      dialect.createTable(name, columns, { history: false, temporary: true }),
+      this.#doing('loading'),
+    );
+    return name;
+  }
+
+  /** Committed at once, for others to load into it. */
+  async #makeHidden(): Promise<string> {
+    const name = this.#dialect.hidden(this.#hiddenName());
+    const session = await this.#connect(new AbortController().signal);
+    try {
+      await session.query(
+        this.#dialect.createTable(name, this.#place.columns, this.#place),
+        this.#doing('loading'),
+      );
+      return name;
+    } finally {
+      await this.#release(session);
+    }
+  }
+
+  async #dropHidden(tables: readonly string[]): Promise<void> {
+    if (tables.length === 0) return;
+    try {
+      const session = await this.#connect(new AbortController().signal);
+      for (const table of new Set(tables)) await session.query(`DROP TABLE IF EXISTS ${table}`, 'tidying up');
+      await this.#release(session);
+      if (tables.includes((await this.#shared) ?? '')) this.#shared = undefined;
+    } catch {
+      // What is left is swept by a later run.
+    }
+  }
+
+  async #deleteWindow(session: SqlSession, how: Supersede): Promise<number> {
+    if (how.kind !== 'window') return 0;
+    const condition = this.#dialect.windowCondition(this.#column(how.column), how);
+    return (
+      await session.query(
+        `DELETE FROM ${this.#table} WHERE ${condition}`,
+        this.#doing('emptying a window of'),
+      )
+    ).count;
+  }
+
+  /** Takes away what the table holds already; how many rows that were. */
+  async #dropLoaded(
+    session: SqlSession,
+    stage: { table: string; columns: TargetColumn[] },
+    { distinct }: StageOptions,
+  ): Promise<number> {
+    if (!distinct) return 0;
+    const found = await this.#dialect.find(session, this.#spec.table);
+    if (!found) return 0;
+    const doing = `comparing rows with those of table "${this.#spec.table}"`;
+    const { from, cursor, key } = distinct;
+    const there = new Set(found.columns.map(({ name }) => name));
+    const statements = this.#dialect.dropLoaded({
+      stage: stage.table,
+      table: this.#table,
+      columns: this.#place.columns,
+      staged: new Set(stage.columns.map(({ name }) => name)),
+      there,
+      key: key.map((field) => this.#column(field)),
+      from:
+        from === undefined ? undefined : { columns: cursor.map((field) => this.#column(field)), value: from },
+      history: this.#spec.history,
+    });
+    let dropped = 0;
+    for (const sql of statements) dropped += (await session.query(sql, doing)).count;
+    return dropped;
+  }
+
+  /** Rows and checkpoint of one commit, in the transaction; the record as it is after it. */
+  async #apply(session: SqlSession, { parts, how, checkpoint, before }: Commit): Promise<TableRecord> {
+    const { stream, schema, fence } = this.#spec;
+    const record: TableRecord = {
+      stream,
+      version: this.#version + 1,
+      fence,
+      rows: before?.rows ?? 0,
+      schema: before?.schema ?? schema,
+      checkpoint: checkpoint ?? before?.checkpoint,
+      keyed: before?.keyed ?? false,
+    };
+    if (parts.length === 0 && !checkpoint) return record;
+    record.schema = schema;
+    if (how.kind === 'everything') return this.#replace(session, parts, record);
+    await prepareTable(session, this.#place, before);
+    for (const part of byTable(parts)) record.rows += await this.#add(session, part, how);
+    if (!record.keyed && this.#wantsKey && checkpoint && !checkpoint.unfinished) {
+      await this.#addKey(session, this.#table);
+      record.keyed = true;
+    }
+    return record;
+  }
+
+  /** Makes the table what the loads aside are. */
+  async #replace(session: SqlSession, parts: Parts[], record: TableRecord): Promise<TableRecord> {
+    const { dialect, columns } = this.#place;
+    const doing = this.#doing('replacing');
+    const hidden = parts[0]?.table ?? (await this.#makeHidden());
+    const list = columns.map((column) => dialect.quote(column.name)).join(', ');
+    for (const other of new Set(parts.map((part) => part.table)))
+      if (other !== hidden)
+        await session.query(`INSERT INTO ${hidden} (${list}) SELECT ${list} FROM ${other}`, doing);
+    const rows = parts.reduce((sum, part) => sum + part.rows, 0);
+    const reason = await dialect.holdsOn(session, this.#spec.table);
+    if (reason === undefined) {
+      // Before anybody waits for the table.
+      if (this.#wantsKey) await this.#addKey(session, hidden);
+      for (const sql of dialect.swap(hidden, this.#spec.table)) await session.query(sql, doing);
+      return { ...record, rows, keyed: this.#wantsKey };
+    }
+    await prepareTable(session, this.#place, undefined);
+    await session.query(`DELETE FROM ${this.#table}`, doing);
+    await session.query(`INSERT INTO ${this.#table} (${list}) SELECT ${list} FROM ${hidden}`, doing);
+    return { ...record, rows };
+  }
+
+  get #wantsKey(): boolean {
+    return !this.#spec.history && this.#spec.schema.key.length > 0;
+  }
+
+  #addKey(session: SqlSession, table: string): Promise<unknown> {
+    const key = this.#spec.schema.key.map((field) => this.#column(field));
+    return this.#unique(() =>
+      session.query(this.#dialect.addKey(table, this.#spec.table, key), this.#doing('adding the key of')),
+    );
+  }
+
+  /** Takes one load into the table; by how many rows it has grown. */
+  async #add(session: SqlSession, part: Parts, how: Supersede): Promise<number> {
+    if (part.way === 'open') return part.rows - part.deleted;
+    const doing = this.#doing('adding rows to');
+    const deleted = await this.#deleteWindow(session, how);
+    const list = part.columns.map(({ name }) => this.#dialect.quote(name)).join(', ');
+    if (how.kind !== 'key') {
+      const insert = `INSERT INTO ${this.#table} (${list}) SELECT ${list} FROM ${part.table}`;
+      return (await session.query(insert, doing)).count - deleted;
+    }
+    const { prepare, update, insert } = this.#dialect.merge({
+      stage: part.table,
+      table: this.#table,
+      columns: this.#place.columns,
+      staged: new Set(part.columns.map(({ name }) => name)),
+      key: how.key.map((field) => this.#column(field)),
+    });
+    await this.#unique(async () => {
+      for (const sql of prepare) await session.query(sql, doing);
+    });
+    await session.query(update, this.#doing('changing rows of'));
+    return (await session.query(insert, doing)).count;
+  }
+
+  /** Two rows with one key: nobody knows which of them is to stay. */
+  async #unique<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof SluiceError) || !error.code.endsWith('.duplicate')) throw error;
+      const key = this.#spec.schema.key.join(', ');
+      throw new DataError(`${this.#doing('loading')}: rows share their key (${key})`, {
+        code: 'sql.duplicate_key',
+        remedy: 'name columns with `key` that tell all rows apart',
+        details: { key: this.#spec.schema.key },
+        cause: error,
+      });
+    }
+  }
+}
+
+function wayOf({ supersede, together, distinct }: StageOptions): Way {
+  if (together || supersede.kind === 'everything') return 'aside';
+  return distinct || supersede.kind === 'key' ? 'temporary' : 'open';
+}
+
+/** Loads that share a hidden table are added with it. */
+function byTable(parts: readonly Parts[]): Parts[] {
+  return parts.filter(
+    (part, i) => part.way !== 'aside' || parts.findIndex(({ table }) => table === part.table) === i,
+  );
+}

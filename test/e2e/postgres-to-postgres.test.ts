@@ -1,0 +1,134 @@
+/** From one PostgreSQL to another: rows go as they are, and the tables have the types of the source. */
+import { readFileSync, existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { expect, it } from 'vitest';
+import { Pair, type Streams } from '../../guarantees/pair.ts';
+import { PostgresSide } from '../../guarantees/postgres-side.ts';
+import { PostgresTargetSide } from '../../guarantees/postgres-target-side.ts';
+import { useServer } from '../support/server.ts';
+
+const server = useServer();
+type Replica = Pair<PostgresSide, PostgresTargetSide>;
+
+async function open(streams: Streams, sql: string): Promise<Replica> {
+  const from = await PostgresSide.open(server());
+  await from.db.query(sql);
+  const to = await PostgresTargetSide.open(server());
+  return new Pair(from, () => to, streams);
+}
+
+async function expectEqual(pair: Replica, table: string): Promise<void> {
+  const { lost, extra } = await pair.compare(table);
+  expect({ table, lost, extra }).toEqual({ table, lost: [], extra: [] });
+}
+
+const CHINOOK = fileURLToPath(new URL('../../../shared/data/chinook/postgresql.sql', import.meta.url));
+
+it.skipIf(!existsSync(CHINOOK))(
+  'Chinook: replaces all tables, merges what changed, and both sides agree',
+  async () => {
+    const sql = readFileSync(CHINOOK, 'utf8').replace(/^(DROP|CREATE) DATABASE .*;$|^\\c .*$/gm, '');
+    await using pair = await open({ 'public.*': { cursor: 'xmin', load: 'merge' } }, sql);
+    const first = await pair.attempt();
+    expect(first.streams.map(({ error }) => error)).toEqual(first.streams.map(() => undefined));
+    expect(first.streams).toHaveLength(11);
+    const tables = first.streams.map(({ table }) => table);
+    for (const table of tables) await expectEqual(pair, table);
+    const { rows } = await pair.to.db.query<{ type: string }>(
+      `SELECT format_type(atttypid, atttypmod) AS type FROM pg_attribute WHERE attrelid = 'track'::regclass AND attname = 'name'`,
+    );
+    expect(rows[0]!.type).toBe('character varying(200)');
+    await pair.from.db.query(
+      `UPDATE track SET name = name || ' (live)' WHERE track_id % 10 = 3; INSERT INTO artist VALUES (10001, 'Мумий Тролль')`,
+    );
+    const second = await pair.attempt();
+    expect(second.status).toBe('succeeded');
+    for (const table of tables) await expectEqual(pair, table);
+    pair.streams = { 'public.*': { load: 'replace', cursor: [] as never } };
+  },
+);
+
+it('keeps types that only PostgreSQL has', async () => {
+  await using pair = await open(
+    { 'public.kept': { load: 'replace' } },
+    `CREATE TYPE mood AS ENUM ('sad', 'ok'); CREATE TYPE pair AS (a int, b text); CREATE DOMAIN email AS varchar(40);
+     CREATE TABLE kept (id int PRIMARY KEY, n numeric, d numeric(12,2), a int[], t text[][], i inet, r int4range, iv interval, p point,
+       j jsonb, m mood, c pair, e email, b bit(3), tz timetz, ch char(5), ts tsvector, mo money);
+     INSERT INTO kept VALUES (1, 'NaN', 12.30, '{1,NULL,3}', '{{a,b},{c,d}}', '10.0.0.0/8', '[1,5)', '1 mon 2 days', '(1,2)',
+       '{"a": 1.50}', 'sad', '(1,"x y")', 'a@b.example', '101', '12:00:00+02', 'ab', 'a fat cat', '12.34'), (2)`.replace(
+      ', (2)',
+      '',
+    ),
+  );
+  await pair.from.db.query('INSERT INTO kept (id) VALUES (2)');
+  await pair.run();
+  const types = await pair.to.db.query<{ type: string }>(
+    `SELECT format_type(atttypid, atttypmod) AS type FROM pg_attribute WHERE attrelid = 'kept'::regclass AND attnum > 0 ORDER BY attnum`,
+  );
+  expect(types.rows.map(({ type }) => type)).toEqual([
+    'integer',
+    'numeric',
+    'numeric(12,2)',
+    'integer[]',
+    'text[]',
+    'inet',
+    'int4range',
+    'interval',
+    'point',
+    'jsonb',
+    'text',
+    'json',
+    'character varying(40)',
+    'bit(3)',
+    'time with time zone',
+    'character(5)',
+    'tsvector',
+    'numeric(23,4)',
+  ]);
+  const all = 'SELECT row_to_json(k)::text AS row FROM kept k ORDER BY id';
+  const source = await pair.from.db.query<{ row: string }>(
+    all.replace(
+      'row_to_json(k)',
+      `row_to_json((SELECT x FROM (SELECT id, n, d, a, t, i, r, iv, p, j, m::text, to_json(c) AS c, e, b, tz, ch, ts, mo::numeric(23,4) AS mo) x))`,
+    ),
+  );
+  const target = await pair.to.db.query<{ row: string }>(all);
+  expect(target.rows).toEqual(source.rows);
+  await pair.run();
+  await expectEqual(pair, 'kept');
+});
+
+it('appends versions, and tells them from what is loaded', async () => {
+  await using pair = await open(
+    { 'public.t': { load: 'append', cursor: 'at', overlap: 3600 } },
+    `CREATE TABLE t (id int PRIMARY KEY, v float8, j json, at timestamptz DEFAULT now());
+     INSERT INTO t SELECT i, i / 7.0, '{"a":1}' FROM generate_series(1, 5000) i`,
+  );
+  expect((await pair.run()).totals.loaded).toBe(5000);
+  await expectEqual(pair, 't');
+  expect((await pair.run()).totals.loaded).toBe(0);
+  await pair.from.db.query(
+    `UPDATE t SET v = -0.0, at = now() WHERE id = 1; UPDATE t SET v = 0.0, at = now() WHERE id = 2`,
+  );
+  expect((await pair.run()).totals.loaded).toBe(2);
+  await expectEqual(pair, 't');
+  expect((await pair.run()).totals.loaded).toBe(0);
+  expect(await pair.to.lines('t', 'history')).toHaveLength(5002);
+});
+
+it('replaces days, adds columns, widens them, and goes on', async () => {
+  await using pair = await open(
+    { 'public.d': { load: 'delete-insert', date: 'day' } },
+    `CREATE TABLE d (id int, day date, v varchar(5)); INSERT INTO d SELECT i, date '2026-03-01' + i % 5, 'x' FROM generate_series(1, 1000) i`,
+  );
+  const window = { from: '2026-03-01', to: '2026-03-06' };
+  await pair.run({ window });
+  await expectEqual(pair, 'd');
+  await pair.from.db.query(
+    `ALTER TABLE d ALTER id TYPE int8, ALTER v TYPE varchar(10), ADD more text; UPDATE d SET v = 'longer', more = 'm', id = id + 5000000000 WHERE id % 2 = 0; DELETE FROM d WHERE id % 7 = 0`,
+  );
+  await pair.run({ window });
+  await expectEqual(pair, 'd');
+  await pair.run({ window: { from: '2026-03-02', to: '2026-03-03' } });
+  await expectEqual(pair, 'd');
+});
