@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { streamName } from '../../src/connectors/postgres/resolve.ts';
+import { streamName } from '../../src/connectors/shared/stream-name.ts';
 import { duckName } from '../../src/duckdb/types.ts';
 import type { Arena, Attack } from '../attack.ts';
 import type { Pair } from '../pair.ts';

@@ -65,8 +65,14 @@ export type SliceRange =
   | { kind: 'all' }
   /** Physical pages of a table; with `since` only rows that this transaction or a later one has written. */
   | { kind: 'pages'; from: number; to?: number | undefined; since?: string | undefined }
-  /** By value of one column, for example the key. */
-  | { kind: 'column'; column: string; from?: string | undefined; to?: string | undefined }
+  /** By value of one column, for example the key; with `since` only rows whose cursor is at least this. */
+  | {
+      kind: 'column';
+      column: string;
+      from?: string | undefined;
+      to?: string | undefined;
+      since?: string | undefined;
+    }
   /**
    * By cursor (the greatest of several columns, NULLs ignored). `above` is exclusive and stands for "newer than
    * everything ever loaded". `nulls` adds rows without any cursor value, `since` rows of the lookback window.

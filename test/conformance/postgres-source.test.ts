@@ -2,7 +2,7 @@ import type pg from 'pg';
 import { postgresConnector } from '../../src/connectors/postgres/index.ts';
 import { postgresOptions } from '../../src/connectors/postgres/options.ts';
 import { quoteName } from '../../src/connectors/shared/quote.ts';
-import { streamName } from '../../src/connectors/postgres/resolve.ts';
+import { streamName } from '../../src/connectors/shared/stream-name.ts';
 import type { Source } from '../../src/core/source.ts';
 import type { Cell } from '../../src/testing/batch-rows.ts';
 import { testSource } from '../../src/testing/source-conformance.ts';

@@ -2,7 +2,7 @@
 import type pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { issue, makeAuthority } from '../../src/connectors/postgres/certificates.fixture.ts';
-import { streamName } from '../../src/connectors/postgres/resolve.ts';
+import { streamName } from '../../src/connectors/shared/stream-name.ts';
 import { startPostgres } from '../../src/testing/postgres-server.ts';
 import { type Cell, differences, quote, type RuleOf, serverRows } from '../../guarantees/fidelity/cells.ts';
 import { Lab, Lake } from './types.fixture.ts';

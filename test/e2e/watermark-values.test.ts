@@ -287,7 +287,7 @@ it.each(['yesterday', '2026-07-01 00:00:00+02', '12'])(
     const { checkpoint, version } = (await pair.state('t'))!;
     await pair.commitCheckpoint('t', { ...checkpoint!, watermark });
     const report = await pair.attempt();
-    expect(report.streams[0]!.error).toMatchObject({ code: 'postgres.bad_cursor', recovery: 'config' });
+    expect(report.streams[0]!.error).toMatchObject({ code: 'stream.bad_cursor', recovery: 'config' });
     expect((await pair.state('t'))!.version).toBe(version + 1);
   },
 );

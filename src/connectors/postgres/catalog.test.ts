@@ -5,7 +5,8 @@ import type { StreamInfo } from '../../core/source.ts';
 import { renderType } from '../../core/types.ts';
 import { type PostgresServer, startPostgres } from '../../testing/postgres-server.ts';
 import { postgresOptions } from './options.ts';
-import { quoteStreamName, splitName, streamName } from './resolve.ts';
+import { splitName, streamName } from '../shared/stream-name.ts';
+import { quoteStreamName } from './resolve.ts';
 import { PostgresSource } from './source.ts';
 
 let server: PostgresServer;

@@ -6,7 +6,7 @@ import { ConfigError, SluiceError, throwIfAborted } from '../../core/errors.ts';
 import { postgresError } from './errors.ts';
 import type { PostgresOptions } from './options.ts';
 import { passwordFromFile } from './password-file.ts';
-import { createReusingSocket } from './reusing-socket.ts';
+import { createReusingSocket } from '../shared/reusing-socket.ts';
 import { backendOf, disconnect } from './watch.ts';
 
 /** Where to connect, after the URL, the options and the environment are put together. Holds secrets: never log it. */

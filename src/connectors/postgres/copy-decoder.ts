@@ -5,7 +5,7 @@ import { InternalError } from '../../core/errors.ts';
 import type { Schema } from '../../core/schema.ts';
 import type { DecodeFacts } from '../../core/source.ts';
 import { COLUMN_DECODERS, type ColumnDecoder, type FieldRun, type WireFormat } from './copy-columns.ts';
-import { HighWater } from './high-water.ts';
+import { HighWater } from '../shared/high-water.ts';
 import { LargeRow } from './large-row.ts';
 
 /** Everything the consumer's thread needs to decode one COPY; plain data. */

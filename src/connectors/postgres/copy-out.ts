@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type pg from 'pg';
 import type { ByteSink } from '../../core/byte-ring.ts';
-import { setCopies } from './reusing-socket.ts';
+import { setCopies } from '../shared/reusing-socket.ts';
 
 /** The form of bytes that a COPY … FROM STDIN of another server takes as they are. */
 export const COPY_FORM = 'postgres-copy';

@@ -1,7 +1,8 @@
 import type { StreamInfo } from '../../core/source.ts';
 import { renderType } from '../../core/types.ts';
 import type { CatalogColumn, CatalogTable } from './catalog.ts';
-import { streamName } from './resolve.ts';
+import { CHANGED, CREATED, SMALL_ROWS } from '../shared/cursor-names.ts';
+import { streamName } from '../shared/stream-name.ts';
 import { canBeCursor, mapColumn } from './types.ts';
 
 const KINDS: Readonly<Record<string, StreamInfo['kind']>> = {
@@ -11,13 +12,6 @@ const KINDS: Readonly<Record<string, StreamInfo['kind']>> = {
   m: 'materialized view',
   f: 'foreign table',
 };
-
-/** Names that people give to the time of the last change, best first; then the time of creation. */
-const CHANGED =
-  /^(updated?|modified|changed|last_?(updated?|modified|changed))(_?(at|on|time|date|ts|timestamp))?$/i;
-const CREATED = /^(created?|inserted|added)(_?(at|on|time|date|ts|timestamp))?$/i;
-/** Below this, reading everything each time is cheaper than keeping track. */
-const SMALL_ROWS = 1000;
 
 /** One catalog entry as `discover` shows it, with a stream configuration to start from. */
 export function describeTable(table: CatalogTable): StreamInfo {

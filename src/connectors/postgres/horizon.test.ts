@@ -3,14 +3,12 @@ import type { LogicalType } from '../../core/types.ts';
 import {
   atSnapshot,
   blockedBy,
-  type Bound,
   boundSql,
   type CursorHorizon,
   type CursorKind,
   type Horizon,
-  marginOf,
-  riseTo,
 } from './horizon.ts';
+import { type Bound, marginOf, riseTo } from '../shared/rise.ts';
 
 const AT = '2026-07-24 12:00:00+00';
 const HORIZON: Horizon = {

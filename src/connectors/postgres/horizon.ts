@@ -8,7 +8,7 @@
 import type pg from 'pg';
 import type { LogicalType } from '../../core/types.ts';
 import { CATALOG_FIRST } from './session.ts';
-import { backBy, greaterCursor, lesserCursor } from './cursor-value.ts';
+import type { RisingCursor } from '../shared/rise.ts';
 
 /** One observation; plain data. Times are the server's, as text in UTC. */
 export interface Horizon {
@@ -133,62 +133,12 @@ export interface CursorKind {
   relations: number[] | undefined;
 }
 
-/** Values may be drawn by a client a moment before its transaction is seen; a minute also forgives a clock that is off by less. */
-const MARGIN_SECONDS = 60;
-/** What is assumed of transactions that cannot be seen. */
-const BLIND_SECONDS = 3600;
-
-export interface Bound {
-  watermark: string | undefined;
-  pending: { high: string; at: string } | undefined;
-}
-
 /** What the horizon of one survey says about one cursor; plain data. */
-export interface CursorHorizon {
+export interface CursorHorizon extends RisingCursor {
   horizon: Horizon;
   kind: CursorKind;
-  /** Lower bound from open transactions in cursor text; undefined for numbers, which tell nothing about time. */
-  safe: string | undefined;
-  blocked: string | undefined;
-  /** Rows come later than they were written: by replication, from other servers, with the next refresh. */
-  late: boolean;
   /** Transactions below this had ended when the snapshot was taken. */
   oldestXid: string;
-}
-
-/**
- * How far the watermark may rise when everything up to `high` was read: the value, below which nothing can appear
- * any more. Never lower than `before`. Pure.
- */
-export function riseTo(cursor: CursorHorizon, high: string | undefined, before: Bound): Bound {
-  const { horizon, kind } = cursor;
-  if (cursor.blocked !== undefined) return before;
-  // Never from `high`: one row with a date in the future would carry the watermark past everything that is written today.
-  if (cursor.safe !== undefined && !cursor.late)
-    return { watermark: greaterCursor(before.watermark, cursor.safe, kind.type), pending: undefined };
-  if (high === undefined) return before;
-  if (cursor.safe !== undefined) {
-    // How late nobody here knows; but what has not come yet was not committed before what has.
-    const behind = backBy(high, marginOf(horizon, kind.overlapSeconds), kind.type);
-    const safe = lesserCursor(cursor.safe, behind, kind.type);
-    return { watermark: greaterCursor(before.watermark, safe, kind.type), pending: undefined };
-  }
-  if (horizon.quiet && horizon.blind === undefined && !kind.overlapSeconds) {
-    return { watermark: greaterCursor(before.watermark, high, kind.type), pending: undefined };
-  }
-  return riseLater(cursor, high, before);
-}
-
-/** A high number becomes the watermark once all that was open beside it has ended, or the overlap is over. */
-function riseLater(cursor: CursorHorizon, high: string, before: Bound): Bound {
-  const { horizon, kind } = cursor;
-  const next = { high, at: horizon.at };
-  if (!before.pending) return { watermark: before.watermark, pending: next };
-  const instant: LogicalType = { kind: 'timestamp', zone: true };
-  const behind = kind.overlapSeconds ?? (horizon.blind === undefined ? 0 : BLIND_SECONDS);
-  const ended = lesserCursor(horizon.oldest, backBy(horizon.at, behind, instant), instant);
-  if (greaterCursor(before.pending.at, ended, instant) === before.pending.at) return before;
-  return { watermark: greaterCursor(before.watermark, before.pending.high, kind.type), pending: next };
 }
 
 /** Prepared transactions that have written to the stream: their start is not recorded, so they stop the watermark. */
@@ -227,9 +177,4 @@ export function boundSql(kind: CursorKind): { sql: string; zone: string | undefi
     sql: `(${start} AT TIME ZONE 'UTC' + least(${offset(0)}, ${offset(1)}, ${offset(2)}))::${native}::text`,
     zone,
   };
-}
-
-/** Seconds that the watermark stays behind the oldest transaction. */
-export function marginOf(horizon: Horizon, overlapSeconds: number | undefined): number {
-  return overlapSeconds ?? (horizon.blind === undefined ? MARGIN_SECONDS : BLIND_SECONDS);
 }

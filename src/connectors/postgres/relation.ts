@@ -1,9 +1,10 @@
 /** What a stream reads, resolved against the catalog: relation or query, columns, cursor, SQL of its slices. Pure. */
-import { ConfigError } from '../../core/errors.ts';
 import type { Field, Schema } from '../../core/schema.ts';
 import { renamed, type SliceRange, type StreamConfig } from '../../core/stream.ts';
 import type { LogicalType } from '../../core/types.ts';
+import { cursorCondition } from '../shared/cursor-condition.ts';
 import { quoteName, quoteText } from '../shared/quote.ts';
+import { checkColumn, chosenColumns, refuseMistakes } from '../shared/stream-columns.ts';
 import type { CatalogColumn, CatalogTable } from './catalog.ts';
 import type { WireFormat } from './copy-columns.ts';
 import { columnType } from './target-types.ts';
@@ -75,22 +76,7 @@ export function resolveRelation(input: RelationInput): Relation {
     if (name !== undefined) checkColumn(name, option, table.columns, mistakes);
   }
   const names = fields.map((field) => field.name);
-  const double = names.find((name, i) => names.indexOf(name) !== i);
-  if (double !== undefined) mistakes.push(`two columns would be called "${double}"`);
-  if (fields.length === 0) mistakes.push('no column is left to read');
-  for (const name of names) {
-    if (/^_sluice_/i.test(name) && name !== XMIN_COLUMN)
-      mistakes.push(
-        `a column is called "${name}", and names with _sluice_ are ours; give it another one with \`rename\``,
-      );
-  }
-  if (mistakes.length > 0) {
-    throw new ConfigError(`planning ${stream.name}: ${mistakes.join('; ')}`, {
-      code: 'stream.invalid',
-      remedy: 'correct the stream in the project, or leave it out by `false` in place of its options',
-      details: { mistakes },
-    });
-  }
+  refuseMistakes(stream, names, mistakes, XMIN_COLUMN);
   const known = key.every((name) => names.includes(name));
   return {
     from: table.from,
@@ -100,25 +86,6 @@ export function resolveRelation(input: RelationInput): Relation {
     where: stream.where,
     xmin: xminSql(input.nextXid),
   };
-}
-
-function chosenColumns(stream: StreamConfig, all: CatalogColumn[], mistakes: string[]): CatalogColumn[] {
-  const { include, exclude } = stream.columns ?? {};
-  for (const name of include ?? []) checkColumn(name, 'columns', all, mistakes);
-  for (const name of exclude ?? []) checkColumn(name, 'columns.exclude', all, mistakes);
-  for (const name of Object.keys(stream.rename)) checkColumn(name, 'rename', all, mistakes);
-  for (const name of Object.keys(stream.types)) checkColumn(name, 'types', all, mistakes);
-  return all.filter((c) => (!include || include.includes(c.name)) && !exclude?.includes(c.name));
-}
-
-function checkColumn(name: string, option: string, all: CatalogColumn[], mistakes: string[]): void {
-  if (all.some((column) => column.name === name)) return;
-  mistakes.push(
-    `${option}: there is no column "${name}" (there are ${all
-      .map((column) => `"${column.name}"`)
-      .slice(0, 20)
-      .join(', ')})`,
-  );
 }
 
 /** `target` is the type of the destination's column, for rows that go as they are. */
@@ -251,32 +218,16 @@ function rangeCondition(relation: Relation, range: SliceRange): string | undefin
       return parts.filter(Boolean).join(' AND ') || undefined;
     }
     case 'cursor':
-      return cursorCondition(relation.cursor!, range);
+      return cursorCondition(
+        {
+          expressions: relation.cursor!.expressions,
+          value: (text) => `${quoteText(text)}::${relation.cursor!.cast}`,
+          missing: (expression) => `${expression} IS NULL`,
+          since: (column, from) => `${quoteName(column)} >= ${quoteText(from)}`,
+        },
+        range,
+      );
   }
-}
-
-type CursorRange = Extract<SliceRange, { kind: 'cursor' }>;
-
-/** The cursor of a row is the greatest of its columns, NULLs ignored. */
-function cursorCondition(cursor: Cursor, range: CursorRange): string | undefined {
-  const value = (text: string): string => `${quoteText(text)}::${cursor.cast}`;
-  const some = (operator: string, text: string): string =>
-    `(${cursor.expressions.map((e) => `${e} ${operator} ${value(text)}`).join(' OR ')})`;
-  const allNull = `(${cursor.expressions.map((e) => `${e} IS NULL`).join(' AND ')})`;
-  const upper: string[] = [];
-  if (range.upTo !== undefined) upper.push(`${some('>', range.upTo)} IS NOT TRUE`);
-  if (range.to !== undefined) upper.push(`${some('>=', range.to)} IS NOT TRUE`);
-  const lower: string[] = [];
-  if (range.above !== undefined) lower.push(some('>', range.above));
-  else if (range.from !== undefined) lower.push(some('>=', range.from));
-  // Without a lower bound every row with a cursor value qualifies.
-  if (lower.length === 0) {
-    if (!range.nulls) upper.push(`NOT ${allNull}`);
-    return upper.join(' AND ') || undefined;
-  }
-  if (range.nulls) lower.push(allNull);
-  if (range.since) lower.push(`${quoteName(range.since.column)} >= ${quoteText(range.since.from)}`);
-  return [...upper, lower.length > 1 ? `(${lower.join(' OR ')})` : lower[0]!].join(' AND ');
 }
 
 export function wireFormats(relation: Relation): WireFormat[] {

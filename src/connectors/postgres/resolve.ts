@@ -3,6 +3,7 @@ import type pg from 'pg';
 import { ConfigError, TransientError } from '../../core/errors.ts';
 import type { StreamConfig } from '../../core/stream.ts';
 import { quoteName } from '../shared/quote.ts';
+import { splitName } from '../shared/stream-name.ts';
 import { readCatalog, type CatalogColumn, type CatalogTable } from './catalog.ts';
 import { postgresError } from './errors.ts';
 
@@ -50,21 +51,6 @@ export async function findRelation(client: pg.ClientBase, stream: StreamConfig):
 /** `public.orders` or `public."Odd.Name"` as to_regclass wants it: parts that are not quoted are taken literally, not folded. */
 export function quoteStreamName(name: string): string {
   return splitName(name).map(quoteName).join('.');
-}
-
-/** Splits at dots outside of double quotes. */
-export function splitName(name: string): string[] {
-  const parts: string[] = [];
-  for (const match of name.matchAll(/"((?:[^"]|"")*)"|([^."]+)/g))
-    parts.push(match[1]?.replaceAll('""', '"') ?? match[2]!);
-  return parts.length === 0 ? [name] : parts;
-}
-
-/** The name of a stream as `discover` shows it and {@link splitName} reads it. */
-export function streamName(schema: string, table: string): string {
-  // Quoted where it would be read otherwise: dots and quotes here, blanks at an end and wildcards in a project file.
-  const part = (text: string): string => (/[."*?[\]{}%]|^\s|\s$/.test(text) ? quoteName(text) : text);
-  return `${part(schema)}.${part(table)}`;
 }
 
 async function withChildren(client: pg.ClientBase, table: CatalogTable): Promise<number[]> {

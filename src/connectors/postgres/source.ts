@@ -16,14 +16,15 @@ import { readCatalog } from './catalog.ts';
 import { cancel, connect, describeTarget, type Target, targetOf } from './client.ts';
 import type { CopyDecoderOptions } from './copy-decoder.ts';
 import { COPY_FORM, copyOut } from './copy-out.ts';
-import { greaterCursor, lesserCursor, parseCursor, renderCursor } from './cursor-value.ts';
+import { parseCursor, renderCursor } from '../shared/cursor-value.ts';
+import { advance } from '../shared/rise.ts';
 import { describeTable } from './describe.ts';
 import { postgresError } from './errors.ts';
-import { atSnapshot, type CursorHorizon, observe, riseTo } from './horizon.ts';
+import { atSnapshot, observe } from './horizon.ts';
 import type { PostgresOptions } from './options.ts';
 import { highSql, type Relation, sliceSql, wireFormats } from './relation.ts';
 import { begin, join, type SessionSettings } from './session.ts';
-import { sameTable, survey, type PostgresSurvey, type SnapshotFacts } from './survey.ts';
+import { survey, type PostgresSurvey, type SnapshotFacts } from './survey.ts';
 import { breakSoon, disconnect, watch } from './watch.ts';
 
 const BATCH_ROWS = 2048;
@@ -333,28 +334,9 @@ class PostgresSnapshot implements Snapshot {
     }
   }
 
-  advance({ stream, survey: surveyed, before: committed, loads, last }: Loaded): Checkpoint {
-    const { identity, relation } = surveyed as PostgresSurvey;
-    const { cursor } = relation;
-    const base: Checkpoint = { cursor: stream.cursor, relation: identity, readAt: this.at };
-    if (!cursor) return { ...base, day: committed?.day };
-    const before = sameTable(committed, identity) ? committed : undefined;
-    let high = before?.high;
-    for (const { facts } of loads) high = greaterCursor(high, facts.high, cursor.type);
-    // Where reading began, nothing below is wanted: a first run with a window stays above it, whatever holds it back.
-    const held = { watermark: before?.watermark ?? surveyed.cursor!.from, pending: before?.pending };
-    const horizon = surveyed.cursor!.horizon as CursorHorizon;
-    if (last) return { ...base, high, ...riseTo(horizon, high, held) };
-    // A micro-batch in cursor order: everything below its upper end has been read.
-    const range = loads.at(-1)?.slice.range;
-    if (range?.kind !== 'cursor' || range.to === undefined) return { ...base, ...held, high };
-    const risen = riseTo(horizon, range.to, held).watermark;
-    return {
-      ...base,
-      ...held,
-      high,
-      watermark: risen === undefined ? undefined : lesserCursor(risen, range.to, cursor.type),
-    };
+  advance(loaded: Loaded): Checkpoint {
+    const { identity, relation } = loaded.survey as PostgresSurvey;
+    return advance(loaded, { at: this.at, identity, type: relation.cursor?.type });
   }
 
   alive(): Promise<boolean> {

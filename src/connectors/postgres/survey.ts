@@ -4,16 +4,10 @@ import { AuthError, ConfigError } from '../../core/errors.ts';
 import type { CursorFacts, Survey } from '../../core/source.ts';
 import type { Checkpoint, RunWindow, SliceRange, StreamConfig } from '../../core/stream.ts';
 import { quoteName } from '../shared/quote.ts';
-import { parseCursor } from './cursor-value.ts';
+import { parseCursor } from '../shared/cursor-value.ts';
+import { marginOf, sameTable } from '../shared/rise.ts';
 import { delayOf } from './delay.ts';
-import {
-  blockedBy,
-  boundSql,
-  marginOf,
-  type CursorHorizon,
-  type CursorKind,
-  type Horizon,
-} from './horizon.ts';
+import { blockedBy, boundSql, type CursorHorizon, type CursorKind, type Horizon } from './horizon.ts';
 import { type Relation, resolveRelation, sliceSql, whereClause } from './relation.ts';
 import { findRelation, type Found } from './resolve.ts';
 
@@ -35,12 +29,6 @@ export interface PostgresSurvey extends Survey {
   relation: Relation;
   /** Of a table with a cursor by its own values: what tells it from another one of the same name. */
   identity: string | undefined;
-}
-
-/** A cursor value of one table says nothing about another one that took its place: any of its rows may be new. */
-export function sameTable(checkpoint: Checkpoint | undefined, identity: string | undefined): boolean {
-  const known = checkpoint?.relation;
-  return known === undefined || identity === undefined || known === identity;
 }
 
 /** Transaction ids go on over all tables of a server. A view made anew usually shows the same tables. */

@@ -16,9 +16,9 @@ export class HighWater {
   constructor(column: Column) {
     this.#column = column;
     this.#words = column.width >> 2;
-    if (column.width !== 2 && column.width !== 4 && column.width !== 8) {
+    if (![2, 4, 8, 16].includes(column.width)) {
       throw new InternalError(`a cursor of type ${column.type.kind} cannot be tracked`, {
-        code: 'postgres.cursor_type',
+        code: 'stream.cursor_type',
       });
     }
   }
@@ -28,10 +28,9 @@ export class HighWater {
     const checkNull = column.nullCount > 0;
     for (let r = from; r < to; r++) {
       if (checkNull && column.isNull(r)) continue;
-      const high =
-        this.#words === 2 ? column.i32[2 * r + 1]! : this.#words === 1 ? column.i32[r]! : column.i16[r]!;
+      const high = this.#upper(r);
       if (this.#seen && high < this.#high) continue;
-      const low = this.#words === 2 ? column.i32[2 * r]! >>> 0 : 0;
+      const low = this.#words >= 2 ? column.i32[this.#words * r]! >>> 0 : 0;
       if (!this.#seen || high > this.#high || low > this.#low) {
         this.#seen = true;
         this.#high = high;
@@ -40,9 +39,18 @@ export class HighWater {
     }
   }
 
+  /** All but the lower 32 bits of a value. Of a decimal, which has four words, numbers of up to 20 digits fit. */
+  #upper(row: number): number {
+    const { i16, i32 } = this.#column;
+    if (this.#words === 2) return i32[2 * row + 1]!;
+    if (this.#words === 1) return i32[row]!;
+    if (this.#words === 0) return i16[row]!;
+    return i32[4 * row + 2]! * 4_294_967_296 + (i32[4 * row + 1]! >>> 0);
+  }
+
   get value(): bigint | undefined {
     if (!this.#seen) return undefined;
-    return this.#words === 2 ? (BigInt(this.#high) << 32n) | BigInt(this.#low) : BigInt(this.#high);
+    return this.#words >= 2 ? (BigInt(this.#high) << 32n) | BigInt(this.#low) : BigInt(this.#high);
   }
 
   /** The greatest of several columns of one type, as text that PostgreSQL reads back without loss. */

@@ -51,7 +51,7 @@ export function parseCursor(text: string, type: LogicalType): bigint {
 }
 
 function invalid(text: string, form: string): ConfigError {
-  return new ConfigError(`reading a cursor value: "${text}" is not ${form}`, { code: 'postgres.bad_cursor' });
+  return new ConfigError(`reading a cursor value: "${text}" is not ${form}`, { code: 'stream.bad_cursor' });
 }
 
 /** The greater of two values, either of which may be missing. */

@@ -1,0 +1,92 @@
+/** Cursor values as SQL, and moments in the zone that a cursor is written in. */
+import { ConfigError } from '../../core/errors.ts';
+import type { LogicalType } from '../../core/types.ts';
+import { backBy, parseCursor, renderCursor } from '../shared/cursor-value.ts';
+import { quoteEscaped } from '../shared/quote.ts';
+
+const INSTANT: LogicalType = { kind: 'timestamp', zone: true };
+const ZONED = /^(.+?)\s*([+-])(\d\d)(?::?(\d\d))?$/;
+
+/**
+ * A literal of the column's type. MySQL compares a text that is no date as if it were one, with a warning that nobody sees,
+ * and whole numbers in text as floats: so values are read here, and refused here.
+ */
+export function literal(text: string, type: LogicalType): string {
+  if (type.kind === 'timestamp' || type.kind === 'date') {
+    const { moment, offset } = splitOffset(text);
+    let value = parseCursor(moment, type);
+    if (type.kind === 'timestamp' && type.zone) value -= BigInt(offset) * 60_000_000n;
+    const plain = renderCursor(value, type).replace('+00', '');
+    if (plain.endsWith('BC') || plain.endsWith('infinity')) throw notThere(text);
+    return type.kind === 'date' ? `DATE'${plain}'` : `TIMESTAMP'${plain}'`;
+  }
+  if (/^(int\d+|decimal)$/.test(type.kind)) return parseCursor(text, type).toString();
+  return quoteEscaped(text);
+}
+
+/** Minutes east of Greenwich, when the text says so. */
+function splitOffset(text: string): { moment: string; offset: number } {
+  const trimmed = text.trim().replace(/Z$/i, '');
+  // A date alone ends in what looks like an offset.
+  const match = /\d:\d/.test(trimmed) ? ZONED.exec(trimmed) : undefined;
+  if (!match) return { moment: trimmed, offset: 0 };
+  const minutes = Number(match[3]) * 60 + Number(match[4] ?? 0);
+  return { moment: match[1]!, offset: match[2] === '-' ? -minutes : minutes };
+}
+
+function notThere(text: string): ConfigError {
+  return new ConfigError(`reading a cursor value: MySQL has no "${text}"`, { code: 'stream.bad_cursor' });
+}
+
+/** Microseconds by which clocks of the zone are ahead of UTC at an instant. */
+export function zoneOffset(micros: bigint, zone: string): bigint {
+  const parts = new Intl.DateTimeFormat('en-US', { timeZone: zone, timeZoneName: 'longOffset' });
+  const moment = new Date(Number(micros / 1000n));
+  const name = parts.formatToParts(moment).find(({ type }) => type === 'timeZoneName')!.value;
+  const match = /^GMT([+-])(\d\d):(\d\d)(?::(\d\d))?$/.exec(name);
+  if (!match) return 0n;
+  const seconds = Number(match[2]) * 3600 + Number(match[3]) * 60 + Number(match[4] ?? 0);
+  return BigInt(match[1] === '-' ? -seconds : seconds) * 1_000_000n;
+}
+
+const HOUR = 3_600_000_000n;
+/** The zone in which clocks are furthest behind. */
+const LEAST_OFFSET = -12n * HOUR;
+
+/**
+ * An instant, some seconds back, as a lower bound in the cursor's own type; undefined for numbers. Values without a zone may
+ * have been written in any, unless the user said which.
+ */
+export function boundOf(
+  instant: string,
+  seconds: number,
+  { type, zone }: { type: LogicalType; zone: string | undefined },
+): string | undefined {
+  if (type.kind !== 'timestamp' && type.kind !== 'date') return undefined;
+  const start = backBy(instant, seconds, INSTANT);
+  if (type.kind === 'timestamp' && type.zone) return start;
+  const micros = parseCursor(start, INSTANT);
+  const offset = zone === undefined ? LEAST_OFFSET : leastOffset(micros, zone);
+  return wallClock(micros + offset, type);
+}
+
+/** Local time goes back when summer ends: of the offsets of the next hours, the least counts. */
+function leastOffset(micros: bigint, zone: string): bigint {
+  const offsets = [0n, HOUR, 2n * HOUR].map((later) => zoneOffset(micros + later, zone));
+  return offsets.reduce((least, offset) => (offset < least ? offset : least));
+}
+
+const DAY = 24n * HOUR;
+
+export function wallClock(micros: bigint, type: LogicalType): string {
+  if (type.kind !== 'date') return renderCursor(micros, type);
+  return renderCursor((micros - (((micros % DAY) + DAY) % DAY)) / DAY, type);
+}
+
+/** The instant at which a day begins in a zone. */
+export function startOfDay(day: string, zone: string): string {
+  const local = parseCursor(day, { kind: 'timestamp', zone: false });
+  // The offset before the day is wrong when clocks change in between; that of the first guess is right.
+  const guess = local - zoneOffset(local, zone);
+  return renderCursor(local - zoneOffset(guess, zone), INSTANT);
+}

@@ -1,0 +1,52 @@
+/** Which columns of a table a stream reads, and what can be wrong with its configuration. */
+import { ConfigError } from '../../core/errors.ts';
+import type { StreamConfig } from '../../core/stream.ts';
+
+/** The columns that the stream reads; names that are not there become mistakes. */
+export function chosenColumns<C extends { name: string }>(
+  stream: StreamConfig,
+  all: C[],
+  mistakes: string[],
+): C[] {
+  const { include, exclude } = stream.columns ?? {};
+  for (const name of include ?? []) checkColumn(name, 'columns', all, mistakes);
+  for (const name of exclude ?? []) checkColumn(name, 'columns.exclude', all, mistakes);
+  for (const name of Object.keys(stream.rename)) checkColumn(name, 'rename', all, mistakes);
+  for (const name of Object.keys(stream.types)) checkColumn(name, 'types', all, mistakes);
+  return all.filter((c) => (!include || include.includes(c.name)) && !exclude?.includes(c.name));
+}
+
+export function checkColumn(name: string, option: string, all: { name: string }[], mistakes: string[]): void {
+  if (all.some((column) => column.name === name)) return;
+  mistakes.push(
+    `${option}: there is no column "${name}" (there are ${all
+      .map((column) => `"${column.name}"`)
+      .slice(0, 20)
+      .join(', ')})`,
+  );
+}
+
+/** Throws one ConfigError with all mistakes; those of the destination's names are added first. `ours` is a name that may begin with _sluice_. */
+export function refuseMistakes(
+  stream: StreamConfig,
+  names: string[],
+  mistakes: string[],
+  ours?: string,
+): void {
+  const double = names.find((name, i) => names.indexOf(name) !== i);
+  if (double !== undefined) mistakes.push(`two columns would be called "${double}"`);
+  if (names.length === 0) mistakes.push('no column is left to read');
+  for (const name of names) {
+    if (/^_sluice_/i.test(name) && name !== ours)
+      mistakes.push(
+        `a column is called "${name}", and names with _sluice_ are ours; give it another one with \`rename\``,
+      );
+  }
+  if (mistakes.length > 0) {
+    throw new ConfigError(`planning ${stream.name}: ${mistakes.join('; ')}`, {
+      code: 'stream.invalid',
+      remedy: 'correct the stream in the project, or leave it out by `false` in place of its options',
+      details: { mistakes },
+    });
+  }
+}
