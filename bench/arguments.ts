@@ -1,12 +1,18 @@
 import { parseArgs } from 'node:util';
 
-export type BenchmarkName = 'pg-to-lake' | 'pg-to-lake-wide' | 'pg-to-lake-narrow' | 'incremental';
+export type BenchmarkName =
+  | 'pg-to-lake'
+  | 'pg-to-lake-wide'
+  | 'pg-to-lake-narrow'
+  | 'incremental'
+  | 'pg-to-pg-table';
 
 const BENCHMARKS: readonly BenchmarkName[] = [
   'pg-to-lake',
   'pg-to-lake-wide',
   'pg-to-lake-narrow',
   'incremental',
+  'pg-to-pg-table',
 ];
 
 export interface Arguments {

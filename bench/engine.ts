@@ -24,25 +24,28 @@ export interface EngineRun extends Usage {
   writtenBytes: number;
 }
 
-/** An empty project; what was in the folder is gone. Options of the stream are in YAML's flow form; all else is default. */
+/**
+ * An empty project; what was in the folder is gone. Options of the stream, and the connection that is written to, are in YAML's
+ * flow form; all else is default.
+ */
 export async function createProject(
   folder: string,
   url: string,
-  table: string,
-  options: string = 'true',
+  streams: Record<string, string>,
+  target: string = `{ type: lake, path: ./${LAKE} }`,
 ): Promise<EngineProject> {
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
   const yaml = [
     'connections:',
     `  source: { type: postgres, url: "${url}" }`,
-    `  lake: { type: lake, path: ./${LAKE} }`,
+    `  target: ${target}`,
     'pipelines:',
     '  bench:',
     '    from: source',
-    '    to: lake',
+    '    to: target',
     '    streams:',
-    `      public.${table}: ${options}`,
+    ...Object.entries(streams).map(([table, options]) => `      public.${table}: ${options}`),
     '',
   ];
   await writeFile(join(folder, 'sluice.yaml'), yaml.join('\n'));
@@ -54,19 +57,29 @@ interface Report {
   streams: { totals: { rows: number; bytes: number; loaded: number; written: number } }[];
 }
 
-export async function runEngine(project: EngineProject, context: MeasureContext): Promise<EngineRun> {
+export async function runEngine(
+  project: EngineProject,
+  context: MeasureContext,
+  args: readonly string[] = [],
+): Promise<EngineRun> {
   const { output, ...usage } = await measure(
-    { program: process.execPath, args: [COMMAND, 'run', '--json'], cwd: project.folder, output: true },
+    {
+      program: process.execPath,
+      args: [COMMAND, 'run', '--json', ...args],
+      cwd: project.folder,
+      output: true,
+    },
     context,
   );
   const report = JSON.parse(output.trim().split('\n').at(-1) ?? '') as Report;
-  const totals = report.streams[0]?.totals;
-  if (report.status !== 'succeeded' || !totals) throw new Error(`the run did not succeed: ${output}`);
+  if (report.status !== 'succeeded') throw new Error(`the run did not succeed: ${output}`);
+  const sum = (what: 'rows' | 'bytes' | 'loaded' | 'written'): number =>
+    report.streams.reduce((total, { totals }) => total + totals[what], 0);
   return {
     ...usage,
-    rows: totals.rows,
-    loaded: totals.loaded,
-    wireBytes: totals.bytes,
-    writtenBytes: totals.written,
+    rows: sum('rows'),
+    loaded: sum('loaded'),
+    wireBytes: sum('bytes'),
+    writtenBytes: sum('written'),
   };
 }

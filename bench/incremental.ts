@@ -40,18 +40,12 @@ export async function benchIncremental(context: BenchContext): Promise<BenchOutc
     : { rows: ROWS, changed: CHANGED_ROWS };
   say(`making ${EVENTS.name}: ${count(size.rows)} rows × ${EVENTS.columns.length} columns, with indexes`);
   await makeTable(server, EVENTS, size.rows, signal);
-  const project = await createProject(
-    join(context.folder, 'project'),
-    server.url,
-    EVENTS.name,
-    '{ cursor: updated_at }',
-  );
-  const merging = await createProject(
-    join(context.folder, 'merging'),
-    server.url,
-    EVENTS.name,
-    '{ cursor: updated_at, load: merge }',
-  );
+  const project = await createProject(join(context.folder, 'project'), server.url, {
+    [EVENTS.name]: '{ cursor: updated_at }',
+  });
+  const merging = await createProject(join(context.folder, 'merging'), server.url, {
+    [EVENTS.name]: '{ cursor: updated_at, load: merge }',
+  });
   say('first loads');
   const full = expectLoaded(await run(project, context), size.rows);
   expectLoaded(await run(merging, context), size.rows);

@@ -15,6 +15,7 @@ import { describeMachine } from './report.ts';
 import { startServer } from './server.ts';
 import { LINEITEM, NARROW, WIDE } from './tables.ts';
 import { benchToLake } from './to-lake.ts';
+import { benchToPostgres } from './to-postgres.ts';
 
 const PEAK_MB = 300;
 const NAIVE_RATIO = 5;
@@ -62,6 +63,17 @@ const BENCHES: Readonly<Record<BenchmarkName, (context: BenchContext) => Promise
       context,
     ),
   incremental: benchIncremental,
+  'pg-to-pg-table': (context) =>
+    benchToPostgres(
+      {
+        name: 'pg-to-pg-table',
+        shape: LINEITEM,
+        rows: 6_000_000,
+        quickRows: 300_000,
+        targets: { ratio: 1.15, peakMb: PEAK_MB },
+      },
+      context,
+    ),
 };
 
 const stopped = stopOnSignals();

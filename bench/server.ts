@@ -24,6 +24,8 @@ export interface BenchServer extends AsyncDisposable {
   url: string;
   version: string;
   query<Row extends pg.QueryResultRow>(sql: string): Promise<Row[]>;
+  /** The same in another database. */
+  queryIn<Row extends pg.QueryResultRow>(database: string, sql: string): Promise<Row[]>;
 }
 
 /** The server stops when the signal says so, which ends whatever is being asked of it. */
@@ -34,10 +36,12 @@ export async function startServer(signal: AbortSignal): Promise<BenchServer> {
     signal.throwIfAborted();
     signal.addEventListener('abort', () => void stop(), { once: true });
     const url = await server.createDatabase(DATABASE);
-    const query: BenchServer['query'] = (sql) =>
-      withClient(url, async (client) => (await client.query(sql)).rows);
+    const ask = <Row extends pg.QueryResultRow>(at: string, sql: string): Promise<Row[]> =>
+      withClient(at, async (client) => (await client.query<Row>(sql)).rows);
+    const query: BenchServer['query'] = (sql) => ask(url, sql);
+    const queryIn: BenchServer['queryIn'] = (database, sql) => ask(server.url(database), sql);
     const [row] = await query<{ version: string }>(`SELECT current_setting('server_version') AS version`);
-    return { pid: server.pid, url, version: row!.version, query, [Symbol.asyncDispose]: stop };
+    return { pid: server.pid, url, version: row!.version, query, queryIn, [Symbol.asyncDispose]: stop };
   } catch (error) {
     await stop();
     throw error;

@@ -64,7 +64,7 @@ async function runFresh(
   { shape }: ToLake,
   { folder, server, signal }: BenchContext,
 ): Promise<{ project: EngineProject; run: EngineRun }> {
-  const project = await createProject(join(folder, 'project'), server.url, shape.name);
+  const project = await createProject(join(folder, 'project'), server.url, { [shape.name]: 'true' });
   return { project, run: await runEngine(project, { server: server.pid, signal }) };
 }
 
