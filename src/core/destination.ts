@@ -1,6 +1,7 @@
 import type { DecodeFacts, SliceReader } from './source.ts';
 import type { Schema } from './schema.ts';
 import type { Checkpoint, PartitionBy, Slice } from './stream.ts';
+import type { TableStructure } from './structure.ts';
 
 /** A system to write to. The engine opens one per run and closes it at the end, also after errors. */
 export interface Destination {
@@ -42,6 +43,8 @@ export interface TableSpec {
   operation: 'snapshot' | 'upsert';
   /** Rows of earlier loads stay beside newer versions of them. */
   history: boolean;
+  /** For a table that is made by this load. */
+  structure: TableStructure | undefined;
 }
 
 /** What one slice wrote, not visible to readers until commit. */

@@ -1,5 +1,6 @@
 import type { Batch } from './batch.ts';
 import type { Schema } from './schema.ts';
+import type { TableStructure } from './structure.ts';
 import type { ByteSink } from './byte-ring.ts';
 import type { Checkpoint, RunWindow, Slice, SliceRange, StreamConfig } from './stream.ts';
 
@@ -74,6 +75,8 @@ export interface Survey {
    */
   catchUp?: SliceRange[] | undefined;
   cursor?: CursorFacts | undefined;
+  /** Indexes, defaults and comments, for tables that have some. */
+  structure?: TableStructure | undefined;
   /** Resolved bounds of a dated load, one range per day, ascending; `settled`: no open transaction can still write to it. */
   days?: { day: string; from: string; to: string; settled: boolean }[] | undefined;
   /** SQL that a slice over everything would run, for `plan`. */

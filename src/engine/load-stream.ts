@@ -47,6 +47,7 @@ export async function loadStream(job: LoadJob): Promise<Checkpoint | undefined> 
       loadedAt: source.at,
       operation: planned.checkpoint ? 'upsert' : 'snapshot',
       history: STRATEGIES[stream.load].history,
+      structure: planned.survey.structure,
     },
     signal,
   );

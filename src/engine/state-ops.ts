@@ -143,6 +143,7 @@ async function commitCheckpoint(
       loadedAt: state.checkpoint?.readAt ?? new Date().toISOString(),
       operation: 'upsert',
       history: STRATEGIES[stream.load].history,
+      structure: undefined,
     },
     new AbortController().signal,
   );

@@ -104,6 +104,7 @@ export async function openWriter(
     loadedAt: nextMoment(),
     operation: state ? 'upsert' : 'snapshot',
     history: true,
+    structure: undefined,
     ...more,
   };
   return destination.openTable(spec, signal);

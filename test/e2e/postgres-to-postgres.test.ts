@@ -132,3 +132,68 @@ it('replaces days, adds columns, widens them, and goes on', async () => {
   await pair.run({ window: { from: '2026-03-02', to: '2026-03-03' } });
   await expectEqual(pair, 'd');
 });
+
+const SHAPE = `
+  SELECT pg_get_indexdef(indexrelid) AS what FROM pg_index WHERE indrelid = 's'::regclass
+  UNION ALL SELECT attname || ' default ' || pg_get_expr(adbin, adrelid) FROM pg_attrdef JOIN pg_attribute ON attrelid = adrelid AND attnum = adnum WHERE adrelid = 's'::regclass
+  UNION ALL SELECT attname || ' identity ' || attidentity::text FROM pg_attribute WHERE attrelid = 's'::regclass AND attidentity <> ''
+  UNION ALL SELECT 'column comment ' || col_description(attrelid, attnum) FROM pg_attribute WHERE attrelid = 's'::regclass AND col_description(attrelid, attnum) IS NOT NULL
+  UNION ALL SELECT 'comment ' || obj_description('s'::regclass, 'pg_class') ORDER BY 1`;
+
+it.each([{ load: 'replace' }, { load: 'merge', cursor: 'at' }] as const)(
+  'makes the table as it is in the source ($load), and keeps what its users have added',
+  async (options) => {
+    await using pair = await open(
+      { 'public.s': options },
+      `CREATE TABLE s (id serial PRIMARY KEY, name varchar(20) DEFAULT 'it''s', low text, at timestamptz NOT NULL DEFAULT now(), n numeric DEFAULT 1.50);
+       CREATE INDEX s_name ON s (name DESC NULLS LAST); CREATE UNIQUE INDEX other ON s (lower(low)) WHERE n > 1; CREATE INDEX s_gin ON s USING gin (to_tsvector('english', low));
+       COMMENT ON TABLE s IS 'a "table"'; COMMENT ON COLUMN s.name IS 'its name';
+       INSERT INTO s (low) SELECT 'L' || i FROM generate_series(1, 500) i`,
+    );
+    await pair.run();
+    const shape = async (): Promise<string[]> =>
+      (await pair.to.db.query<{ what: string }>(SHAPE)).rows.map(({ what }) => what);
+    const made = await shape();
+    expect(made).toEqual([
+      `CREATE INDEX s_gin ON public.s USING gin (to_tsvector('english'::regconfig, low))`,
+      'CREATE INDEX s_name ON public.s USING btree (name DESC NULLS LAST)',
+      `CREATE UNIQUE INDEX s_other ON public.s USING btree (lower(low)) WHERE (n > (1)::numeric)`,
+      'CREATE UNIQUE INDEX s_pkey ON public.s USING btree (id)',
+      'at default now()',
+      'column comment its name',
+      'comment a "table"',
+      'id identity d',
+      `n default 1.50`,
+      `name default 'it''s'::character varying`,
+    ]);
+    const { rows } = await pair.to.db.query<{ id: number }>(
+      `INSERT INTO s (low) VALUES ('own') RETURNING id`,
+    );
+    expect(rows[0]!.id).toBe(501);
+    await pair.to.db.query(
+      `DELETE FROM s WHERE low = 'own'; CREATE INDEX mine ON s (at); CREATE ROLE reader_${options.load}; GRANT SELECT ON s TO reader_${options.load}`,
+    );
+    await pair.from.db.query(`UPDATE s SET low = low || 'x', at = now()`);
+    await pair.run();
+    await expectEqual(pair, 's');
+    expect((await shape()).filter((line) => !made.includes(line))).toEqual([
+      expect.stringMatching(/^CREATE INDEX (s_)?mine ON public.s USING btree \(at\)$/),
+    ]);
+    const granted = await pair.to.db.query<{ may: boolean }>(
+      `SELECT has_table_privilege('reader_${options.load}', 's', 'SELECT') AS may`,
+    );
+    expect(granted.rows[0]!.may).toBe(true);
+  },
+);
+
+it('fills a table anew where views hang on it', async () => {
+  await using pair = await open(
+    { 'public.v': { load: 'replace' } },
+    `CREATE TABLE v (id int); INSERT INTO v VALUES (1), (2)`,
+  );
+  await pair.run();
+  await pair.to.db.query('CREATE VIEW seen AS SELECT * FROM v');
+  await pair.from.db.query('DELETE FROM v WHERE id = 1; INSERT INTO v VALUES (3)');
+  await pair.run();
+  expect((await pair.to.db.query('SELECT id FROM seen ORDER BY id')).rows).toEqual([{ id: 2 }, { id: 3 }]);
+});

@@ -24,6 +24,7 @@ export interface PostgresOptionsInput {
   schemas?: string[] | undefined;
   slice_size?: string | number | undefined;
   schema?: string | undefined;
+  indexes?: boolean | undefined;
 }
 
 /**
@@ -38,6 +39,7 @@ export interface PostgresOptions extends PostgresOptionsInput {
   row_security: boolean;
   slice_size: number;
   schema: string;
+  indexes: boolean;
 }
 
 const duration = z.union([z.string(), z.number()]).transform(inSchema(parseDuration));
@@ -114,6 +116,10 @@ export const postgresOptions: z.ZodType<PostgresOptions, PostgresOptionsInput> =
       .describe(
         'How much of a large table one part of its first load covers: parts are read in parallel, and an interrupted load goes on after the last finished one; default "1 GiB".',
       ),
+    indexes: z
+      .boolean()
+      .default(true)
+      .describe('Give tables that are made the indexes that they have in the source; default true.'),
     schema: text.default('public').describe('Schema that tables are written to; made when it is not there.'),
   })
   .describe('A PostgreSQL database.');

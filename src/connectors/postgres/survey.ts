@@ -3,6 +3,7 @@ import type pg from 'pg';
 import { AuthError, ConfigError } from '../../core/errors.ts';
 import type { CursorFacts, Survey } from '../../core/source.ts';
 import type { Checkpoint, RunWindow, SliceRange, StreamConfig } from '../../core/stream.ts';
+import type { TableStructure } from '../../core/structure.ts';
 import { quoteName } from '../shared/quote.ts';
 import { parseCursor } from '../shared/cursor-value.ts';
 import { marginOf, sameTable } from '../shared/rise.ts';
@@ -10,6 +11,7 @@ import { delayOf } from './delay.ts';
 import { blockedBy, boundSql, type CursorHorizon, type CursorKind, type Horizon } from './horizon.ts';
 import { type Relation, resolveRelation, sliceSql, whereClause } from './relation.ts';
 import { findRelation, type Found } from './resolve.ts';
+import { readStructure } from './structure.ts';
 
 /** What every survey of one snapshot shares. */
 export interface SnapshotFacts {
@@ -71,12 +73,27 @@ export async function survey(
     layout,
     parts: parts(found, facts, stream),
     catchUp: catchUp(request.checkpoint, layout, relation),
+    structure: await structureOf(client, found, relation),
     cursor: relation.cursor
       ? await cursorFacts(client, facts, request, { found, relation, identity })
       : undefined,
     days: stream.date ? await daysOf(client, facts, request, { found, relation, identity }) : undefined,
     sql,
   };
+}
+
+async function structureOf(
+  client: pg.Client,
+  { table }: Found,
+  relation: Relation,
+): Promise<TableStructure | undefined> {
+  if (table?.kind !== 'r' && table?.kind !== 'p') return undefined;
+  const names = new Map(relation.columns.map(({ source, name }) => [source, name]));
+  return readStructure(
+    async (sql, values) => (await client.query<Record<string, unknown>>(sql, [...values])).rows,
+    table.oid,
+    (column) => names.get(column),
+  );
 }
 
 /** The server would name the table only. */

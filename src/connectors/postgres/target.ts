@@ -22,6 +22,7 @@ const TRAILER = Buffer.from('\x64\0\0\0\x06\xff\xff', 'latin1');
 
 export class PostgresTarget implements SqlSystem {
   readonly dialect: SqlDialect;
+  readonly workers: number;
   readonly #target: Target;
   readonly #stallMs: number;
   readonly #lockMs: number;
@@ -29,7 +30,8 @@ export class PostgresTarget implements SqlSystem {
   readonly #open = new Set<pg.Client>();
 
   constructor(options: PostgresOptions, context: ConnectorContext) {
-    this.dialect = postgresDialect(options.schema);
+    this.dialect = postgresDialect(options.schema, options.indexes);
+    this.workers = context.workers;
     this.#target = targetOf(options);
     this.#stallMs = options.stall_timeout * 1000;
     this.#lockMs = options.lock_timeout * 1000;

@@ -2,6 +2,7 @@
 import type { Supersede } from '../../../core/destination.ts';
 import type { Schema } from '../../../core/schema.ts';
 import type { BytesReader, DecodeFacts } from '../../../core/source.ts';
+import type { TableStructure } from '../../../core/structure.ts';
 import type { OnProgress } from '../task-thread.ts';
 
 /** One connection, in a transaction or not. Every method throws SluiceErrors only. */
@@ -47,6 +48,8 @@ export interface FoundTable {
 /** The system that tables are written to; opened once per run. */
 export interface SqlSystem {
   readonly dialect: SqlDialect;
+  /** How many sessions may be at work at once. */
+  readonly workers: number;
   title(signal: AbortSignal): Promise<string>;
   connect(signal: AbortSignal): Promise<SqlSession>;
   close(): Promise<void>;
@@ -91,6 +94,11 @@ export interface SqlDialect {
   dropNotNull(table: string, column: TargetColumn): string;
   /** `name` is the user's name of the table, for that of the index. */
   addKey(table: string, name: string, key: readonly TargetColumn[]): string;
+  /** What gives a table its indexes, defaults and comments. */
+  shape(job: ShapeJob): Shape;
+  /** The structure of the user's table, and statements that grant the same on another, `{}`. */
+  structure(session: SqlSession, name: string, columns: readonly TargetColumn[]): Promise<TableStructure>;
+  grants(session: SqlSession, name: string): Promise<string[]>;
   /** Removes rows of `stage` that `table` holds already, see `StageOptions.distinct`. */
   dropLoaded(job: DistinctJob): string[];
   /** Rows of `table` take the values of the rows of `stage` with their key; the others are added. */
@@ -110,6 +118,23 @@ export interface SqlDialect {
 export interface LoadMark {
   loadId: number;
   loadedAt: string;
+}
+
+export interface ShapeJob {
+  /** Quoted. */
+  table: string;
+  /** The user's name of the table, for those of indexes. */
+  name: string;
+  columns: readonly TargetColumn[];
+  structure: TableStructure;
+  history: boolean;
+}
+
+export interface Shape {
+  /** One after the other. */
+  first: string[];
+  /** Side by side, when nobody else uses the table. */
+  indexes: string[];
 }
 
 export interface DistinctJob {

@@ -13,11 +13,11 @@ export interface TableRecord {
   rows: number;
   schema: Schema;
   checkpoint: Checkpoint | undefined;
-  /** The key has its index. */
-  keyed: boolean;
+  /** The table has its key and its indexes. */
+  shaped: boolean;
 }
 
-const COLUMNS = ['stream', 'version', 'fence', 'row_count', 'table_schema', 'checkpoint', 'keyed'] as const;
+const COLUMNS = ['stream', 'version', 'fence', 'row_count', 'table_schema', 'checkpoint', 'shaped'] as const;
 
 export async function readRecord(
   session: SqlSession,
@@ -40,7 +40,7 @@ export async function readRecord(
     rows: Number(row['row_count']),
     schema: schemaFromJson(JSON.parse(String(row['table_schema'])) as SchemaJson),
     checkpoint: checkpoint === null ? undefined : (JSON.parse(checkpoint) as Checkpoint),
-    keyed: Number(row['keyed']) === 1,
+    shaped: Number(row['shaped']) === 1,
   };
 }
 
@@ -52,7 +52,7 @@ export async function ensureRecord(
   first: { stream: string; schema: Schema },
 ): Promise<void> {
   const { stream, schema } = first;
-  const record = { stream, version: 0, fence: 0, rows: 0, schema, checkpoint: undefined, keyed: false };
+  const record = { stream, version: 0, fence: 0, rows: 0, schema, checkpoint: undefined, shaped: false };
   const values = [...valuesOf(record), table];
   const list = values.map((_, i) => dialect.parameter(i + 1)).join(', ');
   await session.query(
@@ -84,7 +84,7 @@ function valuesOf(record: TableRecord): unknown[] {
     record.rows,
     JSON.stringify(schemaToJson(record.schema)),
     record.checkpoint === undefined ? null : JSON.stringify(record.checkpoint),
-    record.keyed ? 1 : 0,
+    record.shaped ? 1 : 0,
   ];
 }
 

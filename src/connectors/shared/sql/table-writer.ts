@@ -10,7 +10,8 @@ import { DataError, InternalError, SluiceError } from '../../../core/errors.ts';
 import type { Schema } from '../../../core/schema.ts';
 import type { SliceReader } from '../../../core/source.ts';
 import type { Checkpoint, Slice } from '../../../core/stream.ts';
-import type { LoadMark, SqlDialect, SqlSession, SqlSystem, TargetColumn } from './system.ts';
+import type { TableStructure } from '../../../core/structure.ts';
+import type { LoadMark, Shape, SqlDialect, SqlSession, SqlSystem, TargetColumn } from './system.ts';
 import { checkUnchanged, readRecord, type TableRecord, writeRecord } from './table-record.ts';
 import { type Place, prepareTable, targetColumns } from './table-shape.ts';
 
@@ -275,16 +276,19 @@ export class SqlTableWriter implements TableWriter {
       rows: before?.rows ?? 0,
       schema: before?.schema ?? schema,
       checkpoint: checkpoint ?? before?.checkpoint,
-      keyed: before?.keyed ?? false,
+      shaped: before?.shaped ?? false,
     };
     if (parts.length === 0 && !checkpoint) return record;
     record.schema = schema;
     if (how.kind === 'everything') return this.#replace(session, parts, record);
     await prepareTable(session, this.#place, before);
     for (const part of byTable(parts)) record.rows += await this.#add(session, part, how);
-    if (!record.keyed && this.#wantsKey && checkpoint && !checkpoint.unfinished) {
+    if (!record.shaped && checkpoint && !checkpoint.unfinished) {
       await this.#addKey(session, this.#table);
-      record.keyed = true;
+      const { first, indexes } = this.#shape(this.#table, this.#spec.structure);
+      for (const sql of [...first, ...indexes])
+        await session.query(sql, this.#doing('making the indexes of'));
+      record.shaped = true;
     }
     return record;
   }
@@ -302,9 +306,9 @@ export class SqlTableWriter implements TableWriter {
     const reason = await dialect.holdsOn(session, this.#spec.table);
     if (reason === undefined) {
       // Before anybody waits for the table.
-      if (this.#wantsKey) await this.#addKey(session, hidden);
+      await this.#shapeHidden(session, hidden);
       for (const sql of dialect.swap(hidden, this.#spec.table)) await session.query(sql, doing);
-      return { ...record, rows, keyed: this.#wantsKey };
+      return { ...record, rows, shaped: true };
     }
     await prepareTable(session, this.#place, undefined);
     await session.query(`DELETE FROM ${this.#table}`, doing);
@@ -316,11 +320,57 @@ export class SqlTableWriter implements TableWriter {
     return !this.#spec.history && this.#spec.schema.key.length > 0;
   }
 
-  #addKey(session: SqlSession, table: string): Promise<unknown> {
+  async #addKey(session: SqlSession, table: string): Promise<void> {
+    if (!this.#wantsKey) return;
     const key = this.#spec.schema.key.map((field) => this.#column(field));
-    return this.#unique(() =>
-      session.query(this.#dialect.addKey(table, this.#spec.table, key), this.#doing('adding the key of')),
-    );
+    const sql = this.#dialect.addKey(table, this.#spec.table, key);
+    await this.#unique(() => session.query(sql, this.#doing('adding the key of')));
+  }
+
+  #shape(table: string, structure: TableStructure | undefined): Shape {
+    if (!structure) return { first: [], indexes: [] };
+    const { columns, history } = this.#place;
+    return this.#dialect.shape({ table, name: this.#spec.table, columns, structure, history });
+  }
+
+  /** What the user's table has, or that of the source when there is none yet; nobody else uses the hidden one. */
+  async #shapeHidden(session: SqlSession, hidden: string): Promise<void> {
+    const { dialect, table, columns } = this.#place;
+    const found = await dialect.find(session, table);
+    const structure = found ? await dialect.structure(session, table, columns) : this.#spec.structure;
+    const grants = found ? await dialect.grants(session, table) : [];
+    const { first, indexes } = this.#shape(hidden, structure);
+    const doing = this.#doing('making the indexes of');
+    const own = await this.#connect(new AbortController().signal);
+    try {
+      await this.#addKey(own, hidden);
+      for (const sql of first) await own.query(sql, doing);
+      for (const sql of grants)
+        await own.query(
+          sql.replace('{}', () => hidden),
+          this.#doing('granting the use of'),
+        );
+      await this.#sideBySide(indexes, doing);
+    } finally {
+      await this.#release(own);
+    }
+  }
+
+  async #sideBySide(statements: readonly string[], doing: string): Promise<void> {
+    const left = [...statements];
+    const work = async (): Promise<void> => {
+      const session = await this.#connect(new AbortController().signal);
+      try {
+        for (let sql = left.shift(); sql !== undefined; sql = left.shift()) await session.query(sql, doing);
+      } finally {
+        left.length = 0;
+        await this.#release(session);
+      }
+    };
+    const workers = Math.min(statements.length, this.#system.workers);
+    const ends = await Promise.allSettled(Array.from({ length: workers }, work));
+    const failed = ends.find((end) => end.status === 'rejected');
+    if (failed) throw failed.reason;
   }
 
   /** Takes one load into the table; by how many rows it has grown. */
