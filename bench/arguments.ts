@@ -5,7 +5,8 @@ export type BenchmarkName =
   | 'pg-to-lake-wide'
   | 'pg-to-lake-narrow'
   | 'incremental'
-  | 'pg-to-pg-table';
+  | 'pg-to-pg-table'
+  | 'pg-to-pg';
 
 const BENCHMARKS: readonly BenchmarkName[] = [
   'pg-to-lake',
@@ -13,6 +14,7 @@ const BENCHMARKS: readonly BenchmarkName[] = [
   'pg-to-lake-narrow',
   'incremental',
   'pg-to-pg-table',
+  'pg-to-pg',
 ];
 
 export interface Arguments {

@@ -16,6 +16,7 @@ import { startServer } from './server.ts';
 import { LINEITEM, NARROW, WIDE } from './tables.ts';
 import { benchToLake } from './to-lake.ts';
 import { benchToPostgres } from './to-postgres.ts';
+import { TPCH } from './tpch.ts';
 
 const PEAK_MB = 300;
 const NAIVE_RATIO = 5;
@@ -67,10 +68,21 @@ const BENCHES: Readonly<Record<BenchmarkName, (context: BenchContext) => Promise
     benchToPostgres(
       {
         name: 'pg-to-pg-table',
-        shape: LINEITEM,
-        rows: 6_000_000,
-        quickRows: 300_000,
+        tables: [{ shape: LINEITEM, rows: 6_000_000 }],
+        quickPart: 20,
+        limit: 'copy',
         targets: { ratio: 1.15, peakMb: PEAK_MB },
+      },
+      context,
+    ),
+  'pg-to-pg': (context) =>
+    benchToPostgres(
+      {
+        name: 'pg-to-pg',
+        tables: TPCH,
+        quickPart: 30,
+        limit: 'dump',
+        targets: { ratio: 1, peakMb: PEAK_MB },
       },
       context,
     ),

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import pg from 'pg';
-import { startPostgres } from '../src/testing/postgres-server.ts';
+import { type PostgresServer, startPostgres } from '../src/testing/postgres-server.ts';
 import type { TableShape } from './tables.ts';
 
 const DATABASE = 'bench';
@@ -29,8 +29,16 @@ export interface BenchServer extends AsyncDisposable {
 }
 
 /** The server stops when the signal says so, which ends whatever is being asked of it. */
-export async function startServer(signal: AbortSignal): Promise<BenchServer> {
-  const server = await startPostgres({ settings: SETTINGS });
+export function startServer(signal: AbortSignal): Promise<BenchServer> {
+  return openServer((settings) => startPostgres({ settings }), signal);
+}
+
+/** The same with a server of another kind. */
+export async function openServer(
+  start: (settings: Record<string, string>) => Promise<PostgresServer>,
+  signal: AbortSignal,
+): Promise<BenchServer> {
+  const server = await start(SETTINGS);
   const stop = (): Promise<void> => server.stop('immediate');
   try {
     signal.throwIfAborted();

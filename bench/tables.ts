@@ -30,15 +30,15 @@ export interface TableShape {
 }
 
 /** A number from 0 to 2^31-1 that looks random; `salt` makes another one. */
-function hash(salt: number): string {
+export function hash(salt: number): string {
   return `(hashint4(i + ${salt * 7919}) & 2147483647)`;
 }
 
-function oneOf(values: readonly string[], salt: number): string {
+export function oneOf(values: readonly string[], salt: number): string {
   return `(array['${values.join("','")}'])[1 + ${hash(salt)} % ${values.length}]`;
 }
 
-function column(name: string, type: string, kind: ColumnKind, value: string): ColumnShape {
+export function column(name: string, type: string, kind: ColumnKind, value: string): ColumnShape {
   return { name, type, kind, value };
 }
 

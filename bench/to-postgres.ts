@@ -1,111 +1,149 @@
-/** A whole table into an empty database, against the same rows from psql to psql. */
+/** Tables into an empty database, against the same rows by PostgreSQL's own programs. */
+import { execFile } from 'node:child_process';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { startPostgres } from '../src/testing/postgres-server.ts';
 import { atMost, type BenchContext, type BenchOutcome } from './context.ts';
 import { createProject, type EngineRun, runEngine } from './engine.ts';
 import { type Command, measure, type Usage } from './measure.ts';
 import { count, MEGABYTE, peakMb, renderLines, renderTargets, round, usageFields } from './report.ts';
-import { makeTable } from './server.ts';
+import { type BenchServer, makeTable, openServer } from './server.ts';
 import { median, summarizeUsage } from './statistics.ts';
 import type { TableShape } from './tables.ts';
 
 export interface ToPostgres {
   name: string;
-  shape: TableShape;
-  rows: number;
-  quickRows: number;
+  tables: readonly { shape: TableShape; rows: number }[];
+  /** Rows of `--quick` are so many times fewer. */
+  quickPart: number;
+  /** `copy`: psql to psql, each table as one binary COPY; `dump`: pg_dump to psql, with keys and indexes. */
+  limit: 'copy' | 'dump';
   targets: { ratio: number; peakMb: number };
 }
 
 const TARGET = 'bench_target';
 
-export async function benchToPostgres(bench: ToPostgres, context: BenchContext): Promise<BenchOutcome> {
-  const { shape } = bench;
-  const { server, folder, quick, say, signal } = context;
-  const rows = quick ? bench.quickRows : bench.rows;
-  say(`making ${shape.name}: ${count(rows)} rows × ${shape.columns.length} columns`);
-  await makeTable(server, shape, rows, signal);
-  const target = new URL(server.url);
-  target.pathname = `/${TARGET}`;
-  const create = `CREATE TABLE ${shape.name} (${shape.columns.map(({ name, type }) => `${name} ${type}`).join(', ')})`;
-  const runLimit = async (): Promise<Usage> => {
-    await emptyDatabase(context);
-    await context.server.queryIn(TARGET, create);
-    return measure(pipe(server.url, target.href, shape.name), { server: server.pid, signal });
-  };
-  const runOurs = async (): Promise<EngineRun> => {
-    await emptyDatabase(context);
-    const project = await createProject(
-      join(folder, 'project'),
-      server.url,
-      { [shape.name]: '{ load: replace }' },
-      `{ type: postgres, url: "${target.href}" }`,
-    );
-    return runEngine(project, { server: server.pid, signal });
-  };
-  say('warming up');
-  await runLimit();
-  const pairs: { limit: Usage; engine: EngineRun }[] = [];
-  for (let i = 0; i < context.pairs; i++) {
-    say(`pair ${i + 1} of ${context.pairs}`);
-    pairs.push({ limit: await runLimit(), engine: await runOurs() });
-  }
-  say('comparing the two tables');
-  const verified = await compare(context, shape);
-  await server.query(`DROP TABLE ${shape.name}`);
-  return outcome(bench, context, { rows, pairs, verified });
+interface Pair {
+  limit: Usage;
+  engine: EngineRun;
 }
 
-async function emptyDatabase({ server }: BenchContext): Promise<void> {
+export async function benchToPostgres(bench: ToPostgres, context: BenchContext): Promise<BenchOutcome> {
+  await using server = await serverFor(bench, context);
+  const tables = bench.tables.map(({ shape, rows }) => ({
+    shape,
+    rows: context.quick ? Math.ceil(rows / bench.quickPart) : rows,
+  }));
+  for (const { shape, rows } of tables) {
+    context.say(`making ${shape.name}: ${count(rows)} rows × ${shape.columns.length} columns`);
+    await makeTable(server, shape, rows, context.signal);
+  }
+  const run = { bench, context, server };
+  context.say('warming up');
+  await runLimit(run);
+  const pairs: Pair[] = [];
+  for (let i = 0; i < context.pairs; i++) {
+    context.say(`pair ${i + 1} of ${context.pairs}`);
+    pairs.push({ limit: await runLimit(run), engine: await runOurs(run) });
+  }
+  context.say('comparing the tables');
+  let verified = 0;
+  for (const { shape } of tables) verified += await compare(server, shape);
+  for (const { shape } of tables) await server.query(`DROP TABLE ${shape.name}`);
+  return outcome(run, pairs, verified);
+}
+
+interface Bench {
+  bench: ToPostgres;
+  context: BenchContext;
+  server: BenchServer;
+}
+
+/** pg_dump refuses servers that are newer than itself: then the installed one is measured for both. */
+async function serverFor({ limit }: ToPostgres, { server, signal }: BenchContext): Promise<BenchServer> {
+  const shared = { ...server, [Symbol.asyncDispose]: async () => {} };
+  if (limit === 'copy') return shared;
+  const run = promisify(execFile);
+  const { stdout: version } = await run('pg_dump', ['--version']);
+  if (Number(/\d+/.exec(version)![0]) >= Number.parseInt(server.version)) return shared;
+  const { stdout: binaries } = await run('pg_config', ['--bindir']);
+  return openServer((settings) => startPostgres({ settings, binaries: binaries.trim() }), signal);
+}
+
+function targetUrl(server: BenchServer): string {
+  const url = new URL(server.url);
+  url.pathname = `/${TARGET}`;
+  return url.href;
+}
+
+async function emptyDatabase(server: BenchServer): Promise<void> {
   await server.query(`DROP DATABASE IF EXISTS ${TARGET}`);
   await server.query(`CREATE DATABASE ${TARGET}`);
   // What was thrown away is written out now, not while somebody is measured.
   await server.query('CHECKPOINT');
 }
 
-/** From one psql to another. */
-function pipe(from: string, to: string, table: string): Command {
-  const psql = (url: string, sql: string): string =>
-    `psql -X -q -d '${url}?sslmode=disable&gssencmode=disable' -c "${sql}"`;
-  const script = `set -o pipefail; ${psql(from, `COPY ${table} TO STDOUT (FORMAT binary)`)} | ${psql(to, `COPY ${table} FROM STDIN (FORMAT binary)`)}`;
-  return { program: 'bash', args: ['-c', script], output: false };
+async function runLimit({ bench, context, server }: Bench): Promise<Usage> {
+  await emptyDatabase(server);
+  const [from, to] = [server.url, targetUrl(server)].map(
+    (url) => `${url}?sslmode=disable&gssencmode=disable`,
+  );
+  if (bench.limit === 'copy') {
+    for (const { shape } of bench.tables)
+      await server.queryIn(
+        TARGET,
+        `CREATE TABLE ${shape.name} (${shape.columns.map(({ name, type }) => `${name} ${type}`).join(', ')})`,
+      );
+  }
+  const copies = bench.tables.map(
+    ({ shape: { name } }) =>
+      `psql -X -q -d '${from}' -c "COPY ${name} TO STDOUT (FORMAT binary)" | psql -X -q -d '${to}' -c "COPY ${name} FROM STDIN (FORMAT binary)"`,
+  );
+  const script =
+    bench.limit === 'copy' ? copies.join(' && ') : `pg_dump -d '${from}' | psql -X -q -d '${to}' >/dev/null`;
+  const command: Command = { program: 'bash', args: ['-c', `set -o pipefail; ${script}`], output: false };
+  return measure(command, { server: server.pid, signal: context.signal });
+}
+
+async function runOurs({ bench, context, server }: Bench): Promise<EngineRun> {
+  await emptyDatabase(server);
+  const streams = Object.fromEntries(bench.tables.map(({ shape }) => [shape.name, '{ load: replace }']));
+  const target = `{ type: postgres, url: "${targetUrl(server)}" }`;
+  const project = await createProject(join(context.folder, 'project'), server.url, streams, target);
+  return runEngine(project, { server: server.pid, signal: context.signal }, ['--workers', '2']);
 }
 
 /** Rows as text, added up by their hashes. */
-async function compare({ server }: BenchContext, { name, columns }: TableShape): Promise<number> {
+async function compare(server: BenchServer, { name, columns }: TableShape): Promise<number> {
   const list = columns.map((column) => column.name).join(', ');
   const sql = `SELECT count(*)::text AS rows, sum(('x' || substr(md5(ROW(${list})::text), 1, 8))::bit(32)::int8)::text AS sum FROM ${name}`;
   const [source] = await server.query<Record<string, string>>(sql);
   const [target] = await server.queryIn<Record<string, string>>(TARGET, sql);
   if (JSON.stringify(source) !== JSON.stringify(target))
-    throw new Error(`the tables differ: ${JSON.stringify(source)} and ${JSON.stringify(target)}`);
+    throw new Error(`${name} differs: ${JSON.stringify(source)} and ${JSON.stringify(target)}`);
   return Number(source!['rows']);
 }
 
-function outcome(
-  bench: ToPostgres,
-  context: BenchContext,
-  { rows, pairs, verified }: { rows: number; pairs: { limit: Usage; engine: EngineRun }[]; verified: number },
-): BenchOutcome {
+function outcome({ bench, context }: Bench, pairs: readonly Pair[], verified: number): BenchOutcome {
   const engine = summarizeUsage(pairs.map((pair) => pair.engine));
   const limit = summarizeUsage(pairs.map((pair) => pair.limit));
   const ratios = pairs.map((pair) => pair.engine.seconds / pair.limit.seconds);
   const ratio = median(ratios);
-  const { wireBytes } = pairs[0]!.engine;
+  const { wireBytes, rows } = pairs[0]!.engine;
+  const peak = engine.peakBytes === undefined ? undefined : engine.peakBytes / MEGABYTE;
   const targets = context.quick
     ? []
-    : [
-        ...atMost('ratio', ratio, bench.targets.ratio),
-        ...atMost(
-          'peak MB',
-          engine.peakBytes === undefined ? undefined : engine.peakBytes / MEGABYTE,
-          bench.targets.peakMb,
-        ),
-      ];
+    : [...atMost('ratio', ratio, bench.targets.ratio), ...atMost('peak MB', peak, bench.targets.peakMb)];
   const text = [
-    `${bench.name}: ${count(rows)} rows × ${bench.shape.columns.length} columns, ${Math.round(wireBytes / MEGABYTE)} MB on the wire`,
+    `${bench.name}: ${count(rows)} rows of ${bench.tables.length} tables, ${Math.round(wireBytes / MEGABYTE)} MB on the wire`,
     renderLines([
       { name: 'sluice', usage: engine, rows, wireBytes },
-      { name: 'limit: psql | psql', usage: limit, rows, wireBytes },
+      {
+        name: `limit: ${bench.limit === 'copy' ? 'psql | psql' : 'pg_dump | psql'}`,
+        usage: limit,
+        rows,
+        wireBytes,
+      },
     ]),
     `  ${ratio.toFixed(2)} × the limit (pairs: ${ratios.map((each) => each.toFixed(2)).join(' ')})`,
     `  ${count(verified)} rows of both sides compared, all equal`,

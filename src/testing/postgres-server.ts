@@ -20,6 +20,8 @@ export interface PostgresServerOptions {
   settings?: Record<string, string>;
   /** Where the cluster lives, made when empty or absent. It outlives the server; without it the cluster is temporary. */
   dataDir?: string;
+  /** Folder with the programs of another version, such as those that the system has installed. */
+  binaries?: string;
   /** A fixed port on 127.0.0.1; without it a free one. */
   port?: number;
   /** Leaves the temporary folder (cluster, log) behind for inspection. */
@@ -93,7 +95,7 @@ export async function startPostgres(options: PostgresServerOptions = {}): Promis
   }
   await sweepOrphans();
   const account = serverAccount();
-  const binaries = path.join(await nativeFolder(account), 'bin');
+  const binaries = options.binaries ?? path.join(await nativeFolder(account), 'bin');
   const folder = await makeFolder(account);
   const dataDir = options.dataDir === undefined ? path.join(folder, 'data') : path.resolve(options.dataDir);
   const cluster: Cluster = { folder, dataDir, binaries, account, options };
