@@ -6,7 +6,8 @@ export type BenchmarkName =
   | 'pg-to-lake-narrow'
   | 'incremental'
   | 'pg-to-pg-table'
-  | 'pg-to-pg';
+  | 'pg-to-pg'
+  | 'merge';
 
 const BENCHMARKS: readonly BenchmarkName[] = [
   'pg-to-lake',
@@ -15,6 +16,7 @@ const BENCHMARKS: readonly BenchmarkName[] = [
   'incremental',
   'pg-to-pg-table',
   'pg-to-pg',
+  'merge',
 ];
 
 export interface Arguments {

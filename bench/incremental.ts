@@ -81,14 +81,18 @@ function runLimit({ server, limit, signal }: BenchContext, since: string): Promi
   return measure(limit.command(server.url, what), { server: server.pid, signal });
 }
 
-function expectLoaded(found: EngineRun, rows: number): EngineRun {
+export function expectLoaded(found: EngineRun, rows: number): EngineRun {
   if (found.loaded !== rows)
     throw new Error(`a run loaded ${count(found.loaded)} rows where ${count(rows)} were expected`);
   return found;
 }
 
 /** Changes rows that lie all over the table, other ones each time; gives a moment before the change, as SQL. */
-async function changeRows({ server }: BenchContext, { rows, changed }: Size, round: number): Promise<string> {
+export async function changeRows(
+  { server }: BenchContext,
+  { rows, changed }: Size,
+  round: number,
+): Promise<string> {
   const step = rows / changed;
   const [{ before } = { before: '' }] = await server.query<{ before: string }>(
     'SELECT clock_timestamp()::text AS before',

@@ -9,6 +9,7 @@ import { type Arguments, type BenchmarkName, parseArguments, USAGE } from './arg
 import type { BenchContext, BenchOutcome, BenchResult } from './context.ts';
 import { benchIncremental } from './incremental.ts';
 import { findLimit } from './limit.ts';
+import { benchMerge } from './merge.ts';
 import { hasProc } from '../guarantees/processes.ts';
 import { stopOnSignals } from '../guarantees/stop.ts';
 import { describeMachine } from './report.ts';
@@ -75,6 +76,7 @@ const BENCHES: Readonly<Record<BenchmarkName, (context: BenchContext) => Promise
       },
       context,
     ),
+  merge: benchMerge,
   'pg-to-pg': (context) =>
     benchToPostgres(
       {

@@ -22,6 +22,8 @@ export interface ToPostgres {
 }
 
 const TARGET = 'bench_target';
+/** Without encryption, for a URL. */
+export const PLAIN = '?sslmode=disable&gssencmode=disable';
 
 interface Pair {
   limit: Usage;
@@ -48,7 +50,7 @@ export async function benchToPostgres(bench: ToPostgres, context: BenchContext):
   }
   context.say('comparing the tables');
   let verified = 0;
-  for (const { shape } of tables) verified += await compare(server, shape);
+  for (const { shape } of tables) verified += await compareTables(server, shape);
   for (const { shape } of tables) await server.query(`DROP TABLE ${shape.name}`);
   return outcome(run, pairs, verified);
 }
@@ -70,13 +72,13 @@ async function serverFor({ limit }: ToPostgres, { server, signal }: BenchContext
   return openServer((settings) => startPostgres({ settings, binaries: binaries.trim() }), signal);
 }
 
-function targetUrl(server: BenchServer): string {
+export function targetUrl(server: BenchServer): string {
   const url = new URL(server.url);
   url.pathname = `/${TARGET}`;
   return url.href;
 }
 
-async function emptyDatabase(server: BenchServer): Promise<void> {
+export async function emptyDatabase(server: BenchServer): Promise<void> {
   await server.query(`DROP DATABASE IF EXISTS ${TARGET}`);
   await server.query(`CREATE DATABASE ${TARGET}`);
   // What was thrown away is written out now, not while somebody is measured.
@@ -85,9 +87,7 @@ async function emptyDatabase(server: BenchServer): Promise<void> {
 
 async function runLimit({ bench, context, server }: Bench): Promise<Usage> {
   await emptyDatabase(server);
-  const [from, to] = [server.url, targetUrl(server)].map(
-    (url) => `${url}?sslmode=disable&gssencmode=disable`,
-  );
+  const [from, to] = [server.url, targetUrl(server)].map((url) => `${url}${PLAIN}`);
   if (bench.limit === 'copy') {
     for (const { shape } of bench.tables)
       await server.queryIn(
@@ -114,7 +114,7 @@ async function runOurs({ bench, context, server }: Bench): Promise<EngineRun> {
 }
 
 /** Rows as text, added up by their hashes. */
-async function compare(server: BenchServer, { name, columns }: TableShape): Promise<number> {
+export async function compareTables(server: BenchServer, { name, columns }: TableShape): Promise<number> {
   const list = columns.map((column) => column.name).join(', ');
   const sql = `SELECT count(*)::text AS rows, sum(('x' || substr(md5(ROW(${list})::text), 1, 8))::bit(32)::int8)::text AS sum FROM ${name}`;
   const [source] = await server.query<Record<string, string>>(sql);

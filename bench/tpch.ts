@@ -1,7 +1,8 @@
 /** The eight tables of TPC-H at scale 1: columns, widths, keys and the usual indexes; values by rules of our own. */
 import { column, type ColumnShape, hash, LINEITEM, oneOf, type TableShape } from './tables.ts';
 
-const text = (name: string, type: string, from: number, to: number, salt: number): ColumnShape =>
+/** Of `from` to `to` letters. */
+const text = (name: string, type: string, [from, to]: [number, number], salt: number): ColumnShape =>
   column(
     name,
     type,
@@ -23,7 +24,7 @@ export const TPCH: readonly { rows: number; shape: TableShape }[] = [
       columns: [
         key('r_regionkey'),
         column('r_name', 'char(25)', 'text', `'REGION ' || i`),
-        text('r_comment', 'varchar(152)', 20, 90, 1),
+        text('r_comment', 'varchar(152)', [20, 90], 1),
       ],
       after: ['ALTER TABLE region ADD PRIMARY KEY (r_regionkey)'],
     },
@@ -36,7 +37,7 @@ export const TPCH: readonly { rows: number; shape: TableShape }[] = [
         key('n_nationkey'),
         column('n_name', 'char(25)', 'text', `'NATION ' || i`),
         reference('n_regionkey', 5, 2),
-        text('n_comment', 'varchar(152)', 20, 90, 3),
+        text('n_comment', 'varchar(152)', [20, 90], 3),
       ],
       after: ['ALTER TABLE nation ADD PRIMARY KEY (n_nationkey)'],
     },
@@ -48,11 +49,11 @@ export const TPCH: readonly { rows: number; shape: TableShape }[] = [
       columns: [
         key('s_suppkey'),
         column('s_name', 'char(25)', 'text', `'Supplier#' || lpad(i::text, 9, '0')`),
-        text('s_address', 'varchar(40)', 10, 38, 4),
+        text('s_address', 'varchar(40)', [10, 38], 4),
         reference('s_nationkey', 25, 5),
         column('s_phone', 'char(15)', 'text', `'27-918-335-' || ${hash(6)} % 9000`),
         money('s_acctbal', 7),
-        text('s_comment', 'varchar(101)', 25, 95, 8),
+        text('s_comment', 'varchar(101)', [25, 95], 8),
       ],
       after: [
         'ALTER TABLE supplier ADD PRIMARY KEY (s_suppkey)',
@@ -67,7 +68,7 @@ export const TPCH: readonly { rows: number; shape: TableShape }[] = [
       columns: [
         key('c_custkey'),
         column('c_name', 'varchar(25)', 'text', `'Customer#' || lpad(i::text, 9, '0')`),
-        text('c_address', 'varchar(40)', 10, 38, 9),
+        text('c_address', 'varchar(40)', [10, 38], 9),
         reference('c_nationkey', 25, 10),
         column('c_phone', 'char(15)', 'text', `'27-918-335-' || ${hash(11)} % 9000`),
         money('c_acctbal', 12),
@@ -77,7 +78,7 @@ export const TPCH: readonly { rows: number; shape: TableShape }[] = [
           'text',
           oneOf(['AUTOMOBILE', 'BUILDING', 'FURNITURE', 'MACHINERY', 'HOUSEHOLD'], 13),
         ),
-        text('c_comment', 'varchar(117)', 29, 95, 14),
+        text('c_comment', 'varchar(117)', [29, 95], 14),
       ],
       after: [
         'ALTER TABLE customer ADD PRIMARY KEY (c_custkey)',
@@ -91,10 +92,10 @@ export const TPCH: readonly { rows: number; shape: TableShape }[] = [
       name: 'part',
       columns: [
         key('p_partkey'),
-        text('p_name', 'varchar(55)', 20, 50, 15),
+        text('p_name', 'varchar(55)', [20, 50], 15),
         column('p_mfgr', 'char(25)', 'text', `'Manufacturer#' || ${hash(16)} % 5`),
         column('p_brand', 'char(10)', 'text', `'Brand#' || ${hash(17)} % 55`),
-        text('p_type', 'varchar(25)', 12, 25, 18),
+        text('p_type', 'varchar(25)', [12, 25], 18),
         column('p_size', 'integer', 'int', `${hash(19)} % 50 + 1`),
         column(
           'p_container',
@@ -103,7 +104,7 @@ export const TPCH: readonly { rows: number; shape: TableShape }[] = [
           oneOf(['SM CASE', 'LG BOX', 'MED BAG', 'JUMBO PKG', 'WRAP CAN'], 20),
         ),
         money('p_retailprice', 21),
-        text('p_comment', 'varchar(23)', 5, 22, 22),
+        text('p_comment', 'varchar(23)', [5, 22], 22),
       ],
       after: ['ALTER TABLE part ADD PRIMARY KEY (p_partkey)'],
     },
@@ -117,7 +118,7 @@ export const TPCH: readonly { rows: number; shape: TableShape }[] = [
         column('ps_suppkey', 'integer', 'int', '((i + 3) / 4 * 4 + i % 4 * 2501) % 10000 + 1'),
         column('ps_availqty', 'integer', 'int', `${hash(24)} % 9999 + 1`),
         money('ps_supplycost', 25),
-        text('ps_comment', 'varchar(199)', 49, 95, 26),
+        text('ps_comment', 'varchar(199)', [49, 95], 26),
       ],
       after: [
         'ALTER TABLE partsupp ADD PRIMARY KEY (ps_partkey, ps_suppkey)',
@@ -143,7 +144,7 @@ export const TPCH: readonly { rows: number; shape: TableShape }[] = [
         ),
         column('o_clerk', 'char(15)', 'text', `'Clerk#' || lpad((${hash(32)} % 1000)::text, 9, '0')`),
         column('o_shippriority', 'integer', 'int', '0'),
-        text('o_comment', 'varchar(79)', 19, 78, 33),
+        text('o_comment', 'varchar(79)', [19, 78], 33),
       ],
       after: [
         'ALTER TABLE orders ADD PRIMARY KEY (o_orderkey)',

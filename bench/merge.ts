@@ -1,0 +1,98 @@
+/** Changed rows of a large table merged into its copy in another database, against the same by psql and SQL. */
+import { join } from 'node:path';
+import { atMost, type BenchContext, type BenchOutcome } from './context.ts';
+import { createProject, type EngineRun, runEngine } from './engine.ts';
+import { changeRows, expectLoaded } from './incremental.ts';
+import { measure, type Usage } from './measure.ts';
+import { count, peakMb, renderLines, renderTargets, round, usageFields } from './report.ts';
+import { makeTable } from './server.ts';
+import { median, summarizeUsage } from './statistics.ts';
+import { EVENTS } from './tables.ts';
+import { compareTables, emptyDatabase, PLAIN, targetUrl } from './to-postgres.ts';
+
+const FULL = { rows: 5_000_000, changed: 100_000 };
+const QUICK = { rows: 200_000, changed: 4000 };
+const SECONDS = 3;
+/** The copy that the limit merges into. */
+const OTHER = 'bench_other';
+
+export async function benchMerge(context: BenchContext): Promise<BenchOutcome> {
+  const { server, quick, say, signal } = context;
+  const size = quick ? QUICK : FULL;
+  say(`making ${EVENTS.name}: ${count(size.rows)} rows × ${EVENTS.columns.length} columns, with indexes`);
+  await makeTable(server, EVENTS, size.rows, signal);
+  await emptyDatabase(server);
+  const project = await createProject(
+    join(context.folder, 'project'),
+    server.url,
+    { [EVENTS.name]: '{ load: merge, cursor: updated_at }' },
+    `{ type: postgres, url: "${targetUrl(server)}" }`,
+  );
+  const run = (): Promise<EngineRun> => runEngine(project, { server: server.pid, signal });
+  say('first loads');
+  expectLoaded(await run(), size.rows);
+  await server.query(`DROP DATABASE IF EXISTS ${OTHER}`);
+  await server.query(`CREATE DATABASE ${OTHER} TEMPLATE ${new URL(targetUrl(server)).pathname.slice(1)}`);
+  const pairs: { limit: Usage; engine: EngineRun }[] = [];
+  for (let i = 0; i < context.pairs; i++) {
+    say(`${count(size.changed)} changed rows, ${i + 1} of ${context.pairs}`);
+    const since = await changeRows(context, size, i);
+    const limit = await runLimit(context, since);
+    pairs.push({ limit, engine: expectLoaded(await run(), size.changed) });
+  }
+  const verified = await compareTables(server, EVENTS);
+  await server.query(`DROP TABLE ${EVENTS.name}`);
+  return outcome(context, size, { pairs, verified });
+}
+
+/** The changed rows into a temporary table, then INSERT … ON CONFLICT. */
+function runLimit({ server, signal }: BenchContext, since: string): Promise<Usage> {
+  const target = new URL(server.url);
+  target.pathname = `/${OTHER}`;
+  const names = EVENTS.columns.map(({ name }) => name);
+  const set = names.map((name) => `${name} = excluded.${name}`).join(', ');
+  const merge = `INSERT INTO ${EVENTS.name} SELECT * FROM stage ON CONFLICT (id) DO UPDATE SET ${set}`;
+  const script = [
+    'set -o pipefail',
+    `psql -X -q -d '${server.url}${PLAIN}' -c "COPY (SELECT * FROM events WHERE updated_at > ${since}) TO STDOUT (FORMAT binary)" | psql -X -q -d '${target.href}${PLAIN}' -c 'CREATE TEMP TABLE stage (LIKE ${EVENTS.name})' -c 'COPY stage FROM STDIN (FORMAT binary)' -c '${merge}'`,
+  ].join('; ');
+  return measure({ program: 'bash', args: ['-c', script], output: false }, { server: server.pid, signal });
+}
+
+function outcome(
+  { quick }: BenchContext,
+  { rows, changed }: typeof FULL,
+  { pairs, verified }: { pairs: readonly { limit: Usage; engine: EngineRun }[]; verified: number },
+): BenchOutcome {
+  const engine = summarizeUsage(pairs.map((pair) => pair.engine));
+  const limit = summarizeUsage(pairs.map((pair) => pair.limit));
+  const ratios = pairs.map((pair) => pair.engine.seconds / pair.limit.seconds);
+  const ratio = median(ratios);
+  const targets = quick ? [] : atMost('seconds', engine.seconds, SECONDS);
+  const text = [
+    `merge: ${count(changed)} changed rows into ${count(rows)}`,
+    renderLines([
+      { name: 'sluice', usage: engine, rows: changed, wireBytes: undefined },
+      { name: 'limit: psql | psql, ON CONFLICT', usage: limit, rows: changed, wireBytes: undefined },
+    ]),
+    `  ${ratio.toFixed(2)} × the limit (pairs: ${ratios.map((each) => each.toFixed(2)).join(' ')})`,
+    `  ${count(verified)} rows of both sides compared, all equal`,
+    ...(targets.length > 0 ? [renderTargets(targets)] : []),
+  ];
+  return {
+    text: text.join('\n'),
+    result: {
+      bench: 'merge',
+      rows,
+      changed_rows: changed,
+      seconds: round(engine.seconds, 3),
+      limit_seconds: round(limit.seconds, 3),
+      ratio: round(ratio, 3),
+      peak_rss_mb: peakMb(engine),
+      quick,
+      verified,
+      targets,
+      ...usageFields('', engine),
+    },
+  };
+}
