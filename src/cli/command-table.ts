@@ -82,6 +82,10 @@ const FULL_REFRESH: OptionSpec = {
   name: 'full-refresh',
   summary: 'load everything again and replace what is there in one step',
 };
+const RESTART: OptionSpec = {
+  name: 'restart',
+  summary: 'begin an interrupted load again; without it, it goes on with the parts that are left',
+};
 const YES: OptionSpec = { name: 'yes', short: 'y', summary: 'do not ask' };
 const TABLES: OptionSpec = {
   name: 'table',
@@ -176,7 +180,13 @@ const MOVE: readonly CommandSpec[] = [
     group: 'move',
     summary: 'show what a run would read and write; writes nothing',
     arguments: [{ name: 'pipeline', optional: true, many: true }],
-    options: [SELECT, FULL_REFRESH, ...WINDOW, { name: 'sql', summary: 'also the SQL for each stream' }],
+    options: [
+      SELECT,
+      FULL_REFRESH,
+      RESTART,
+      ...WINDOW,
+      { name: 'sql', summary: 'also the SQL for each stream' },
+    ],
     examples: ['sluice plan', "sluice plan shop_to_lake --select 'public.ord*' --sql"],
   },
   {
@@ -189,6 +199,7 @@ const MOVE: readonly CommandSpec[] = [
     options: [
       SELECT,
       FULL_REFRESH,
+      RESTART,
       { name: 'dry-run', summary: 'the same as plan' },
       WORKERS,
       MEMORY,

@@ -51,5 +51,6 @@ function nextStep({ spec, flags }: Invocation, pipeline: string): string {
     flags.on(name) ? [` --${name} ${flags.text(name) ?? ''}`] : [],
   );
   const refresh = flags.on('full-refresh') ? ' --full-refresh' : '';
-  return `To run it: sluice run ${pipeline}${select.join('')}${window.join('')}${refresh}`;
+  const restart = flags.on('restart') ? ' --restart' : '';
+  return `To run it: sluice run ${pipeline}${select.join('')}${window.join('')}${refresh}${restart}`;
 }

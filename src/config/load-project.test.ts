@@ -85,6 +85,8 @@ pipelines:
           stall_timeout: 30,
           row_security: false,
           slice_size: 2 ** 30,
+          indexes: true,
+          schema: 'public',
         },
         lake: { type: 'lake', path: './lake', compression: 'zstd', file_size: 256_000_000, retention: 3600 },
       },

@@ -165,7 +165,10 @@ function streamConfig(name: string, options: StreamOptions): StreamConfig {
     firstRunSeconds: options.first_run,
     overlapSeconds: options.overlap,
     nullCursor: options.null_cursor ?? 'load',
-    date: typeof date === 'string' ? { column: date } : date && { column: date.column, zone: date.timezone },
+    date:
+      typeof date === 'string'
+        ? { column: date }
+        : date && { column: date.column, zone: date.timezone, ...(date.by && { by: date.by }) },
     partitionBy: options.partition_by,
     columns: Array.isArray(columns) ? { include: columns } : columns,
     rename: options.rename ?? {},

@@ -65,6 +65,12 @@ const lookback = z.strictObject({
 const date = z.strictObject({
   column: column.describe('Date or timestamp column.'),
   timezone: timezone.optional().describe('Zone in which a day begins and ends.'),
+  by: z
+    .enum(['day', 'week', 'month', 'year'])
+    .optional()
+    .describe(
+      'How much one slice has: it is read, replaced and, after an interruption, left out as a whole; day when absent.',
+    ),
 });
 
 const columnChoice = z

@@ -1,4 +1,4 @@
-import type { LoadStrategy, PartitionBy } from './stream.ts';
+import type { DatePart, LoadStrategy, PartitionBy } from './stream.ts';
 
 /** A project as the user writes it (YAML or TypeScript), after parsing. */
 export interface Project {
@@ -42,7 +42,7 @@ export interface StreamOptions {
   /** Seconds. */
   overlap?: number | undefined;
   null_cursor?: 'load' | 'skip' | undefined;
-  date?: string | { column: string; timezone?: string | undefined } | undefined;
+  date?: string | { column: string; timezone?: string | undefined; by?: DatePart | undefined } | undefined;
   partition_by?: PartitionBy | undefined;
   columns?: string[] | { include?: string[] | undefined; exclude?: string[] | undefined } | undefined;
   rename?: Record<string, string> | undefined;

@@ -2,6 +2,9 @@
 
 export type LoadStrategy = 'append' | 'merge' | 'replace' | 'delete-insert';
 
+/** How many days a slice of a dated stream has; day when absent. */
+export type DatePart = 'day' | 'week' | 'month' | 'year';
+
 export interface PartitionBy {
   /** A column of the stream, or `_sluice_loaded_at` for the processing date. */
   column: string;
@@ -31,7 +34,7 @@ export interface StreamConfig {
   /** What to do with rows whose cursor is NULL. */
   nullCursor: 'load' | 'skip';
   /** A stream loaded day by day by this date/timestamp column: delete-insert windows. */
-  date?: { column: string; zone?: string | undefined } | undefined;
+  date?: { column: string; zone?: string | undefined; by?: DatePart | undefined } | undefined;
   partitionBy?: PartitionBy | undefined;
   columns?: { include?: string[] | undefined; exclude?: string[] | undefined } | undefined;
   /** Source column → destination column. */

@@ -8,6 +8,7 @@ import type { Listener, StreamTotals } from '../core/events.ts';
 import type { Snapshot } from '../core/source.ts';
 import { type Checkpoint, renamed, type Slice } from '../core/stream.ts';
 import { STRATEGIES } from '../strategies/index.ts';
+import { BY_DATES } from './date-slices.ts';
 import { inParallel, type Slots } from './parallel.ts';
 import type { Planned } from './plan-stream.ts';
 
@@ -164,9 +165,10 @@ class StreamLoad {
       last,
     });
     const unfinished = last ? undefined : this.#partsAfter(load.slice);
-    const checkpoint = ownWindow
+    const { unfinished: _, ...moved } = ownWindow
       ? this.#unmoved(advanced, [load])
-      : this.#withDay({ ...advanced, ...(unfinished && { unfinished }) }, [load]);
+      : this.#withDay(advanced, [load]);
+    const checkpoint = { ...moved, ...(unfinished && { unfinished }) };
     if (this.#nothingChanged(load, checkpoint)) {
       await this.#writer.abort([load]);
       return;
@@ -316,18 +318,26 @@ class StreamLoad {
 
   /** The parts of a first load are remembered, so that another run can go on. */
   #rememberParts(slices: Slice[], parallel: boolean): void {
-    const { planned } = this.#job;
-    if (!parallel || slices.length < 2 || !planned.survey.cursor || this.#checkpoint?.unfinished) return;
-    const base = this.#checkpoint ?? { cursor: planned.plan.stream.cursor };
+    const { survey, plan } = this.#job.planned;
+    const { cursor } = survey;
+    if (!parallel || slices.length < 2 || plan.action === 'resume' || !(cursor ?? survey.days)) return;
+    const layout = cursor ? survey.layout : BY_DATES;
     this.#checkpoint = {
-      ...base,
-      unfinished: { layout: planned.survey.layout, slices, done: [], horizon: planned.survey.cursor.horizon },
+      ...(this.#checkpoint ?? { cursor: plan.stream.cursor }),
+      unfinished: { layout, slices, done: [], horizon: cursor?.horizon },
     };
+  }
+
+  #settled(slice: string): boolean {
+    const { slices, survey } = this.#job.planned;
+    return (survey.days ?? []).every(({ settled }, i) => settled || slices.sliceOf![i] !== slice);
   }
 
   #partsAfter(done: Slice): Checkpoint['unfinished'] {
     const unfinished = this.#checkpoint?.unfinished;
-    return unfinished && { ...unfinished, done: [...unfinished.done, done.id] };
+    // Days that somebody may still write to are loaded again.
+    if (!unfinished || !this.#settled(done.id)) return unfinished;
+    return { ...unfinished, done: [...unfinished.done, done.id] };
   }
 
   /**
@@ -335,12 +345,13 @@ class StreamLoad {
    * somebody may still write to are loaded again.
    */
   #withDay(checkpoint: Checkpoint, loads: Load[]): Checkpoint {
-    const { slices, survey } = { ...this.#job.planned.slices, survey: this.#job.planned.survey };
+    const { slices, survey } = this.#job.planned;
     const days = survey.days ?? [];
     const before = this.#checkpoint?.day;
     if (days.length === 0) return before === undefined ? checkpoint : { ...checkpoint, day: before };
-    const done = new Set([...this.#done, ...loads.map((load) => load.slice.id)]);
-    const open = days.findIndex(({ settled }, i) => !settled || !done.has(slices[i]!.id));
+    const earlier = this.#checkpoint?.unfinished?.layout === BY_DATES ? this.#checkpoint.unfinished.done : [];
+    const done = new Set([...this.#done, ...earlier, ...loads.map((load) => load.slice.id)]);
+    const open = days.findIndex(({ settled }, i) => !settled || !done.has(slices.sliceOf![i]!));
     const last = open < 0 ? days.at(-1)!.day : dayBefore(days[open]!.day);
     return { ...checkpoint, day: before !== undefined && before > last ? before : last };
   }

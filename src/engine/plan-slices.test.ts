@@ -49,7 +49,14 @@ interface Given {
 
 function plan({ stream, survey, cursor, checkpoint, window = {}, fullRefresh = false }: Given): SlicePlan {
   const facts: Survey = { ...SURVEY, cursor: { ...CURSOR, ...cursor }, ...survey };
-  return planSlices({ stream: { ...STREAM, ...stream }, survey: facts, checkpoint, window, fullRefresh });
+  return planSlices({
+    stream: { ...STREAM, ...stream },
+    survey: facts,
+    checkpoint,
+    window,
+    fullRefresh,
+    restart: false,
+  });
 }
 
 const ranges = (of: SlicePlan): unknown[] => of.slices.map(({ range, overlap }) => ({ ...range, overlap }));

@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { ConfigError } from '../core/errors.ts';
 import type { Survey } from '../core/source.ts';
 import type { Checkpoint, RunWindow, Slice, SliceRange, StreamConfig } from '../core/stream.ts';
+import { BY_DATES, dateSlices } from './date-slices.ts';
 import type { StreamPlan } from './types.ts';
 
 export interface SliceRequest {
@@ -16,6 +17,8 @@ export interface SliceRequest {
   window: RunWindow;
   /** Everything that is there is replaced in one step. */
   fullRefresh: boolean;
+  /** Parts that an interrupted load has done are loaded again. */
+  restart: boolean;
 }
 
 export interface SlicePlan {
@@ -27,6 +30,8 @@ export interface SlicePlan {
   parallel: boolean;
   /** A load of parts that others cannot take up: what is there is dropped with the first commit. */
   restart: boolean;
+  /** Of streams by date: the slice of each day of the survey. */
+  sliceOf?: string[] | undefined;
 }
 
 export function planSlices(request: SliceRequest): SlicePlan {
@@ -38,16 +43,13 @@ export function planSlices(request: SliceRequest): SlicePlan {
   return request.checkpoint ? planIncrement(request, request.checkpoint) : planFirst(request);
 }
 
-function planDays({ stream, survey, checkpoint, fullRefresh, window: wanted }: SliceRequest): SlicePlan {
+function planDays(request: SliceRequest): SlicePlan {
+  const { stream, survey, checkpoint, fullRefresh, restart, window: wanted } = request;
   const days = survey.days ?? [];
-  const column = stream.date!.column;
+  const { column, by = 'day' } = stream.date!;
   // Loading everything again must not shrink the table to the days that a first run would take.
   const all = fullRefresh && wanted.from === undefined && stream.firstRunSeconds === undefined;
-  const slices = days.map(({ day, from, to }, i): Slice => {
-    const range: SliceRange =
-      all && i === 0 ? { kind: 'column', column, to } : { kind: 'column', column, from, to };
-    return { id: `day-${day}`, range, overlap: false };
-  });
+  const { slices, sliceOf } = dateSlices(days, column, by, all);
   const window = all
     ? `${column} ≤ ${days.at(-1)?.day}`
     : days.length === 0
@@ -55,13 +57,15 @@ function planDays({ stream, survey, checkpoint, fullRefresh, window: wanted }: S
       : days.length === 1
         ? `${column} = ${days[0]!.day}`
         : `${column} ${days[0]!.day} … ${days.at(-1)!.day}`;
-  return {
-    action: slices.length === 0 ? 'nothing-new' : checkpoint ? 'load' : 'first-load',
-    slices,
-    window,
-    parallel: true,
-    restart: false,
-  };
+  const plan = { slices, window, parallel: true, restart: false, sliceOf };
+  const unfinished = fullRefresh || restart ? undefined : checkpoint?.unfinished;
+  // Only the very same slices can be taken up.
+  if (unfinished?.layout === BY_DATES && JSON.stringify(unfinished.slices) === JSON.stringify(slices)) {
+    const left = slices.filter(({ id }) => !unfinished.done.includes(id));
+    const text = `${window}: ${left.length} of ${slices.length} parts that are left`;
+    return { ...plan, action: 'resume', slices: left, window: text };
+  }
+  return { ...plan, action: slices.length === 0 ? 'nothing-new' : checkpoint ? 'load' : 'first-load' };
 }
 
 function planFull({ survey, checkpoint, fullRefresh }: SliceRequest): SlicePlan {
@@ -101,7 +105,7 @@ function planWindow({ stream, window, checkpoint }: SliceRequest): SlicePlan {
 
 function planResume(request: SliceRequest, unfinished: NonNullable<Checkpoint['unfinished']>): SlicePlan {
   const { catchUp } = request.survey;
-  if (!catchUp)
+  if (!catchUp || request.restart)
     return { ...planFirst({ ...request, checkpoint: undefined }), action: 'reload', restart: true };
   const left = unfinished.slices.filter((each) => !unfinished.done.includes(each.id));
   const slices = [...left, ...catchUp.map((range) => slice(range, true))];

@@ -15,6 +15,7 @@ export interface StreamRequest {
   destination: Destination;
   window: RunWindow;
   fullRefresh: boolean;
+  restart: boolean;
   signal: AbortSignal;
 }
 
@@ -52,7 +53,14 @@ export async function planStream(request: StreamRequest): Promise<Planned> {
       remedy: 'give the stream what is missing, or another `load`',
     });
   checkPartition(stream, survey.schema);
-  const slices = planSlices({ stream, survey, checkpoint: committed, window: request.window, fullRefresh });
+  const slices = planSlices({
+    stream,
+    survey,
+    checkpoint: committed,
+    window: request.window,
+    fullRefresh,
+    restart: request.restart,
+  });
   const fresh = fullRefresh || slices.restart;
   const { schema, changes } = evolve(fresh ? undefined : table?.schema, survey.schema, stream.name);
   const plan: StreamPlan = {

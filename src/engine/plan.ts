@@ -31,6 +31,7 @@ export async function planPipeline(
           destination,
           window: options.window ?? {},
           fullRefresh: options.fullRefresh ?? false,
+          restart: options.restart ?? false,
           signal,
         }),
       );

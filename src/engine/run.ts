@@ -240,6 +240,7 @@ async function attemptStream({
       destination: session.destination,
       window: options.window ?? {},
       fullRefresh,
+      restart: options.restart ?? false,
       signal,
     });
     const { plan } = planned;

@@ -37,6 +37,8 @@ export interface RunOptions {
   select?: string[] | undefined;
   /** Load the selected streams again from the beginning, replacing what is there in one step. */
   fullRefresh?: boolean | undefined;
+  /** Begin a load that was interrupted again from its first part; without it, it goes on. */
+  restart?: boolean | undefined;
   window?: RunWindow | undefined;
   workers?: number | undefined;
   memoryBytes?: number | undefined;

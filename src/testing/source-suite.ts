@@ -97,7 +97,14 @@ export async function readIncrement(
   before?: Checkpoint,
 ): Promise<Increment> {
   const survey = await snapshot.survey(stream, before, {}, SIGNAL);
-  const { slices } = planSlices({ stream, survey, checkpoint: before, window: {}, fullRefresh: false });
+  const { slices } = planSlices({
+    stream,
+    survey,
+    checkpoint: before,
+    window: {},
+    fullRefresh: false,
+    restart: false,
+  });
   const rows: Cell[][] = [];
   let checkpoint = before;
   for (const [i, slice] of slices.entries()) {

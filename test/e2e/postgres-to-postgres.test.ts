@@ -197,3 +197,28 @@ it('fills a table anew where views hang on it', async () => {
   await pair.run();
   expect((await pair.to.db.query('SELECT id FROM seen ORDER BY id')).rows).toEqual([{ id: 2 }, { id: 3 }]);
 });
+
+it('loads months side by side, and goes on after an interruption with those that are left', async () => {
+  await using pair = await open(
+    { 'public.m': { load: 'delete-insert', date: { column: 'day', by: 'month' } } },
+    `CREATE TABLE m (id int PRIMARY KEY, day date NOT NULL); INSERT INTO m SELECT i, date '2025-01-01' + i % 365 FROM generate_series(1, 3650) i`,
+  );
+  const window = { from: '2025-01-01', to: '2026-01-01' };
+  await pair.run({ window });
+  await expectEqual(pair, 'm');
+  await pair.from.db.query('UPDATE m SET id = id + 10000');
+  const stop = new AbortController();
+  let commits = 0;
+  const onEvent = ({ kind }: { kind: string }): void => {
+    if (kind === 'slice-committed' && ++commits === 5) stop.abort();
+  };
+  const stopped = await pair.attempt({ window, workers: 2, onEvent, signal: stop.signal });
+  expect(stopped.status).toBe('stopped');
+  expect((await pair.plan({ window })).streams[0]).toMatchObject({ action: 'resume' });
+  expect((await pair.plan({ window, restart: true })).streams[0]!.slices).toHaveLength(12);
+  const again = await pair.run({ window });
+  expect(again.totals.rows).toBeLessThan(2400);
+  await expectEqual(pair, 'm');
+  // It is finished: all of it is read when it is asked for again.
+  expect((await pair.run({ window })).totals.rows).toBe(3650);
+});

@@ -1,5 +1,6 @@
 /** PostgreSQL as a place to write to: sessions with COPY, direct or from batches. */
 import type pg from 'pg';
+import type { ByteSink } from '../../core/byte-ring.ts';
 import type { ConnectorContext } from '../../core/connector.ts';
 import { CancelledError, throwIfAborted } from '../../core/errors.ts';
 import type { BytesReader, DecodeFacts } from '../../core/source.ts';
@@ -138,10 +139,17 @@ async function transcode(
     name: 'createCopyEncoder',
     options: undefined,
   };
-  copy.write(HEADER, 0, HEADER.length);
+  await writeAll(copy, HEADER);
   const facts = await thread.run({ reader, encoder, sink: copy, onRows }, signal);
-  while (copy.write(TRAILER, 0, TRAILER.length) === 0 && !copy.abandoned) await copy.room();
+  await writeAll(copy, TRAILER);
   return facts;
+}
+
+async function writeAll(sink: ByteSink, bytes: Buffer): Promise<void> {
+  for (let at = 0; at < bytes.length && !sink.abandoned;) {
+    at += sink.write(bytes, at, bytes.length);
+    if (at < bytes.length) await sink.room();
+  }
 }
 
 async function query(
