@@ -5,12 +5,8 @@ import type { Batch, BatchReader } from '../core/batch.ts';
 import type { Schema } from '../core/schema.ts';
 import type { LogicalType } from '../core/types.ts';
 import { duckError } from './errors.ts';
+import { sourceColumn } from './types.ts';
 import { fillChunk, VECTOR_ROWS } from './vectors.ts';
-
-/** Name of a column in the table; by position, since names of a source may differ only in capitals. */
-export function sourceColumn(index: number): string {
-  return `c${index}`;
-}
 
 /** When one scan of the source ends although the reader has more. Asked after each chunk. */
 export type ScanLimit = () => boolean;

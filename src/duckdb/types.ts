@@ -42,3 +42,8 @@ export function duckName(name: string): string {
 export function duckText(value: string): string {
   return `'${value.replaceAll("'", "''")}'`;
 }
+
+/** Name of a column of a batch; by position, since names of a source may differ only in capitals. */
+export function sourceColumn(index: number): string {
+  return `c${index}`;
+}

@@ -2,6 +2,7 @@ import { asBytes } from '../../core/batch-wire.ts';
 import { CancelledError } from '../../core/errors.ts';
 import { schemaToJson } from '../../core/schema.ts';
 import type { DecodeFacts, SliceReader } from '../../core/source.ts';
+import { frugalAllocator } from '../../duckdb/allocator.ts';
 import { feedThread } from '../shared/feed-thread.ts';
 import { type OnProgress, TaskThread } from '../shared/task-thread.ts';
 import { ThreadPool } from '../shared/thread-pool.ts';
@@ -17,7 +18,8 @@ export class Lane {
   readonly #thread: TaskThread<Distribute<Task>, Done>;
 
   constructor(options: WorkerOptions) {
-    this.#thread = new TaskThread('./worker', import.meta.url, options);
+    // DuckDB is loaded before the first message comes.
+    this.#thread = new TaskThread('./worker', import.meta.url, options, frugalAllocator());
   }
 
   /** Feeds the reader's bytes to the worker, which writes them. */

@@ -89,6 +89,7 @@ export class ParquetWriter {
       partition,
       stats: columnStats(written!['column_statistics']),
     });
+    await this.#session.giveBack();
   }
 
   async #copy(query: string, path: string, format: Format): Promise<Record<string, unknown>[]> {

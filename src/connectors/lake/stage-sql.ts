@@ -2,8 +2,7 @@
 import { InternalError } from '../../core/errors.ts';
 import { schemaToJson, type Schema } from '../../core/schema.ts';
 import type { StageOptions } from '../../core/destination.ts';
-import { sourceColumn } from '../../duckdb/batch-source.ts';
-import { duckName, duckText, duckType } from '../../duckdb/types.ts';
+import { duckName, duckText, duckType, sourceColumn } from '../../duckdb/types.ts';
 import { columnsOf, LOAD_ID, LOADED_AT, OPERATION, type SqlColumn } from './records-sql.ts';
 
 /** The data columns of a table, as they are named in its files. */

@@ -23,12 +23,14 @@ export class TaskThread<Task extends object, Done extends { id: number }> {
   #next = 1;
   #dead: Error | undefined;
 
-  /** `file` is the module of the thread, seen from `from`, without its ending. */
-  constructor(file: string, from: string, workerData: unknown) {
+  /** `file` is the module of the thread, seen from `from`, without its ending; `started` is called when it has begun, or ended. */
+  constructor(file: string, from: string, workerData: unknown, started: () => void = () => undefined) {
     this.#worker = new Worker(new URL(`${file}${from.endsWith('.ts') ? '.ts' : '.js'}`, from), {
       workerData,
       resourceLimits: { maxOldGenerationSizeMb: 512, maxYoungGenerationSizeMb: 4 },
     });
+    this.#worker.once('message', started);
+    this.#worker.once('exit', started);
     this.#worker.on('message', (reply: ThreadReply | Done) => this.#receive(reply));
     this.#worker.on('error', (error) => this.#die(error));
     this.#worker.on('exit', (code) => this.#die(new Error(`the worker ended with code ${code}`)));
