@@ -52,18 +52,12 @@ export class ParquetWriter {
     this.#prepare();
     const { compression, partitions } = this.#options;
     if (partitions.length === 0) return this.#writeFile(query, [], { compression, signedZeros });
-    // Written again soon: fast, not small.
-    const quick = { compression: 'snappy', signedZeros };
     const split: Split = {
       session: this.#session,
       passRows: Math.floor((this.#session.memoryBytes * PASS_MEMORY) / this.#rowBytes),
       rowBytes: this.#rowBytes,
       levels: partitions.length,
-      write: async (rows) => {
-        const file = this.#next();
-        await this.#copy(rows, file, quick);
-        return file;
-      },
+      write: (rows) => this.writeScratch(rows, signedZeros),
     };
     const whole = await split.write(
       withPartition(
@@ -74,6 +68,15 @@ export class ParquetWriter {
     for await (const partition of partitionsOf(split, whole))
       await this.#writeFile(partition.query, partition.values, { compression, signedZeros });
     rmSync(whole, { force: true });
+  }
+
+  /** Runs the query into a file that is only for being read again, soon, and returns its path: written fast, not small. */
+  async writeScratch(query: string, signedZeros: boolean): Promise<string> {
+    this.#prepare();
+    const path = this.#next();
+    await this.#copy(query, path, { compression: 'snappy', signedZeros });
+    await this.#session.giveBack();
+    return path;
   }
 
   async #writeFile(query: string, partition: (string | null)[], format: Format): Promise<void> {

@@ -50,21 +50,16 @@ export function keyIn(schema: Schema, key: readonly string[], table: string): st
   return `EXISTS (SELECT 1 FROM ${table} AS new WHERE ${same.join(' AND ')})`;
 }
 
-/** Which share of the rows a statement looks at: number and count of passes. */
-const PASS = 'sluice_pass';
-const PASSES = 'sluice_passes';
-
-/** Makes {@link Minus} look at one share of the rows. */
-export function passSql(pass: number, passes: number): string[] {
-  return [`SET VARIABLE ${PASS} = ${pass}::UBIGINT`, `SET VARIABLE ${PASSES} = ${passes}::UBIGINT`];
-}
-
 /**
- * Rows of one pass of the table `sluice_incoming` that are not committed: equal rows are in the same pass. `signed` is for
- * floats with -0 among them, which DuckDB takes for equal to 0, and its operators may give back as 0: there they are text
- * from where they are read.
+ * What tells which incoming rows are not committed yet. `signed` is for floats with -0 among them, which DuckDB takes for equal
+ * to 0, and its operators may give back as 0: there they are text from where they are read.
  */
 export interface Minus {
+  /** Of a row; rows that are compared with each other have the same. */
+  hash: string;
+  /** Committed rows that incoming ones may repeat. */
+  committed: string;
+  /** The new ones among the rows of `sluice_incoming`, given those of `sluice_committed`. */
   plain: string;
   signed: string;
 }
@@ -77,34 +72,38 @@ type Distinct = NonNullable<StageOptions['distinct']>;
  * incoming one, so that the comparison needs memory for incoming rows only, however large the table is.
  */
 export function minusSql(table: Schema, scan: string, distinct: Distinct): Minus {
-  const floats = dataColumns(table).filter(({ sqlType }) => sqlType === 'FLOAT' || sqlType === 'DOUBLE');
-  const signed = freshSql(table, scan, distinct, floats);
+  const columns = dataColumns(table);
+  const floats = columns.filter(({ sqlType }) => sqlType === 'FLOAT' || sqlType === 'DOUBLE');
+  const list = columns.map((column) => duckName(column.name)).join(', ');
+  const key = distinct.key.map((field) => duckName(fileColumn(table, field).name)).join(', ');
+  // One scan for each: of two conditions with OR between them, Parquet statistics would skip nothing.
+  const filters = cursorFilters(table, distinct).map((filter) => ` WHERE ${filter}`);
+  const signed = freshSql(table, distinct, floats);
   return {
-    plain: freshSql(table, scan, distinct, []),
+    hash: `hash(${key === '' ? list : key})`,
+    committed: (filters.length === 0 ? [''] : filters)
+      .map((filter) => `SELECT ${list}, ${LOAD_ID} FROM (${scan})${filter}`)
+      .join(' UNION ALL '),
+    plain: freshSql(table, distinct, []),
     signed:
       floats.length === 0 ? signed : `SELECT *${replace(floats, ({ sqlType }) => sqlType)} FROM (${signed})`,
   };
 }
 
-function freshSql(table: Schema, scan: string, distinct: Distinct, asText: readonly SqlColumn[]): string {
+function freshSql(table: Schema, distinct: Distinct, asText: readonly SqlColumn[]): string {
   const list = dataColumns(table)
     .map((column) => duckName(column.name))
     .join(', ');
   const key = distinct.key.map((field) => duckName(fileColumn(table, field).name)).join(', ');
-  const inPass = `hash(${key === '' ? list : key}) % getvariable('${PASSES}') = getvariable('${PASS}')`;
-  const read = (from: string, filter: string): string =>
-    `SELECT *${replace(asText, () => 'VARCHAR')} FROM ${from} WHERE ${filter}${inPass}`;
-  const incoming = read('sluice_incoming', '');
-  // One scan for each: of two conditions with OR between them, Parquet statistics would skip nothing.
-  const filters = cursorFilters(table, distinct).map((filter) => `${filter} AND `);
-  const scans = (filters.length === 0 ? [''] : filters).map((filter) => read(`(${scan})`, filter));
+  const read = (from: string): string => `SELECT *${replace(asText, () => 'VARCHAR')} FROM ${from}`;
+  const incoming = read('sluice_incoming');
   const met =
     key === ''
       ? `hash(${list}) IN (SELECT hash(${list}) FROM (${incoming}))`
       : keyIn(table, distinct.key, `(${incoming})`);
   const newest =
     key === '' ? '' : ` QUALIFY row_number() OVER (PARTITION BY ${key} ORDER BY ${LOAD_ID} DESC) = 1`;
-  const committed = `SELECT ${list} FROM (${scans.join(' UNION ALL ')}) AS old WHERE ${met}${newest}`;
+  const committed = `SELECT ${list} FROM (${read('sluice_committed')}) AS old WHERE ${met}${newest}`;
   return `${incoming} EXCEPT ALL (${committed})`;
 }
 

@@ -1,4 +1,5 @@
 /** The thread that owns one DuckDB: it decodes, compares and writes Parquet, one task at a time. */
+import { rmSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 import { RingConsumer } from '../../core/byte-ring.ts';
 import type { Decoder, DecoderFactory } from '../../core/decoder.ts';
@@ -10,14 +11,15 @@ import { duckError } from '../../duckdb/errors.ts';
 import { Session } from '../../duckdb/session.ts';
 import { sourceFailed } from '../shared/feed-thread.ts';
 import type { CopyTask, Reply, StagedFile, StageTask, Task, WorkerOptions } from './lane-protocol.ts';
+import { fileScan, HASH, hashParts } from './hash-split.ts';
 import { ParquetWriter } from './parquet-writer.ts';
 import { rowLimit } from './memory.ts';
 import { batchRowBytes, queryRowBytes } from './row-groups.ts';
 import { hasSignedZeros } from './signed-zeros.ts';
-import { type Minus, passSql } from './stage-sql.ts';
+import type { Minus } from './stage-sql.ts';
 
 /** Comparing rows takes several times their size: part of the memory that the rows of one pass may have. */
-const COMPARE_MEMORY = 1 / 16;
+const COMPARE_MEMORY = 1 / 8;
 
 const port = parentPort!;
 const session = await Session.open(workerData as WorkerOptions);
@@ -109,28 +111,26 @@ async function writeMinus(
     signedZeros ||= batch.negativeZero;
     return false;
   };
-  await session.run(
-    `CREATE OR REPLACE TEMP TABLE sluice_incoming AS SELECT ${task.data} FROM ${name}()`,
-    'collecting rows that may already be loaded',
+  const scratch = (query: string): Promise<string> => writer.writeScratch(query, true);
+  const incoming = await scratch(
+    `SELECT *, ${minus.hash} AS ${HASH} FROM (SELECT ${task.data} FROM ${name}())`,
   );
-  try {
-    await session.run(
-      'CREATE OR REPLACE TEMP TABLE sluice_fresh AS SELECT * FROM sluice_incoming LIMIT 0',
-      'preparing to compare rows',
-    );
-    const bytes = Math.max(source.bytes, source.rows * writer.rowBytes);
-    const passes = Math.ceil(bytes / (session.memoryBytes * COMPARE_MEMORY));
-    for (let pass = 0; pass < passes; pass++) {
-      for (const sql of passSql(pass, passes)) await session.run(sql, 'preparing to compare rows');
-      const fresh = signedZeros ? minus.signed : minus.plain;
-      await session.run(`INSERT INTO sluice_fresh ${fresh}`, 'comparing rows with those that are loaded');
-    }
-    await writer.write(`SELECT *, ${task.meta} FROM sluice_fresh`, signedZeros);
-    return writer.files;
-  } finally {
-    await session.run('DROP TABLE IF EXISTS sluice_incoming', 'dropping a temporary table');
-    await session.run('DROP TABLE IF EXISTS sluice_fresh', 'dropping a temporary table');
+  const sides = {
+    left: fileScan(incoming),
+    right: `SELECT *, ${minus.hash} AS ${HASH} FROM (${minus.committed})`,
+  };
+  const bytes = Math.max(source.bytes, source.rows * writer.rowBytes);
+  const parts = Math.ceil(bytes / (session.memoryBytes * COMPARE_MEMORY));
+  const fresh: string[] = [];
+  for await (const { left, right } of hashParts(sides, parts, scratch)) {
+    const doing = 'comparing rows with those that are loaded';
+    await session.run(`CREATE OR REPLACE TEMP VIEW sluice_incoming AS ${left}`, doing);
+    await session.run(`CREATE OR REPLACE TEMP VIEW sluice_committed AS ${right}`, doing);
+    fresh.push(await scratch(signedZeros ? minus.signed : minus.plain));
   }
+  await writer.write(`SELECT *, ${task.meta} FROM (${fileScan(...fresh)})`, signedZeros);
+  for (const file of [incoming, ...fresh]) rmSync(file, { force: true });
+  return writer.files;
 }
 
 async function copy(task: CopyTask): Promise<void> {
