@@ -12,9 +12,13 @@ const VECTOR_ROWS = 2048;
 /** Part of the memory that rows of partitions may take while they wait for being written; sorting them takes several times that. */
 const PASS_MEMORY = 0.125;
 
+/** Files that are read again at once have row groups of a quarter of the size: for them memory counts, and nothing else. */
+const SCRATCH_GROUPS = 4;
+
 interface Format {
   compression: string;
   signedZeros: boolean;
+  rowGroupRows?: number;
 }
 
 /** Writes the results of queries as Parquet files of bounded size into one folder. */
@@ -74,7 +78,8 @@ export class ParquetWriter {
   async writeScratch(query: string, signedZeros: boolean): Promise<string> {
     this.#prepare();
     const path = this.#next();
-    await this.#copy(query, path, { compression: 'snappy', signedZeros });
+    const rowGroupRows = Math.ceil(this.#rowGroupRows / SCRATCH_GROUPS / VECTOR_ROWS) * VECTOR_ROWS;
+    await this.#copy(query, path, { compression: 'snappy', signedZeros, rowGroupRows });
     await this.#session.giveBack();
     return path;
   }
@@ -96,9 +101,9 @@ export class ParquetWriter {
   }
 
   async #copy(query: string, path: string, format: Format): Promise<Record<string, unknown>[]> {
-    const { compression, signedZeros } = format;
+    const { compression, signedZeros, rowGroupRows = this.#rowGroupRows } = format;
     const options = [
-      `FORMAT parquet, COMPRESSION ${compression}, ROW_GROUP_SIZE ${this.#rowGroupRows}, RETURN_STATS`,
+      `FORMAT parquet, COMPRESSION ${compression}, ROW_GROUP_SIZE ${rowGroupRows}, RETURN_STATS`,
       // Rows may turn out to be wider than the first ones, which the number of rows comes from.
       ...(this.#options.rowGroupRows === undefined
         ? [`ROW_GROUP_SIZE_BYTES ${rowGroupLimit(this.#session.memoryBytes)}`]

@@ -19,7 +19,7 @@ import { hasSignedZeros } from './signed-zeros.ts';
 import type { Minus } from './stage-sql.ts';
 
 /** Comparing rows takes several times their size: part of the memory that the rows of one pass may have. */
-const COMPARE_MEMORY = 1 / 8;
+const COMPARE_MEMORY = 1 / 16;
 
 const port = parentPort!;
 const session = await Session.open(workerData as WorkerOptions);
