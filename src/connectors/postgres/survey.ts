@@ -73,7 +73,8 @@ export async function survey(
     layout,
     parts: parts(found, facts, stream),
     catchUp: catchUp(request.checkpoint, layout, relation),
-    structure: await structureOf(client, found, relation),
+    // Only a table that is made needs it.
+    structure: request.checkpoint ? undefined : await structureOf(client, found, relation),
     cursor: relation.cursor
       ? await cursorFacts(client, facts, request, { found, relation, identity })
       : undefined,
