@@ -54,6 +54,8 @@ export interface Load {
   /** Rows written after the overlap was removed. */
   rows: number;
   bytes: number;
+  /** Seconds of the steps of its staging, in order; undefined: there is but one. */
+  timing?: Readonly<Record<string, number>> | undefined;
   /** Private to the destination. */
   parts: unknown;
 }

@@ -49,7 +49,10 @@ export type RunEvent =
       rows: number;
       loaded: number;
       bytes: number;
+      /** From the beginning of reading to the end of the commit, without waiting for the commits of others. */
       seconds: number;
+      /** Of which, by step: `load` or what the destination tells, and `commit`. */
+      timing: Readonly<Record<string, number>>;
     }
   | {
       kind: 'retry';

@@ -76,6 +76,8 @@ class StreamLoad {
   #committing: Promise<unknown> = Promise.resolve();
   #left: number;
   readonly #done = new Set<string>();
+  /** Seconds that staging took. */
+  readonly #staging = new WeakMap<Load, number>();
   /** The table holds nothing but rows of this load's own snapshot. */
   #fresh: boolean;
 
@@ -236,7 +238,9 @@ class StreamLoad {
     const name = planned.plan.stream.name;
     const label = loads.length === 1 ? loads[0]!.slice.id : 'all';
     emit({ kind: 'step', stream: name, slice: label, step: 'publish' });
+    const started = performance.now();
     await this.#writer.commit(loads, supersede, checkpoint);
+    const commit = (performance.now() - started) / 1000;
     this.#checkpoint = checkpoint;
     for (const load of loads) this.#done.add(load.slice.id);
     this.#job.progressed();
@@ -251,9 +255,14 @@ class StreamLoad {
         rows: load.facts.rows,
         loaded: load.rows,
         bytes: load.facts.bytes,
-        seconds: 0,
+        ...this.#timingOf(load, commit),
       });
     }
+  }
+
+  #timingOf(load: Load, commit: number): { seconds: number; timing: Record<string, number> } {
+    const seconds = this.#staging.get(load) ?? 0;
+    return { seconds: seconds + commit, timing: { ...(load.timing ?? { load: seconds }), commit } };
   }
 
   /** `together` is set for loads that are committed with others. */
@@ -273,6 +282,7 @@ class StreamLoad {
       slices: planned.slices.slices.length,
       attempt: 1,
     });
+    const started = performance.now();
     const reader = await source.read(stream, planned.survey, slice, signal);
     try {
       const load = await this.#writer.stage(
@@ -291,6 +301,7 @@ class StreamLoad {
         },
         signal,
       );
+      this.#staging.set(load, (performance.now() - started) / 1000);
       emit({ kind: 'step', stream: stream.name, slice: slice.id, step: 'staged', rows: load.rows });
       totals.rows += load.facts.rows;
       totals.bytes += load.facts.bytes;

@@ -23,7 +23,9 @@ export function openLines(options: Pick<ProgressOptions, 'output'>): Progress {
     if (!stream) return;
     const silent = at - (lastLine.get(stream.name) ?? stream.startedAt);
     const due = event.kind === 'progress' && silent >= QUIET_MS;
-    const text = due ? progressText(stream, at) : changeText(event);
+    // One slice is told of with its stream.
+    const single = event.kind === 'slice-committed' && stream.slices < 2;
+    const text = due ? progressText(stream, at) : single ? undefined : changeText(event);
     if (text === undefined) return;
     lastLine.set(stream.name, at);
     write(`${stream.name}: ${text}`);
@@ -40,6 +42,8 @@ function changeText(event: RunEvent): string | undefined {
       return event.slices > 0 ? plannedText(event) : undefined;
     case 'retry':
       return retryText(event);
+    case 'slice-committed':
+      return sliceText(event);
     case 'schema-changed':
       return `table changes: ${event.changes.join(', ')}`;
     case 'stream-finished':
@@ -56,6 +60,11 @@ function plannedText({ window, slices, estimatedRows }: RunEvent & { kind: 'stre
 
 function retryText({ attempt, waitMs, message }: RunEvent & { kind: 'retry' }): string {
   return `attempt ${attempt} failed, again in ${formatSeconds(waitMs / 1000)}: ${message}`;
+}
+
+function sliceText({ slice, loaded, seconds, timing }: RunEvent & { kind: 'slice-committed' }): string {
+  const steps = Object.entries(timing).map(([step, time]) => `${step} ${formatSeconds(time)}`);
+  return `${slice}: ${plural(loaded, 'row')}, ${steps.join(' · ')} · total ${formatSeconds(seconds)}`;
 }
 
 function finishedText({ status, totals, error }: RunEvent & { kind: 'stream-finished' }): string {

@@ -94,6 +94,7 @@ const committed = (stream: string, count: number, id = 's1'): RunEvent => ({
   loaded: count,
   bytes: count * 100,
   seconds: 1,
+  timing: { copy: 0.5, commit: 0.25 },
 });
 const finished = (stream: string): RunEvent => ({
   kind: 'stream-finished',

@@ -67,20 +67,24 @@ export class SqlTableWriter implements TableWriter {
     const columns = this.#columnsOf(reader.schema);
     if (way === 'open') await this.#prepare(signal);
     const session = await this.#connect(signal);
+    const lap = laps();
     try {
       await session.query(this.#dialect.begin(this.#mark), this.#doing('loading'));
       const table = await this.#tableFor(way, session, columns, options);
       const deleted = way === 'open' ? await this.#deleteWindow(session, options.supersede) : 0;
+      if (options.supersede.kind === 'window' && way === 'open') lap('delete');
       const read = await session.load({ table, columns }, reader, options.onRows, signal);
       const facts = given.format === 'bytes' ? read : { ...given.facts(), rows: read.rows };
+      lap('copy');
       const dropped = way === 'temporary' ? await this.#dropLoaded(session, { table, columns }, options) : 0;
+      const timing = options.distinct ? lap('compare') : lap();
       const parts: Parts = { way, session, table, columns, rows: facts.rows - dropped, deleted };
       if (way === 'aside') {
         await session.query('COMMIT', this.#doing('loading'));
         await this.#release(session);
         parts.session = undefined;
       }
-      return { slice, facts, rows: parts.rows, bytes: facts.bytes, parts };
+      return { slice, facts, rows: parts.rows, bytes: facts.bytes, timing, parts };
     } catch (error) {
       await this.#release(session);
       throw error;
@@ -424,4 +428,16 @@ function byTable(parts: readonly Parts[]): Parts[] {
   return parts.filter(
     (part, i) => part.way !== 'aside' || parts.findIndex(({ table }) => table === part.table) === i,
   );
+}
+
+/** Seconds since the lap before, by name. */
+function laps(): (name?: string) => Record<string, number> {
+  const times: Record<string, number> = {};
+  let last = performance.now();
+  return (name) => {
+    const now = performance.now();
+    if (name !== undefined) times[name] = (now - last) / 1000;
+    last = now;
+    return times;
+  };
 }
