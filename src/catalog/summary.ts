@@ -1,9 +1,10 @@
 /** What the catalog tells of a table, from its log alone. */
+import { currentRule } from '../connectors/lake/current.ts';
 import { partitionKey } from '../connectors/lake/layout.ts';
 import { currentSchema, type FoldedState } from '../connectors/lake/records.ts';
 import { columnsOf } from '../connectors/lake/records-sql.ts';
 import type { PartitionBy } from '../core/stream.ts';
-import { currentRule, explainRule, type ViewNames } from './views.ts';
+import { explainRule, type ViewNames } from './views.ts';
 
 export interface TableSummary {
   name: string;

@@ -1,4 +1,5 @@
 /** The tables of a lake as views: `orders` shows how things are, `orders_history` all rows as they were loaded. */
+import { type CurrentRule, currentRule } from '../connectors/lake/current.ts';
 import { currentSchema, type FoldedState } from '../connectors/lake/records.ts';
 import {
   columnsOf,
@@ -33,22 +34,6 @@ export function viewNames(tables: readonly string[]): Map<string, ViewNames> {
   return new Map(
     sorted.map((table, i) => [table, { current: current[i]!, history: take(`${current[i]!}_history`) }]),
   );
-}
-
-/** What the current view does with the history. */
-export type CurrentRule =
-  /** All rows: without a key there is no telling which row is a newer version of which. */
-  | { kind: 'all' }
-  /** All rows: one commit brought them, so each key occurs once. */
-  | { kind: 'single-load' }
-  | { kind: 'last-by-key'; key: string[] };
-
-export function currentRule(state: FoldedState): CurrentRule {
-  const key = currentSchema(state)?.key ?? [];
-  if (key.length === 0) return { kind: 'all' };
-  const origins = new Set(state.files.map((file) => file.origin));
-  if (origins.size === 0 || (origins.size === 1 && !origins.has(0))) return { kind: 'single-load' };
-  return { kind: 'last-by-key', key };
 }
 
 export function explainRule(rule: CurrentRule): string {

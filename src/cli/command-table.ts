@@ -256,6 +256,28 @@ const MOVE: readonly CommandSpec[] = [
 
 const LOOK: readonly CommandSpec[] = [
   {
+    name: 'verify',
+    group: 'look',
+    summary: 'is what was loaded what the source has? names the rows that differ',
+    about:
+      'Both systems make checksums of their rows; only rows of groups that differ are looked at one by one. Exit code 4 when something differs.',
+    arguments: [{ name: 'pipeline', optional: true, many: true }],
+    options: [
+      SELECT,
+      { name: 'limit', value: '<n>', summary: 'most rows of a stream that are named (default: 20)' },
+      { name: 'strict', summary: 'rows that the next run reads anyway have to be equal too' },
+      { name: 'ignore-extra', summary: 'rows that only the target has are counted, and no difference' },
+      ...WINDOW,
+      MEMORY,
+    ],
+    examples: [
+      'sluice verify',
+      'sluice verify shop_to_lake --select public.orders --limit 100',
+      'sluice verify shop_to_lake --ignore-extra && echo all rows are there',
+      'sluice verify --json | jq \'.streams[] | select(.status == "differs")\'',
+    ],
+  },
+  {
     name: 'status',
     group: 'look',
     summary: 'pipelines and streams: last run, watermark, rows, who is at work',

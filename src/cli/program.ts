@@ -27,6 +27,7 @@ const LOADERS: Readonly<Record<string, () => Promise<Command>>> = {
   plan: async () => (await import('./commands/plan.ts')).plan,
   run: async () => (await import('./commands/run.ts')).run,
   copy: async () => (await import('./commands/copy.ts')).copy,
+  verify: async () => (await import('./commands/verify.ts')).verify,
   status: async () => (await import('./commands/status.ts')).status,
   state: async () => (await import('./commands/state.ts')).state,
   catalog: async () => (await import('./commands/catalog.ts')).catalog,

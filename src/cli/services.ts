@@ -9,6 +9,7 @@ import type { DemoOptions, DemoReport } from '../demo/demo.ts';
 import type { ProjectContext } from '../engine/context.ts';
 import type { StreamState } from '../engine/state-ops.ts';
 import type { PipelinePlan, RunOptions, RunReport } from '../engine/types.ts';
+import type { VerifyOptions, VerifyReport } from '../engine/verify-types.ts';
 
 /** What the commands need of the rest of the program. Each is loaded when it is first asked for; tests bring fakes. */
 export interface Services {
@@ -18,6 +19,7 @@ export interface Services {
   openProject(path: string | undefined): Promise<ProjectContext>;
   plan(context: ProjectContext, pipeline: string, options: RunOptions): Promise<PipelinePlan>;
   run(context: ProjectContext, pipeline: string, options: RunOptions): Promise<RunReport>;
+  verify(context: ProjectContext, pipeline: string, options: VerifyOptions): Promise<VerifyReport>;
   openSource(context: ProjectContext, connection: string): Promise<Source>;
   openDestination(context: ProjectContext, connection: string): Promise<Destination>;
   openState(context: ProjectContext): Promise<StateStore>;
@@ -44,6 +46,7 @@ export function realServices(): Services {
     },
     plan: async (...args) => (await import('../engine/plan.ts')).planPipeline(...args),
     run: async (...args) => (await import('../engine/run.ts')).runPipeline(...args),
+    verify: async (...args) => (await import('../engine/verify.ts')).verifyPipeline(...args),
     openSource: async (context, connection) =>
       (await import('../engine/context.ts')).openSource(context, connection, few(context)),
     openDestination: async (context, connection) =>

@@ -1,4 +1,5 @@
 import type { Batch } from './batch.ts';
+import type { Comparable } from './compare.ts';
 import type { Schema } from './schema.ts';
 import type { TableStructure } from './structure.ts';
 import type { ByteSink } from './byte-ring.ts';
@@ -46,6 +47,8 @@ export interface Snapshot {
    * calls it before each commit, with `last` for the commit that completes the window, and never looks into the values.
    */
   advance(loaded: Loaded): Checkpoint;
+  /** For `verify`: the rows of a surveyed stream. Absent where rows cannot be hashed in the source. */
+  compare?(stream: StreamConfig, survey: Survey): Comparable;
   /** Whether the connection that holds the snapshot still does; without it nothing more can be read. */
   alive(): Promise<boolean>;
   close(): Promise<void>;

@@ -88,7 +88,7 @@ export async function planStream(request: StreamRequest): Promise<Planned> {
 }
 
 /** Two streams in one table would take each other's rows for their own. */
-function checkOwner(stream: StreamConfig, table: TableState | undefined): void {
+export function checkOwner(stream: StreamConfig, table: TableState | undefined): void {
   if (!table || table.stream === stream.name) return;
   throw new ConfigError(
     `planning ${stream.name}: table "${stream.table}" holds the stream "${table.stream}"`,

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { hostname } from 'node:os';
+import { availableParallelism, hostname } from 'node:os';
 import { join, resolve } from 'node:path';
+import type { ComparedTable } from '../../core/compare.ts';
 import type { ConnectorContext } from '../../core/connector.ts';
 import type { Destination, TableSpec, TableState, TableWriter } from '../../core/destination.ts';
 import { ConflictError } from '../../core/errors.ts';
@@ -9,11 +10,12 @@ import { schemaFromJson } from '../../core/schema.ts';
 import type { ObjectStorage } from '../../core/storage.ts';
 import { openLocalStorage } from '../shared/local-storage.ts';
 import type { ThreadPool } from '../shared/thread-pool.ts';
+import { LakeComparable } from './compare.ts';
 import { type Lane, lanePool } from './lane.ts';
 import { type StagingOwner, stagingFolder } from './layout.ts';
 import { openTableLog, type TableLog } from './log.ts';
 import type { LakeOptions } from './options.ts';
-import { currentSchema } from './records.ts';
+import { currentSchema, type FoldedState } from './records.ts';
 import { announceOwner, dismissOwner, sweepLake } from './sweep.ts';
 import { LakeTableWriter } from './table-writer.ts';
 
@@ -23,6 +25,7 @@ export class LakeDestination implements Destination {
   readonly #storage: ObjectStorage;
   readonly #options: LakeOptions;
   readonly #root: string;
+  readonly #memoryBytes: number;
   readonly #pool: ThreadPool<Lane>;
   readonly #owner: StagingOwner;
   readonly #logs = new Map<string, TableLog>();
@@ -33,6 +36,7 @@ export class LakeDestination implements Destination {
   constructor(options: LakeOptions, context: ConnectorContext) {
     this.#root = resolve(context.directory, options.path);
     this.#options = options;
+    this.#memoryBytes = context.memoryBytes;
     this.#storage = openLocalStorage(this.#root);
     this.#owner = {
       host: hostname(),
@@ -61,17 +65,24 @@ export class LakeDestination implements Destination {
 
   async describe(table: string): Promise<TableState | undefined> {
     const state = await this.#log(table).read();
-    const schema = state && currentSchema(state);
+    return state && tableState(state);
+  }
+
+  async compare(table: string): Promise<ComparedTable | undefined> {
+    const state = await this.#log(table).read();
     if (!state) return undefined;
-    return {
-      schema: schema ? schemaFromJson(schema) : { fields: [], key: [] },
-      checkpoint: state.checkpoint,
-      stream: state.stream,
-      rows: state.rows,
-      bytes: state.bytes,
-      version: state.version,
-      fence: state.fence,
-    };
+    const facts = tableState(state);
+    const rows = new LakeComparable({
+      storage: this.#storage,
+      state,
+      schema: facts.schema,
+      session: {
+        memoryBytes: engineMemory(this.#memoryBytes),
+        tempDirectory: join(this.#staging, `compare${this.#scratch++}`),
+        threads: availableParallelism(),
+      },
+    });
+    return { state: facts, rows, close: () => rows.close() };
   }
 
   async openTable(spec: TableSpec): Promise<TableWriter> {
@@ -131,4 +142,17 @@ export class LakeDestination implements Destination {
       throw error;
     }
   }
+}
+
+function tableState(state: FoldedState): TableState {
+  const schema = currentSchema(state);
+  return {
+    schema: schema ? schemaFromJson(schema) : { fields: [], key: [] },
+    checkpoint: state.checkpoint,
+    stream: state.stream,
+    rows: state.rows,
+    bytes: state.bytes,
+    version: state.version,
+    fence: state.fence,
+  };
 }

@@ -199,7 +199,7 @@ export function whereClause(relation: Relation, range: SliceRange): string {
   return conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`;
 }
 
-function rangeCondition(relation: Relation, range: SliceRange): string | undefined {
+export function rangeCondition(relation: Relation, range: SliceRange): string | undefined {
   switch (range.kind) {
     case 'all':
       return undefined;

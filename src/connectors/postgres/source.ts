@@ -8,12 +8,14 @@ import type {
   StreamInfo,
   Survey,
 } from '../../core/source.ts';
+import type { Comparable } from '../../core/compare.ts';
 import { CancelledError, throwIfAborted, TransientError } from '../../core/errors.ts';
 import type { ByteSink } from '../../core/byte-ring.ts';
 import type { ConnectorContext } from '../../core/connector.ts';
 import type { Checkpoint, RunWindow, Slice, SliceRange, StreamConfig } from '../../core/stream.ts';
 import { readCatalog } from './catalog.ts';
 import { cancel, connect, describeTarget, type Target, targetOf } from './client.ts';
+import { comparePostgres } from './compare.ts';
 import type { CopyDecoderOptions } from './copy-decoder.ts';
 import { COPY_FORM, copyOut } from './copy-out.ts';
 import { parseCursor, renderCursor } from '../shared/cursor-value.ts';
@@ -104,7 +106,8 @@ export class PostgresSource implements Source {
         // Text that nobody has checked has to be looked at on its way.
         direct: accepts.includes(COPY_FORM) && row.encoding !== 'SQL_ASCII',
       };
-      return new PostgresSnapshot(this, client, { ...facts, id: row.id, at: row.at });
+      const utf8 = row.encoding === 'UTF8' || row.encoding === 'SQL_ASCII';
+      return new PostgresSnapshot(this, client, { ...facts, id: row.id, at: row.at, utf8 });
     } catch (error) {
       await this.release(client);
       throw postgresError(error, `taking a snapshot of ${describeTarget(this.#target)}`);
@@ -238,15 +241,22 @@ SELECT pg_catalog.pg_export_snapshot() AS id,
        pg_catalog.current_setting('server_version_num')::int AS version,
        pg_catalog.current_setting('server_encoding') AS encoding`;
 
+interface PostgresSnapshotFacts extends SnapshotFacts {
+  id: string;
+  at: string;
+  /** Text is kept as UTF-8, or without an encoding. */
+  utf8: boolean;
+}
+
 class PostgresSnapshot implements Snapshot {
   readonly at: string;
   readonly #source: PostgresSource;
   readonly #client: pg.Client;
-  readonly #facts: SnapshotFacts & { id: string };
+  readonly #facts: PostgresSnapshotFacts;
   /** One connection answers one survey at a time. */
   #queue: Promise<unknown> = Promise.resolve();
 
-  constructor(source: PostgresSource, client: pg.Client, facts: SnapshotFacts & { id: string; at: string }) {
+  constructor(source: PostgresSource, client: pg.Client, facts: PostgresSnapshotFacts) {
     this.#source = source;
     this.#client = client;
     this.#facts = facts;
@@ -337,6 +347,36 @@ class PostgresSnapshot implements Snapshot {
   advance(loaded: Loaded): Checkpoint {
     const { identity, relation } = loaded.survey as PostgresSurvey;
     return advance(loaded, { at: this.at, identity, type: relation.cursor?.type });
+  }
+
+  compare(stream: StreamConfig, surveyed: Survey): Comparable {
+    return comparePostgres({
+      relation: (surveyed as PostgresSurvey).relation,
+      utf8: this.#facts.utf8,
+      skipNulls: stream.nullCursor === 'skip',
+      connected: (signal, work) => this.#connected(stream, signal, work),
+    });
+  }
+
+  async *#connected<T>(
+    stream: StreamConfig,
+    signal: AbortSignal,
+    work: (client: pg.Client) => AsyncGenerator<T>,
+  ): AsyncGenerator<T> {
+    throwIfAborted(signal);
+    const client = await this.#source.reader(this.#facts.id, signal, !this.#facts.checked);
+    const abort = (): void => void this.#source.interrupt(client);
+    signal.addEventListener('abort', abort, { once: true });
+    try {
+      yield* work(client);
+      await refuseRewritten(client, stream);
+    } catch (error) {
+      throwIfAborted(signal);
+      throw outdated(error, stream) ?? postgresError(error, `comparing ${stream.name}`);
+    } finally {
+      signal.removeEventListener('abort', abort);
+      await this.#source.release(client);
+    }
   }
 
   alive(): Promise<boolean> {

@@ -1,0 +1,73 @@
+/** The canonical text of values in PostgreSQL's SQL; docs/concepts/verify.md says what it is. */
+import type { LogicalType } from '../../core/types.ts';
+import type { RowDialect } from '../shared/row-hash.ts';
+import type { ColumnMapping } from './types.ts';
+
+/** The last moment whose microseconds since 1970 fit 64 bits, the greatest of which is infinity. */
+const LAST_MOMENT = '294247-01-10 04:00:54.775806';
+
+/** `utf8`: the server keeps text as UTF-8, or as bytes without an encoding. */
+export function postgresDialect(utf8: boolean): RowDialect {
+  const bytesOf = (x: string, type?: LogicalType): string =>
+    utf8 || type?.kind === 'binary' ? x : `convert_to(${x}, 'UTF8')`;
+  return {
+    value,
+    inline: (long, type) => (type.kind === 'binary' ? `encode(${long}, 'hex')` : long),
+    bytes: (long, type) => `octet_length(${bytesOf(long, type)})`,
+    md5: (text, type) => `md5(${bytesOf(text, type)})`,
+    concat: (...parts) => `(${parts.join(' || ')})`,
+    list: (parts) => `concat_ws(',', ${parts.join(', ')})`,
+  };
+}
+
+function value(x: string, type: LogicalType): string {
+  switch (type.kind) {
+    case 'bool':
+      return `${x}::int4::text`;
+    case 'int16':
+    case 'int32':
+    case 'int64':
+      return `${x}::text`;
+    case 'decimal':
+      return `nullif(${x}::numeric(${type.precision},${type.scale}), 'NaN')::text`;
+    case 'float32':
+    case 'float64':
+      return `CASE WHEN ${x} = 'NaN' THEN '7ff8000000000000' ELSE encode(float8send(${x}::float8), 'hex') END`;
+    case 'uuid':
+    case 'utf8':
+    case 'json':
+      return `${x}::text`;
+    case 'binary':
+      return x;
+    case 'date':
+      return `CASE WHEN isfinite(${x}) THEN (${x} - date '1970-01-01')::text ELSE ${x}::text END`;
+    case 'time':
+      return `(extract(epoch FROM ${x}) * 1000000)::int8::text`;
+    case 'timestamp':
+      return timestamp(`${x}::${type.zone ? 'timestamptz' : 'timestamp'}`, type.zone);
+  }
+}
+
+/** The wire form is whole microseconds since 2000; extract() has been exact since PostgreSQL 14 only. */
+function timestamp(x: string, zone: boolean): string {
+  const send = zone ? 'timestamptz_send' : 'timestamp_send';
+  const micros = `(('x' || encode(${send}(${x}), 'hex'))::bit(64)::int8 + 946684800000000)::text`;
+  const last = zone ? `timestamptz '${LAST_MOMENT}+00'` : `timestamp '${LAST_MOMENT}'`;
+  return `CASE WHEN NOT isfinite(${x}) THEN ${x}::text WHEN ${x} <= ${last} THEN ${micros} END`;
+}
+
+/** What a column is read as, so that a cast to text gives what the server would send. */
+export function comparedSql(mapping: ColumnMapping, native: string | undefined): string {
+  const { select, format, type } = mapping;
+  if (type.kind === 'binary')
+    return native === 'bytea' ? select : `convert_to(${asText(select, native)}, 'UTF8')`;
+  return format === 'text' || format === 'unchecked-text' ? asText(select, native) : select;
+}
+
+/** A cast of character(n) takes its blanks away; its output function, which format() calls, does not. */
+function asText(select: string, native: string | undefined): string {
+  const plain = native !== undefined && /^(text|character varying|jsonb?|uuid)/.test(native);
+  const cast = !select.startsWith('"');
+  if (plain || cast) return `(${select})::text`;
+  return `CASE WHEN ${select} IS NOT NULL THEN pg_catalog.format('%s', ${select}) END`;
+}

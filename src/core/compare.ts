@@ -1,0 +1,89 @@
+/**
+ * How two systems are asked whether they hold the same rows: each computes checksums of its own rows, by buckets, and then
+ * shows hashes of the rows in those buckets that differ. Rows stay where they are. What a value's canonical text is, and how
+ * it is hashed, is in docs/concepts/verify.md: the same bytes on every system.
+ */
+import type { TableState } from './destination.ts';
+import type { SliceRange } from './stream.ts';
+import type { LogicalType } from './types.ts';
+
+/** Rows of one side. Each method may be called more than once and always speaks of the same moment. */
+export interface Comparable {
+  /** Called once: rows and checksum of every bucket that has any, in any order. */
+  buckets(request: CompareRequest, signal: AbortSignal): Promise<Bucket[]>;
+  /**
+   * Called when buckets differ: the rows of these buckets, ordered by `key`, a batch at a time. `undefined` stands for all
+   * buckets.
+   */
+  rows(
+    request: CompareRequest,
+    buckets: readonly string[] | undefined,
+    signal: AbortSignal,
+  ): AsyncIterable<HashedRows>;
+  /** Called for the few rows that are named: their columns, as text. Rows that are not there are left out. */
+  values(request: CompareRequest, keys: readonly string[], signal: AbortSignal): Promise<RowValues[]>;
+  /** The least value of a column, as text that both sides understand; undefined without any. */
+  least(column: string, signal: AbortSignal): Promise<string | undefined>;
+}
+
+export interface CompareRequest {
+  /** Columns by their names in the destination, with the type that both sides bring them to. */
+  readonly columns: readonly ComparedColumn[];
+  /** Some of the columns. Empty: rows are told apart by all they hold, and one may be there more than once. */
+  readonly key: readonly string[];
+  /** How many hexadecimal digits of the hash of its key say which bucket a row is in: 16 to that power buckets. */
+  readonly digits: number;
+  /** Only rows whose value of this column lies in [from, to). */
+  readonly within: Within | undefined;
+  /** Rows that the next run reads or replaces anyway; names of columns are those of the side that is asked. */
+  readonly waiting: SliceRange | undefined;
+}
+
+export interface ComparedColumn {
+  readonly name: string;
+  readonly type: LogicalType;
+}
+
+export interface Within {
+  readonly column: string;
+  readonly from: string | undefined;
+  readonly to: string | undefined;
+}
+
+export interface Bucket {
+  /** The first digits of the hash of the key. */
+  readonly bucket: string;
+  readonly rows: number;
+  /** Sums over parts of the rows' hashes. */
+  readonly checksum: string;
+}
+
+/** Some rows, in columns. */
+export interface HashedRows {
+  /** Hash of the key, or of the whole row where there is no key. */
+  readonly keys: readonly string[];
+  /** Hash of the whole row. */
+  readonly rows: readonly string[];
+  /** For each key column its values, as the system writes them. */
+  readonly names: readonly (readonly (string | null)[])[];
+  /** Whether the next run reads the row anyway; undefined: none of them. */
+  readonly waiting: readonly boolean[] | undefined;
+}
+
+/** One row for people, in the order of the columns. */
+export interface RowValues {
+  readonly key: string;
+  readonly row: string;
+  /** The same text on both sides where the values are the same. */
+  readonly canonical: readonly (string | null)[];
+  /** As the system writes them. */
+  readonly shown: readonly (string | null)[];
+}
+
+/** The target of a stream as it is at one moment. */
+export interface ComparedTable {
+  readonly state: TableState;
+  /** Its rows as they are now: with a key, the newest version of each. */
+  readonly rows: Comparable;
+  close(): Promise<void>;
+}

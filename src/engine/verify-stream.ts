@@ -1,0 +1,196 @@
+/** Compares one stream: checksums of all buckets first, then the rows of those that differ. Both sides work at the same time. */
+import type { Bucket, ComparedTable, CompareRequest } from '../core/compare.ts';
+import { ConfigError } from '../core/errors.ts';
+import type { Schema } from '../core/schema.ts';
+import type { Snapshot, Survey } from '../core/source.ts';
+import type { StreamConfig } from '../core/stream.ts';
+import { evolve } from '../gate/contract.ts';
+import { type Matched, matchRows } from './match-rows.ts';
+import { checkOwner } from './plan-stream.ts';
+import { describeRows } from './verify-rows.ts';
+import { type Pair, Sides } from './verify-sides.ts';
+import { type Scope, scopeOf } from './verify-scope.ts';
+import type { RowDifference, StreamComparison, VerifyOptions } from './verify-types.ts';
+
+export interface StreamVerification {
+  stream: StreamConfig;
+  snapshot: Snapshot;
+  table: ComparedTable | undefined;
+  options: VerifyOptions;
+  signal: AbortSignal;
+}
+
+const NAMED_ROWS = 20;
+
+export async function verifyStream(job: StreamVerification): Promise<StreamComparison> {
+  const { stream, snapshot, table, options, signal } = job;
+  const emit = options.onEvent ?? (() => undefined);
+  const started = performance.now();
+  const report = emptyComparison(stream);
+  if (!table || table.state.schema.fields.length === 0) return skipped(report, 'it is not loaded yet');
+  checkOwner(stream, table.state);
+  if (!snapshot.compare) throw cannotCompare(stream, 'source');
+  const { checkpoint, schema } = table.state;
+  const survey = await snapshot.survey(stream, checkpoint, {}, signal);
+  emit({ kind: 'verify-started', stream: stream.name, estimatedRows: survey.estimatedRows });
+  const { key } = schema;
+  const request = { stream, snapshot, survey, checkpoint, target: table.rows, key };
+  const scope = await scopeOf({ ...request, window: options.window ?? {}, signal });
+  if (typeof scope === 'string') return skipped(report, scope);
+  const columns = sharedColumns(stream, schema, survey, report);
+  const digits = digitsFor(Math.max(survey.estimatedRows ?? 0, table.state.rows));
+  const base = { columns, key, digits, within: scope.within };
+  const sides = new Sides(signal, {
+    source: { rows: snapshot.compare(stream, survey), request: { ...base, waiting: scope.waiting.source } },
+    target: { rows: table.rows, request: { ...base, waiting: scope.waiting.target } },
+  });
+  report.columns = columns.map(({ name }) => name);
+  report.key = [...key];
+  await compare(sides, report, job);
+  explain(report, job, scope);
+  report.seconds = { ...sides.seconds, total: (performance.now() - started) / 1000 };
+  return report;
+}
+
+function cannotCompare(stream: StreamConfig, side: string): ConfigError {
+  return new ConfigError(`comparing ${stream.name}: its ${side} cannot make checksums of rows`, {
+    code: 'verify.unsupported',
+    remedy: 'docs/concepts/verify.md lists the systems that can',
+  });
+}
+
+export function emptyComparison({ name, table }: StreamConfig): StreamComparison {
+  return {
+    stream: name,
+    table,
+    status: 'equal',
+    rows: { source: 0, target: 0 },
+    missing: 0,
+    extra: 0,
+    changed: 0,
+    waiting: 0,
+    differences: [],
+    columns: [],
+    key: [],
+    notes: [],
+    seconds: { source: 0, target: 0, total: 0 },
+    error: undefined,
+  };
+}
+
+function skipped(report: StreamComparison, reason: string): StreamComparison {
+  return { ...report, status: 'skipped', notes: [reason] };
+}
+
+/** What both sides have, in a type that holds the values of both. Columns of ours are not the source's. */
+function sharedColumns(
+  stream: StreamConfig,
+  table: Schema,
+  survey: Survey,
+  report: StreamComparison,
+): CompareRequest['columns'] {
+  const { schema } = evolve(table, survey.schema, stream.name);
+  const has = (side: Schema, name: string): boolean => side.fields.some((field) => field.name === name);
+  const own = schema.fields.filter(({ name }) => !name.startsWith('_sluice_'));
+  const shared = own.filter(({ name }) => has(table, name) && has(survey.schema, name));
+  const left = own.filter((field) => !shared.includes(field));
+  for (const { name } of left)
+    report.notes.push(
+      has(table, name)
+        ? `column "${name}" is gone from the source and was not compared`
+        : `column "${name}" is new in the source and was not compared; the next run adds it`,
+    );
+  return shared.map(({ name, type }) => ({ name, type }));
+}
+
+/** Buckets of about a hundred rows: the fewer, the less is read again; their checksums are held, so not too many. */
+function digitsFor(rows: number): number {
+  const wanted = Math.ceil(Math.log(Math.max(1, rows / 100)) / Math.log(16));
+  return Math.min(4, Math.max(1, wanted));
+}
+
+function sum(buckets: readonly Bucket[]): number {
+  return buckets.reduce((total, { rows }) => total + rows, 0);
+}
+
+async function checksums(sides: Sides, { stream, options }: StreamVerification): Promise<Pair<Bucket[]>> {
+  return sides.both(async ({ rows, request }, side) => {
+    const started = performance.now();
+    const buckets = await rows.buckets(request, sides.signal);
+    const seconds = (performance.now() - started) / 1000;
+    options.onEvent?.({ kind: 'verify-checksums', stream: stream.name, side, rows: sum(buckets), seconds });
+    return buckets;
+  });
+}
+
+async function compare(sides: Sides, report: StreamComparison, job: StreamVerification): Promise<void> {
+  const { options, stream } = job;
+  const { source, target } = await checksums(sides, job);
+  report.rows = { source: sum(source), target: sum(target) };
+  const differing = differingBuckets(source, target);
+  if (differing.length === 0) return;
+  const all = 16 ** sides.source.request.digits;
+  options.onEvent?.({ kind: 'verify-narrowed', stream: stream.name, buckets: differing.length, of: all });
+  // A long list costs more than it saves.
+  const only = differing.length > all / 2 ? undefined : differing;
+  const keyed = report.key.length > 0;
+  const { request, rows } = sides.source;
+  const matched = await matchRows(
+    rows.rows(request, only, sides.signal),
+    sides.target.rows.rows(sides.target.request, only, sides.signal),
+    { keyed, limit: options.limit ?? NAMED_ROWS },
+  );
+  await describe(sides, report, matched);
+}
+
+async function describe(sides: Sides, report: StreamComparison, matched: Matched): Promise<void> {
+  const { named, ...counts } = matched;
+  Object.assign(report, counts);
+  report.differences = sorted(await describeRows(sides, report, named));
+}
+
+function differingBuckets(source: readonly Bucket[], target: readonly Bucket[]): string[] {
+  const text = ({ rows, checksum }: Bucket): string => `${rows} ${checksum}`;
+  const theirs = new Map(target.map((bucket) => [bucket.bucket, text(bucket)]));
+  const differing: string[] = [];
+  for (const bucket of source) {
+    if (theirs.get(bucket.bucket) !== text(bucket)) differing.push(bucket.bucket);
+    theirs.delete(bucket.bucket);
+  }
+  return [...differing, ...theirs.keys()];
+}
+
+const KINDS: readonly RowDifference['kind'][] = ['changed', 'missing', 'extra'];
+
+function sorted(rows: readonly RowDifference[]): RowDifference[] {
+  const text = ({ key }: RowDifference): string => Object.values(key).join('\0');
+  const compareText = new Intl.Collator('en', { numeric: true }).compare;
+  return rows.toSorted(
+    (a, b) => KINDS.indexOf(a.kind) - KINDS.indexOf(b.kind) || compareText(text(a), text(b)),
+  );
+}
+
+/** Says what the counts mean for this way of loading, and comes to a verdict. */
+function explain(
+  report: StreamComparison,
+  { stream, table, options }: StreamVerification,
+  scope: Scope,
+): void {
+  const { missing, extra, changed, waiting, notes } = report;
+  const keeps = stream.load === 'append' || stream.load === 'merge';
+  if (extra > 0 && keeps)
+    notes.push(
+      report.key.length > 0
+        ? `rows that only the target has were deleted in the source, or are not selected any more: ${stream.load} does not see that (replace and delete-insert do)`
+        : 'rows that only the target has are earlier versions of rows that changed, or were deleted in the source: without a key append keeps them all',
+    );
+  const readAt = table?.state.checkpoint?.readAt;
+  if (missing + extra + changed > 0 && !scope.waiting.source && readAt !== undefined)
+    notes.push(`loaded at ${readAt}; what has changed in the source since then differs until the next run`);
+  if (waiting > 0)
+    notes.push(
+      'rows that changed since the last load, or are of the part that every run reads again, wait for the next run',
+    );
+  const counted = missing + changed + (options.ignoreExtra ? 0 : extra) + (options.strict ? waiting : 0);
+  report.status = counted > 0 ? 'differs' : 'equal';
+}
