@@ -6,7 +6,6 @@ import type { ComparedTable } from '../core/compare.ts';
 import type { Destination } from '../core/destination.ts';
 import { asSluiceError, CancelledError, ConfigError } from '../core/errors.ts';
 import { errorInfo } from '../core/error-json.ts';
-import type { Snapshot } from '../core/source.ts';
 import type { StreamConfig } from '../core/stream.ts';
 import type { ProjectContext } from './context.ts';
 import { closePipeline, openPipeline, streamsOf } from './session.ts';
@@ -27,10 +26,9 @@ export async function verifyPipeline(
     const select = { select: options.select };
     const configs = await streamsOf(session, pipeline, select, signal);
     const streams: StreamComparison[] = [];
-    let snapshot: Snapshot | undefined;
     for (const stream of configs)
       tables.set(stream.table, await openTable(session.destination, stream, signal));
-    snapshot = await session.source.open(signal);
+    const snapshot = await session.source.open(signal);
     for (const stream of configs) {
       const job = { stream, snapshot, table: tables.get(stream.table), options, signal };
       const comparison = await verified(job);
@@ -50,7 +48,7 @@ export async function verifyPipeline(
       streams,
     };
   } finally {
-    await Promise.allSettled([...tables.values()].map((table) => table?.close()));
+    await Promise.allSettled([...tables.values()].map(async (table) => table?.close()));
     await closePipeline(session);
   }
 }

@@ -25,7 +25,7 @@ export interface PostgresComparison {
   /** Leaves out rows whose cursor is NULL. */
   skipNulls: boolean;
   /** Does something with a connection of its own that sees the moment, and translates errors. */
-  connected<T>(signal: AbortSignal, work: (client: pg.Client) => AsyncGenerator<T>): AsyncGenerator<T>;
+  connected: <T>(signal: AbortSignal, work: (client: pg.Client) => AsyncGenerator<T>) => AsyncGenerator<T>;
 }
 
 export function comparePostgres(comparison: PostgresComparison): Comparable {

@@ -7,7 +7,7 @@ import type { LogicalType } from '../../core/types.ts';
 
 /** What a system calls things. All arguments and results are SQL expressions. */
 export interface RowDialect {
-  /** The canonical text of a value, or its bytes where {@link isLong}; NULL stays NULL. */
+  /** The canonical text of a value, or the value itself where it is {@link isLong long}; NULL stays NULL. */
   value(expression: string, type: LogicalType): string;
   /** What {@link value} gives of a long one as text that can be part of a row. */
   inline(value: string, type: LogicalType): string;
@@ -27,7 +27,7 @@ const LONGEST = 65_536;
 const MOST_ARGUMENTS = 90;
 
 /** Values that may hold any character, and so are preceded by their length. */
-export function isLong(type: LogicalType): boolean {
+function isLong(type: LogicalType): boolean {
   return type.kind === 'utf8' || type.kind === 'json' || type.kind === 'binary';
 }
 
