@@ -17,7 +17,7 @@ export interface Comparable {
    */
   rows(
     request: CompareRequest,
-    buckets: readonly string[] | undefined,
+    buckets: readonly number[] | undefined,
     signal: AbortSignal,
   ): AsyncIterable<HashedRows>;
   /** Called for the few rows that are named: their columns, as text. Rows that are not there are left out. */
@@ -51,10 +51,10 @@ export interface Within {
 }
 
 export interface Bucket {
-  /** The first digits of the hash of the key. */
-  readonly bucket: string;
+  /** The first digits of the hash of the key, as a number. */
+  readonly bucket: number;
   readonly rows: number;
-  /** Sums over parts of the rows' hashes. */
+  /** Sum over the first 60 bits of the rows' hashes. */
   readonly checksum: string;
 }
 

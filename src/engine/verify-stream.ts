@@ -149,10 +149,10 @@ async function describe(sides: Sides, report: StreamComparison, matched: Matched
   report.differences = sorted(await describeRows(sides, report, named));
 }
 
-function differingBuckets(source: readonly Bucket[], target: readonly Bucket[]): string[] {
+function differingBuckets(source: readonly Bucket[], target: readonly Bucket[]): number[] {
   const text = ({ rows, checksum }: Bucket): string => `${rows} ${checksum}`;
   const theirs = new Map(target.map((bucket) => [bucket.bucket, text(bucket)]));
-  const differing: string[] = [];
+  const differing: number[] = [];
   for (const bucket of source) {
     if (theirs.get(bucket.bucket) !== text(bucket)) differing.push(bucket.bucket);
     theirs.delete(bucket.bucket);

@@ -5,6 +5,7 @@ import type { RowDialect } from '../shared/row-hash.ts';
 
 export const DUCK_DIALECT: RowDialect = {
   value,
+  orEmpty: (text) => `coalesce(${text}, '')`,
   inline: (long, type) => (type.kind === 'binary' ? `lower(hex(${long}))` : long),
   bytes: (long, type) => `${type.kind === 'binary' ? 'octet_length' : 'strlen'}(${long})`,
   md5: (text) => `md5(${text})`,
@@ -36,10 +37,20 @@ function value(x: string, type: LogicalType): string {
     case 'date':
       return `CASE WHEN isfinite(${x}) THEN CAST(${x} - DATE '1970-01-01' AS VARCHAR) ELSE CAST(${x} AS VARCHAR) END`;
     case 'time':
-      return `CAST(epoch_us(${x}) AS VARCHAR)`;
+      return hex(`epoch_us(${x})`);
     case 'timestamp': {
       const moment = `CAST(${x} AS ${duckType(type)})`;
-      return `CASE WHEN isfinite(${moment}) THEN CAST(epoch_us(${moment}) AS VARCHAR) ELSE CAST(${moment} AS VARCHAR) END`;
+      const past = `'8000000000000000'`;
+      const never = `CASE WHEN ${x} > '2000-01-01' THEN '7fffffffffffffff' WHEN ${x} < '2000-01-01' THEN ${past} END`;
+      return `CASE WHEN isfinite(${moment}) THEN ${hex(`epoch_us(${moment}) - ${MICROS_OF_2000}`)} ELSE ${never} END`;
     }
   }
+}
+
+/** Microseconds from 1970 to 2000, where PostgreSQL counts from. */
+const MICROS_OF_2000 = '946684800000000';
+
+/** A 64-bit integer as 16 digits, negative ones as their complement. */
+function hex(number: string): string {
+  return `lower(lpad(to_hex(CAST(${number} AS BIGINT)), 16, '0'))`;
 }

@@ -16,7 +16,7 @@ import type { SliceRange } from '../../core/stream.ts';
 import { duckError } from '../../duckdb/errors.ts';
 import { Session, type SessionOptions } from '../../duckdb/session.ts';
 import { duckName, duckText } from '../../duckdb/types.ts';
-import { keyColumns, rowText } from '../shared/row-hash.ts';
+import { keyColumns, type Operand, rowText } from '../shared/row-hash.ts';
 import { DUCK_DIALECT as dialect } from './canonical.ts';
 import { currentRule } from './current.ts';
 import type { FoldedState } from './records.ts';
@@ -41,25 +41,21 @@ export class LakeComparable implements Comparable {
   }
 
   async buckets(request: CompareRequest, signal: AbortSignal): Promise<Bucket[]> {
-    const part = (from: number): string => `sum(CAST('0x' || substr(h, ${from}, 15) AS BIGINT))`;
-    const sql = `SELECT left(k, ${request.digits}), CAST(count(*) AS VARCHAR), ${part(1)} || '.' || ${part(16)} FROM ${this.#hashed(request)} GROUP BY 1`;
+    const sql = `SELECT ${bucketSql(request)}, CAST(count(*) AS VARCHAR), CAST(sum(CAST('0x' || left(h, 15) AS BIGINT)) AS VARCHAR) FROM ${this.#hashed(request)} GROUP BY 1`;
     const found: Bucket[] = [];
     for await (const [buckets, counts, checksums] of this.#stream(sql, signal))
       buckets!.forEach((bucket, i) =>
-        found.push({ bucket: String(bucket), rows: Number(counts![i]), checksum: String(checksums![i]) }),
+        found.push({ bucket: Number(bucket), rows: Number(counts![i]), checksum: String(checksums![i]) }),
       );
     return found;
   }
 
   async *rows(
     request: CompareRequest,
-    buckets: readonly string[] | undefined,
+    buckets: readonly number[] | undefined,
     signal: AbortSignal,
   ): AsyncGenerator<HashedRows> {
-    const only =
-      buckets === undefined
-        ? ''
-        : ` WHERE left(k, ${request.digits}) IN (${buckets.map(duckText).join(', ')})`;
+    const only = buckets === undefined ? '' : ` WHERE ${bucketSql(request)} IN (${buckets.join(', ')})`;
     const sql = `SELECT k, h, waiting, * EXCLUDE (k, h, waiting, inside) FROM ${this.#hashed(request, keyColumns(request))}${only} ORDER BY k`;
     for await (const [keys, rows, waiting, ...names] of this.#stream(sql, signal))
       yield {
@@ -72,8 +68,8 @@ export class LakeComparable implements Comparable {
 
   async values(request: CompareRequest, keys: readonly string[], signal: AbortSignal): Promise<RowValues[]> {
     const { columns } = request;
-    const canonical = columns.map((column) => rowText([column], this.#expression, dialect));
-    const shown = columns.map((column) => `left(CAST(${this.#expression(column)} AS VARCHAR), ${SHOWN})`);
+    const canonical = columns.map((column) => rowText([column], this.#operand, dialect));
+    const shown = columns.map((column) => `left(CAST(${this.#operand(column).sql} AS VARCHAR), ${SHOWN})`);
     const sql = `SELECT k, h, * EXCLUDE (k, h, waiting, inside) FROM ${this.#hashed(request, columns, [...canonical, ...shown])} WHERE k IN (${keys.map(duckText).join(', ')})`;
     const found: RowValues[] = [];
     for await (const [ks, hs, ...all] of this.#stream(sql, signal))
@@ -107,18 +103,21 @@ export class LakeComparable implements Comparable {
     await rm(this.#comparison.session.tempDirectory, { recursive: true, force: true });
   }
 
-  readonly #expression = ({ name }: ComparedColumn): string => duckName(this.#columns.get(name)!.name);
+  readonly #operand = ({ name }: ComparedColumn): Operand => ({
+    sql: duckName(this.#columns.get(name)!.name),
+    nullable: true,
+  });
 
   /** Key hash `k`, row hash `h` and `n0`, `n1`, … of the current rows. Hashes are made first, so that versions are sorted as small rows. */
   #hashed(
     request: CompareRequest,
     named: readonly ComparedColumn[] = [],
-    texts: readonly string[] = named.map((column) => `CAST(${this.#expression(column)} AS VARCHAR)`),
+    texts: readonly string[] = named.map((column) => `CAST(${this.#operand(column).sql} AS VARCHAR)`),
   ): string {
     const { storage, state } = this.#comparison;
-    const row = dialect.md5(rowText(request.columns, this.#expression, dialect));
+    const row = dialect.md5(rowText(request.columns, this.#operand, dialect));
     const keys = keyColumns(request);
-    const key = keys.length === 0 ? row : dialect.md5(rowText(keys, this.#expression, dialect));
+    const key = keys.length === 0 ? row : dialect.md5(rowText(keys, this.#operand, dialect));
     const meta = (field: string): string => duckName(this.#columns.get(field)!.name);
     const list = [
       `${row} AS h`,
@@ -183,6 +182,10 @@ export class LakeComparable implements Comparable {
     await mkdir(session.tempDirectory, { recursive: true });
     return Session.open(session);
   }
+}
+
+function bucketSql({ digits }: CompareRequest): string {
+  return `CAST('0x' || left(k, ${digits}) AS INTEGER)`;
 }
 
 /** Characters of a value that is shown. */

@@ -12,6 +12,7 @@ export function postgresDialect(utf8: boolean): RowDialect {
     utf8 || type?.kind === 'binary' ? x : `convert_to(${x}, 'UTF8')`;
   return {
     value,
+    orEmpty: (text) => `coalesce(${text}::text, '')`,
     inline: (long, type) => (type.kind === 'binary' ? `encode(${long}, 'hex')` : long),
     bytes: (long, type) => `octet_length(${bytesOf(long, type)})`,
     md5: (text, type) => `md5(${bytesOf(text, type)})`,
@@ -23,17 +24,19 @@ export function postgresDialect(utf8: boolean): RowDialect {
 function value(x: string, type: LogicalType): string {
   switch (type.kind) {
     case 'bool':
-      return `${x}::int4::text`;
+      return `${x}::int4`;
+    // Joined as they are: a cast to text would print them twice.
     case 'int16':
     case 'int32':
     case 'int64':
-      return `${x}::text`;
+      return x;
     case 'decimal':
-      return `nullif(${x}::numeric(${type.precision},${type.scale}), 'NaN')::text`;
+      return `nullif(${x}::numeric(${type.precision},${type.scale}), 'NaN')`;
     case 'float32':
     case 'float64':
       return `CASE WHEN ${x} = 'NaN' THEN '7ff8000000000000' ELSE encode(float8send(${x}::float8), 'hex') END`;
     case 'uuid':
+      return x;
     case 'utf8':
     case 'json':
       return `${x}::text`;
@@ -42,18 +45,18 @@ function value(x: string, type: LogicalType): string {
     case 'date':
       return `CASE WHEN isfinite(${x}) THEN (${x} - date '1970-01-01')::text ELSE ${x}::text END`;
     case 'time':
-      return `(extract(epoch FROM ${x}) * 1000000)::int8::text`;
+      return `encode(time_send(${x}), 'hex')`;
     case 'timestamp':
       return timestamp(`${x}::${type.zone ? 'timestamptz' : 'timestamp'}`, type.zone);
   }
 }
 
-/** The wire form is whole microseconds since 2000; extract() has been exact since PostgreSQL 14 only. */
+/** The wire form is whole microseconds since 2000, with the infinities at both ends: nothing is cheaper to print. */
 function timestamp(x: string, zone: boolean): string {
-  const send = zone ? 'timestamptz_send' : 'timestamp_send';
-  const micros = `(('x' || encode(${send}(${x}), 'hex'))::bit(64)::int8 + 946684800000000)::text`;
-  const last = zone ? `timestamptz '${LAST_MOMENT}+00'` : `timestamp '${LAST_MOMENT}'`;
-  return `CASE WHEN NOT isfinite(${x}) THEN ${x}::text WHEN ${x} <= ${last} THEN ${micros} END`;
+  const [type, send, utc] = zone
+    ? ['timestamptz', 'timestamptz_send', '+00']
+    : ['timestamp', 'timestamp_send', ''];
+  return `CASE WHEN ${x} <= ${type} '${LAST_MOMENT}${utc}' OR ${x} = 'infinity' THEN encode(${send}(${x}), 'hex') END`;
 }
 
 /** What a column is read as, so that a cast to text gives what the server would send. */

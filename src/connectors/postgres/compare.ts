@@ -9,7 +9,7 @@ import type {
   Within,
 } from '../../core/compare.ts';
 import { quoteName, quoteText } from '../shared/quote.ts';
-import { keyColumns, type RowDialect, rowText } from '../shared/row-hash.ts';
+import { keyColumns, type Operand, type RowDialect, rowText } from '../shared/row-hash.ts';
 import { comparedSql, postgresDialect } from './canonical.ts';
 import { type Relation, rangeCondition } from './relation.ts';
 
@@ -84,7 +84,10 @@ function compareSql(
   dialect: RowDialect,
 ): CompareSql {
   const index = new Map(request.columns.map(({ name }, i) => [name, `c${i}`]));
-  const expression = ({ name }: { name: string }): string => index.get(name)!;
+  const operand = ({ name }: { name: string }): Operand => ({
+    sql: index.get(name)!,
+    nullable: relation.schema.fields.find((field) => field.name === name)!.nullable,
+  });
   const fields = request.columns.map(({ name }) => {
     const at = relation.columns.findIndex((column) => column.name === name);
     const { mapping } = relation.columns[at]!;
@@ -98,18 +101,18 @@ function compareSql(
   ].filter((condition) => condition !== undefined);
   const where = conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`;
   const waiting = request.waiting ? (rangeCondition(relation, request.waiting) ?? 'true') : 'false';
-  const row = dialect.md5(rowText(request.columns, expression, dialect));
+  const row = dialect.md5(rowText(request.columns, operand, dialect));
   const keys = keyColumns(request);
   const list = [...fields, `coalesce((${waiting}), false) AS waiting`];
   return {
     from: relation.from,
     where,
     row,
-    key: keys.length === 0 ? row : dialect.md5(rowText(keys, expression, dialect)),
+    key: keys.length === 0 ? row : dialect.md5(rowText(keys, operand, dialect)),
     values: `(SELECT ${list.join(', ')} FROM ${relation.from}${where} OFFSET 0) AS v`,
-    names: keys.map((column) => `${expression(column)}::text`),
-    canonical: request.columns.map((column) => rowText([column], expression, dialect)),
-    shown: request.columns.map((column) => `left(${expression(column)}::text, ${SHOWN})`),
+    names: keys.map((column) => `${operand(column).sql}::text`),
+    canonical: request.columns.map((column) => rowText([column], operand, dialect)),
+    shown: request.columns.map((column) => `left(${operand(column).sql}::text, ${SHOWN})`),
     digits: request.digits,
   };
 }
@@ -130,12 +133,16 @@ function withinCondition(relation: Relation, { column, from, to }: Within): stri
   return parts.length === 0 ? 'true' : parts.join(' AND ');
 }
 
+/** A longer text is cut off, and an integer is found faster than a text. */
+function bucketSql(digits: number): string {
+  return `('x' || k)::bit(${4 * digits})::int4`;
+}
+
 async function* readBuckets(client: pg.Client, sql: CompareSql): AsyncGenerator<Bucket> {
-  const part = (from: number): string => `sum(('x' || substr(h, ${from}, 15))::bit(60)::int8)::text`;
   const hashes = `(SELECT ${sql.key} AS k, ${sql.row} AS h FROM ${sql.values} OFFSET 0) AS r`;
   await client.query(WORK_MEM);
-  const { rows } = await client.query<[string, string, string]>({
-    text: `SELECT left(k, ${sql.digits}), count(*)::text, ${part(1)} || '.' || ${part(16)} FROM ${hashes} GROUP BY 1`,
+  const { rows } = await client.query<[number, string, string]>({
+    text: `SELECT ${bucketSql(sql.digits)}, count(*)::text, sum(('x' || h)::bit(60)::int8)::text FROM ${hashes} GROUP BY 1`,
     rowMode: 'array',
   });
   for (const [bucket, count, checksum] of rows) yield { bucket, rows: Number(count), checksum };
@@ -145,14 +152,14 @@ async function* readRows(
   client: pg.Client,
   sql: CompareSql,
   keys: number,
-  buckets: readonly string[] | undefined,
+  buckets: readonly number[] | undefined,
 ): AsyncGenerator<HashedRows> {
   const names = sql.names.map((name, i) => `, ${name} AS n${i}`).join('');
   // A join, since servers before 14 look through a list one by one.
   const only =
     buckets === undefined
       ? ''
-      : ` JOIN unnest(${quoteText(`{${buckets.join(',')}}`)}::text[]) AS wanted(bucket) ON wanted.bucket = left(k, ${sql.digits})`;
+      : ` JOIN unnest(${quoteText(`{${buckets.join(',')}}`)}::int4[]) AS wanted(bucket) ON wanted.bucket = ${bucketSql(sql.digits)}`;
   const hashed = `(SELECT ${sql.key} AS k, * FROM ${sql.values} OFFSET 0) AS r${only}`;
   await client.query(WORK_MEM);
   await client.query(

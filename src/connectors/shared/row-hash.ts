@@ -5,10 +5,18 @@
 import type { ComparedColumn, CompareRequest } from '../../core/compare.ts';
 import type { LogicalType } from '../../core/types.ts';
 
+/** A column's SQL on one side. */
+export interface Operand {
+  sql: string;
+  nullable: boolean;
+}
+
 /** What a system calls things. All arguments and results are SQL expressions. */
 export interface RowDialect {
   /** The canonical text of a value, or the value itself where it is {@link isLong long}; NULL stays NULL. */
   value(expression: string, type: LogicalType): string;
+  /** An empty text in the place of NULL. */
+  orEmpty(value: string): string;
   /** What {@link value} gives of a long one as text that can be part of a row. */
   inline(value: string, type: LogicalType): string;
   /** Length in bytes, a number. */
@@ -31,16 +39,23 @@ function isLong(type: LogicalType): boolean {
   return type.kind === 'utf8' || type.kind === 'json' || type.kind === 'binary';
 }
 
-/** The text of a row or of a key; `expression` gives a column's SQL. */
+/** The text of a row or of a key. */
 export function rowText(
   columns: readonly ComparedColumn[],
-  expression: (column: ComparedColumn) => string,
+  operand: (column: ComparedColumn) => Operand,
   dialect: RowDialect,
 ): string {
-  return joined(
-    columns.map((column) => `coalesce(${part(expression(column), column.type, dialect)}, '')`),
-    dialect,
-  );
+  const parts = columns.map((column) => {
+    const { sql, nullable } = operand(column);
+    const text = part(sql, column.type, dialect);
+    // What cannot hold NULL may still become it by a rule of its type.
+    return nullable || mayBecomeNull(column.type) ? dialect.orEmpty(text) : text;
+  });
+  return joined(parts, dialect);
+}
+
+function mayBecomeNull({ kind }: LogicalType): boolean {
+  return kind === 'decimal' || kind === 'timestamp';
 }
 
 /** The columns of a key in the order of the table, which is that of neither side's configuration. */
