@@ -33,6 +33,8 @@ export interface CompareRequest {
   readonly key: readonly string[];
   /** How many hexadecimal digits of the hash of its key say which bucket a row is in: 16 to that power buckets. */
   readonly digits: number;
+  /** Of a target that keeps all versions of a row: only the newest of each key. */
+  readonly current: boolean;
   /** Only rows whose value of this column lies in [from, to). */
   readonly within: Within | undefined;
   /** Rows that the next run reads or replaces anyway; names of columns are those of the side that is asked. */
@@ -83,7 +85,6 @@ export interface RowValues {
 /** The target of a stream as it is at one moment. */
 export interface ComparedTable {
   readonly state: TableState;
-  /** Its rows as they are now: with a key, the newest version of each. */
   readonly rows: Comparable;
   close(): Promise<void>;
 }

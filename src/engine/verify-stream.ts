@@ -39,7 +39,9 @@ export async function verifyStream(job: StreamVerification): Promise<StreamCompa
   if (typeof scope === 'string') return skipped(report, scope);
   const columns = sharedColumns(stream, schema, survey, report);
   const digits = digitsFor(Math.max(survey.estimatedRows ?? 0, table.state.rows));
-  const base = { columns, key, digits, within: scope.within };
+  // Elsewhere a key that is there twice is a mistake.
+  const current = stream.load === 'append';
+  const base = { columns, key, digits, current, within: scope.within };
   const sides = new Sides(signal, {
     source: { rows: snapshot.compare(stream, survey), request: { ...base, waiting: scope.waiting.source } },
     target: { rows: table.rows, request: { ...base, waiting: scope.waiting.target } },

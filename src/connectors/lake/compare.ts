@@ -126,7 +126,7 @@ export class LakeComparable implements Comparable {
       `${this.#waiting(request.waiting)} AS waiting`,
       `${meta(OPERATION)} IS DISTINCT FROM 'delete' AND ${this.#within(request.within)} AS inside`,
     ];
-    const versions = currentRule(state).kind === 'last-by-key';
+    const versions = request.current && currentRule(state).kind === 'last-by-key';
     if (versions) list.push(`${meta(LOAD_ID)} AS load_id`, `${meta(LOADED_AT)} AS loaded_at`);
     const hashed = `SELECT ${list.join(', ')} FROM (${scanSql({ storage, state, files: state.files })})`;
     if (!versions) return `(SELECT * FROM (${hashed}) WHERE inside)`;

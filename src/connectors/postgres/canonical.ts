@@ -59,18 +59,18 @@ function timestamp(x: string, zone: boolean): string {
   return `CASE WHEN ${x} <= ${type} '${LAST_MOMENT}${utc}' OR ${x} = 'infinity' THEN encode(${send}(${x}), 'hex') END`;
 }
 
-/** What a column is read as, so that a cast to text gives what the server would send. */
-export function comparedSql(mapping: ColumnMapping, native: string | undefined): string {
-  const { select, format, type } = mapping;
+/** What a column is read as, so that a cast to text gives what the server would send; `base` is the name of its type. */
+export function comparedSql({ select, format, type }: ColumnMapping, base: string): string {
   if (type.kind === 'binary')
-    return native === 'bytea' ? select : `convert_to(${asText(select, native)}, 'UTF8')`;
-  return format === 'text' || format === 'unchecked-text' ? asText(select, native) : select;
+    return base === 'bytea' ? select : `convert_to(${asText(select, base)}, 'UTF8')`;
+  return format === 'text' || format === 'unchecked-text' ? asText(select, base) : select;
 }
 
+const CASTABLE: ReadonlySet<string> = new Set(['text', 'varchar', 'name', 'json', 'jsonb']);
+
 /** A cast of character(n) takes its blanks away; its output function, which format() calls, does not. */
-function asText(select: string, native: string | undefined): string {
-  const plain = native !== undefined && /^(text|character varying|jsonb?|uuid)/.test(native);
-  const cast = !select.startsWith('"');
-  if (plain || cast) return `(${select})::text`;
+function asText(select: string, base: string): string {
+  const isColumn = select.startsWith('"');
+  if (!isColumn || CASTABLE.has(base)) return `(${select})::text`;
   return `CASE WHEN ${select} IS NOT NULL THEN pg_catalog.format('%s', ${select}) END`;
 }

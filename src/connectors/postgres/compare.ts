@@ -44,7 +44,7 @@ export function comparePostgres(comparison: PostgresComparison): Comparable {
       );
     },
     async least(column, signal) {
-      const { from, where } = sql({ columns: [], key: [], digits: 0, within: undefined, waiting: undefined });
+      const { from, where } = sql(NOTHING);
       const name = quoteName(sourceName(comparison.relation, column));
       const least = `SELECT min(${name})::text AS least FROM ${from}${where}`;
       const [found] = await all(
@@ -56,6 +56,15 @@ export function comparePostgres(comparison: PostgresComparison): Comparable {
     },
   };
 }
+
+const NOTHING: CompareRequest = {
+  columns: [],
+  key: [],
+  digits: 1,
+  current: false,
+  within: undefined,
+  waiting: undefined,
+};
 
 async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
   const found: T[] = [];
@@ -89,9 +98,8 @@ function compareSql(
     nullable: relation.schema.fields.find((field) => field.name === name)!.nullable,
   });
   const fields = request.columns.map(({ name }) => {
-    const at = relation.columns.findIndex((column) => column.name === name);
-    const { mapping } = relation.columns[at]!;
-    return `${comparedSql(mapping, relation.schema.fields[at]!.native)} AS ${index.get(name)!}`;
+    const { mapping, column } = relation.columns.find((each) => each.name === name)!;
+    return `${comparedSql(mapping, column.type.name)} AS ${index.get(name)!}`;
   });
   const { cursor } = relation;
   const conditions = [

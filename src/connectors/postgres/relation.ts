@@ -16,7 +16,7 @@ const XMIN_COLUMN = '_sluice_xmin';
 export interface Relation {
   /** Body of a FROM clause. */
   from: string;
-  columns: { name: string; mapping: ColumnMapping; source: string }[];
+  columns: { name: string; mapping: ColumnMapping; source: string; column: CatalogColumn }[];
   schema: Schema;
   cursor: Cursor | undefined;
   where: string | undefined;
