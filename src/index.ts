@@ -2,13 +2,20 @@
 
 // A project, and what can be done with it.
 export { defineProject, env, lake, postgres } from './config/define.ts';
-export { openCatalog, plan, run } from './library.ts';
+export { openCatalog, plan, run, verify } from './library.ts';
 export type { ProjectInput, ProjectOptions } from './library.ts';
 export type { PipelineDefinition, ProjectDefinition, StreamDefinition } from './config/define.ts';
 export type { ConnectionConfig } from './core/project.ts';
 
 // What comes back.
 export type { PipelinePlan, RunOptions, RunReport, StreamPlan, StreamReport } from './engine/types.ts';
+export type {
+  RowDifference,
+  StreamComparison,
+  VerifyEvent,
+  VerifyOptions,
+  VerifyReport,
+} from './engine/verify-types.ts';
 export type { ErrorInfo, Listener, RunEvent, RunStatus, StreamStatus, StreamTotals } from './core/events.ts';
 export type { Catalog, QueryOptions } from './catalog/index.ts';
 export type { QueryResult } from './catalog/query.ts';
@@ -49,6 +56,16 @@ export type {
   StreamInfo,
   Survey,
 } from './core/source.ts';
+export type {
+  Bucket,
+  Comparable,
+  ComparedColumn,
+  ComparedTable,
+  CompareRequest,
+  HashedRows,
+  RowValues,
+  Within,
+} from './core/compare.ts';
 export type {
   Destination,
   Load,

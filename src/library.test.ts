@@ -4,7 +4,17 @@ import path from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { connectors } from './connectors/registry.ts';
-import { type Connector, defineProject, env, lake, openCatalog, plan, postgres, run } from './index.ts';
+import {
+  type Connector,
+  defineProject,
+  env,
+  lake,
+  openCatalog,
+  plan,
+  postgres,
+  run,
+  verify,
+} from './index.ts';
 import { type PostgresServer, startPostgres } from './testing/postgres-server.ts';
 
 const scratch = mkdtempSync(path.join(tmpdir(), 'sluice-library-'));
@@ -49,6 +59,10 @@ test('a project is named by its file or by the folder that it is in, and its pat
   expect(await run(directory, 'p', options)).toMatchObject({
     status: 'succeeded',
     streams: [{ totals: { loaded: 10 } }],
+  });
+  expect(await verify(directory, 'p', options)).toMatchObject({
+    status: 'equal',
+    streams: [{ rows: { source: 10, target: 10 } }],
   });
   const catalog = await openCatalog(path.join(directory, 'lake'));
   expect(await catalog.tables()).toMatchObject([{ name: 'things', rows: 10 }]);

@@ -1,4 +1,4 @@
-/** The program as a library: what the commands `plan`, `run` and `catalog` do. What is heavy is loaded on first use. */
+/** The program as a library: what the commands `plan`, `run`, `verify` and `catalog` do. What is heavy is loaded on first use. */
 import { stat } from 'node:fs/promises';
 import type { Catalog } from './catalog/index.ts';
 import type { ProjectDefinition } from './config/define.ts';
@@ -9,6 +9,7 @@ import { engineMemory } from './core/memory.ts';
 import type { ConnectionConfig } from './core/project.ts';
 import type { ProjectContext } from './engine/context.ts';
 import type { PipelinePlan, RunOptions, RunReport } from './engine/types.ts';
+import type { VerifyOptions, VerifyReport } from './engine/verify-types.ts';
 
 /** What `defineProject` returns, or the path of a project file or of the folder that it is in. */
 export type ProjectInput = ProjectDefinition | string;
@@ -76,6 +77,28 @@ export async function plan(
   const context = await openProject(project, options);
   const { planPipeline } = await import('./engine/plan.ts');
   return planPipeline(context, pipeline, options);
+}
+
+/**
+ * Compares the streams of a pipeline with their tables: each system makes checksums of its own rows, and rows that differ
+ * are named by key. Reads both ends and writes nothing. Resolves also when they differ: `status` says so.
+ *
+ * ```ts
+ * import { verify } from 'sluice';
+ *
+ * const { status, streams } = await verify('./sluice.yaml', 'shop_to_lake', { limit: 100 });
+ * for (const { stream, missing, differences } of streams) console.log(stream, missing, differences);
+ * if (status !== 'equal') process.exitCode = 4;
+ * ```
+ */
+export async function verify(
+  project: ProjectInput,
+  pipeline: string,
+  options: VerifyOptions & ProjectOptions = {},
+): Promise<VerifyReport> {
+  const context = await openProject(project, options);
+  const { verifyPipeline } = await import('./engine/verify.ts');
+  return verifyPipeline(context, pipeline, options);
 }
 
 /**

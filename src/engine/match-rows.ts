@@ -50,9 +50,10 @@ export async function matchRows(
   }
 }
 
-/** Rows that share their key; the lists are used again for the next key. */
+/** Rows that share their key; the same object is used again for the next key. */
 interface Group {
-  hashes: string[];
+  /** How often each hash is there: without a key, millions of rows may be the same. */
+  counts: Map<string, number>;
   waiting: boolean;
   names: (string | null)[];
 }
@@ -61,7 +62,7 @@ interface Group {
 class Rows {
   key: string | undefined;
   readonly #batches: AsyncIterator<HashedRows>;
-  readonly #group: Group = { hashes: [], waiting: false, names: [] };
+  readonly #group: Group = { counts: new Map(), waiting: false, names: [] };
   #batch: HashedRows | undefined;
   #at = 0;
 
@@ -82,13 +83,14 @@ class Rows {
   /** All rows with this key, which is the next one or none of ours. */
   async take(key: string): Promise<Group> {
     const group = this.#group;
-    group.hashes.length = 0;
+    group.counts.clear();
     group.waiting = false;
     while (this.key === key) {
       const batch = this.#batch!;
       const at = this.#at;
-      if (group.hashes.length === 0) group.names = batch.names.map((column) => column[at]!);
-      group.hashes.push(batch.rows[at]!);
+      const hash = batch.rows[at]!;
+      if (group.counts.size === 0) group.names = batch.names.map((column) => column[at]!);
+      group.counts.set(hash, (group.counts.get(hash) ?? 0) + 1);
       group.waiting ||= batch.waiting?.[at] ?? false;
       this.#at++;
       if (this.#at < batch.keys.length) this.key = batch.keys[this.#at];
@@ -111,19 +113,17 @@ class Findings {
   }
 
   compare(key: string, mine: Group, theirs: Group): void {
-    const [a, b] = [mine.hashes, theirs.hashes];
-    if (a.length === 1 && b.length === 1 && a[0] === b[0]) return;
-    const missing = without(a, b);
-    const extra = without(b, a);
-    if (missing.length + extra.length === 0) return;
-    const changed = this.#options.keyed ? Math.min(missing.length, extra.length) : 0;
+    const missing = without(mine.counts, theirs.counts);
+    const extra = without(theirs.counts, mine.counts);
+    if (missing.rows + extra.rows === 0) return;
+    const changed = this.#options.keyed ? Math.min(missing.rows, extra.rows) : 0;
     if (mine.waiting || theirs.waiting) {
-      this.result.waiting += Math.max(missing.length, extra.length);
+      this.result.waiting += Math.max(missing.rows, extra.rows);
       return;
     }
-    this.#add('changed', changed, { key, row: missing[0] ?? '', names: mine.names });
-    this.#add('missing', missing.length - changed, { key, row: missing.at(-1) ?? '', names: mine.names });
-    this.#add('extra', extra.length - changed, { key, row: extra.at(-1) ?? '', names: theirs.names });
+    this.#add('changed', changed, { key, row: missing.hash, names: mine.names });
+    this.#add('missing', missing.rows - changed, { key, row: missing.hash, names: mine.names });
+    this.#add('extra', extra.rows - changed, { key, row: extra.hash, names: theirs.names });
   }
 
   #add(kind: FoundRow['kind'], count: number, row: Omit<FoundRow, 'kind'>): void {
@@ -133,13 +133,17 @@ class Findings {
   }
 }
 
-/** Hashes of one list that the other has not, or not as often. */
-function without(some: readonly string[], others: readonly string[]): string[] {
-  const counts = new Map<string, number>();
-  for (const hash of others) counts.set(hash, (counts.get(hash) ?? 0) + 1);
-  return some.filter((hash) => {
-    const left = counts.get(hash) ?? 0;
-    if (left > 0) counts.set(hash, left - 1);
-    return left === 0;
-  });
+/** How many rows the other side has not, or not as often, and the hash of one of them. */
+function without(
+  some: ReadonlyMap<string, number>,
+  others: ReadonlyMap<string, number>,
+): { rows: number; hash: string } {
+  const found = { rows: 0, hash: '' };
+  for (const [hash, count] of some) {
+    const more = count - (others.get(hash) ?? 0);
+    if (more <= 0) continue;
+    found.rows += more;
+    found.hash = hash;
+  }
+  return found;
 }

@@ -19,7 +19,14 @@ export function named({ differences }: StreamComparison): string[] {
   });
 }
 
-export const EQUAL = { status: 'equal', missing: 0, extra: 0, changed: 0, waiting: 0, differences: [] };
+export const EQUAL: Partial<StreamComparison> = {
+  status: 'equal',
+  missing: 0,
+  extra: 0,
+  changed: 0,
+  waiting: 0,
+  differences: [],
+};
 
 /** Writes all files of a table again, with what is left of their rows after `select`. */
 export async function rewriteLake(

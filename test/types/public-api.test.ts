@@ -4,7 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, expectTypeOf, test } from 'vitest';
 import * as api from '../../src/index.ts';
-import type { Connector, PipelinePlan, ProjectDefinition, RunEvent, RunReport } from '../../src/index.ts';
+import type {
+  Connector,
+  PipelinePlan,
+  ProjectDefinition,
+  RunEvent,
+  RunReport,
+  VerifyReport,
+} from '../../src/index.ts';
 import { root } from '../support/build.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'sluice-types-'));
@@ -30,6 +37,7 @@ test('the package exports these values and no others', () => {
     'plan',
     'postgres',
     'run',
+    'verify',
   ]);
 });
 
@@ -41,6 +49,7 @@ test('a project is what defineProject makes of it, or a path', () => {
   expectTypeOf(project).toEqualTypeOf<ProjectDefinition>();
   expectTypeOf(api.run).parameter(0).toEqualTypeOf<ProjectDefinition | string>();
   expectTypeOf(api.run).returns.resolves.toEqualTypeOf<RunReport>();
+  expectTypeOf(api.verify).returns.resolves.toEqualTypeOf<VerifyReport>();
   expectTypeOf(api.plan).returns.resolves.toEqualTypeOf<PipelinePlan>();
 });
 
@@ -87,8 +96,8 @@ test('examples in doc comments and documents compile', () => {
     ...globSync('{README.md,docs/**/*.md}', { cwd: root }),
   ];
   const examples = files.flatMap((file) => examplesIn(file, readFileSync(join(root, file), 'utf8')));
-  // The doc comments of run, plan and openCatalog have one each.
-  expect(examples.filter(({ file }) => file === 'src/library.ts')).toHaveLength(3);
+  // The doc comments of run, plan, verify and openCatalog have one each.
+  expect(examples.filter(({ file }) => file === 'src/library.ts')).toHaveLength(4);
   mkdirSync(join(scratch, 'examples'));
   for (const [index, { file, code }] of examples.entries()) {
     const name = `${index}-${file.replaceAll(/[^\w]+/g, '-')}.mts`;
