@@ -14,7 +14,7 @@ const config: KnipConfig = {
   ],
   project: ['src/**/*.ts', 'test/**/*.ts', 'bench/**/*.ts', 'guarantees/**/*.ts', 'scripts/**/*.{ts,mjs}'],
   // Programs of the machine that some tests use, and do without.
-  ignoreBinaries: ['openssl', 'pgbouncer', 'strace'],
+  ignoreBinaries: ['mariadb', 'mariadb-install-db', 'mariadbd', 'openssl', 'pgbouncer', 'strace'],
   // Started by scripts/ensure.mjs, which knip does not read as a list of commands.
   ignoreDependencies: ['oxfmt', 'oxlint', 'oxlint-tsgolint', 'publint'],
 };

@@ -50,11 +50,11 @@ it('finds what a comparison of whole lists finds', async () => {
           const hashes = (rows: Row[]): string[] =>
             rows.filter((each) => each.key === key).map(({ hash }) => hash);
           const [mine, theirs] = [hashes(source), hashes(target)];
-          for (const hash of [...mine])
-            if (theirs.includes(hash)) {
-              mine.splice(mine.indexOf(hash), 1);
-              theirs.splice(theirs.indexOf(hash), 1);
-            }
+          for (const hash of hashes(source)) {
+            if (!theirs.includes(hash)) continue;
+            mine.splice(mine.indexOf(hash), 1);
+            theirs.splice(theirs.indexOf(hash), 1);
+          }
           const changed = Math.min(mine.length, theirs.length);
           expected.changed += changed;
           expected.missing += mine.length - changed;
