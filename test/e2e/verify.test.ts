@@ -15,6 +15,7 @@ describe('rows that were changed behind its back', () => {
     await using pair = await Pair.open(server(), { 'public.orders': { load: 'replace' } }, ORDERS);
     await pair.run();
     expect(await verify(pair)).toMatchObject({ ...EQUAL, rows: { source: 3000, target: 3000 } });
+    expect(await pair.to.leftovers()).toEqual([]);
     await pair.db.query(
       `UPDATE orders SET note = '' WHERE id = 3; UPDATE orders SET total = 1, note = 'x' WHERE id = 77;
        DELETE FROM orders WHERE id IN (5, 2999); INSERT INTO orders VALUES (4000)`,

@@ -1,5 +1,7 @@
 /** A table of the lake as one side of a comparison: the files of one state, hashed by a DuckDB of its own. */
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, rmdir } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import type {
   Bucket,
   Comparable,
@@ -34,6 +36,7 @@ export class LakeComparable implements Comparable {
   readonly #comparison: LakeComparison;
   readonly #columns: Map<string, SqlColumn>;
   #session: Promise<Session> | undefined;
+  #scratch: string | undefined;
 
   constructor(comparison: LakeComparison) {
     this.#comparison = comparison;
@@ -100,7 +103,10 @@ export class LakeComparable implements Comparable {
       (session) => session.close(),
       () => undefined,
     );
-    await rm(this.#comparison.session.tempDirectory, { recursive: true, force: true });
+    if (this.#scratch === undefined) return;
+    await rm(this.#scratch, { recursive: true, force: true }).catch(() => undefined);
+    // It may hold what others left, or be the system's.
+    await rmdir(path.dirname(this.#scratch)).catch(() => undefined);
   }
 
   readonly #operand = ({ name }: ComparedColumn): Operand => ({
@@ -179,8 +185,12 @@ export class LakeComparable implements Comparable {
 
   async #start(): Promise<Session> {
     const { session } = this.#comparison;
-    await mkdir(session.tempDirectory, { recursive: true });
-    return Session.open(session);
+    // A lake may be read-only for us.
+    this.#scratch = await mkdir(session.tempDirectory, { recursive: true }).then(
+      () => session.tempDirectory,
+      () => mkdtemp(path.join(tmpdir(), 'sluice-compare-')),
+    );
+    return Session.open({ ...session, tempDirectory: this.#scratch });
   }
 }
 
