@@ -63,6 +63,7 @@ export type {
   ComparedTable,
   CompareRequest,
   HashedRows,
+  NamedRow,
   RowValues,
   Within,
 } from './core/compare.ts';

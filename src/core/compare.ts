@@ -21,7 +21,7 @@ export interface Comparable {
     signal: AbortSignal,
   ): AsyncIterable<HashedRows>;
   /** Called for the few rows that are named: their columns, as text. Rows that are not there are left out. */
-  values(request: CompareRequest, keys: readonly string[], signal: AbortSignal): Promise<RowValues[]>;
+  values(request: CompareRequest, rows: readonly NamedRow[], signal: AbortSignal): Promise<RowValues[]>;
   /** The least value of a column, as text that both sides understand; undefined without any. */
   least(column: string, signal: AbortSignal): Promise<string | undefined>;
 }
@@ -70,6 +70,14 @@ export interface HashedRows {
   readonly names: readonly (readonly (string | null)[])[];
   /** Whether the next run reads the row anyway; undefined: none of them. */
   readonly waiting: readonly boolean[] | undefined;
+}
+
+/** A row to be looked up. */
+export interface NamedRow {
+  /** Hash of its key. */
+  readonly key: string;
+  /** Its key columns as the source writes them. */
+  readonly names: readonly (string | null)[];
 }
 
 /** One row for people, in the order of the columns. */

@@ -12,11 +12,11 @@ export async function describeRows(
   const keyed = report.key.length > 0;
   // Without a key, all of a row is what tells it apart; with one, only changed rows are looked at once more.
   const looked = keyed ? named.filter(({ kind }) => kind === 'changed') : named;
-  const keys = [...new Set(looked.map(({ key }) => key))];
+  const wanted = [...new Map(looked.map((row) => [row.key, row])).values()];
   const values =
-    keys.length === 0
+    wanted.length === 0
       ? { source: [], target: [] }
-      : await sides.both(({ rows, request }) => rows.values(request, keys, sides.signal));
+      : await sides.both(({ rows, request }) => rows.values(request, wanted, sides.signal));
   const keyNames = report.columns.filter((name) => report.key.includes(name));
   return named.map((row) => {
     const of = (rows: readonly RowValues[]): RowValues | undefined => rows.find(({ key }) => key === row.key);

@@ -8,6 +8,7 @@ import type {
   ComparedColumn,
   CompareRequest,
   HashedRows,
+  NamedRow,
   RowValues,
   Within,
 } from '../../core/compare.ts';
@@ -69,11 +70,15 @@ export class LakeComparable implements Comparable {
       };
   }
 
-  async values(request: CompareRequest, keys: readonly string[], signal: AbortSignal): Promise<RowValues[]> {
+  async values(
+    request: CompareRequest,
+    rows: readonly NamedRow[],
+    signal: AbortSignal,
+  ): Promise<RowValues[]> {
     const { columns } = request;
     const canonical = columns.map((column) => rowText([column], this.#operand, dialect));
     const shown = columns.map((column) => `left(CAST(${this.#operand(column).sql} AS VARCHAR), ${SHOWN})`);
-    const sql = `SELECT k, h, * EXCLUDE (k, h, waiting, inside) FROM ${this.#hashed(request, columns, [...canonical, ...shown])} WHERE k IN (${keys.map(duckText).join(', ')})`;
+    const sql = `SELECT k, h, * EXCLUDE (k, h, waiting, inside) FROM ${this.#hashed(request, columns, [...canonical, ...shown])} WHERE k IN (${rows.map(({ key }) => duckText(key)).join(', ')})`;
     const found: RowValues[] = [];
     for await (const [ks, hs, ...all] of this.#stream(sql, signal))
       ks!.forEach((key, i) => {

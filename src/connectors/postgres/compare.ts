@@ -3,8 +3,10 @@ import type pg from 'pg';
 import type {
   Bucket,
   Comparable,
+  ComparedColumn,
   CompareRequest,
   HashedRows,
+  NamedRow,
   RowValues,
   Within,
 } from '../../core/compare.ts';
@@ -38,9 +40,12 @@ export function comparePostgres(comparison: PostgresComparison): Comparable {
     },
     rows: (request, buckets, signal) =>
       connected(signal, (client) => readRows(client, sql(request), keyColumns(request).length, buckets)),
-    async values(request, keys, signal) {
+    async values(request, rows, signal) {
       return all(
-        connected(signal, (client) => readValues(client, sql(request), request.columns.length, keys)),
+        connected(signal, (client) => {
+          const looked = compareSql(request, comparison, dialect, rows);
+          return readValues(client, looked, request.columns.length, rows);
+        }),
       );
     },
     async least(column, signal) {
@@ -91,6 +96,7 @@ function compareSql(
   request: CompareRequest,
   { relation, skipNulls }: PostgresComparison,
   dialect: RowDialect,
+  only?: readonly NamedRow[],
 ): CompareSql {
   const index = new Map(request.columns.map(({ name }, i) => [name, `c${i}`]));
   const operand = ({ name }: { name: string }): Operand => ({
@@ -102,15 +108,16 @@ function compareSql(
     return `${comparedSql(mapping, column.type.name)} AS ${index.get(name)!}`;
   });
   const { cursor } = relation;
+  const keys = keyColumns(request);
   const conditions = [
     relation.where === undefined ? undefined : `(${relation.where})`,
     skipNulls && cursor ? `NOT (${cursor.expressions.map((e) => `${e} IS NULL`).join(' AND ')})` : undefined,
     request.within && withinCondition(relation, request.within),
+    only && namedCondition(relation, keys, only),
   ].filter((condition) => condition !== undefined);
   const where = conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`;
   const waiting = request.waiting ? (rangeCondition(relation, request.waiting) ?? 'true') : 'false';
   const row = dialect.md5(rowText(request.columns, operand, dialect));
-  const keys = keyColumns(request);
   const list = [...fields, `coalesce((${waiting}), false) AS waiting`];
   return {
     from: relation.from,
@@ -144,6 +151,34 @@ function withinCondition(relation: Relation, { column, from, to }: Within): stri
 /** A longer text is cut off, and an integer is found faster than a text. */
 function bucketSql(digits: number): string {
   return `('x' || k)::bit(${4 * digits})::int4`;
+}
+
+/** Types whose values are found again by their text, which an index can do. */
+const FOUND_BY_TEXT: ReadonlySet<string> = new Set(
+  'int16 int32 int64 decimal utf8 uuid date timestamp'.split(' '),
+);
+
+/** Spares hashing the keys of all rows to find a few; undefined where they cannot be found otherwise. */
+function namedCondition(
+  relation: Relation,
+  keys: readonly ComparedColumn[],
+  rows: readonly NamedRow[],
+): string | undefined {
+  const columns = keys.map(({ name }) => relation.columns.find((each) => each.name === name)!);
+  const plain = columns.every(
+    ({ mapping, source }) => mapping.select === quoteName(source) && FOUND_BY_TEXT.has(mapping.type.kind),
+  );
+  if (columns.length === 0 || !plain) return undefined;
+  const row = ({ names }: NamedRow): string =>
+    columns
+      .map(({ mapping }, i) => {
+        const text = names[i];
+        return text === null || text === undefined
+          ? `${mapping.select} IS NULL`
+          : `${mapping.select} = ${quoteText(text)}`;
+      })
+      .join(' AND ');
+  return `(${rows.map((each) => `(${row(each)})`).join(' OR ')})`;
 }
 
 async function* readBuckets(client: pg.Client, sql: CompareSql): AsyncGenerator<Bucket> {
@@ -192,11 +227,11 @@ async function* readValues(
   client: pg.Client,
   sql: CompareSql,
   columns: number,
-  keys: readonly string[],
+  looked: readonly NamedRow[],
 ): AsyncGenerator<RowValues> {
   const { rows } = await client.query<(string | null)[]>({
     text: `SELECT k, ${sql.row}, ${[...sql.canonical, ...sql.shown].join(', ')} FROM (SELECT ${sql.key} AS k, * FROM ${sql.values} OFFSET 0) AS r WHERE k = ANY($1::text[])`,
-    values: [keys],
+    values: [looked.map(({ key }) => key)],
     rowMode: 'array',
   });
   for (const [key, row, ...rest] of rows)
