@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
-import { renderCursor } from '../../src/connectors/postgres/cursor-value.ts';
+import { renderCursor } from '../../src/connectors/shared/cursor-value.ts';
 import type { LogicalType } from '../../src/core/types.ts';
 
 export interface CanonicalValue {
