@@ -11,7 +11,7 @@ import { dayOf, putMicros, writeBig } from './wire-values.ts';
 /** Names of the wire formats; chosen from the catalog by types.ts. */
 export type WireFormat =
   | 'bool1'
-  | 'bool8'
+  | 'bit'
   | 'int1'
   | 'uint1'
   | 'int2'
@@ -46,15 +46,32 @@ function bool1(run: FieldRun, column: Column): number {
   return changed;
 }
 
-/** bit(1), sent as an eight-byte number. */
-function bool8(run: FieldRun, column: Column): number {
-  const { view, fields, stride } = run;
-  const bits = column.u8;
+/** Up to eight bytes, the greatest first, whatever the number of bits; into a bool, an int64 or a decimal of 16 bytes. */
+function bit(run: FieldRun, column: Column): number {
+  const { bytes, fields, lengths, stride } = run;
+  const step = column.width >> 2;
+  const out = column.i32;
   let at = run.start;
   for (let r = run.from; r < run.to; r++, at += stride) {
     const p = fields[at]!;
-    if (p < 0) column.setNull(r);
-    else if (view.getInt32(p, true) !== 0 || view.getInt32(p + 4, true) !== 0) bits[r >> 3]! |= 1 << (r & 7);
+    if (p < 0) {
+      column.setNull(r);
+      continue;
+    }
+    const end = p + lengths[at]!;
+    let low = 0;
+    let high = 0;
+    for (let q = p; q < end; q++) {
+      high = (high << 8) | (low >>> 24);
+      low = (low << 8) | bytes[q]!;
+    }
+    if (step < 2) {
+      if (low !== 0 || high !== 0) column.u8[r >> 3]! |= 1 << (r & 7);
+      continue;
+    }
+    out[step * r] = low;
+    out[step * r + 1] = high;
+    if (step > 2) out[step * r + 2] = out[step * r + 3] = 0;
   }
   return 0;
 }
@@ -375,7 +392,7 @@ function uncheckedText(run: FieldRun, column: Column): number {
 /** Bytes of one value on the wire; 0: a length stands before it; -1: one byte with the length of a date or time. */
 export const WIDTHS: Readonly<Record<WireFormat, number>> = {
   bool1: 1,
-  bool8: 8,
+  bit: 0,
   int1: 1,
   uint1: 1,
   int2: 2,
@@ -397,7 +414,7 @@ export const WIDTHS: Readonly<Record<WireFormat, number>> = {
 
 export const COLUMN_DECODERS: Readonly<Record<WireFormat, ColumnDecoder>> = {
   bool1,
-  bool8,
+  bit,
   int1,
   uint1,
   int2,

@@ -119,12 +119,10 @@ function mapDecimal(name: string, { precision, scale }: NativeType): ColumnMappi
   return { type: { kind: 'decimal', precision, scale }, format: 'decimal', select: name };
 }
 
-function mapBit(name: string, { precision }: NativeType): ColumnMapping {
-  const select = `CAST(${name} AS UNSIGNED)`;
-  if (precision === 1) return { type: { kind: 'bool' }, format: 'bool8', select };
-  // The result of the cast is unsigned; below 64 bits no sign is among them.
-  if (precision < 64) return { type: { kind: 'int64' }, format: 'int8', select };
-  return { type: BIGINT_UNSIGNED, format: 'uint8', select };
+function mapBit(select: string, { precision }: NativeType): ColumnMapping {
+  const type: LogicalType =
+    precision === 1 ? { kind: 'bool' } : precision < 64 ? { kind: 'int64' } : BIGINT_UNSIGNED;
+  return { type, format: 'bit', select };
 }
 
 /** What `types` of a stream can force, besides decimal(p,s). */
@@ -166,8 +164,7 @@ export function mapForced(column: string, native: NativeType, wanted: string): C
   }
   if (type.kind === 'binary') return { type, format: 'bytes', select: `CAST(${name} AS BINARY)` };
   const bytes = BYTES.has(native.name);
-  if (type.kind === 'bool' && native.name === 'bit')
-    return { ...mapBit(name, native), type, format: 'bool8' };
+  if (type.kind === 'bool' && native.name === 'bit') return { type, format: 'bit', select: name };
   if (type.kind === 'bool' && native.name === 'tinyint' && !native.unsigned)
     return { type, format: 'bool1', select: name };
   if (type.kind === 'uuid' && bytes) return { type, format: 'parsed', select: `HEX(${name})` };
