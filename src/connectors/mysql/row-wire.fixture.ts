@@ -3,7 +3,8 @@
 export function lenenc(length: number): Buffer {
   if (length < 251) return Buffer.from([length]);
   if (length < 1 << 16) return Buffer.from([0xfc, length & 0xff, length >> 8]);
-  return Buffer.from([0xfd, length & 0xff, (length >> 8) & 0xff, length >> 16]);
+  if (length < 1 << 24) return Buffer.from([0xfd, length & 0xff, (length >> 8) & 0xff, length >> 16]);
+  return Buffer.concat([Buffer.from([0xfe]), int(length, 8)]);
 }
 
 export function text(value: string | Buffer): Buffer {
