@@ -2,11 +2,13 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { projectJsonSchema } from '../src/config/json-schema.ts';
 import { lakeOptions } from '../src/connectors/lake/options.ts';
+import { mysqlOptions } from '../src/connectors/mysql/options.ts';
 import { postgresOptions } from '../src/connectors/postgres/options.ts';
 
 const target = new URL('../schema.json', import.meta.url);
 const schema = projectJsonSchema([
   { name: 'lake', title: 'Lake', summary: 'Parquet files in a folder, with commits', options: lakeOptions },
+  { name: 'mysql', title: 'MySQL', summary: 'A MySQL or MariaDB server', options: mysqlOptions },
   { name: 'postgres', title: 'PostgreSQL', summary: 'A PostgreSQL database', options: postgresOptions },
 ]);
 const text = `${JSON.stringify(schema, undefined, 2)}\n`;

@@ -1,5 +1,6 @@
 /** What a TypeScript project imports. Everything here returns plain data: nothing is checked or read before it is loaded. */
 import type { LakeOptionsInput } from '../connectors/lake/options.ts';
+import type { MysqlOptionsInput } from '../connectors/mysql/options.ts';
 import type { PostgresOptionsInput } from '../connectors/postgres/options.ts';
 import { ConfigError } from '../core/errors.ts';
 import type { ConnectionConfig, PipelineConfig, StreamOptions } from '../core/project.ts';
@@ -74,6 +75,11 @@ export function env(name: string, fallback?: string): Placeholder {
 /** A connection to PostgreSQL. */
 export function postgres(options: Written<PostgresOptionsInput>): ConnectionConfig {
   return { type: 'postgres', ...options };
+}
+
+/** A connection to MySQL or MariaDB. */
+export function mysql(options: Written<MysqlOptionsInput>): ConnectionConfig {
+  return { type: 'mysql', ...options };
 }
 
 /** A connection to a lake of Parquet files. */

@@ -84,8 +84,8 @@ const KNOWN: readonly Known[] = [
   },
   {
     match: [1317, 1969, 3024, 1028],
-    kind: 'transient',
-    code: 'mysql.cancelled',
+    kind: 'config',
+    code: 'mysql.query_cancelled',
     remedy: 'raise `statement_timeout` (or the limit of the server), or find out who ended the query',
   },
   {

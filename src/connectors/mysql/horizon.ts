@@ -117,7 +117,7 @@ async function runningStatements(
   };
 }
 
-export interface OpenTransactions {
+interface OpenTransactions {
   open: Writer[];
   /** Connections whose transaction cannot write. */
   readOnly: ReadonlySet<number>;

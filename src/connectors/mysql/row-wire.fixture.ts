@@ -1,6 +1,6 @@
 /** Packets as a server sends them, made by hand. */
 
-export function lenenc(length: number): Buffer {
+function lenenc(length: number): Buffer {
   if (length < 251) return Buffer.from([length]);
   if (length < 1 << 16) return Buffer.from([0xfc, length & 0xff, length >> 8]);
   if (length < 1 << 24) return Buffer.from([0xfd, length & 0xff, (length >> 8) & 0xff, length >> 16]);

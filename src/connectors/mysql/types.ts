@@ -110,7 +110,7 @@ function logical(type: Rule['type']): LogicalType {
   if (type === 'timestamptz') return { kind: 'timestamp', zone: true };
   if (type === 'timestamp') return { kind: 'timestamp', zone: false };
   if (type === 'decimal') return BIGINT_UNSIGNED;
-  return { kind: type } as LogicalType;
+  return { kind: type };
 }
 
 /** A decimal while 38 digits hold it; MySQL's go to 65, and the larger ones are exact text. */

@@ -18,7 +18,7 @@ type CursorRange = Extract<SliceRange, { kind: 'cursor' }>;
 export function cursorCondition(sql: CursorSql, range: CursorRange): string | undefined {
   const some = (operator: string, text: string): string =>
     `(${sql.expressions.map((e) => `${e} ${operator} ${sql.value(text)}`).join(' OR ')})`;
-  const allNull = `(${sql.expressions.map(sql.missing).join(' AND ')})`;
+  const allNull = `(${sql.expressions.map((e) => sql.missing(e)).join(' AND ')})`;
   const upper: string[] = [];
   if (range.upTo !== undefined) upper.push(`${some('>', range.upTo)} IS NOT TRUE`);
   if (range.to !== undefined) upper.push(`${some('>=', range.to)} IS NOT TRUE`);
