@@ -1,10 +1,15 @@
-/** One value as text that is the same from PostgreSQL and from DuckDB, so that rows can be compared. */
+/** One value as text that is the same from PostgreSQL or MySQL and from DuckDB, so that rows can be compared. */
 import type { LogicalType } from '../src/core/types.ts';
 
 const NOTHING = `'∅'`;
 
 export function postgresText(column: string, type: LogicalType): string {
   return `coalesce(${postgresForm(column, type)}, ${NOTHING})`;
+}
+
+/** `native` is the type of the source's column. */
+export function mysqlText(column: string, type: LogicalType, native: string): string {
+  return `coalesce(${mysqlForm(column, type, native)}, ${NOTHING})`;
 }
 
 export function duckText(column: string, type: LogicalType): string {
@@ -24,6 +29,23 @@ function postgresForm(column: string, type: LogicalType): string {
       return `${column}::numeric(${type.precision},${type.scale})::text`;
     default:
       return `${column}::text`;
+  }
+}
+
+function mysqlForm(column: string, type: LogicalType, native: string): string {
+  switch (type.kind) {
+    case 'timestamp':
+      return `CAST(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', ${column}) AS CHAR)`;
+    case 'date':
+      return `IF(TIMESTAMPDIFF(DAY, '1970-01-01', ${column}) IS NULL, NULL, CAST(${column} AS CHAR))`;
+    case 'binary':
+      return /^(geometry|point|line|polygon|multi)/.test(native)
+        ? `lower(hex(ST_AsWKB(${column})))`
+        : `lower(hex(${column}))`;
+    case 'bool':
+      return `IF(${column} IS NULL, NULL, IF(${column} + 0, 'true', 'false'))`;
+    default:
+      return native.startsWith('bit') ? `CAST(${column} + 0 AS CHAR)` : `CAST(${column} AS CHAR)`;
   }
 }
 

@@ -1,6 +1,11 @@
 /** One real MariaDB server per test file, where the machine has one. */
 import mysql, { type Connection } from 'mysql2/promise';
-import { afterAll, beforeAll } from 'vitest';
+import { afterAll, beforeAll, expect } from 'vitest';
+import { LakeSide } from '../../guarantees/lake-side.ts';
+import { MysqlSide } from '../../guarantees/mysql-side.ts';
+import { Pair, type Streams } from '../../guarantees/pair.ts';
+import { quoteBackticks } from '../../src/connectors/shared/quote.ts';
+import type { StreamOptions } from '../../src/core/project.ts';
 import {
   mariadbMissing,
   type MariadbServer,
@@ -32,4 +37,29 @@ export async function session(url: string): Promise<Connection> {
   });
   await client.query(`SET time_zone = '+00:00', sql_mode = 'ALLOW_INVALID_DATES'`);
   return client;
+}
+
+/** A database and a lake. */
+export async function mysqlPair(server: MariadbServer, streams: Streams, sql: string): Promise<MysqlPair> {
+  const side = await MysqlSide.open(server);
+  if (sql !== '') await side.query(sql);
+  const named = Object.entries(streams).map(([name, options]) => [
+    `${side.database}.${name}`,
+    { table: name, ...options },
+  ]);
+  return new MysqlPair(side, (folder) => new LakeSide(folder), Object.fromEntries(named) as Streams);
+}
+
+export class MysqlPair extends Pair<MysqlSide, LakeSide> {
+  /** The lake's current rows are those of the source, no more and no fewer, and none is there twice. */
+  async expectEqual(table: string): Promise<void> {
+    const { lost, extra, doubled } = await this.compare(table, quoteBackticks(table));
+    expect({ lost, extra, doubled }).toEqual({ lost: [], extra: [], doubled: [] });
+  }
+
+  /** Options of the first stream. */
+  set options(options: StreamOptions) {
+    const [name, before] = Object.entries(this.streams)[0]!;
+    this.streams = { [name]: { ...before, ...options } };
+  }
 }

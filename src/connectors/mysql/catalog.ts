@@ -71,7 +71,7 @@ export async function readCatalog(client: Client, scope: CatalogScope): Promise<
   const c = scoped('c', scope);
   const columns = await client.query<ColumnRow>(
     `SELECT c.TABLE_SCHEMA AS \`schema\`, c.TABLE_NAME AS \`table\`, c.COLUMN_NAME AS name, c.DATA_TYPE AS type,
-            c.COLUMN_TYPE AS native, c.IS_NULLABLE AS nullable, c.NUMERIC_PRECISION AS prec, c.NUMERIC_SCALE AS scale,
+            c.COLUMN_TYPE AS native, c.IS_NULLABLE AS nullable, c.NUMERIC_PRECISION AS prec, c.NUMERIC_SCALE AS scale, c.DATETIME_PRECISION AS fraction,
             c.EXTRA AS extra, c.PRIVILEGES AS rights, c.COLUMN_COMMENT AS comment
        FROM information_schema.COLUMNS c WHERE ${c.sql} ORDER BY c.TABLE_SCHEMA, c.TABLE_NAME, c.ORDINAL_POSITION`,
     c.values,
@@ -153,6 +153,7 @@ interface ColumnRow {
   nullable: string;
   prec: string | number | null;
   scale: string | number | null;
+  fraction: string | number | null;
   extra: string;
   rights: string;
   comment: string;
@@ -183,7 +184,7 @@ function toColumn(row: ColumnRow, json: Set<string>): CatalogColumn {
     type: {
       name: json.has(JSON.stringify([row.schema, row.table, row.name])) ? 'json' : name,
       unsigned: /\bunsigned\b|\bzerofill\b/i.test(row.native),
-      precision: Number(row.prec ?? 0),
+      precision: Number(row.prec ?? row.fraction ?? 0),
       scale: Number(row.scale ?? 0),
       display: display === undefined ? undefined : Number(display),
     },

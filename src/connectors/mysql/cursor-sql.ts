@@ -55,17 +55,17 @@ const LEAST_OFFSET = -12n * HOUR;
 
 /**
  * An instant, some seconds back, as a lower bound in the cursor's own type; undefined for numbers. Values without a zone may
- * have been written in any, unless the user said which.
+ * have been written in any, unless the user said which. A column without microseconds shows an earlier time than it was.
  */
 export function boundOf(
   instant: string,
   seconds: number,
-  { type, zone }: { type: LogicalType; zone: string | undefined },
+  { type, zone, fraction }: { type: LogicalType; zone: string | undefined; fraction: number },
 ): string | undefined {
   if (type.kind !== 'timestamp' && type.kind !== 'date') return undefined;
-  const start = backBy(instant, seconds, INSTANT);
-  if (type.kind === 'timestamp' && type.zone) return start;
-  const micros = parseCursor(start, INSTANT);
+  const exact = parseCursor(backBy(instant, seconds, INSTANT), INSTANT);
+  const micros = exact - (exact % 10n ** BigInt(6 - fraction));
+  if (type.kind === 'timestamp' && type.zone) return renderCursor(micros, type);
   const offset = zone === undefined ? LEAST_OFFSET : leastOffset(micros, zone);
   return wallClock(micros + offset, type);
 }

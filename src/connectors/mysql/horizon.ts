@@ -258,6 +258,8 @@ export interface CursorKind {
   type: LogicalType;
   /** Zone of zone-less values, when the user told. */
   zone: string | undefined;
+  /** Digits after the second that the column keeps. */
+  fraction: number;
   overlapSeconds: number | undefined;
 }
 

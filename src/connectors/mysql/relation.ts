@@ -27,6 +27,8 @@ interface Cursor {
   type: LogicalType;
   /** Indexes of the cursor columns in the schema. */
   fields: number[];
+  /** Digits after the second that the columns keep, of the one that keeps fewest. */
+  fraction: number;
   /** Whether a row can be without a cursor value. */
   nullable: boolean;
 }
@@ -127,6 +129,7 @@ function resolveCursor(
     names,
     type: first.mapping.type,
     fields: found,
+    fraction: Math.min(6, ...found.map((index) => columns[index]!.column.type.precision)),
     nullable: found.every(
       (index) => columns[index]!.column.nullable || mayBecomeNull(columns[index]!.mapping),
     ),

@@ -44,10 +44,17 @@ export function nativeOf(column: ResultColumn): { type: NativeType; native: stri
   const { decimals: scale, columnLength: length } = column;
   // The length of a decimal counts its point and its sign.
   const digits = length - (scale > 0 ? 1 : 0) - (unsigned ? 0 : 1);
-  const precision = name === 'decimal' ? Math.max(digits, scale, 1) : length;
+  const precision = precisionOf(name, column, Math.max(digits, scale, 1));
   const type = { name, unsigned, precision, scale, display: length };
   const native = name === 'decimal' ? `decimal(${precision},${scale})` : unsigned ? `${name} unsigned` : name;
   return { type, native };
+}
+
+function precisionOf(name: string, { columnLength, decimals }: ResultColumn, digits: number): number {
+  if (name === 'decimal') return digits;
+  // Above six it is not known.
+  if (/^(datetime|timestamp|time)$/.test(name)) return decimals > 6 ? 0 : decimals;
+  return columnLength;
 }
 
 /** Bytes of a value on the wire by the number of its type; what is missing has a length before it. */

@@ -11,8 +11,17 @@ import { addDays, dateAt, daysOf } from './days.ts';
 import { looseEngine } from './describe.ts';
 import type { CursorHorizon, CursorKind, Horizon } from './horizon.ts';
 import { estimatedRows, isKeyType, keyRanges } from './key-ranges.ts';
-import { nullCondition, type Relation, resolveRelation, sliceSql, whereClause } from './relation.ts';
+import {
+  nullCondition,
+  type Relation,
+  resolveRelation,
+  sliceSql,
+  whereClause,
+  wireFormats,
+} from './relation.ts';
 import { findRelation, type Found } from './resolve.ts';
+import { expectFormats } from './result-types.ts';
+import { describeColumns } from './rows-out.ts';
 import type { TypeSettings } from './types.ts';
 
 /** What every survey of one snapshot shares. */
@@ -45,6 +54,8 @@ export async function survey(
   const relation = resolveRelation({ stream, table: found, settings: facts.types });
   checkReadable(stream, relation, found);
   const sql = sliceSql(relation, { kind: 'all' });
+  // What is wrong with `where` is said now, not when everything else has been read.
+  expectFormats(stream.name, wireFormats(relation), await describeColumns(client, sql));
   const { table } = found;
   const layout = table ? `${table.created}/${table.primary[0]}` : 'query';
   return {
@@ -179,8 +190,9 @@ async function horizonOf(
   relation: Relation,
 ): Promise<CursorHorizon> {
   const { horizon } = facts;
-  const { type, names } = relation.cursor!;
-  const kind: CursorKind = { type, zone: stream.cursorZone, overlapSeconds: stream.overlapSeconds };
+  const { type, names, fraction } = relation.cursor!;
+  const { cursorZone: zone, overlapSeconds } = stream;
+  const kind: CursorKind = { type, zone, fraction, overlapSeconds };
   const safe = boundOf(horizon.oldest, marginOf(horizon, stream.overlapSeconds), kind);
   const column = quoteBackticks(names[0]!);
   const rising = safe === undefined && horizon.quiet && names.length === 1;

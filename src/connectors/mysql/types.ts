@@ -8,7 +8,7 @@ export interface NativeType {
   /** DATA_TYPE: `int`, `varchar`, `bit`. */
   name: string;
   unsigned: boolean;
-  /** Digits of a decimal, bits of a bit. */
+  /** Digits of a decimal, bits of a bit, digits after the second of a time. */
   precision: number;
   scale: number;
   /** What is in the brackets of tinyint(1). */
