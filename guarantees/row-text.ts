@@ -35,18 +35,33 @@ function postgresForm(column: string, type: LogicalType): string {
 function mysqlForm(column: string, type: LogicalType, native: string): string {
   switch (type.kind) {
     case 'timestamp':
-      return `CAST(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', ${column}) AS CHAR)`;
+      return whenDate(column, `CAST(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', ${column}) AS CHAR)`);
     case 'date':
-      return `IF(TIMESTAMPDIFF(DAY, '1970-01-01', ${column}) IS NULL, NULL, CAST(${column} AS CHAR))`;
+      return whenDate(column, `CAST(${column} AS CHAR)`);
     case 'binary':
       return /^(geometry|point|line|polygon|multi)/.test(native)
         ? `lower(hex(ST_AsWKB(${column})))`
         : `lower(hex(${column}))`;
     case 'bool':
       return `IF(${column} IS NULL, NULL, IF(${column} + 0, 'true', 'false'))`;
+    case 'decimal':
+      // DuckDB writes no zero before the point where the type has no room for one.
+      return type.precision === type.scale
+        ? `REGEXP_REPLACE(CAST(${column} AS CHAR), '0[.]', '.')`
+        : `CAST(${column} + 0 AS CHAR)`;
+    case 'int16':
+    case 'int32':
+    case 'int64':
+      // Without the zeros of ZEROFILL, and of bits and years the number.
+      return `CAST(${column} + 0 AS CHAR)`;
     default:
-      return native.startsWith('bit') ? `CAST(${column} + 0 AS CHAR)` : `CAST(${column} AS CHAR)`;
+      return `CAST(${column} AS CHAR)`;
   }
+}
+
+/** MariaDB keeps dates that are none. */
+function whenDate(column: string, text: string): string {
+  return `IF(FROM_DAYS(TO_DAYS(${column})) = DATE(${column}), ${text}, NULL)`;
 }
 
 function duckForm(column: string, type: LogicalType): string {

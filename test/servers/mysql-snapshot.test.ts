@@ -23,10 +23,10 @@ const KEYED = `
 describe.runIf(mariadbPresent)('snapshots of MariaDB', () => {
   // The sum never changes: every transaction moves an amount from one account of one table to one of another.
   test.each([
-    ['by the binary log', logging, {}],
-    ['by a lock of a moment', server, {}],
-    ['by one connection', server, { global_lock: false }],
-  ])('all readers see one moment while others write (%s)', async (_, of, more) => {
+    ['by the binary log', logging, { global_lock: false }, 3],
+    ['by a lock of a moment', server, {}, 3],
+    ['by one connection', server, { global_lock: false }, 1],
+  ])('all readers see one moment while others write (%s)', async (_, of, more, connections) => {
     await using pair = await mysqlPair(
       of(),
       { a: {}, b: {} },
@@ -49,6 +49,11 @@ describe.runIf(mariadbPresent)('snapshots of MariaDB', () => {
       const streams = ['a', 'b'].map((name) => streamOf(`${pair.from.database}.${name}`, []));
       const reads = await Promise.all(streams.map((stream) => readIncrement(snapshot, stream)));
       const again = await readIncrement(snapshot, streams[0]!);
+      const [open] = await pair.from.query(
+        `SELECT COUNT(*) AS n FROM information_schema.PROCESSLIST WHERE DB = DATABASE()`,
+      );
+      // Beside those of this test.
+      expect(Number(open!['n']) - 3).toBe(connections);
       const sum = (rows: unknown[][]): number => rows.reduce((total, row) => total + Number(row[1]), 0);
       expect(sum(reads[0]!.rows) + sum(reads[1]!.rows)).toBe(100_000);
       expect(again.rows.toSorted()).toEqual(reads[0]!.rows.toSorted());
