@@ -169,7 +169,10 @@ export class Client {
 /** Long enough for a last word with a server that is there. */
 const GOODBYE_MS = 1000;
 
-/** Opens one connection. `prefer` tries TLS and goes on without only where the server has none; on the loopback it begins without. */
+/**
+ * Opens one connection. Throws TransientError, AuthError or ConfigError. `prefer` tries TLS and goes on without only where the
+ * server has none; on the loopback it begins without. Unix sockets never use TLS.
+ */
 export async function connect(target: Target, signal: AbortSignal): Promise<Client> {
   throwIfAborted(signal);
   if (target.tls === 'disable' || target.socket !== undefined) return open(target, undefined, signal);
@@ -179,9 +182,21 @@ export async function connect(target: Target, signal: AbortSignal): Promise<Clie
   try {
     return await open(target, first, signal);
   } catch (error) {
-    if (!(error instanceof SluiceError) || !['mysql.no_tls', 'mysql.tls'].includes(error.code)) throw error;
-    return open(target, second, signal);
+    if (!wantsOther(error, first === undefined)) throw error;
+    // Of two refusals the first says more: the second is about a way that the user did not choose.
+    return open(target, second, signal).catch((other: unknown) => {
+      throw wantsOther(other, true) ? error : other;
+    });
   }
+}
+
+/** Whether the server may let us in with TLS where it was tried without, or the other way round. */
+function wantsOther(error: unknown, plain: boolean): boolean {
+  if (!(error instanceof SluiceError)) return false;
+  // An account that requires TLS is refused as if its password were wrong. What was refused with TLS is not said in the clear.
+  return plain
+    ? ['mysql.no_tls', 'mysql.tls', 'mysql.login_refused'].includes(error.code)
+    : error.code === 'mysql.no_tls';
 }
 
 async function open(target: Target, ssl: SslOptions | undefined, signal: AbortSignal): Promise<Client> {
