@@ -55,7 +55,7 @@ export function daysOf({ stream, window, loaded, horizon, type }: DaysRequest): 
       day,
       from: instant ? startOfDay(day, zone) : day,
       to: instant ? over : after,
-      settled: parseCursor(over, INSTANT) <= settledUntil && horizon.blocked === undefined && !horizon.late,
+      settled: parseCursor(over, INSTANT) <= settledUntil && horizon.blocked === undefined,
     });
   }
   return days;

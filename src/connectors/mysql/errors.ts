@@ -104,7 +104,7 @@ const KNOWN: readonly Known[] = [
   { match: [1146, 1051, 1109], kind: 'config', code: 'mysql.no_table', remedy: GONE },
   { match: [1054], kind: 'config', code: 'mysql.no_column', remedy: GONE },
   {
-    match: [1060, 1064, 1065, 1149, 1235, 1248, 1305, 1052, 1055, 1111, 1222, 1295, 1615],
+    match: [1060, 1064, 1065, 1149, 1235, 1248, 1305, 1052, 1055, 1111, 1210, 1222, 1295, 1615],
     kind: 'config',
     code: 'mysql.bad_sql',
     remedy: 'check `where`, `sql` and `types` of the stream',

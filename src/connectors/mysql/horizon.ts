@@ -91,7 +91,7 @@ interface Writer {
 }
 
 /** Sessions that do not run a statement of a client. */
-const IDLE = /^(sleep|daemon|binlog dump.*|connect|slave.*|killed)$/i;
+const IDLE = /^(sleep|daemon|binlog dump.*|slave.*|killed)$/i;
 
 /** Without PROCESS the server shows those of our own account only. */
 async function runningStatements(
@@ -103,7 +103,7 @@ async function runningStatements(
     `SELECT ID AS id, USER AS user, COMMAND AS command, ${age} AS age FROM information_schema.PROCESSLIST`,
   );
   const others = rows.filter(({ id }) => !own.includes(Number(id)));
-  const system = /^(system user|event_scheduler)$/;
+  const system = /^(system user|event_scheduler|unauthenticated user)$/;
   return {
     running: others
       .filter(({ command, user }) => !IDLE.test(command) && !system.test(user))
