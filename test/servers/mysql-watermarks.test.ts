@@ -1,7 +1,10 @@
 /** Rows that become visible behind our back, in MariaDB. Everywhere `overlap: 0`: the usual minute would hide what is not seen. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
+import { mysqlConnector } from '../../src/connectors/mysql/index.ts';
+import { mysqlOptions } from '../../src/connectors/mysql/options.ts';
 import type { StreamOptions } from '../../src/core/project.ts';
+import { readIncrement, readNow, SIGNAL, streamOf } from '../../src/testing/source-suite.ts';
 import { mariadbPresent, mysqlPair, type MysqlPair, useMariadb } from '../support/mariadb.ts';
 
 // A zone with summer time: the server tells the start of transactions in it.
@@ -38,22 +41,24 @@ describe.runIf(mariadbPresent)('watermarks of MariaDB', () => {
 
   test('a row is found whose statement had begun before our read, though nothing of it was in InnoDB yet', async () => {
     await using pair = await open();
-    // The global lock would wait for the statement, and the snapshot would see its row.
-    pair.from.connection = { ...pair.from.connection, global_lock: false };
     const slow = await pair.from.session();
     const blocker = await pair.from.session();
+    // The global lock would wait for the statement, and the snapshot would see its row.
+    const options = mysqlOptions.parse({ url: pair.from.url, global_lock: false });
+    const context = { name: 'db', directory: '/', memoryBytes: 256 << 20, workers: 1 };
+    const source = await mysqlConnector.openSource!(options, context);
     await blocker.query('LOCK TABLES t WRITE');
     const waiting = slow.query(`INSERT INTO t (v) VALUES ('waited')`);
     await sleep(1500);
-    // The statement has its time; the table is free only after our look, so the read waits for the lock as well.
-    const run = pair.run();
-    await sleep(300);
+    const snapshot = await source.open(SIGNAL);
     await blocker.query('UNLOCK TABLES');
     await waiting;
-    await run;
-    await pair.from.query(`INSERT INTO t (v) VALUES ('quick')`);
-    await pair.run();
-    await pair.expectEqual('t');
+    const stream = streamOf(`${pair.from.database}.t`, ['updated_at']);
+    const first = await readIncrement(snapshot, stream);
+    expect(first.rows.length).toBe(20);
+    const second = await readNow(source, stream, first.checkpoint);
+    expect(second.rows.map((row) => row[1])).toEqual(['waited']);
+    await source.close();
   });
 
   test('a rising number that was drawn early and committed late is found, in any order', async () => {
