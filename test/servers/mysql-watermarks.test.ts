@@ -50,14 +50,15 @@ describe.runIf(mariadbPresent)('watermarks of MariaDB', () => {
     await blocker.query('LOCK TABLES t WRITE');
     const waiting = slow.query(`INSERT INTO t (v) VALUES ('waited')`);
     await sleep(1500);
+    await blocker.query(`INSERT INTO t (v) VALUES ('quick')`);
     const snapshot = await source.open(SIGNAL);
     await blocker.query('UNLOCK TABLES');
     await waiting;
     const stream = streamOf(`${pair.from.database}.t`, ['updated_at']);
     const first = await readIncrement(snapshot, stream);
-    expect(first.rows.length).toBe(20);
+    expect(first.rows.length).toBe(21);
     const second = await readNow(source, stream, first.checkpoint);
-    expect(second.rows.map((row) => row[1])).toEqual(['waited']);
+    expect(second.rows.map((row) => row[1])).toContain('waited');
     await source.close();
   });
 
