@@ -33,6 +33,7 @@ test('the package exports these values and no others', () => {
     'defineProject',
     'env',
     'lake',
+    'mysql',
     'openCatalog',
     'plan',
     'postgres',
