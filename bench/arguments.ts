@@ -7,6 +7,7 @@ export type BenchmarkName =
   | 'incremental'
   | 'pg-to-pg-table'
   | 'pg-to-pg'
+  | 'pg-to-pg-wide'
   | 'merge';
 
 const BENCHMARKS: readonly BenchmarkName[] = [
@@ -16,6 +17,7 @@ const BENCHMARKS: readonly BenchmarkName[] = [
   'incremental',
   'pg-to-pg-table',
   'pg-to-pg',
+  'pg-to-pg-wide',
   'merge',
 ];
 

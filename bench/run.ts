@@ -14,7 +14,7 @@ import { hasProc } from '../guarantees/processes.ts';
 import { stopOnSignals } from '../guarantees/stop.ts';
 import { describeMachine } from './report.ts';
 import { startServer } from './server.ts';
-import { LINEITEM, NARROW, WIDE } from './tables.ts';
+import { LINEITEM, NARROW, WIDE, WIDE_YEAR } from './tables.ts';
 import { benchToLake } from './to-lake.ts';
 import { benchToPostgres } from './to-postgres.ts';
 import { TPCH } from './tpch.ts';
@@ -77,6 +77,19 @@ const BENCHES: Readonly<Record<BenchmarkName, (context: BenchContext) => Promise
       context,
     ),
   merge: benchMerge,
+  'pg-to-pg-wide': (context) =>
+    benchToPostgres(
+      {
+        name: 'pg-to-pg-wide',
+        tables: [{ shape: WIDE_YEAR, rows: 1_000_000 }],
+        quickPart: 50,
+        limit: 'copy',
+        stream: '{ load: delete-insert, date: { column: day, by: month } }',
+        args: ['--from', '2025-01-01', '--to', '2026-01-01'],
+        targets: { ratio: 1.5, peakMb: PEAK_MB },
+      },
+      context,
+    ),
   'pg-to-pg': (context) =>
     benchToPostgres(
       {

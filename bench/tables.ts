@@ -136,6 +136,13 @@ export const WIDE: TableShape = {
   after: [],
 };
 
+/** The same with a day of 2025 in each row. */
+export const WIDE_YEAR: TableShape = {
+  name: 'wide_year',
+  columns: [column('day', 'date', 'date', `date '2025-01-01' + i % 365`), ...WIDE.columns],
+  after: ['CREATE INDEX ON wide_year (day)'],
+};
+
 /** A table that changes: key, an indexed updated_at over the last three years, and some of everything. */
 export const EVENTS: TableShape = {
   name: 'events',

@@ -18,6 +18,9 @@ export interface ToPostgres {
   quickPart: number;
   /** `copy`: psql to psql, each table as one binary COPY; `dump`: pg_dump to psql, with keys and indexes. */
   limit: 'copy' | 'dump';
+  /** Options of each stream in YAML's flow form, and of the command; whole tables when absent. */
+  stream?: string;
+  args?: readonly string[];
   targets: { ratio: number; peakMb: number };
 }
 
@@ -107,10 +110,16 @@ async function runLimit({ bench, context, server }: Bench): Promise<Usage> {
 
 async function runOurs({ bench, context, server }: Bench): Promise<EngineRun> {
   await emptyDatabase(server);
-  const streams = Object.fromEntries(bench.tables.map(({ shape }) => [shape.name, '{ load: replace }']));
+  const streams = Object.fromEntries(
+    bench.tables.map(({ shape }) => [shape.name, bench.stream ?? '{ load: replace }']),
+  );
   const target = `{ type: postgres, url: "${targetUrl(server)}" }`;
   const project = await createProject(join(context.folder, 'project'), server.url, streams, target);
-  return runEngine(project, { server: server.pid, signal: context.signal }, ['--workers', '2']);
+  return runEngine(project, { server: server.pid, signal: context.signal }, [
+    '--workers',
+    '2',
+    ...(bench.args ?? []),
+  ]);
 }
 
 /** Rows as text, added up by their hashes. */
