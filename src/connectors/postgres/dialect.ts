@@ -56,6 +56,9 @@ export function postgresDialect(schema: string, indexes: boolean): SqlDialect {
     name: 'postgres',
     nameBytes: NAME_BYTES,
     foldsNames: false,
+    plainNames: false,
+    ddlApart: undefined,
+    stamps: [],
     begin,
     setUp: [SET_UP, `CREATE SCHEMA IF NOT EXISTS ${quoteName(schema)}`],
     recordsExist: `SELECT 1 AS n WHERE pg_catalog.to_regclass(${quoteText(RECORDS)}) IS NOT NULL`,
@@ -65,7 +68,7 @@ export function postgresDialect(schema: string, indexes: boolean): SqlDialect {
     quote: quoteName,
     parameter: (position) => `$${position}`,
     insertUnlessThere: (into, rest) => `INSERT INTO ${into} ${rest} ON CONFLICT DO NOTHING`,
-    type: targetType,
+    type: (field, { schema: { dialect } }) => targetType(field, dialect),
     widens: widensType,
     find: (session, name) => find(session, schema, short(name)),
     createTable,
@@ -107,8 +110,8 @@ function short(name: string): string {
   return fitNames([name], { bytes: NAME_BYTES, folds: false })[0]!;
 }
 
-function begin(load: LoadMark | undefined): string {
-  return [
+function begin(load: LoadMark | undefined): readonly string[] {
+  const statements = [
     'BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE',
     `SET LOCAL search_path = pg_catalog, pg_temp`,
     `SET LOCAL TimeZone = 'UTC'`,
@@ -123,7 +126,8 @@ function begin(load: LoadMark | undefined): string {
           `SET LOCAL sluice.loaded_at = ${quoteText(load.loadedAt)}`,
         ]
       : []),
-  ].join('; ');
+  ];
+  return [statements.join('; ')];
 }
 
 async function find(session: SqlSession, schema: string, name: string): Promise<FoundTable | undefined> {

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Destination, TableSpec, TableState, TableWriter } from '../../../core/destination.ts';
 import { ConfigError } from '../../../core/errors.ts';
 import type { SqlDialect, SqlSession, SqlSystem } from './system.ts';
+import { effectiveRecord, type OnSwapStep, pendingTables, settle } from './swap-apart.ts';
 import { checkUnchanged, ensureRecord, readRecord } from './table-record.ts';
 import { SqlTableWriter } from './table-writer.ts';
 
@@ -14,13 +15,16 @@ export class SqlDestination implements Destination {
   readonly #dialect: SqlDialect;
   /** Names our hidden tables; a lock of that name says that we live. */
   readonly #owner = randomBytes(6).toString('hex');
+  readonly #onSwapStep: OnSwapStep | undefined;
   #hidden = 0;
   /** Holds the lock. */
   #alive: Promise<SqlSession> | undefined;
   #known = false;
 
-  constructor(system: SqlSystem) {
+  /** `onSwapStep` is for tests. */
+  constructor(system: SqlSystem, onSwapStep?: OnSwapStep) {
     this.#system = system;
+    this.#onSwapStep = onSwapStep;
     this.#dialect = system.dialect;
   }
 
@@ -33,7 +37,7 @@ export class SqlDestination implements Destination {
     try {
       const found = await this.#dialect.find(session, table);
       const record = (await this.#hasRecords(session))
-        ? await readRecord(session, this.#dialect, table)
+        ? await effectiveRecord(session, this.#dialect, table)
         : undefined;
       if (record && record.version > 0) {
         // Somebody has dropped it, and with it what the record tells of.
@@ -56,6 +60,7 @@ export class SqlDestination implements Destination {
     const session = await this.#system.connect(signal);
     try {
       await ensureRecord(session, this.#dialect, spec.table, spec);
+      await settle(this.#system, session, spec.table);
       const record = await readRecord(session, this.#dialect, spec.table);
       const found = await this.#dialect.find(session, spec.table);
       const version = record && record.version > 0 && !found ? record.version : spec.expectedVersion;
@@ -63,7 +68,10 @@ export class SqlDestination implements Destination {
       return new SqlTableWriter(
         this.#system,
         { ...spec, expectedVersion: version },
-        () => `load_${this.#owner}_${++this.#hidden}`,
+        {
+          name: () => `load_${this.#owner}_${++this.#hidden}`,
+          ...(this.#onSwapStep && { onStep: this.#onSwapStep }),
+        },
       );
     } finally {
       await session.close();
@@ -101,16 +109,15 @@ export class SqlDestination implements Destination {
   async #sweep(session: SqlSession): Promise<void> {
     const { rows } = await session.query(this.#dialect.listHidden, 'looking for leftovers');
     const names = rows.map((row) => String(row['name']));
+    const needed = await pendingTables(session, this.#dialect);
     const owners = Map.groupBy(names, (name) => HIDDEN.exec(name)?.[1]);
     for (const [owner, tables] of owners) {
       if (owner === undefined || owner === this.#owner) continue;
       const lock = await session.query(this.#dialect.tryLock(owner), 'looking for leftovers');
       if (Number(lock.rows[0]?.['locked']) !== 1) continue;
-      for (const table of tables)
-        await session.query(
-          `DROP TABLE IF EXISTS ${this.#dialect.hidden(table)}`,
-          'removing what a killed run has left',
-        );
+      for (const table of tables.map((name) => this.#dialect.hidden(name)))
+        if (!needed.has(table))
+          await session.query(`DROP TABLE IF EXISTS ${table}`, 'removing what a killed run has left');
     }
   }
 }

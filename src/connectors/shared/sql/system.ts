@@ -24,6 +24,8 @@ export interface LoadTarget {
   /** Quoted. */
   table: string;
   columns: readonly TargetColumn[];
+  /** It has the columns of a {@link LoadMark}, for the transaction's own. */
+  stamped: boolean;
 }
 
 /** A column of the destination's table. */
@@ -62,8 +64,14 @@ export interface SqlDialect {
   readonly nameBytes: number;
   /** Names that differ in capitals only are the same. */
   readonly foldsNames: boolean;
+  /** Names have characters of the Basic Multilingual Plane only, and do not end with a space. */
+  readonly plainNames: boolean;
+  /** Set where a statement that makes, changes or renames a table ends the transaction. */
+  readonly ddlApart: DdlApart | undefined;
   /** Statements that make a transaction with all settings of ours. */
-  begin(load: LoadMark | undefined): string;
+  begin(load: LoadMark | undefined): readonly string[];
+  /** Columns of a {@link LoadMark} that an INSERT has to name, with their values; none where defaults bring them. */
+  readonly stamps: readonly { column: string; value: string }[];
   /** Makes what the bookkeeping needs; harmless when it is there. */
   readonly setUp: readonly string[];
   /** Has a row when the bookkeeping is there. */
@@ -79,15 +87,16 @@ export interface SqlDialect {
   parameter(position: number): string;
   /** An INSERT that does nothing when the key is there. */
   insertUnlessThere(table: string, rest: string): string;
-  /** SQL type of a field. */
-  type(field: Schema['fields'][number], dialect: string | undefined): string;
+  /** SQL type of a field; `indexed`: the key of the schema gets an index. */
+  type(field: Schema['fields'][number], place: { schema: Schema; indexed: boolean }): string;
   /** Whether a column of type `from` may be turned into `to` without a loss. */
   widens(from: string, to: string): boolean;
   find(session: SqlSession, table: string): Promise<FoundTable | undefined>;
   createTable(
     table: string,
     columns: readonly TargetColumn[],
-    how: { history: boolean; temporary?: boolean },
+    /** `key`: it is to have an index on these, for systems that make it best with the table. */
+    how: { history: boolean; temporary?: boolean; key?: readonly TargetColumn[] },
   ): string;
   addColumn(table: string, column: TargetColumn): string;
   changeType(table: string, column: TargetColumn): string;
@@ -104,14 +113,22 @@ export interface SqlDialect {
   /** Rows of `table` take the values of the rows of `stage` with their key; the others are added. */
   merge(job: MergeJob): { prepare: string[]; update: string; insert: string };
   windowCondition(column: TargetColumn, window: Extract<Supersede, { kind: 'window' }>): string;
-  /** Puts the hidden table in the place of the user's. */
-  swap(hidden: string, name: string): string[];
+  /** Puts the hidden table in the place of the user's; `old` is a hidden name that the user's may take. */
+  swap(hidden: string, name: string, old: string): string[];
   /** What hangs on the user's table and would be lost with it; undefined when it can be swapped. */
   holdsOn(session: SqlSession, name: string): Promise<string | undefined>;
   /** Takes a lock that ends with the session: a row with `locked`, 0 when another session has it. */
   tryLock(owner: string): string;
   /** Names of all hidden tables. */
   readonly listHidden: string;
+}
+
+/** What swap-apart.ts asks of systems whose DDL ends transactions. */
+export interface DdlApart {
+  /** Whether the user's table is the one that was made under the hidden name. */
+  wasHidden(session: SqlSession, name: string, hidden: string): Promise<boolean>;
+  /** Gives the user's table its name back, where a swap was cut in the middle. */
+  restore(session: SqlSession, name: string, old: string): Promise<void>;
 }
 
 /** Values of the columns that Sluice adds to tables with history. */

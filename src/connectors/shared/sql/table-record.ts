@@ -17,7 +17,15 @@ export interface TableRecord {
   shaped: boolean;
 }
 
-const COLUMNS = ['stream', 'version', 'fence', 'row_count', 'table_schema', 'checkpoint', 'shaped'] as const;
+export const COLUMNS = [
+  'stream',
+  'version',
+  'fence',
+  'row_count',
+  'table_schema',
+  'checkpoint',
+  'shaped',
+] as const;
 
 export async function readRecord(
   session: SqlSession,
@@ -30,8 +38,10 @@ export async function readRecord(
     `reading what is known of table "${table}"`,
     [table],
   );
-  const row = rows[0];
-  if (!row) return undefined;
+  return rows[0] && recordOf(rows[0]);
+}
+
+export function recordOf(row: Record<string, unknown>): TableRecord {
   const checkpoint = row['checkpoint'] as string | null;
   return {
     stream: String(row['stream']),
@@ -76,7 +86,8 @@ export async function writeRecord(
   );
 }
 
-function valuesOf(record: TableRecord): unknown[] {
+/** In the order of {@link COLUMNS}. */
+export function valuesOf(record: TableRecord): unknown[] {
   return [
     record.stream,
     record.version,

@@ -11,15 +11,22 @@ export interface Place {
   schema: Schema;
   columns: readonly TargetColumn[];
   history: boolean;
+  /** Columns of an index that the table is to have; empty for none. */
+  key: readonly TargetColumn[];
 }
 
-export function targetColumns(schema: Schema, dialect: SqlDialect): TargetColumn[] {
+/** `indexed`: the key of the schema gets an index. */
+export function targetColumns(schema: Schema, dialect: SqlDialect, indexed: boolean): TargetColumn[] {
   const fields = schema.fields.map((field) => field.name);
-  const names = fitNames(fields, { bytes: dialect.nameBytes, folds: dialect.foldsNames });
+  const names = fitNames(fields, {
+    bytes: dialect.nameBytes,
+    folds: dialect.foldsNames,
+    plain: dialect.plainNames,
+  });
   return schema.fields.map((field, i) => ({
     field: field.name,
     name: names[i]!,
-    type: dialect.type(field, schema.dialect),
+    type: dialect.type(field, { schema, indexed }),
     nullable: field.nullable,
   }));
 }
@@ -44,9 +51,13 @@ export async function prepareTable(
     const was = there.get(column.name);
     if (!was) await session.query(dialect.addColumn(quoted, column), doing);
     else {
-      if (was.type !== column.type && dialect.widens(was.type, column.type))
-        await session.query(dialect.changeType(quoted, column), doing);
-      if (!was.nullable && column.nullable) await session.query(dialect.dropNotNull(quoted, column), doing);
+      const widens = was.type !== column.type && dialect.widens(was.type, column.type);
+      // Some systems state both where one is changed.
+      const type = widens ? column.type : was.type;
+      if (widens)
+        await session.query(dialect.changeType(quoted, { ...column, nullable: was.nullable }), doing);
+      if (!was.nullable && column.nullable)
+        await session.query(dialect.dropNotNull(quoted, { ...column, type }), doing);
     }
   }
 }

@@ -11,8 +11,9 @@ import type { Schema } from '../../../core/schema.ts';
 import type { SliceReader } from '../../../core/source.ts';
 import type { Checkpoint, Slice } from '../../../core/stream.ts';
 import type { TableStructure } from '../../../core/structure.ts';
+import { lockRecord, type OnSwapStep, swapApart } from './swap-apart.ts';
 import type { LoadMark, Shape, SqlDialect, SqlSession, SqlSystem, TargetColumn } from './system.ts';
-import { checkUnchanged, readRecord, type TableRecord, writeRecord } from './table-record.ts';
+import { checkUnchanged, type TableRecord, writeRecord } from './table-record.ts';
 import { type Place, prepareTable, targetColumns } from './table-shape.ts';
 
 type Way = 'open' | 'temporary' | 'aside';
@@ -34,7 +35,16 @@ interface Commit {
   parts: Parts[];
   how: Supersede;
   checkpoint: Checkpoint | undefined;
-  before: TableRecord | undefined;
+}
+
+/** What was done before the transaction of a commit, on systems where DDL would end it. */
+interface DoneBefore {
+  /** The session is in no transaction of ours any more. */
+  ended: boolean;
+  /** Has all rows that take the place of everything. */
+  hidden?: string;
+  /** It is to take the name of the user's table; else only its rows go there. */
+  swaps?: boolean;
 }
 
 export class SqlTableWriter implements TableWriter {
@@ -43,21 +53,25 @@ export class SqlTableWriter implements TableWriter {
   readonly #spec: TableSpec;
   readonly #hiddenName: () => string;
   readonly #place: Place;
+  readonly #onSwapStep: OnSwapStep | undefined;
   readonly #open = new Set<SqlSession>();
   #version: number;
   #prepared: Promise<void> | undefined;
   /** The table that all loads of one commit share. */
   #shared: Promise<string> | undefined;
 
-  /** `hiddenName` gives names of tables that are dropped when this process is gone. */
-  constructor(system: SqlSystem, spec: TableSpec, hiddenName: () => string) {
+  /** `name` gives hidden names of tables that are dropped when this process is gone. */
+  constructor(system: SqlSystem, spec: TableSpec, hidden: { name: () => string; onStep?: OnSwapStep }) {
     const { dialect } = system;
     const { table, schema, history } = spec;
+    const columns = targetColumns(schema, dialect, !history && schema.key.length > 0);
+    const key = history ? [] : schema.key.map((field) => columns.find((each) => each.field === field)!);
     this.#system = system;
     this.#dialect = dialect;
     this.#spec = spec;
-    this.#hiddenName = hiddenName;
-    this.#place = { dialect, table, schema, columns: targetColumns(schema, dialect), history };
+    this.#hiddenName = hidden.name;
+    this.#onSwapStep = hidden.onStep;
+    this.#place = { dialect, table, schema, columns, history, key };
     this.#version = spec.expectedVersion;
   }
 
@@ -69,11 +83,12 @@ export class SqlTableWriter implements TableWriter {
     const session = await this.#connect(signal);
     const lap = laps();
     try {
-      await session.query(this.#dialect.begin(this.#mark), this.#doing('loading'));
+      await this.#begin(session, this.#mark);
       const table = await this.#tableFor(way, session, columns, options);
       const deleted = way === 'open' ? await this.#deleteWindow(session, options.supersede) : 0;
       if (options.supersede.kind === 'window' && way === 'open') lap('delete');
-      const read = await session.load({ table, columns }, reader, options.onRows, signal);
+      const into = { table, columns, stamped: this.#spec.history && way !== 'temporary' };
+      const read = await this.#unique(() => session.load(into, reader, options.onRows, signal));
       const facts = given.format === 'bytes' ? read : { ...given.facts(), rows: read.rows };
       lap('copy');
       const dropped = way === 'temporary' ? await this.#dropLoaded(session, { table, columns }, options) : 0;
@@ -108,12 +123,15 @@ export class SqlTableWriter implements TableWriter {
     }
     const session = held[0]?.session ?? (await this.#connect(new AbortController().signal));
     try {
-      if (held.length === 0) await session.query(this.#dialect.begin(this.#mark), this.#doing('committing'));
-      const before = await readRecord(session, this.#dialect, this.#spec.table, true);
-      checkUnchanged(before, { table: this.#spec.table, version: this.#version, fence: this.#spec.fence });
-      const after = await this.#apply(session, { parts, how, checkpoint, before });
-      await writeRecord(session, this.#dialect, this.#spec.table, after);
-      await session.query('COMMIT', this.#doing('committing'));
+      const done = await this.#ddlBefore(session, { parts, how, checkpoint });
+      if (held.length === 0 || done.ended) await this.#begin(session, this.#mark);
+      const before = await this.#lock(session);
+      const after = await this.#apply(session, { parts, how, checkpoint }, { before, done });
+      if (done.swaps === true) await this.#swapApart(session, done.hidden!, after);
+      else {
+        await writeRecord(session, this.#dialect, this.#spec.table, after);
+        await session.query('COMMIT', this.#doing('committing'));
+      }
       this.#version = after.version;
       return { version: after.version, rows: after.rows, bytes: 0 };
     } finally {
@@ -157,6 +175,18 @@ export class SqlTableWriter implements TableWriter {
     if (this.#open.delete(session)) await session.close();
   }
 
+  async #begin(session: SqlSession, mark?: LoadMark): Promise<void> {
+    for (const sql of this.#dialect.begin(mark)) await session.query(sql, this.#doing('loading'));
+  }
+
+  /** The record, locked. Throws when somebody else was faster. */
+  async #lock(session: SqlSession): Promise<TableRecord | undefined> {
+    const { table, fence } = this.#spec;
+    const record = await lockRecord(this.#system, session, table);
+    checkUnchanged(record, { table, version: this.#version, fence });
+    return record;
+  }
+
   #columnsOf(schema: Schema): TargetColumn[] {
     return schema.fields.map(({ name }) => this.#column(name));
   }
@@ -174,11 +204,8 @@ export class SqlTableWriter implements TableWriter {
     this.#prepared ??= (async () => {
       const session = await this.#connect(signal);
       try {
-        await session.query(this.#dialect.begin(undefined), this.#doing('making'));
-        const { table, fence } = this.#spec;
-        const record = await readRecord(session, this.#dialect, table, true);
-        checkUnchanged(record, { table, version: this.#version, fence });
-        await prepareTable(session, this.#place, record);
+        await this.#begin(session);
+        await prepareTable(session, this.#place, await this.#lock(session));
         await session.query('COMMIT', this.#doing('making'));
       } finally {
         await this.#release(session);
@@ -197,8 +224,10 @@ export class SqlTableWriter implements TableWriter {
     if (way === 'aside') return options.together ? (this.#shared ??= this.#makeHidden()) : this.#makeHidden();
     const { dialect } = this.#place;
     const name = dialect.quote('sluice_stage');
+    const { supersede } = options;
+    const key = supersede.kind === 'key' ? supersede.key.map((field) => this.#column(field)) : [];
     await session.query(
-      dialect.createTable(name, columns, { history: false, temporary: true }),
+      dialect.createTable(name, columns, { history: false, temporary: true, key }),
       this.#doing('loading'),
     );
     return name;
@@ -271,7 +300,11 @@ export class SqlTableWriter implements TableWriter {
   }
 
   /** Rows and checkpoint of one commit, in the transaction; the record as it is after it. */
-  async #apply(session: SqlSession, { parts, how, checkpoint, before }: Commit): Promise<TableRecord> {
+  async #apply(
+    session: SqlSession,
+    { parts, how, checkpoint }: Commit,
+    { before, done }: { before: TableRecord | undefined; done: DoneBefore },
+  ): Promise<TableRecord> {
     const { stream, schema, fence } = this.#spec;
     const record: TableRecord = {
       stream,
@@ -284,10 +317,14 @@ export class SqlTableWriter implements TableWriter {
     };
     if (parts.length === 0 && !checkpoint) return record;
     record.schema = schema;
+    if (done.hidden !== undefined) {
+      if (done.swaps !== true) await this.#refill(session, done.hidden);
+      return { ...record, rows: sumOf(parts), shaped: record.shaped || done.swaps === true };
+    }
     if (how.kind === 'everything') return this.#replace(session, parts, record);
-    await prepareTable(session, this.#place, before);
+    if (!this.#dialect.ddlApart) await prepareTable(session, this.#place, before);
     for (const part of byTable(parts)) record.rows += await this.#add(session, part, how);
-    if (!record.shaped && checkpoint && !checkpoint.unfinished) {
+    if (!this.#dialect.ddlApart && !record.shaped && checkpoint && !checkpoint.unfinished) {
       await this.#addKey(session, this.#table);
       const { first, indexes } = this.#shape(this.#table, this.#spec.structure);
       for (const sql of [...first, ...indexes])
@@ -299,25 +336,73 @@ export class SqlTableWriter implements TableWriter {
 
   /** Makes the table what the loads aside are. */
   async #replace(session: SqlSession, parts: Parts[], record: TableRecord): Promise<TableRecord> {
-    const { dialect, columns } = this.#place;
-    const doing = this.#doing('replacing');
-    const hidden = parts[0]?.table ?? (await this.#makeHidden());
-    const list = columns.map((column) => dialect.quote(column.name)).join(', ');
-    for (const other of new Set(parts.map((part) => part.table)))
-      if (other !== hidden)
-        await session.query(`INSERT INTO ${hidden} (${list}) SELECT ${list} FROM ${other}`, doing);
-    const rows = parts.reduce((sum, part) => sum + part.rows, 0);
+    const { dialect } = this.#place;
+    const hidden = await this.#gather(session, parts);
+    const rows = sumOf(parts);
     const reason = await dialect.holdsOn(session, this.#spec.table);
     if (reason === undefined) {
       // Before anybody waits for the table.
       await this.#shapeHidden(session, hidden);
-      for (const sql of dialect.swap(hidden, this.#spec.table)) await session.query(sql, doing);
+      for (const sql of dialect.swap(hidden, this.#spec.table, dialect.hidden(this.#hiddenName())))
+        await session.query(sql, this.#doing('replacing'));
       return { ...record, rows, shaped: true };
     }
     await prepareTable(session, this.#place, undefined);
-    await session.query(`DELETE FROM ${this.#table}`, doing);
-    await session.query(`INSERT INTO ${this.#table} (${list}) SELECT ${list} FROM ${hidden}`, doing);
+    await this.#refill(session, hidden);
     return { ...record, rows };
+  }
+
+  /** Brings all loads of a commit into one hidden table. */
+  async #gather(session: SqlSession, parts: Parts[]): Promise<string> {
+    const hidden = parts[0]?.table ?? (await this.#makeHidden());
+    for (const other of new Set(parts.map((part) => part.table)))
+      if (other !== hidden)
+        await this.#unique(() =>
+          session.query(this.#insertAll(hidden, other, this.#place.columns), this.#doing('replacing')),
+        );
+    return hidden;
+  }
+
+  async #refill(session: SqlSession, hidden: string): Promise<void> {
+    const doing = this.#doing('replacing');
+    await session.query(`DELETE FROM ${this.#table}`, doing);
+    await session.query(this.#insertAll(this.#table, hidden, this.#place.columns), doing);
+  }
+
+  #insertAll(into: string, from: string, columns: readonly TargetColumn[]): string {
+    const stamps = this.#spec.history ? this.#dialect.stamps : [];
+    const list = columns.map(({ name }) => this.#dialect.quote(name));
+    const names = [...list, ...stamps.map(({ column }) => column)].join(', ');
+    return `INSERT INTO ${into} (${names}) SELECT ${[...list, ...stamps.map(({ value }) => value)].join(', ')} FROM ${from}`;
+  }
+
+  /** Makes and changes tables for a commit where that ends transactions. Rows of open loads are never in one that it ends. */
+  async #ddlBefore(session: SqlSession, { parts, how, checkpoint }: Commit): Promise<DoneBefore> {
+    const { dialect, columns } = this.#place;
+    const idle = parts.length === 0 && !checkpoint;
+    // The table of an open load was made before its rows.
+    if (!dialect.ddlApart || idle || parts.some(({ way }) => way === 'open')) return { ended: false };
+    await this.#begin(session, this.#mark);
+    const hidden = how.kind === 'everything' ? await this.#gather(session, parts) : undefined;
+    await session.query('COMMIT', this.#doing('committing'));
+    if (hidden === undefined) {
+      await this.#prepare(new AbortController().signal);
+      return { ended: true };
+    }
+    const { table } = this.#spec;
+    const swaps = (await dialect.holdsOn(session, table)) === undefined;
+    if (!swaps) await prepareTable(session, this.#place, undefined);
+    // A swap needs two tables.
+    else if (!(await dialect.find(session, table)))
+      await session.query(dialect.createTable(this.#table, columns, this.#place), this.#doing('making'));
+    return { ended: true, hidden, swaps };
+  }
+
+  async #swapApart(session: SqlSession, hidden: string, after: TableRecord): Promise<void> {
+    const old = this.#dialect.hidden(this.#hiddenName());
+    const { table } = this.#spec;
+    await swapApart(this.#system, session, { table, hidden, old, after, onStep: this.#onSwapStep });
+    await this.#dropHidden([old]);
   }
 
   get #wantsKey(): boolean {
@@ -382,10 +467,9 @@ export class SqlTableWriter implements TableWriter {
     if (part.way === 'open') return part.rows - part.deleted;
     const doing = this.#doing('adding rows to');
     const deleted = await this.#deleteWindow(session, how);
-    const list = part.columns.map(({ name }) => this.#dialect.quote(name)).join(', ');
     if (how.kind !== 'key') {
-      const insert = `INSERT INTO ${this.#table} (${list}) SELECT ${list} FROM ${part.table}`;
-      return (await session.query(insert, doing)).count - deleted;
+      const insert = this.#insertAll(this.#table, part.table, part.columns);
+      return (await this.#unique(() => session.query(insert, doing))).count - deleted;
     }
     const { prepare, update, insert } = this.#dialect.merge({
       stage: part.table,
@@ -421,6 +505,10 @@ export class SqlTableWriter implements TableWriter {
 function wayOf({ supersede, together, distinct }: StageOptions): Way {
   if (together || supersede.kind === 'everything') return 'aside';
   return distinct || supersede.kind === 'key' ? 'temporary' : 'open';
+}
+
+function sumOf(parts: readonly Parts[]): number {
+  return parts.reduce((sum, part) => sum + part.rows, 0);
 }
 
 /** Loads that share a hidden table are added with it. */
