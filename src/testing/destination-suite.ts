@@ -2,6 +2,7 @@
 import { expect } from 'vitest';
 import type { Destination } from '../core/destination.ts';
 import { type Recovery, SluiceError } from '../core/errors.ts';
+import type { LogicalType } from '../core/types.ts';
 import type { Cell } from './batch-rows.ts';
 
 /** How to reach one kind of destination, and what it cannot do. */
@@ -16,6 +17,8 @@ export interface DestinationSuite {
 export interface DestinationUnderTest {
   /** A handle on the system as a new run has it; the suite closes it in `close`. */
   destination(): Promise<Destination>;
+  /** What the system keeps of a value that it has no equal for, by a rule that its TYPES.md states; absent: every value. */
+  kept?(cell: Cell, type: LogicalType): Cell;
   /** What a reader sees now, in any order; undefined when there is no table. Cells as in batch-rows.ts. */
   read(table: string): Promise<{ columns: string[]; rows: Cell[][] } | undefined>;
   close(): Promise<void>;

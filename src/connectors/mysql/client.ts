@@ -20,6 +20,8 @@ export interface Target {
   tlsKey: string | undefined;
   applicationName: string;
   connectTimeoutMs: number;
+  /** The server may ask for the file of a LOAD DATA LOCAL, which is what we send then and no file. */
+  localFiles?: boolean;
 }
 
 const TLS_MODES: Readonly<Record<string, Target['tls']>> = {
@@ -233,8 +235,8 @@ function driverOptions(target: Target, ssl: SslOptions | undefined): ConnectionO
     ...(socket === undefined ? { host, port } : { socketPath: socket }),
     charset: 'utf8mb4',
     connectTimeout: target.connectTimeoutMs,
-    // No server may ask us for a file.
-    flags: ['-LOCAL_FILES'],
+    // Where we load nothing, no server may ask us for a file.
+    flags: target.localFiles === true ? [] : ['-LOCAL_FILES'],
     supportBigNumbers: true,
     bigNumberStrings: true,
     dateStrings: true,

@@ -1,7 +1,14 @@
-import { AuthError, ConfigError, type ErrorDetail, SluiceError, TransientError } from '../../core/errors.ts';
+import {
+  AuthError,
+  ConfigError,
+  DataError,
+  type ErrorDetail,
+  SluiceError,
+  TransientError,
+} from '../../core/errors.ts';
 import { redactUrl } from '../../core/redact.ts';
 
-type Kind = 'transient' | 'auth' | 'config';
+type Kind = 'transient' | 'auth' | 'config' | 'data';
 interface Known {
   /** Error numbers of the server, or codes of Node and the driver. */
   match: readonly (number | string)[];
@@ -100,6 +107,25 @@ const KNOWN: readonly Known[] = [
     code: 'mysql.permission',
     remedy: 'GRANT SELECT on the table to this account',
   },
+  {
+    match: [1062, 1586],
+    kind: 'data',
+    code: 'mysql.duplicate',
+    remedy: 'name columns with `key` that tell all rows apart',
+  },
+  {
+    match: [1153, 1162],
+    kind: 'data',
+    code: 'data.row_too_large',
+    remedy: 'raise max_allowed_packet of the server, or leave the column with the largest values out',
+  },
+  {
+    match: [1117, 1118, 1070, 1071],
+    kind: 'config',
+    code: 'mysql.too_wide',
+    remedy:
+      'a table has at most 1017 columns and 65,535 bytes in a row without its long texts, and a key 3072 bytes: leave columns out with `columns`',
+  },
   { match: [1049], kind: 'config', code: 'mysql.no_database', remedy: 'check the name of the database' },
   { match: [1146, 1051, 1109], kind: 'config', code: 'mysql.no_table', remedy: GONE },
   { match: [1054], kind: 'config', code: 'mysql.no_column', remedy: GONE },
@@ -167,6 +193,7 @@ export function mysqlError(error: unknown, doing: string): SluiceError {
   const message = `${doing}: ${found}`;
   if (known?.kind === 'transient') return new TransientError(message, detail);
   if (known?.kind === 'auth') return new AuthError(message, detail);
+  if (known?.kind === 'data') return new DataError(message, detail);
   return new ConfigError(message, detail);
 }
 

@@ -31,12 +31,12 @@ export function targetColumns(schema: Schema, dialect: SqlDialect, indexed: bool
   }));
 }
 
-/** Makes or changes the table, in the transaction of `session` where the system can. Throws SchemaError when it would shrink. */
+/** Whether the table had to be made. Makes or changes it, in the transaction of `session` where the system can. Throws SchemaError when it would shrink. */
 export async function prepareTable(
   session: SqlSession,
   place: Place,
   record: TableRecord | undefined,
-): Promise<void> {
+): Promise<boolean> {
   const { dialect, table, columns, schema } = place;
   if (record && record.version > 0) checkGrows(record.schema, schema, table);
   const quoted = dialect.table(table);
@@ -44,7 +44,7 @@ export async function prepareTable(
   const found = await dialect.find(session, table);
   if (!found) {
     await session.query(dialect.createTable(quoted, columns, place), `making table "${table}"`);
-    return;
+    return true;
   }
   const there = new Map(found.columns.map((column) => [column.name, column]));
   for (const column of columns) {
@@ -60,4 +60,5 @@ export async function prepareTable(
         await session.query(dialect.dropNotNull(quoted, { ...column, type }), doing);
     }
   }
+  return false;
 }

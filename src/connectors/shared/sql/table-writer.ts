@@ -205,7 +205,11 @@ export class SqlTableWriter implements TableWriter {
       const session = await this.#connect(signal);
       try {
         await this.#begin(session);
-        await prepareTable(session, this.#place, await this.#lock(session));
+        const made = await prepareTable(session, this.#place, await this.#lock(session));
+        // Where that ends transactions it cannot wait for the last rows.
+        if (made && this.#dialect.ddlApart)
+          for (const sql of this.#shape(this.#table, this.#spec.structure).first)
+            await session.query(sql, this.#doing('making the indexes of'));
         await session.query('COMMIT', this.#doing('making'));
       } finally {
         await this.#release(session);
@@ -391,6 +395,7 @@ export class SqlTableWriter implements TableWriter {
     }
     const { table } = this.#spec;
     const swaps = (await dialect.holdsOn(session, table)) === undefined;
+    if (swaps) await this.#shapeHidden(session, hidden);
     if (!swaps) await prepareTable(session, this.#place, undefined);
     // A swap needs two tables.
     else if (!(await dialect.find(session, table)))
@@ -432,7 +437,7 @@ export class SqlTableWriter implements TableWriter {
     const doing = this.#doing('making the indexes of');
     const own = await this.#connect(new AbortController().signal);
     try {
-      await this.#addKey(own, hidden);
+      if (!dialect.ddlApart) await this.#addKey(own, hidden);
       for (const sql of first) await own.query(sql, doing);
       for (const sql of grants)
         await own.query(

@@ -1,0 +1,191 @@
+/** SQL of MySQL and MariaDB for the tables that are written. */
+import { quoteBackticks, quoteEscaped } from '../shared/quote.ts';
+import { fitNames } from '../shared/sql/names.ts';
+import {
+  type FoundTable,
+  LOAD_ID,
+  LOADED_AT,
+  type LoadMark,
+  type SqlDialect,
+  type SqlSession,
+  type TargetColumn,
+} from '../shared/sql/system.ts';
+import { dropLoaded, merge } from './target-compare.ts';
+import { shape, structureOf } from './target-structure.ts';
+import { ddlType, literal, targetType, widensType, withoutWidth } from './target-types.ts';
+
+/** What is known of the server after the first connection. */
+export interface ServerFacts {
+  mariadb: boolean;
+  version: string;
+  /** lower_case_table_names. */
+  foldsTables: boolean;
+}
+
+/** 64 characters, which have up to three bytes each; counted in bytes to be the same everywhere. */
+const NAME_BYTES = 64;
+const RECORDS = '`_sluice_tables`';
+/** Begins the names of tables that readers do not look at. */
+const HIDDEN = '_sluice_';
+
+const TEXT = 'LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin';
+
+const SET_UP = `CREATE TABLE IF NOT EXISTS ${RECORDS} (
+  name VARCHAR(512) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL PRIMARY KEY, stream ${TEXT} NOT NULL,
+  version BIGINT NOT NULL, fence BIGINT NOT NULL, row_count BIGINT NOT NULL, table_schema ${TEXT} NOT NULL,
+  checkpoint ${TEXT}, shaped INT NOT NULL, pending ${TEXT}) ENGINE=InnoDB`;
+
+/** `server` is asked when a statement is made, which is after the first connection. */
+export function mysqlDialect(database: string, server: () => ServerFacts): SqlDialect {
+  const quoted = (name: string): string => `${quoteBackticks(database)}.${quoteBackticks(name)}`;
+  const table = (name: string): string => quoted(short(name));
+  const columnSql = (column: TargetColumn, nullable: boolean): string =>
+    `${quoteBackticks(column.name)} ${ddlType(column.type, server())}${nullable ? ' NULL' : ' NOT NULL'}`;
+  const change = (name: string, column: TargetColumn): string =>
+    `ALTER TABLE ${name} MODIFY COLUMN ${columnSql(column, column.nullable)}`;
+  return {
+    name: 'mysql',
+    nameBytes: NAME_BYTES,
+    foldsNames: true,
+    plainNames: true,
+    ddlApart: {
+      wasHidden: async (session, name, hidden) => (await commentOf(session, short(name))) === markOf(hidden),
+      restore: async (session, name, old) => {
+        const { rows } = await session.query(EXISTS, 'looking for leftovers', [unquoted(old)]);
+        if (rows.length > 0)
+          await session.query(`RENAME TABLE ${old} TO ${table(name)}`, `restoring table "${name}"`);
+      },
+    },
+    begin,
+    stamps: [
+      { column: quoteBackticks(LOAD_ID), value: '@sluice_load_id' },
+      { column: quoteBackticks(LOADED_AT), value: '@sluice_loaded_at' },
+    ],
+    setUp: [SET_UP],
+    recordsExist: EXISTS.replace('?', quoteEscaped(unquoted(RECORDS))),
+    records: RECORDS,
+    table,
+    hidden: (name) => quoted(HIDDEN + name),
+    quote: quoteBackticks,
+    parameter: () => '?',
+    insertUnlessThere: (into, rest) => `INSERT INTO ${into} ${rest} ON DUPLICATE KEY UPDATE name = name`,
+    type: (field, place) => targetType(field, place, server().mariadb),
+    widens: widensType,
+    find: (session, name) => find(session, short(name), server().foldsTables),
+    createTable: (name, columns, { history, temporary, key = [] }) => {
+      const stage = temporary === true && key.length === 0;
+      const all = [
+        ...columns.map((column) => columnSql(column, column.nullable || stage)),
+        ...(history ? HISTORY : []),
+        ...(stage ? ['`_sluice_row` BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY'] : []),
+        ...(key.length > 0 ? [keySql(key)] : []),
+      ];
+      const mark = markOf(name);
+      return `CREATE ${temporary === true ? 'TEMPORARY ' : ''}TABLE ${name} (${all.join(', ')}) ENGINE=InnoDB ROW_FORMAT=DYNAMIC${mark === undefined ? '' : ` COMMENT=${quoteEscaped(mark)}`}`;
+    },
+    addColumn: (name, column) => `ALTER TABLE ${name} ADD COLUMN ${columnSql(column, true)}`,
+    changeType: change,
+    dropNotNull: change,
+    addKey: (name, _, key) => `ALTER TABLE ${name} ADD ${keySql(key)}`,
+    shape,
+    structure: (session, name) => structureOf(session, short(name)),
+    // They go by the name.
+    grants: async () => [],
+    dropLoaded,
+    merge,
+    windowCondition: (column, { from, to }) =>
+      `${quoteBackticks(column.name)} >= ${literal(from, column.type)} AND ${quoteBackticks(column.name)} < ${literal(to, column.type)}`,
+    swap: (hidden, name, old) => [`RENAME TABLE ${table(name)} TO ${old}, ${hidden} TO ${table(name)}`],
+    holdsOn: (session, name) => holdsOn(session, short(name)),
+    tryLock: (owner) => `SELECT GET_LOCK(${quoteEscaped(`sluice_${owner}`)}, 0) AS locked`,
+    listHidden: `SELECT SUBSTRING(TABLE_NAME, ${HIDDEN.length + 1}) AS name FROM information_schema.TABLES
+       WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME LIKE '\\_sluice\\_load\\_%'`,
+  };
+}
+
+function short(name: string): string {
+  return fitNames([name], { bytes: NAME_BYTES, folds: true, plain: true })[0]!;
+}
+
+/** The last part of a quoted name. */
+function unquoted(name: string): string {
+  return name.slice(name.lastIndexOf('.') + 1).slice(1, -1);
+}
+
+/** By it a table is known after it was renamed; only tables of ours that are made under a hidden name have one. */
+function markOf(name: string): string | undefined {
+  const plain = unquoted(name);
+  return plain.startsWith(`${HIDDEN}load_`) ? `Sluice ${plain}` : undefined;
+}
+
+function keySql(key: readonly TargetColumn[]): string {
+  const list = key.map(({ name }) => quoteBackticks(name)).join(', ');
+  return key.some(({ nullable }) => nullable)
+    ? `UNIQUE KEY \`sluice_key\` (${list})`
+    : `PRIMARY KEY (${list})`;
+}
+
+function begin(load: LoadMark | undefined): readonly string[] {
+  if (!load) return ['START TRANSACTION'];
+  const at = literal(load.loadedAt, 'datetime(6)');
+  return [`SET @sluice_load_id = ${load.loadId}, @sluice_loaded_at = ${at}`, 'START TRANSACTION'];
+}
+
+const HISTORY = [`\`${LOAD_ID}\` BIGINT NULL`, `\`${LOADED_AT}\` DATETIME(6) NULL`];
+
+const EXISTS = `SELECT 1 AS n FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ?`;
+
+async function commentOf(session: SqlSession, name: string): Promise<string | undefined> {
+  const { rows } = await session.query(
+    'SELECT TABLE_COMMENT AS mark FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ?',
+    `looking for table "${name}"`,
+    [name],
+  );
+  return rows[0] && String(rows[0]['mark']);
+}
+
+/** Where the names of tables keep their capitals, information_schema compares without them. */
+async function find(session: SqlSession, name: string, folds: boolean): Promise<FoundTable | undefined> {
+  const doing = `looking for table "${name}"`;
+  const same = (column: string): string =>
+    `${column} = ?${folds ? '' : ` AND CAST(${column} AS BINARY) = CAST(? AS BINARY)`}`;
+  const values = folds ? [name] : [name, name];
+  const { rows: tables } = await session.query(
+    `SELECT TABLE_NAME AS name, DATA_LENGTH + INDEX_LENGTH AS bytes FROM information_schema.TABLES
+      WHERE TABLE_SCHEMA = DATABASE() AND ${same('TABLE_NAME')}`,
+    doing,
+    values,
+  );
+  if (tables.length === 0) return undefined;
+  const { rows } = await session.query(
+    `SELECT COLUMN_NAME AS name, COLUMN_TYPE AS type, IS_NULLABLE AS nullable FROM information_schema.COLUMNS
+      WHERE TABLE_SCHEMA = DATABASE() AND ${same('TABLE_NAME')} ORDER BY ORDINAL_POSITION`,
+    doing,
+    values,
+  );
+  const some = await session.query(`SELECT EXISTS (SELECT 1 FROM ${quoteBackticks(name)}) AS filled`, doing);
+  return {
+    columns: rows.map((row) => ({
+      name: String(row['name']),
+      type: withoutWidth(String(row['type']).toLowerCase()),
+      nullable: row['nullable'] === 'YES',
+    })),
+    filled: Number(some.rows[0]!['filled']) === 1,
+    bytes: Number(tables[0]!['bytes'] ?? 0),
+  };
+}
+
+/** Foreign keys and triggers would stay with the old table. Views and rights go by the name. */
+async function holdsOn(session: SqlSession, name: string): Promise<string | undefined> {
+  const doing = `looking at what depends on table "${name}"`;
+  const { rows } = await session.query(
+    `SELECT CONCAT('foreign key ', CONSTRAINT_NAME) AS reason FROM information_schema.KEY_COLUMN_USAGE
+      WHERE REFERENCED_TABLE_NAME IS NOT NULL AND ((TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ?)
+         OR (REFERENCED_TABLE_SCHEMA = DATABASE() AND REFERENCED_TABLE_NAME = ?))
+     UNION ALL SELECT CONCAT('trigger ', TRIGGER_NAME) FROM information_schema.TRIGGERS
+      WHERE EVENT_OBJECT_SCHEMA = DATABASE() AND EVENT_OBJECT_TABLE = ?`,
+    doing,
+    [name, name, name],
+  );
+  return rows[0] && String(rows[0]['reason']);
+}

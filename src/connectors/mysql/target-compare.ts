@@ -1,0 +1,93 @@
+/** Rows of a load against those of the table, in SQL of MySQL and MariaDB. A temporary table may be named once in a statement only. */
+import { quoteBackticks } from '../shared/quote.ts';
+import { type DistinctJob, LOAD_ID, type MergeJob, type TargetColumn } from '../shared/sql/system.ts';
+import { literal } from './target-types.ts';
+
+const DOOMED = '`sluice_doomed`';
+
+/** What can be compared in the place of a value: it tells 0 from -0, keeps all digits, and is NULL for NULL. */
+function valueText({ name, type }: TargetColumn, alias: string): string {
+  const value = `${alias}.${quoteBackticks(name)}`;
+  // Without the factor a FLOAT shows six digits.
+  if (type === 'float' || type === 'double') return `CONCAT(${value} * 1e0)`;
+  if (type.startsWith('decimal')) return `CONCAT(CAST(${value} AS ${type}))`;
+  if (type === 'datetime(6)') return `CONCAT(CAST(${value} AS DATETIME(6)))`;
+  // Whatever the collation. A cast would be NULL for what is longer than the server lets a function return.
+  if (/text$|blob$|char\(|binary\(/.test(type)) return `MD5(${value})`;
+  return value;
+}
+
+/** NULL where the table lacks the column. */
+function textOf(column: TargetColumn, alias: string, there: ReadonlySet<string>): string {
+  return there.has(column.name) ? valueText(column, alias) : 'NULL';
+}
+
+/** Values are hashed one by one: together they could be longer than what the server lets a function return. */
+function rowHash(alias: string, columns: readonly TargetColumn[], there: ReadonlySet<string>): string {
+  const parts = columns.map((column) => `COALESCE(MD5(${textOf(column, alias, there)}), '-')`);
+  return `MD5(CONCAT(${parts.join(', ')}))`;
+}
+
+function sameKey(a: string, b: string, key: readonly TargetColumn[]): string {
+  return key
+    .map(
+      ({ name, nullable }) =>
+        `${a}.${quoteBackticks(name)} ${nullable ? '<=>' : '='} ${b}.${quoteBackticks(name)}`,
+    )
+    .join(' AND ');
+}
+
+export function dropLoaded(job: DistinctJob): string[] {
+  return job.key.length > 0 ? dropKeyed(job) : dropKeyless(job);
+}
+
+/** Compared with the newest row of its key only. */
+function dropKeyed({ stage, table, columns, key, history, staged, there }: DistinctJob): string[] {
+  const list = key.map(({ name }) => quoteBackticks(name)).join(', ');
+  const newest = history
+    ? ` JOIN (SELECT ${list}, MAX(${quoteBackticks(LOAD_ID)}) AS newest FROM ${table} GROUP BY ${list}) n
+         ON ${sameKey('n', 't', key)} AND n.newest <=> t.${quoteBackticks(LOAD_ID)}`
+    : '';
+  const others = columns.filter((column) => !key.includes(column));
+  const same = others.map((column) => `${textOf(column, 's', staged)} <=> ${textOf(column, 't', there)}`);
+  return [
+    `DELETE s FROM ${stage} s JOIN ${table} t ON ${sameKey('s', 't', key)}${newest} WHERE ${['1 = 1', ...same].join(' AND ')}`,
+  ];
+}
+
+/** Each row there takes one equal row away. */
+function dropKeyless({ stage, table, columns, from, staged, there }: DistinctJob): string[] {
+  const window = from
+    ? ` WHERE (${from.columns.map((column) => `t.${quoteBackticks(column.name)} >= ${literal(from.value, column.type)}`).join(' OR ')})`
+    : '';
+  const numbered = (more: string, text: string, place: string): string =>
+    `SELECT ${more}h, ROW_NUMBER() OVER (PARTITION BY h) AS n FROM (SELECT ${more}${text} AS h FROM ${place}) x`;
+  return [
+    `CREATE TEMPORARY TABLE ${DOOMED} (PRIMARY KEY (_sluice_row)) SELECT a._sluice_row FROM (${numbered('_sluice_row, ', rowHash('s', columns, staged), `${stage} s`)}) a
+       JOIN (${numbered('', rowHash('t', columns, there), `${table} t${window}`)}) b ON a.h = b.h AND a.n = b.n`,
+    `DELETE s FROM ${stage} s JOIN ${DOOMED} d ON s._sluice_row = d._sluice_row`,
+    `DROP TEMPORARY TABLE ${DOOMED}`,
+  ];
+}
+
+/** The stage has its key since it was made. */
+export function merge({ stage, table, columns, key, staged }: MergeJob): {
+  prepare: string[];
+  update: string;
+  insert: string;
+} {
+  const value = ({ name }: TargetColumn): string => (staged.has(name) ? `s.${quoteBackticks(name)}` : 'NULL');
+  const set = columns
+    .filter((column) => !key.includes(column))
+    .map((column) => `t.${quoteBackticks(column.name)} = ${value(column)}`);
+  const list = columns.map(({ name }) => quoteBackticks(name)).join(', ');
+  return {
+    prepare: [],
+    update:
+      set.length === 0
+        ? 'DO 0'
+        : `UPDATE ${table} t JOIN ${stage} s ON ${sameKey('t', 's', key)} SET ${set.join(', ')}`,
+    insert: `INSERT INTO ${table} (${list}) SELECT ${columns.map(value).join(', ')} FROM ${stage} s
+       WHERE NOT EXISTS (SELECT 1 FROM ${table} t WHERE ${sameKey('t', 's', key)})`,
+  };
+}
