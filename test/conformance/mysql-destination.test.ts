@@ -11,8 +11,9 @@ import { readMysql } from '../support/mysql-reader.ts';
 const server = useMariadb();
 let databases = 0;
 
-/** There is no NaN and no infinity. */
+/** There is no NaN and no infinity, and MariaDB keeps -0 as 0. */
 function kept(cell: Cell, type: LogicalType): Cell {
+  if (type.kind.startsWith('float') && cell === '-0') return '0';
   return type.kind.startsWith('float') && !Number.isFinite(Number(cell)) ? null : cell;
 }
 

@@ -6,6 +6,15 @@ const MICROS = { from: -62_135_596_800_000_000n, below: 253_402_300_800_000_000n
 /** High words of the same, for a look without bigints. */
 const HIGH = { from: -14_467_071, below: 58_999_820 };
 
+/** How many values of a column are -0, which MariaDB keeps as 0. */
+export function countNegativeZeros(column: Column, rows: number): number {
+  if (!column.negativeZero) return 0;
+  const values = column.width === 4 ? new Float32Array(column.data) : new Float64Array(column.data);
+  let count = 0;
+  for (let r = 0; r < rows; r++) if (Object.is(values[r], -0) && !column.isNull(r)) count++;
+  return count;
+}
+
 /** Makes values NULL that the server has no equal for: NaN, infinities, and years outside of 1 to 9999; returns how many. */
 export function clipValues(column: Column, rows: number): number {
   switch (column.type.kind) {

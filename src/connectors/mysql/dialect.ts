@@ -78,7 +78,7 @@ export function mysqlDialect(database: string, server: () => ServerFacts): SqlDi
         ...columns.map((column) => columnSql(column, column.nullable || stage)),
         ...(history ? HISTORY : []),
         ...(stage ? ['`_sluice_row` BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY'] : []),
-        ...(key.length > 0 ? [keySql(key)] : []),
+        ...(key.length > 0 ? [history ? historyKey(key) : keySql(key)] : []),
       ];
       const mark = markOf(name);
       return `CREATE ${temporary === true ? 'TEMPORARY ' : ''}TABLE ${name} (${all.join(', ')}) ENGINE=InnoDB ROW_FORMAT=DYNAMIC${mark === undefined ? '' : ` COMMENT=${quoteEscaped(mark)}`}`;
@@ -123,6 +123,15 @@ function keySql(key: readonly TargetColumn[]): string {
   return key.some(({ nullable }) => nullable)
     ? `UNIQUE KEY \`sluice_key\` (${list})`
     : `PRIMARY KEY (${list})`;
+}
+
+/** Characters or bytes of a long text that go into an index. */
+const PREFIX = 100;
+
+/** Versions of a row lie together, the newest last. */
+function historyKey(key: readonly TargetColumn[]): string {
+  const list = key.map(({ name, type }) => quoteBackticks(name) + (/^long/.test(type) ? `(${PREFIX})` : ''));
+  return `KEY \`sluice_key\` (${list.join(', ')}, \`${LOAD_ID}\`)`;
 }
 
 function begin(load: LoadMark | undefined): readonly string[] {

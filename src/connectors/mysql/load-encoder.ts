@@ -1,7 +1,7 @@
 import type { Batch, Column } from '../../core/batch.ts';
 import type { Encoder } from '../../core/encoder.ts';
 import type { Schema } from '../../core/schema.ts';
-import { clipValues } from './clip-values.ts';
+import { clipValues, countNegativeZeros } from './clip-values.ts';
 import { TextRoom, type Texts, textWriter } from './encode-text.ts';
 import { escapeTexts, hexTexts } from './escape-text.ts';
 
@@ -15,6 +15,8 @@ export interface LoadEncoderOptions {
   form: LoadForm;
   /** Expressions that end each row of an INSERT. */
   stamps: readonly string[];
+  /** The server tells -0 from 0. */
+  signedZeros: boolean;
 }
 
 /** A frame that has as much is sent; one row may be larger. */
@@ -35,15 +37,17 @@ export function createLoadEncoder(schema: Schema, options: unknown): Encoder {
 class LoadEncoder implements Encoder {
   readonly #schema: Schema;
   readonly #form: LoadForm;
+  readonly #signedZeros: boolean;
   readonly #dresses: Dress[];
   readonly #rooms: TextRoom[];
   readonly #changed: number[];
   #at = new Int32Array(0);
   #out: Buffer = Buffer.alloc(0);
 
-  constructor(schema: Schema, { form, stamps }: LoadEncoderOptions) {
+  constructor(schema: Schema, { form, stamps, signedZeros }: LoadEncoderOptions) {
     this.#schema = schema;
     this.#form = form;
+    this.#signedZeros = signedZeros;
     const last = schema.fields.length - 1;
     this.#dresses = schema.fields.map(({ type }, i) =>
       form === 'load'
@@ -63,6 +67,7 @@ class LoadEncoder implements Encoder {
     const { rows, columns } = batch;
     const texts = columns.map((column, i) => {
       this.#changed[i]! += clipValues(column, rows);
+      if (!this.#signedZeros) this.#changed[i]! += countNegativeZeros(column, rows);
       return this.#texts(column, rows, this.#rooms[i]!);
     });
     const sizes = this.#sizes(columns, texts, rows);

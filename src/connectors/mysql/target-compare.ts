@@ -41,17 +41,16 @@ export function dropLoaded(job: DistinctJob): string[] {
   return job.key.length > 0 ? dropKeyed(job) : dropKeyless(job);
 }
 
-/** Compared with the newest row of its key only. */
+/** Compared with the newest row of its key only, which the index of the table finds: the load is the smaller of the two. */
 function dropKeyed({ stage, table, columns, key, history, staged, there }: DistinctJob): string[] {
-  const list = key.map(({ name }) => quoteBackticks(name)).join(', ');
+  const id = quoteBackticks(LOAD_ID);
   const newest = history
-    ? ` JOIN (SELECT ${list}, MAX(${quoteBackticks(LOAD_ID)}) AS newest FROM ${table} GROUP BY ${list}) n
-         ON ${sameKey('n', 't', key)} AND n.newest <=> t.${quoteBackticks(LOAD_ID)}`
-    : '';
+    ? [`t.${id} <=> (SELECT MAX(o.${id}) FROM ${table} o WHERE ${sameKey('o', 't', key)})`]
+    : [];
   const others = columns.filter((column) => !key.includes(column));
   const same = others.map((column) => `${textOf(column, 's', staged)} <=> ${textOf(column, 't', there)}`);
   return [
-    `DELETE s FROM ${stage} s JOIN ${table} t ON ${sameKey('s', 't', key)}${newest} WHERE ${['1 = 1', ...same].join(' AND ')}`,
+    `DELETE s FROM ${stage} s STRAIGHT_JOIN ${table} t WHERE ${[sameKey('s', 't', key), ...same, ...newest].join(' AND ')}`,
   ];
 }
 
@@ -86,7 +85,7 @@ export function merge({ stage, table, columns, key, staged }: MergeJob): {
     update:
       set.length === 0
         ? 'DO 0'
-        : `UPDATE ${table} t JOIN ${stage} s ON ${sameKey('t', 's', key)} SET ${set.join(', ')}`,
+        : `UPDATE ${stage} s STRAIGHT_JOIN ${table} t SET ${set.join(', ')} WHERE ${sameKey('t', 's', key)}`,
     insert: `INSERT INTO ${table} (${list}) SELECT ${columns.map(value).join(', ')} FROM ${stage} s
        WHERE NOT EXISTS (SELECT 1 FROM ${table} t WHERE ${sameKey('t', 's', key)})`,
   };

@@ -141,8 +141,11 @@ export class MysqlTarget implements SqlSystem {
   }
 
   #encoding(into: LoadTarget): LoadEncoderOptions {
-    if (this.#facts!.takesFiles) return { form: 'load', stamps: [] };
-    return { form: 'insert', stamps: into.stamped ? this.dialect.stamps.map(({ value }) => value) : [] };
+    const { takesFiles, mariadb } = this.#facts!;
+    const signedZeros = !mariadb;
+    if (takesFiles) return { form: 'load', stamps: [], signedZeros };
+    const stamps = into.stamped ? this.dialect.stamps.map(({ value }) => value) : [];
+    return { form: 'insert', stamps, signedZeros };
   }
 
   #transcode(job: {

@@ -117,12 +117,13 @@ export async function swapApart(system: SqlSystem, session: SqlSession, job: Swa
 async function settleTables(system: SqlSystem, table: string, { hidden, old }: Pending): Promise<boolean> {
   const { dialect } = system;
   const apart = dialect.ddlApart!;
+  const doing = `settling what a killed run has begun with table "${table}"`;
   return elsewhere(system, async (other) => {
-    await other.query(
-      `DROP TABLE IF EXISTS ${hidden}`,
-      `undoing what a killed run has begun with table "${table}"`,
-    );
-    if (await apart.wasHidden(other, table, hidden)) return true;
+    await other.query(`DROP TABLE IF EXISTS ${hidden}`, doing);
+    if (await apart.wasHidden(other, table, hidden)) {
+      await other.query(`DROP TABLE IF EXISTS ${old}`, doing);
+      return true;
+    }
     if (!(await dialect.find(other, table))) await apart.restore(other, table, old);
     return false;
   });

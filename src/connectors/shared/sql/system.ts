@@ -95,7 +95,7 @@ export interface SqlDialect {
   createTable(
     table: string,
     columns: readonly TargetColumn[],
-    /** `key`: it is to have an index on these, for systems that make it best with the table. */
+    /** `key`: columns to have an index on, unique without history, for systems that make it best with the table. */
     how: { history: boolean; temporary?: boolean; key?: readonly TargetColumn[] },
   ): string;
   addColumn(table: string, column: TargetColumn): string;

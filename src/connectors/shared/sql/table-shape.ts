@@ -11,7 +11,7 @@ export interface Place {
   schema: Schema;
   columns: readonly TargetColumn[];
   history: boolean;
-  /** Columns of an index that the table is to have; empty for none. */
+  /** Of the schema. */
   key: readonly TargetColumn[];
 }
 

@@ -65,7 +65,7 @@ export class SqlTableWriter implements TableWriter {
     const { dialect } = system;
     const { table, schema, history } = spec;
     const columns = targetColumns(schema, dialect, !history && schema.key.length > 0);
-    const key = history ? [] : schema.key.map((field) => columns.find((each) => each.field === field)!);
+    const key = schema.key.map((field) => columns.find((each) => each.field === field)!);
     this.#system = system;
     this.#dialect = dialect;
     this.#spec = spec;
