@@ -12,7 +12,7 @@ import {
 } from '../shared/sql/system.ts';
 import { dropLoaded, merge } from './target-compare.ts';
 import { shape, structureOf } from './target-structure.ts';
-import { ddlType, literal, targetType, widensType, withoutWidth } from './target-types.ts';
+import { ddlType, indexedType, literal, targetType, widensType, withoutWidth } from './target-types.ts';
 
 /** What is known of the server after the first connection. */
 export interface ServerFacts {
@@ -71,11 +71,15 @@ export function mysqlDialect(database: string, server: () => ServerFacts): SqlDi
     insertUnlessThere: (into, rest) => `INSERT INTO ${into} ${rest} ON DUPLICATE KEY UPDATE name = name`,
     type: (field, place) => targetType(field, place, server().mariadb),
     widens: widensType,
+    holds: (found, wanted) => found === wanted || widensType(wanted, found),
     find: (session, name) => find(session, short(name), server().foldsTables),
     createTable: (name, columns, { history, temporary, key = [] }) => {
       const stage = temporary === true && key.length === 0;
+      const unique = history ? [] : key;
       const all = [
-        ...columns.map((column) => columnSql(column, column.nullable || stage)),
+        ...columns.map((column) =>
+          columnSql(unique.includes(column) ? indexable(column) : column, column.nullable || stage),
+        ),
         ...(history ? HISTORY : []),
         ...(stage ? ['`_sluice_row` BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY'] : []),
         ...(key.length > 0 ? [history ? historyKey(key) : keySql(key)] : []),
@@ -105,6 +109,11 @@ export function mysqlDialect(database: string, server: () => ServerFacts): SqlDi
 
 function short(name: string): string {
   return fitNames([name], { bytes: NAME_BYTES, folds: true, plain: true })[0]!;
+}
+
+/** What was not to have an index in the table gets one in a stage. */
+function indexable(column: TargetColumn): TargetColumn {
+  return { ...column, type: indexedType(column.type) };
 }
 
 /** The last part of a quoted name. */

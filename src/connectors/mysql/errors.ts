@@ -18,6 +18,8 @@ interface Known {
 }
 
 const LOST = "is the server being restarted, or the network failing? the server's log says more";
+const NARROWER =
+  'a table has at most 1017 columns and 65,535 bytes in a row without its long texts, and a key 3072 bytes: leave columns out with `columns`';
 const GONE = 'it was dropped or renamed; `sluice discover` lists what is there';
 
 /** Numbers: https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html; above 1900 MariaDB has its own. */
@@ -123,8 +125,7 @@ const KNOWN: readonly Known[] = [
     match: [1117, 1118, 1070, 1071],
     kind: 'config',
     code: 'mysql.too_wide',
-    remedy:
-      'a table has at most 1017 columns and 65,535 bytes in a row without its long texts, and a key 3072 bytes: leave columns out with `columns`',
+    remedy: NARROWER,
   },
   { match: [1049], kind: 'config', code: 'mysql.no_database', remedy: 'check the name of the database' },
   { match: [1146, 1051, 1109], kind: 'config', code: 'mysql.no_table', remedy: GONE },
@@ -163,6 +164,7 @@ const KNOWN_TEXT: readonly { pattern: RegExp; kind: Kind; code: string; remedy: 
     code: 'mysql.connection_lost',
     remedy: LOST,
   },
+  { pattern: /too many columns/i, kind: 'config', code: 'mysql.too_wide', remedy: NARROWER },
   {
     pattern: /certificate|self.signed|altnames|SSL|TLS/i,
     kind: 'config',

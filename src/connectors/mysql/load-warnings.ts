@@ -32,9 +32,10 @@ export async function checkLoaded(
   if (result.warnings === 0 && result.rows === rows) return;
   const warnings = await client.query<Warning & Record<string, unknown>>('SHOW WARNINGS LIMIT 64');
   const doing = `writing to ${into.table}`;
-  if (warnings.some(({ Code }) => DUPLICATE.includes(Number(Code))))
+  // A key that was cut may be there already: that it was cut tells more.
+  const first = warnings.find(({ Code }) => !DUPLICATE.includes(Number(Code)));
+  if (!first && warnings.length > 0)
     throw mysqlError({ errno: DUPLICATE[0], message: 'rows share their key' }, doing);
-  const [first] = warnings;
   const column = /column\s+[`']?(?:.*`\.`)?([^`']+)[`']/i.exec(first?.Message ?? '')?.[1];
   const row = /at row (\d+)/.exec(first?.Message ?? '')?.[1];
   const meaning = first && (MEANINGS[Number(first.Code)] ?? `warning ${first.Code} of the server`);

@@ -5,7 +5,7 @@ import { parseCursor, renderCursor } from '../shared/cursor-value.ts';
 import { quoteEscaped } from '../shared/quote.ts';
 
 /** Characters or bytes of a text in a key: three such columns fit into the 3072 bytes of an index. */
-export const KEY_LENGTH = 255;
+const KEY_LENGTH = 255;
 
 /** Digits after the point that DECIMAL has; MariaDB has as many as we do. */
 const MYSQL_SCALE = 30;
@@ -47,14 +47,17 @@ export function columnType(type: LogicalType, mariadb: boolean): string {
   }
 }
 
-/** A text without a limit cannot be in an index. */
+/** A text without a limit cannot be in an index as a whole. */
 export function targetType(
   field: Field,
   { schema, indexed }: { schema: Schema; indexed: boolean },
   mariadb: boolean,
 ): string {
   const type = columnType(field.type, mariadb);
-  if (!indexed || !schema.key.includes(field.name)) return type;
+  return indexed && schema.key.includes(field.name) ? indexedType(type) : type;
+}
+
+export function indexedType(type: string): string {
   if (type === 'longtext') return `varchar(${KEY_LENGTH})`;
   return type === 'longblob' ? `varbinary(${KEY_LENGTH})` : type;
 }
@@ -99,7 +102,9 @@ export function widensType(from: string, to: string): boolean {
   if (ORDER.includes(from) && ORDER.includes(to)) return ORDER.indexOf(from) < ORDER.indexOf(to);
   if (to === 'double') return from === 'float' || from === 'int' || IN_FLOAT.includes(from);
   if (to === 'float') return from === 'tinyint' || from === 'smallint';
-  if (to === 'datetime(6)') return from === 'date';
+  // Digits that a column lacks are cut without a word, so it gets all.
+  if (to === 'datetime(6)') return from === 'date' || /^datetime(\([0-5]\))?$/.test(from);
+  if (to === 'time(6)') return /^time(\([0-5]\))?$/.test(from);
   if (to === 'longtext') return /^(varchar|char)\(|^(tiny|medium)?text$/.test(from);
   if (to === 'longblob') return /^varbinary\(|^(tiny|medium)?blob$/.test(from);
   const [a, b] = [parse(from), parse(to)];

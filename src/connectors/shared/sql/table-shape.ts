@@ -1,5 +1,6 @@
 /** Makes the user's table fit the schema of a load. Columns are added and widened, never dropped or narrowed. */
 import type { Schema } from '../../../core/schema.ts';
+import { SchemaError } from '../../../core/errors.ts';
 import { checkGrows } from '../check-grows.ts';
 import { fitNames } from './names.ts';
 import type { SqlDialect, SqlSession, TargetColumn } from './system.ts';
@@ -54,6 +55,7 @@ export async function prepareTable(
       const widens = was.type !== column.type && dialect.widens(was.type, column.type);
       // Some systems state both where one is changed.
       const type = widens ? column.type : was.type;
+      if (dialect.holds?.(type, column.type) === false) throw misfit(table, column, was.type);
       if (widens)
         await session.query(dialect.changeType(quoted, { ...column, nullable: was.nullable }), doing);
       if (!was.nullable && column.nullable)
@@ -61,4 +63,15 @@ export async function prepareTable(
     }
   }
   return false;
+}
+
+function misfit(table: string, column: TargetColumn, found: string): SchemaError {
+  return new SchemaError(
+    `loading table "${table}": column "${column.name}" is ${found} there, which does not keep every ${column.type}`,
+    {
+      code: 'sql.misfit',
+      remedy: `make it ${column.type}, or give the stream another \`table\``,
+      details: { table, column: column.name },
+    },
+  );
 }
