@@ -8,7 +8,7 @@ const config: KnipConfig = {
     'src/cli/main.ts',
     'src/connectors/*/{worker,transcode-worker}.ts',
     'src/connectors/*/{copy,row}-decoder.ts',
-    'src/connectors/*/copy-encoder.ts',
+    'src/connectors/*/{copy,load}-encoder.ts',
     'bench/run.ts',
     'guarantees/{run,child-run}.ts',
     'scripts/*.mjs',

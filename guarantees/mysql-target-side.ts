@@ -40,7 +40,7 @@ export class MysqlTargetSide implements DestinationSide {
 
   async query(sql: string, values: unknown[] = []): Promise<Record<string, string | null>[]> {
     const [rows] = await this.db.query<RowDataPacket[]>(sql, values);
-    return rows as Record<string, string | null>[];
+    return rows;
   }
 
   async schema(table: string): Promise<Schema | undefined> {

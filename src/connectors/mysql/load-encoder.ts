@@ -9,7 +9,7 @@ import { escapeTexts, hexTexts } from './escape-text.ts';
  * `load`: lines of LOAD DATA with its default escapes; `insert`: rows of a multi-row INSERT, in frames of a length
  * (uint32, little-endian) and that many bytes, each row with a comma behind it.
  */
-export type LoadForm = 'load' | 'insert';
+type LoadForm = 'load' | 'insert';
 
 export interface LoadEncoderOptions {
   form: LoadForm;

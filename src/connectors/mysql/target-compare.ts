@@ -28,12 +28,14 @@ function rowHash(alias: string, columns: readonly TargetColumn[], there: Readonl
   return `MD5(CONCAT(${parts.join(', ')}))`;
 }
 
+/** Some collations do not see trailing blanks, which lengths tell. */
 function sameKey(a: string, b: string, key: readonly TargetColumn[]): string {
   return key
-    .map(
-      ({ name, nullable }) =>
-        `${a}.${quoteBackticks(name)} ${nullable ? '<=>' : '='} ${b}.${quoteBackticks(name)}`,
-    )
+    .flatMap(({ name, type, nullable }) => {
+      const [left, right] = [`${a}.${quoteBackticks(name)}`, `${b}.${quoteBackticks(name)}`];
+      const same = `${left} ${nullable ? '<=>' : '='} ${right}`;
+      return /^(varchar|longtext)/.test(type) ? [same, `LENGTH(${left}) <=> LENGTH(${right})`] : [same];
+    })
     .join(' AND ');
 }
 

@@ -10,7 +10,7 @@ const KEY_LENGTH = 255;
 /** Digits after the point that DECIMAL has; MariaDB has as many as we do. */
 const MYSQL_SCALE = 30;
 
-export function columnType(type: LogicalType, mariadb: boolean): string {
+function columnType(type: LogicalType, mariadb: boolean): string {
   switch (type.kind) {
     case 'bool':
       return 'tinyint(1)';
@@ -75,7 +75,7 @@ export function ddlType(type: string, server: { mariadb: boolean; version: strin
   return `${type} CHARACTER SET utf8mb4 COLLATE ${server.mariadb ? 'utf8mb4_nopad_bin' : mysql}`;
 }
 
-export function atLeast(version: string, least: readonly number[]): boolean {
+function atLeast(version: string, least: readonly number[]): boolean {
   const found = version.split('.').map((part) => parseInt(part, 10));
   const i = least.findIndex((number, n) => number !== found[n]);
   return i < 0 || found[i]! > least[i]!;

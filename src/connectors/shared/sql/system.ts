@@ -128,7 +128,7 @@ export interface SqlDialect {
 }
 
 /** What swap-apart.ts asks of systems whose DDL ends transactions. */
-export interface DdlApart {
+interface DdlApart {
   /** Whether the user's table is the one that was made under the hidden name. */
   wasHidden(session: SqlSession, name: string, hidden: string): Promise<boolean>;
   /** Gives the user's table its name back, where a swap was cut in the middle. */
