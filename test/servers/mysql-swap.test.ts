@@ -8,7 +8,7 @@ import type { OnSwapStep, SwapStep } from '../../src/connectors/shared/sql/swap-
 import { TransientError } from '../../src/core/errors.ts';
 import type { Cell } from '../../src/testing/batch-rows.ts';
 import { CAST } from '../../src/testing/destination-suite.ts';
-import { load, openWriter } from '../../src/testing/kit-load.ts';
+import { load, openWriter, stage } from '../../src/testing/kit-load.ts';
 import { mariadbPresent, session, useMariadb } from '../support/mariadb.ts';
 import { readMysql } from '../support/mysql-reader.ts';
 
@@ -154,6 +154,26 @@ describe.runIf(mariadbPresent)('a swap that is cut short', () => {
       ).rejects.toMatchObject({ recovery: 'conflict' });
       expect(await stateOf(reader)).toBe('old');
       expect(await rowsOf(reader)).toEqual(sorted(CAST));
+    }));
+
+  it('gives up behind a reader that does not end, and the same writer can try again', () =>
+    inDatabase(async (reader) => {
+      await load(destination(), 'people', { rows: CAST });
+      await reader.query('START TRANSACTION');
+      await reader.query('SELECT * FROM people');
+      const writer = await openWriter(destination(), 'people');
+      const first = await stage(writer, { rows: NEW, supersede: EVERYTHING });
+      await expect(writer.commit([first], EVERYTHING, { cursor: [] })).rejects.toMatchObject({
+        code: 'mysql.locked',
+        recovery: 'transient',
+      });
+      expect(await stateOf(reader)).toBe('old');
+      await reader.query('COMMIT');
+      const second = await stage(writer, { rows: NEW, supersede: EVERYTHING });
+      await writer.commit([second], EVERYTHING, { cursor: [] });
+      await writer.close();
+      expect(await stateOf(reader)).toBe('new');
+      expect(await hidden(reader)).toEqual([]);
     }));
 
   it('puts back what an old server left without a name in the middle', () =>

@@ -139,7 +139,9 @@ const PREFIX = 100;
 
 /** Versions of a row lie together, the newest last. */
 function historyKey(key: readonly TargetColumn[]): string {
-  const list = key.map(({ name, type }) => quoteBackticks(name) + (/^long/.test(type) ? `(${PREFIX})` : ''));
+  const list = key.map(
+    ({ name, type }) => quoteBackticks(name) + (type.startsWith('long') ? `(${PREFIX})` : ''),
+  );
   return `KEY \`sluice_key\` (${list.join(', ')}, \`${LOAD_ID}\`)`;
 }
 

@@ -214,7 +214,11 @@ export class SqlTableWriter implements TableWriter {
       } finally {
         await this.#release(session);
       }
-    })();
+    })().catch((error: unknown) => {
+      // Another attempt is to try it again.
+      this.#prepared = undefined;
+      throw error;
+    });
     return this.#prepared;
   }
 
