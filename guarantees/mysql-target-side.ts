@@ -4,7 +4,7 @@ import { quoteBackticks } from '../src/connectors/shared/quote.ts';
 import { fitNames } from '../src/connectors/shared/sql/names.ts';
 import { schemaFromJson, type Schema, type SchemaJson } from '../src/core/schema.ts';
 import type { MariadbServer } from '../src/testing/mariadb-server.ts';
-import { mysqlCell, mysqlText } from './row-text.ts';
+import { mysqlCell, mysqlColumn } from './mysql-row.ts';
 import type { DestinationSide } from './sides.ts';
 
 const LIMIT = { bytes: 64, folds: true, plain: true };
@@ -62,7 +62,7 @@ export class MysqlTargetSide implements DestinationSide {
     const shown = fields.filter((field) =>
       columns ? columns.includes(field.name) : !field.name.startsWith('_sluice_'),
     );
-    const list = shown.map((field, i) => `${mysqlText(name(field.name), field.type)} AS c${i}`);
+    const list = shown.map((field, i) => `${mysqlColumn(name(field.name), field.type)} AS c${i}`);
     const plain = fitNames([table], LIMIT)[0]!;
     const history = await this.query(
       `SELECT 1 FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ? AND COLUMN_NAME = '_sluice_load_id'`,
