@@ -6,14 +6,14 @@
  */
 import { asBytes } from '../../../core/batch-wire.ts';
 import type { Load, StageOptions, Supersede, TableSpec, TableWriter } from '../../../core/destination.ts';
-import { DataError, InternalError, SluiceError } from '../../../core/errors.ts';
+import { InternalError } from '../../../core/errors.ts';
 import type { Schema } from '../../../core/schema.ts';
 import type { SliceReader } from '../../../core/source.ts';
 import type { Checkpoint, Slice } from '../../../core/stream.ts';
-import type { TableStructure } from '../../../core/structure.ts';
 import { lockRecord, type OnSwapStep, swapApart } from './swap-apart.ts';
-import type { LoadMark, Shape, SqlDialect, SqlSession, SqlSystem, TargetColumn } from './system.ts';
+import type { LoadMark, SqlDialect, SqlSession, SqlSystem, TargetColumn } from './system.ts';
 import { checkUnchanged, type TableRecord, writeRecord } from './table-record.ts';
+import { addKey, refuseDoubles, shapeHidden, shapeOf } from './shape-table.ts';
 import { type Place, prepareTable, targetColumns } from './table-shape.ts';
 
 type Way = 'open' | 'temporary' | 'aside';
@@ -88,7 +88,7 @@ export class SqlTableWriter implements TableWriter {
       const deleted = way === 'open' ? await this.#deleteWindow(session, options.supersede) : 0;
       if (options.supersede.kind === 'window' && way === 'open') lap('delete');
       const into = { table, columns, stamped: this.#spec.history && way !== 'temporary' };
-      const read = await this.#unique(() => session.load(into, reader, options.onRows, signal));
+      const read = await refuseDoubles(this.#place, () => session.load(into, reader, options.onRows, signal));
       const facts = given.format === 'bytes' ? read : { ...given.facts(), rows: read.rows };
       lap('copy');
       const dropped = way === 'temporary' ? await this.#dropLoaded(session, { table, columns }, options) : 0;
@@ -208,7 +208,7 @@ export class SqlTableWriter implements TableWriter {
         const made = await prepareTable(session, this.#place, await this.#lock(session));
         // Where that ends transactions it cannot wait for the last rows.
         if (made && this.#dialect.ddlApart)
-          for (const sql of this.#shape(this.#table, this.#spec.structure).first)
+          for (const sql of shapeOf(this.#place, this.#table, this.#spec.structure).first)
             await session.query(sql, this.#doing('making the indexes of'));
         await session.query('COMMIT', this.#doing('making'));
       } finally {
@@ -333,8 +333,8 @@ export class SqlTableWriter implements TableWriter {
     if (!this.#dialect.ddlApart) await prepareTable(session, this.#place, before);
     for (const part of byTable(parts)) record.rows += await this.#add(session, part, how);
     if (!this.#dialect.ddlApart && !record.shaped && checkpoint && !checkpoint.unfinished) {
-      await this.#addKey(session, this.#table);
-      const { first, indexes } = this.#shape(this.#table, this.#spec.structure);
+      await addKey(session, this.#place, this.#table);
+      const { first, indexes } = shapeOf(this.#place, this.#table, this.#spec.structure);
       for (const sql of [...first, ...indexes])
         await session.query(sql, this.#doing('making the indexes of'));
       record.shaped = true;
@@ -350,7 +350,7 @@ export class SqlTableWriter implements TableWriter {
     const reason = await dialect.holdsOn(session, this.#spec.table);
     if (reason === undefined) {
       // Before anybody waits for the table.
-      await this.#shapeHidden(session, hidden);
+      await shapeHidden(this.#system, this.#place, hidden, this.#spec.structure);
       for (const sql of dialect.swap(hidden, this.#spec.table, dialect.hidden(this.#hiddenName())))
         await session.query(sql, this.#doing('replacing'));
       return { ...record, rows, shaped: true };
@@ -365,7 +365,7 @@ export class SqlTableWriter implements TableWriter {
     const hidden = parts[0]?.table ?? (await this.#makeHidden());
     for (const other of new Set(parts.map((part) => part.table)))
       if (other !== hidden)
-        await this.#unique(() =>
+        await refuseDoubles(this.#place, () =>
           session.query(this.#insertAll(hidden, other, this.#place.columns), this.#doing('replacing')),
         );
     return hidden;
@@ -399,7 +399,7 @@ export class SqlTableWriter implements TableWriter {
     }
     const { table } = this.#spec;
     const swaps = (await dialect.holdsOn(session, table)) === undefined;
-    if (swaps) await this.#shapeHidden(session, hidden);
+    if (swaps) await shapeHidden(this.#system, this.#place, hidden, this.#spec.structure);
     if (!swaps) await prepareTable(session, this.#place, undefined);
     // A swap needs two tables.
     else if (!(await dialect.find(session, table)))
@@ -414,63 +414,6 @@ export class SqlTableWriter implements TableWriter {
     await this.#dropHidden([old]);
   }
 
-  get #wantsKey(): boolean {
-    return !this.#spec.history && this.#spec.schema.key.length > 0;
-  }
-
-  async #addKey(session: SqlSession, table: string): Promise<void> {
-    if (!this.#wantsKey) return;
-    const key = this.#spec.schema.key.map((field) => this.#column(field));
-    const sql = this.#dialect.addKey(table, this.#spec.table, key);
-    await this.#unique(() => session.query(sql, this.#doing('adding the key of')));
-  }
-
-  #shape(table: string, structure: TableStructure | undefined): Shape {
-    if (!structure) return { first: [], indexes: [] };
-    const { columns, history } = this.#place;
-    return this.#dialect.shape({ table, name: this.#spec.table, columns, structure, history });
-  }
-
-  /** What the user's table has, or that of the source when there is none yet; nobody else uses the hidden one. */
-  async #shapeHidden(session: SqlSession, hidden: string): Promise<void> {
-    const { dialect, table, columns } = this.#place;
-    const found = await dialect.find(session, table);
-    const structure = found ? await dialect.structure(session, table, columns) : this.#spec.structure;
-    const grants = found ? await dialect.grants(session, table) : [];
-    const { first, indexes } = this.#shape(hidden, structure);
-    const doing = this.#doing('making the indexes of');
-    const own = await this.#connect(new AbortController().signal);
-    try {
-      if (!dialect.ddlApart) await this.#addKey(own, hidden);
-      for (const sql of first) await own.query(sql, doing);
-      for (const sql of grants)
-        await own.query(
-          sql.replace('{}', () => hidden),
-          this.#doing('granting the use of'),
-        );
-      await this.#sideBySide(indexes, doing);
-    } finally {
-      await this.#release(own);
-    }
-  }
-
-  async #sideBySide(statements: readonly string[], doing: string): Promise<void> {
-    const left = [...statements];
-    const work = async (): Promise<void> => {
-      const session = await this.#connect(new AbortController().signal);
-      try {
-        for (let sql = left.shift(); sql !== undefined; sql = left.shift()) await session.query(sql, doing);
-      } finally {
-        left.length = 0;
-        await this.#release(session);
-      }
-    };
-    const workers = Math.min(statements.length, this.#system.workers);
-    const ends = await Promise.allSettled(Array.from({ length: workers }, work));
-    const failed = ends.find((end) => end.status === 'rejected');
-    if (failed) throw failed.reason;
-  }
-
   /** Takes one load into the table; by how many rows it has grown. */
   async #add(session: SqlSession, part: Parts, how: Supersede): Promise<number> {
     if (part.way === 'open') return part.rows - part.deleted;
@@ -478,7 +421,7 @@ export class SqlTableWriter implements TableWriter {
     const deleted = await this.#deleteWindow(session, how);
     if (how.kind !== 'key') {
       const insert = this.#insertAll(this.#table, part.table, part.columns);
-      return (await this.#unique(() => session.query(insert, doing))).count - deleted;
+      return (await refuseDoubles(this.#place, () => session.query(insert, doing))).count - deleted;
     }
     const { prepare, update, insert } = this.#dialect.merge({
       stage: part.table,
@@ -487,27 +430,11 @@ export class SqlTableWriter implements TableWriter {
       staged: new Set(part.columns.map(({ name }) => name)),
       key: how.key.map((field) => this.#column(field)),
     });
-    await this.#unique(async () => {
+    await refuseDoubles(this.#place, async () => {
       for (const sql of prepare) await session.query(sql, doing);
     });
     await session.query(update, this.#doing('changing rows of'));
     return (await session.query(insert, doing)).count;
-  }
-
-  /** Two rows with one key: nobody knows which of them is to stay. */
-  async #unique<T>(work: () => Promise<T>): Promise<T> {
-    try {
-      return await work();
-    } catch (error) {
-      if (!(error instanceof SluiceError) || !error.code.endsWith('.duplicate')) throw error;
-      const key = this.#spec.schema.key.join(', ');
-      throw new DataError(`${this.#doing('loading')}: rows share their key (${key})`, {
-        code: 'sql.duplicate_key',
-        remedy: 'name columns with `key` that tell all rows apart',
-        details: { key: this.#spec.schema.key },
-        cause: error,
-      });
-    }
   }
 }
 
