@@ -61,8 +61,10 @@ export async function startMariadb(options: MariadbServerOptions = {}): Promise<
   const folder = await makeFolder(account);
   const dataDir = path.join(folder, 'data');
   try {
-    await mkdir(dataDir);
-    if (account) await chown(dataDir, account.uid, account.gid);
+    for (const each of [dataDir, path.join(folder, 'tmp')]) {
+      await mkdir(each);
+      if (account) await chown(each, account.uid, account.gid);
+    }
     const install = find('mariadb-install-db', 'mysql_install_db')!;
     // The script gives the data to the account itself; it cannot when it is not root.
     await promisify(execFile)(
@@ -153,6 +155,8 @@ class RunningServer implements MariadbServer {
         `--datadir=${dataDir}`,
         `--socket=${this.socket}`,
         `--pid-file=${path.join(dataDir, 'server.pid')}`,
+        // A server that starts removes temporary tables that it finds: those of another one, in a folder for all.
+        `--tmpdir=${path.join(folder, 'tmp')}`,
         `--port=${this.port}`,
         `--bind-address=${HOST}`,
         '--innodb-flush-log-at-trx-commit=0',
