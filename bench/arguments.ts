@@ -1,16 +1,6 @@
 import { parseArgs } from 'node:util';
 
-export type BenchmarkName =
-  | 'pg-to-lake'
-  | 'pg-to-lake-wide'
-  | 'pg-to-lake-narrow'
-  | 'incremental'
-  | 'pg-to-pg-table'
-  | 'pg-to-pg'
-  | 'pg-to-pg-wide'
-  | 'merge';
-
-const BENCHMARKS: readonly BenchmarkName[] = [
+const BENCHMARKS = [
   'pg-to-lake',
   'pg-to-lake-wide',
   'pg-to-lake-narrow',
@@ -19,7 +9,11 @@ const BENCHMARKS: readonly BenchmarkName[] = [
   'pg-to-pg',
   'pg-to-pg-wide',
   'merge',
-];
+  'mysql-to-pg',
+  'pg-to-mysql',
+] as const;
+
+export type BenchmarkName = (typeof BENCHMARKS)[number];
 
 export interface Arguments {
   names: readonly BenchmarkName[];

@@ -24,28 +24,36 @@ export interface EngineRun extends Usage {
   writtenBytes: number;
 }
 
-/**
- * An empty project; what was in the folder is gone. Options of the stream, and the connection that is written to, are in YAML's
- * flow form; all else is default.
- */
+export interface BenchProject {
+  /** Connections in YAML's flow form. */
+  source: string;
+  target?: string;
+  /** Options of each stream in the same form; all else is default. */
+  streams: Record<string, string>;
+}
+
+/** A connection to a PostgreSQL, in YAML. */
+export function postgresAt(url: string): string {
+  return `{ type: postgres, url: "${url}" }`;
+}
+
+/** An empty project, into a lake unless a target is named; what was in the folder is gone. */
 export async function createProject(
   folder: string,
-  url: string,
-  streams: Record<string, string>,
-  target: string = `{ type: lake, path: ./${LAKE} }`,
+  { source, target = `{ type: lake, path: ./${LAKE} }`, streams }: BenchProject,
 ): Promise<EngineProject> {
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
   const yaml = [
     'connections:',
-    `  source: { type: postgres, url: "${url}" }`,
+    `  source: ${source}`,
     `  target: ${target}`,
     'pipelines:',
     '  bench:',
     '    from: source',
     '    to: target',
     '    streams:',
-    ...Object.entries(streams).map(([table, options]) => `      public.${table}: ${options}`),
+    ...Object.entries(streams).map(([name, options]) => `      ${name}: ${options}`),
     '',
   ];
   await writeFile(join(folder, 'sluice.yaml'), yaml.join('\n'));

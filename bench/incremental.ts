@@ -1,7 +1,7 @@
 /** A large table that hardly changes: the run that finds nothing, and the run after some rows have changed. */
 import { join } from 'node:path';
 import { atMost, type BenchContext, type BenchOutcome, type Target } from './context.ts';
-import { createProject, type EngineProject, type EngineRun, runEngine } from './engine.ts';
+import { createProject, postgresAt, type EngineProject, type EngineRun, runEngine } from './engine.ts';
 import { measure, type Usage } from './measure.ts';
 import { count, peakMb, renderLines, renderTargets, round, usageFields } from './report.ts';
 import { makeTable } from './server.ts';
@@ -40,11 +40,13 @@ export async function benchIncremental(context: BenchContext): Promise<BenchOutc
     : { rows: ROWS, changed: CHANGED_ROWS };
   say(`making ${EVENTS.name}: ${count(size.rows)} rows × ${EVENTS.columns.length} columns, with indexes`);
   await makeTable(server, EVENTS, size.rows, signal);
-  const project = await createProject(join(context.folder, 'project'), server.url, {
-    [EVENTS.name]: '{ cursor: updated_at }',
+  const project = await createProject(join(context.folder, 'project'), {
+    source: postgresAt(server.url),
+    streams: { [`public.${EVENTS.name}`]: '{ cursor: updated_at }' },
   });
-  const merging = await createProject(join(context.folder, 'merging'), server.url, {
-    [EVENTS.name]: '{ cursor: updated_at, load: merge }',
+  const merging = await createProject(join(context.folder, 'merging'), {
+    source: postgresAt(server.url),
+    streams: { [`public.${EVENTS.name}`]: '{ cursor: updated_at, load: merge }' },
   });
   say('first loads');
   const full = expectLoaded(await run(project, context), size.rows);

@@ -1,7 +1,7 @@
 /** Changed rows of a large table merged into its copy in another database, against the same by psql and SQL. */
 import { join } from 'node:path';
 import { atMost, type BenchContext, type BenchOutcome } from './context.ts';
-import { createProject, type EngineRun, runEngine } from './engine.ts';
+import { createProject, postgresAt, type EngineRun, runEngine } from './engine.ts';
 import { changeRows, expectLoaded } from './incremental.ts';
 import { measure, type Usage } from './measure.ts';
 import { count, peakMb, renderLines, renderTargets, round, usageFields } from './report.ts';
@@ -22,12 +22,11 @@ export async function benchMerge(context: BenchContext): Promise<BenchOutcome> {
   say(`making ${EVENTS.name}: ${count(size.rows)} rows × ${EVENTS.columns.length} columns, with indexes`);
   await makeTable(server, EVENTS, size.rows, signal);
   await emptyDatabase(server);
-  const project = await createProject(
-    join(context.folder, 'project'),
-    server.url,
-    { [EVENTS.name]: '{ load: merge, cursor: updated_at }' },
-    `{ type: postgres, url: "${targetUrl(server)}" }`,
-  );
+  const project = await createProject(join(context.folder, 'project'), {
+    source: postgresAt(server.url),
+    target: postgresAt(targetUrl(server)),
+    streams: { [`public.${EVENTS.name}`]: '{ load: merge, cursor: updated_at }' },
+  });
   const run = (): Promise<EngineRun> => runEngine(project, { server: server.pid, signal });
   say('first loads');
   expectLoaded(await run(), size.rows);

@@ -15,6 +15,8 @@ import { stopOnSignals } from '../guarantees/stop.ts';
 import { describeMachine } from './report.ts';
 import { startServer } from './server.ts';
 import { LINEITEM, NARROW, WIDE, WIDE_YEAR } from './tables.ts';
+import { missingPrograms } from './needs.ts';
+import { benchMysql } from './to-mysql.ts';
 import { benchToLake } from './to-lake.ts';
 import { benchToPostgres } from './to-postgres.ts';
 import { TPCH } from './tpch.ts';
@@ -77,6 +79,8 @@ const BENCHES: Readonly<Record<BenchmarkName, (context: BenchContext) => Promise
       context,
     ),
   merge: benchMerge,
+  'mysql-to-pg': (context) => benchMysql('mysql-to-pg', context),
+  'pg-to-mysql': (context) => benchMysql('pg-to-mysql', context),
   'pg-to-pg-wide': (context) =>
     benchToPostgres(
       {
@@ -101,6 +105,16 @@ const BENCHES: Readonly<Record<BenchmarkName, (context: BenchContext) => Promise
       },
       context,
     ),
+};
+
+/** Programs of the machine that some cannot do without. */
+const NEEDS: Readonly<Partial<Record<BenchmarkName, readonly string[]>>> = {
+  'pg-to-pg-table': ['bash', 'psql'],
+  'pg-to-pg-wide': ['bash', 'psql'],
+  'pg-to-pg': ['bash', 'psql', 'pg_dump', 'pg_config'],
+  merge: ['bash', 'psql'],
+  'mysql-to-pg': ['bash', 'psql', 'mariadb', 'mariadbd'],
+  'pg-to-mysql': ['bash', 'psql', 'mariadb', 'mariadbd'],
 };
 
 const stopped = stopOnSignals();
@@ -146,6 +160,11 @@ async function runAll({ names, all, quick, json, pairs }: Arguments, signal: Abo
     const say = (text: string): void => console.error(`  ${text} …`);
     for (const name of names) {
       print('');
+      const missing = missingPrograms(NEEDS[name] ?? []);
+      if (missing.length > 0) {
+        print(`${name}: skipped, there is no ${missing.join(', ')} on this machine`);
+        continue;
+      }
       const { result, text } = await BENCHES[name]({ server, limit, folder, quick, pairs, signal, say });
       print(text);
       results.push({ ...result, pairs, load_average: load, at: new Date().toISOString(), machine });

@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { atLeast, atMost, type BenchContext, type BenchOutcome, type Target } from './context.ts';
-import { createProject, type EngineProject, type EngineRun, runEngine } from './engine.ts';
+import { createProject, postgresAt, type EngineProject, type EngineRun, runEngine } from './engine.ts';
 import { measure, type Usage } from './measure.ts';
 import { count, MEGABYTE, peakMb, renderLines, renderTargets, round, usageFields } from './report.ts';
 import { makeTable } from './server.ts';
@@ -64,7 +64,10 @@ async function runFresh(
   { shape }: ToLake,
   { folder, server, signal }: BenchContext,
 ): Promise<{ project: EngineProject; run: EngineRun }> {
-  const project = await createProject(join(folder, 'project'), server.url, { [shape.name]: 'true' });
+  const project = await createProject(join(folder, 'project'), {
+    source: postgresAt(server.url),
+    streams: { [`public.${shape.name}`]: 'true' },
+  });
   return { project, run: await runEngine(project, { server: server.pid, signal }) };
 }
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { startPostgres } from '../src/testing/postgres-server.ts';
 import { atMost, type BenchContext, type BenchOutcome } from './context.ts';
-import { createProject, type EngineRun, runEngine } from './engine.ts';
+import { createProject, postgresAt, type EngineRun, runEngine } from './engine.ts';
 import { type Command, measure, type Usage } from './measure.ts';
 import { count, MEGABYTE, peakMb, renderLines, renderTargets, round, usageFields } from './report.ts';
 import { type BenchServer, makeTable, openServer } from './server.ts';
@@ -111,10 +111,13 @@ async function runLimit({ bench, context, server }: Bench): Promise<Usage> {
 async function runOurs({ bench, context, server }: Bench): Promise<EngineRun> {
   await emptyDatabase(server);
   const streams = Object.fromEntries(
-    bench.tables.map(({ shape }) => [shape.name, bench.stream ?? '{ load: replace }']),
+    bench.tables.map(({ shape }) => [`public.${shape.name}`, bench.stream ?? '{ load: replace }']),
   );
-  const target = `{ type: postgres, url: "${targetUrl(server)}" }`;
-  const project = await createProject(join(context.folder, 'project'), server.url, streams, target);
+  const project = await createProject(join(context.folder, 'project'), {
+    source: postgresAt(server.url),
+    target: postgresAt(targetUrl(server)),
+    streams,
+  });
   return runEngine(project, { server: server.pid, signal: context.signal }, [
     '--workers',
     '2',
