@@ -19,8 +19,16 @@ export class TextRoom implements Texts {
 
   reserve(rows: number, bytes: number): void {
     if (this.offsets.length <= rows) this.offsets = new Int32Array(rows + 1);
-    if (this.bytes.length < bytes) this.bytes = Buffer.allocUnsafeSlow(Math.ceil(bytes * 1.25));
+    this.bytes = roomFor(this.bytes, bytes);
   }
+}
+
+const LARGE = 8 << 20;
+
+/** The buffer, or another one: one huge value must not pin its memory for the rest of the run. */
+export function roomFor(buffer: Buffer, bytes: number): Buffer {
+  if (buffer.length >= bytes && (buffer.length <= LARGE || bytes > LARGE)) return buffer;
+  return Buffer.allocUnsafeSlow(bytes > LARGE ? bytes : Math.ceil(bytes * 1.25));
 }
 
 type PutValue = (out: Buffer, at: number, column: Column, row: number) => number;

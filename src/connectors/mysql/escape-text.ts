@@ -21,7 +21,9 @@ export function escapeTexts(
   const all = Buffer.from(column.bytes.buffer, column.bytes.byteOffset, column.offsets[rows]);
   const escapes = quotes ? QUOTED : ESCAPES;
   if (!escapes.some((escape, byte) => escape !== 0 && all.includes(byte))) return column;
-  room.reserve(rows, 2 * all.length);
+  let more = 0;
+  for (let i = 0; i < all.length; i++) if (escapes[all[i]!] !== 0) more++;
+  room.reserve(rows, all.length + more);
   const { offsets, bytes } = room;
   let at = 0;
   for (let r = 0; r < rows; r++) {

@@ -2,7 +2,7 @@ import type { Batch, Column } from '../../core/batch.ts';
 import type { Encoder } from '../../core/encoder.ts';
 import type { Schema } from '../../core/schema.ts';
 import { clipValues, countNegativeZeros } from './clip-values.ts';
-import { TextRoom, type Texts, textWriter } from './encode-text.ts';
+import { roomFor, TextRoom, type Texts, textWriter } from './encode-text.ts';
 import { escapeTexts, hexTexts } from './escape-text.ts';
 
 /**
@@ -109,7 +109,7 @@ class LoadEncoder implements Encoder {
       sizes[r] = at;
       at += size;
     }
-    if (this.#out.length < at) this.#out = Buffer.allocUnsafeSlow(Math.ceil(at * 1.25));
+    this.#out = roomFor(this.#out, at);
     for (const frame of frames) this.#out.writeUInt32LE(frame.bytes, frame.at);
     return at;
   }
