@@ -1,15 +1,16 @@
 /** Servers, databases and lakes for attacks. */
 import { startPostgres, type PostgresServer } from '../src/testing/postgres-server.ts';
-import type { Arena, OpenOptions, Tally } from './attack.ts';
-import { LakeSide } from './lake-side.ts';
-import { Pair, type Difference, type Streams } from './pair.ts';
-import { PostgresSide } from './postgres-side.ts';
+import type { Arena, Tally } from './attack.ts';
+import { type AnyPair, type Difference, Pair, type Streams } from './pair.ts';
+import { type OpenOptions, PAIRS, type Servers } from './pairs.ts';
 import { Random } from './random.ts';
 
 /** Lines of a difference that an error shows; the rest is counted. */
 const SHOWN = 5;
 
 export interface Round {
+  /** Of the kind that the attack is run for. */
+  pair: string;
   seed: number;
   brief: boolean;
   signal: AbortSignal;
@@ -18,7 +19,7 @@ export interface Round {
 }
 
 /** Servers that live as long as the command; each distinct set of settings gets one, started when it is first needed. */
-export class Grounds implements AsyncDisposable {
+export class Grounds implements AsyncDisposable, Servers {
   readonly #servers = new Map<string, Promise<PostgresServer>>();
 
   server(settings: Record<string, string> = {}): Promise<PostgresServer> {
@@ -29,14 +30,14 @@ export class Grounds implements AsyncDisposable {
   }
 
   /** An arena for one round; what was opened in it is closed with it. */
-  arena(round: Round): Arena & AsyncDisposable {
-    const pairs: Pair[] = [];
-    const open = async (streams: Streams, sql = '', options: OpenOptions = {}): Promise<Pair> => {
-      const { settings, ...database } = options;
-      const from = await PostgresSide.open(await this.server(settings), database);
-      const pair = new Pair(from, (folder) => new LakeSide(folder), streams);
+  arena(round: Round): Arena<AnyPair> & AsyncDisposable {
+    const pairs: AnyPair[] = [];
+    const open = async (streams: Streams, sql = '', options: OpenOptions = {}): Promise<AnyPair> => {
+      const kind = PAIRS.find(({ name }) => name === round.pair)!;
+      const from = await kind.openSource(this, options);
+      const pair = new Pair(from, await kind.openDestination(this, options), streams);
       pairs.push(pair);
-      if (sql !== '') await from.db.query(sql);
+      if (sql !== '') await from.query(sql);
       return pair;
     };
     return {
@@ -55,7 +56,7 @@ export class Grounds implements AsyncDisposable {
   }
 }
 
-async function verify(tally: Tally, pair: Pair, tables: readonly string[]): Promise<void> {
+async function verify(tally: Tally, pair: AnyPair, tables: readonly string[]): Promise<void> {
   const wrong: string[] = [];
   for (const table of tables) {
     const difference = await pair.compare(table);

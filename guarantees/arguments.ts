@@ -1,9 +1,11 @@
 import { parseArgs } from 'node:util';
-import { PARTS, type Attack } from './attack.ts';
+import { PARTS, type Planned } from './attack.ts';
 import { ATTACKS } from './attacks.ts';
+import { idOf } from './campaign.ts';
+import { PAIRS } from './pairs.ts';
 
 export interface Arguments {
-  attacks: readonly Attack[];
+  attacks: readonly Planned[];
   /** Of the first round; the next one has the next number. */
   seed: number;
   /** No round begins later; what is left over is filled with more seeds. */
@@ -20,7 +22,9 @@ export interface Arguments {
 export const USAGE: string = `usage: npm run guarantees -- [options]
 
 options
-  --only <part>    ${PARTS.join(', ')}, or one attack: race/schedule
+  --only <part>    ${PARTS.join(', ')}, or one attack: race/timestamps;
+                   race/timestamps@postgres-postgres is that of one pair
+  --pair <pair>    ${PAIRS.map(({ name }) => name).join(', ')}
   --seed <n>       seed of the first round, printed by every run; the same seed makes the same attacks
   --minutes <n>    begin no round after n minutes, and go on with more seeds until then
   --rounds <n>     this many rounds of each attack, instead of what a whole run has
@@ -42,6 +46,7 @@ export function parseArguments(args: readonly string[]): Arguments | 'help' {
     args: [...args],
     options: {
       only: { type: 'string' },
+      pair: { type: 'string' },
       seed: { type: 'string' },
       minutes: { type: 'string' },
       rounds: { type: 'string' },
@@ -53,7 +58,7 @@ export function parseArguments(args: readonly string[]): Arguments | 'help' {
     },
   });
   if (values.help) return 'help';
-  const named = chosen(values.only);
+  const named = chosen(values.only, values.pair);
   const attacks = values.brief && named.length > 1 ? named.filter(({ brief }) => brief) : named;
   const rounds = positive('--rounds', values.rounds);
   if (values.write && (values.brief || rounds !== undefined || values.minutes !== undefined))
@@ -70,12 +75,18 @@ export function parseArguments(args: readonly string[]): Arguments | 'help' {
   };
 }
 
-function chosen(only: string | undefined): readonly Attack[] {
-  if (only === undefined) return ATTACKS;
-  const found = ATTACKS.filter(({ part, name }) => only === part || only === `${part}/${name}`);
+function chosen(only: string | undefined, pair: string | undefined): readonly Planned[] {
+  const pairs = PAIRS.map(({ name }) => name);
+  if (pair !== undefined && !pairs.includes(pair))
+    throw new Error(`--pair: there is no "${pair}"; there are ${pairs.join(', ')}`);
+  const there = ATTACKS.filter((attack) => pair === undefined || attack.pair === pair);
+  if (only === undefined) return there;
+  const found = there.filter(
+    (attack) => only === attack.part || only === `${attack.part}/${attack.name}` || only === idOf(attack),
+  );
   if (found.length > 0) return found;
   const [part] = only.split('/');
-  const names = ATTACKS.filter((attack) => attack.part === part).map(({ name }) => `${part}/${name}`);
+  const names = there.filter((attack) => attack.part === part).map(idOf);
   const known = names.length > 0 ? names : PARTS;
   throw new Error(`--only: there is no "${only}"; there are ${known.join(', ')}`);
 }

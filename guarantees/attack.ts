@@ -3,14 +3,16 @@
  * them all, `guarantees.test.ts` a short part of them, and `docs/guarantees.md` is made from what they say and what came of
  * them.
  */
-import type { Pair, Streams } from './pair.ts';
+import type { AnyPair, Pair, Streams } from './pair.ts';
+import type { OpenOptions } from './pairs.ts';
 import type { PromiseName } from './promises.ts';
 import type { Random } from './random.ts';
 
 export const PARTS = ['race', 'kill', 'faults', 'hostile', 'memory', 'fidelity'] as const;
 type Part = (typeof PARTS)[number];
 
-export interface Attack {
+/** `P` are the pairs that it knows how to attack. */
+export interface Attack<P extends AnyPair = Pair> {
   /** Kebab-case, unique within its part, for example `late-commits`. */
   name: string;
   part: Part;
@@ -20,13 +22,15 @@ export interface Attack {
   tries: string;
   /** Rounds of a whole run, each with a seed of its own; 1 when nothing in it is random. */
   rounds: number;
+  /** The pairs that it is run for; from PostgreSQL to a lake when nothing is said. */
+  pairs?: readonly string[];
   /** Part of `npm test` as well: then it takes a few seconds when `arena.brief` is set. */
   brief: boolean;
   /**
    * Returns what happened, for the table and the docs, the same words whenever the same happened: `works`, or
    * `storage.disk_full, then whole`. Throws when the promise was broken, with all that a reader needs to see why.
    */
-  run(arena: Arena): Promise<string>;
+  run(arena: Arena<P>): Promise<string>;
 }
 
 /** Sums over all rounds; an attack raises what it is about. */
@@ -45,8 +49,13 @@ export interface Tally {
   naiveRowsLost: number;
 }
 
+/** An attack on one of its pairs. */
+export interface Planned extends Attack<AnyPair> {
+  pair: string;
+}
+
 /** What an attack is given. */
-export interface Arena {
+export interface Arena<P extends AnyPair = Pair> {
   /** Of this round: the same seed makes the same attack. */
   readonly seed: number;
   readonly random: Random;
@@ -55,16 +64,9 @@ export interface Arena {
   readonly signal: AbortSignal;
   readonly tally: Tally;
   /** A new database and an empty destination; closed by the arena after the round. */
-  open(streams: Streams, sql?: string, options?: OpenOptions): Promise<Pair>;
+  open(streams: Streams, sql?: string, options?: OpenOptions): Promise<P>;
   /** Fails, and counts what is lost or doubled, unless the destination is what the source is. */
-  verify(pair: Pair, tables: readonly string[]): Promise<void>;
+  verify(pair: AnyPair, tables: readonly string[]): Promise<void>;
   /** Tells whoever waits what happens now. */
   say(text: string): void;
-}
-
-export interface OpenOptions {
-  /** Server settings; a server with them is started once and kept. */
-  settings?: Record<string, string>;
-  /** Encoding of the database. */
-  encoding?: string;
 }

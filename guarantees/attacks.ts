@@ -1,13 +1,15 @@
 /** Everything that is tried, in the order in which it is run. */
-import type { Attack } from './attack.ts';
+import type { Attack, Planned } from './attack.ts';
+import type { AnyPair } from './pair.ts';
 import { FAULTS_ATTACKS } from './faults/index.ts';
 import { FIDELITY_ATTACKS } from './fidelity/index.ts';
 import { HOSTILE_ATTACKS } from './hostile/index.ts';
 import { KILL_ATTACKS } from './kill/index.ts';
 import { MEMORY_ATTACKS } from './memory/index.ts';
+import { PAIRS } from './pairs.ts';
 import { RACE_ATTACKS } from './race/index.ts';
 
-export const ATTACKS: readonly Attack[] = [
+const PARTS: readonly Attack<AnyPair>[] = [
   ...RACE_ATTACKS,
   ...KILL_ATTACKS,
   ...FAULTS_ATTACKS,
@@ -15,3 +17,8 @@ export const ATTACKS: readonly Attack[] = [
   ...MEMORY_ATTACKS,
   ...FIDELITY_ATTACKS,
 ];
+
+/** Pair by pair. */
+export const ATTACKS: readonly Planned[] = PAIRS.flatMap(({ name: pair }) =>
+  PARTS.filter(({ pairs = [PAIRS[0].name] }) => pairs.includes(pair)).map((attack) => ({ ...attack, pair })),
+);

@@ -1,7 +1,8 @@
 /** Runs rounds of attacks one after the other and keeps what came of them. */
 import type { Arguments } from './arguments.ts';
-import type { Attack, Tally } from './attack.ts';
+import type { Planned, Tally } from './attack.ts';
 import { Grounds } from './arena.ts';
+import { PAIRS } from './pairs.ts';
 
 export interface Failure {
   attack: string;
@@ -11,7 +12,7 @@ export interface Failure {
 
 /** What came of one attack in all its rounds. */
 export interface Result {
-  attack: Attack;
+  attack: Planned;
   rounds: number;
   /** What happened, and in how many rounds. */
   outcomes: Map<string, number>;
@@ -32,8 +33,9 @@ export function emptyTally(): Tally {
   return { kills: 0, faults: 0, races: 0, rowsLost: 0, rowsDoubled: 0, naiveRowsLost: 0 };
 }
 
-export function idOf({ part, name }: Pick<Attack, 'part' | 'name'>): string {
-  return `${part}/${name}`;
+/** `race/timestamps`, or `race/timestamps@postgres-postgres` for another pair than the first. */
+export function idOf({ part, name, pair }: Pick<Planned, 'part' | 'name' | 'pair'>): string {
+  return `${part}/${name}${pair === PAIRS[0].name ? '' : `@${pair}`}`;
 }
 
 /** Results of all attacks, also of those that no time was left for (with 0 rounds). */
@@ -89,7 +91,14 @@ async function runRound(
   try {
     campaign.say(`${id}, seed ${seed}`);
     const say = (text: string): void => campaign.say(`${id}, seed ${seed}: ${text}`);
-    await using arena = grounds.arena({ seed, brief, signal, tally: result.tally, say });
+    await using arena = grounds.arena({
+      pair: result.attack.pair,
+      seed,
+      brief,
+      signal,
+      tally: result.tally,
+      say,
+    });
     const outcome = await result.attack.run(arena);
     result.outcomes.set(outcome, (result.outcomes.get(outcome) ?? 0) + 1);
   } catch (error) {

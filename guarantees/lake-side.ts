@@ -11,7 +11,7 @@ import type { Checkpoint } from '../src/core/stream.ts';
 import { duckName } from '../src/duckdb/types.ts';
 import { Session } from '../src/duckdb/session.ts';
 import { duckText } from './row-text.ts';
-import type { DestinationSide } from './sides.ts';
+import type { DestinationSide, ReadBy } from './sides.ts';
 
 export class LakeSide implements DestinationSide {
   readonly type = 'lake';
@@ -22,6 +22,10 @@ export class LakeSide implements DestinationSide {
 
   constructor(folder: string) {
     this.#folder = folder;
+  }
+
+  get readBy(): ReadBy {
+    return { type: 'lake', root: this.root };
   }
 
   get root(): string {
@@ -37,6 +41,13 @@ export class LakeSide implements DestinationSide {
     const stored = (await this.state(table))?.schemas.at(-1)?.schema;
     return stored && schemaFromJson(stored);
   }
+
+  async version(table: string): Promise<number | undefined> {
+    return (await this.state(table))?.version;
+  }
+
+  /** Files know nothing of processes. */
+  async settled(): Promise<void> {}
 
   /** Puts a checkpoint into the lake, as if an earlier run had left it there. */
   async commitCheckpoint(table: string, checkpoint: Checkpoint): Promise<void> {

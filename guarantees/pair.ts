@@ -15,6 +15,8 @@ import type { DestinationSide, SourceSide } from './sides.ts';
 
 export type Streams = Record<string, StreamOptions>;
 
+export type AnyPair = Pair<SourceSide, DestinationSide>;
+
 /** What a comparison found, each as lines of text; all empty when the two are equal. */
 export interface Difference {
   /** In the source, not in the destination. */

@@ -5,8 +5,7 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ChildTask } from './child-run.ts';
-import type { Pair } from './pair.ts';
-import type { DestinationSide, SourceSide } from './sides.ts';
+import type { AnyPair } from './pair.ts';
 
 const SCRIPT = fileURLToPath(new URL('child-run.ts', import.meta.url));
 const STOPPED = 'stopped\n';
@@ -30,7 +29,7 @@ let pauses = 0;
  * machine that sleeps; throws when the moment never comes.
  */
 export async function pauseAt(
-  pair: Pair<SourceSide, DestinationSide>,
+  pair: AnyPair,
   stopAt: string,
   options: ChildTask['options'] = {},
 ): Promise<PausedRun> {
@@ -67,12 +66,13 @@ export async function pauseAt(
     async kill() {
       child.kill('SIGKILL');
       await closed;
+      await pair.to.settled();
     },
   };
 }
 
 export async function killAt(
-  pair: Pair<SourceSide, DestinationSide>,
+  pair: AnyPair,
   stopAt: string,
   options: ChildTask['options'] = {},
 ): Promise<void> {
@@ -80,7 +80,7 @@ export async function killAt(
 }
 
 /** A process that stands still, or hangs, would outlive the attack that failed because of it. */
-export function endWith(pair: Pair<SourceSide, DestinationSide>, child: ChildProcess): void {
+export function endWith(pair: AnyPair, child: ChildProcess): void {
   const exited = once(child, 'exit');
   const end = (): void => void child.kill('SIGKILL');
   process.once('exit', end);

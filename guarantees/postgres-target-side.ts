@@ -1,35 +1,66 @@
 /** PostgreSQL as a destination under attack: one new database, read as its readers read it. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { fitNames } from '../src/connectors/shared/sql/names.ts';
 import { quoteName, quoteText } from '../src/connectors/shared/quote.ts';
 import { schemaFromJson, type Schema, type SchemaJson } from '../src/core/schema.ts';
 import type { PostgresServer } from '../src/testing/postgres-server.ts';
 import { postgresText } from './row-text.ts';
-import type { DestinationSide } from './sides.ts';
+import type { DestinationSide, ReadBy } from './sides.ts';
 
 const LIMIT = { bytes: 63, folds: false };
+/** Longest time after which nothing of a killed process may be at work. */
+const GONE_MS = 20_000;
 let databases = 0;
 
 export class PostgresTargetSide implements DestinationSide {
   readonly type = 'postgres';
   /** May be changed between runs. */
   connection: Record<string, unknown>;
-  readonly db: pg.Client;
+  readonly server: PostgresServer;
   readonly url: string;
+  #db: pg.Client;
 
-  private constructor(url: string, db: pg.Client) {
+  private constructor(server: PostgresServer, url: string, db: pg.Client) {
+    this.server = server;
     this.url = url;
-    this.db = db;
+    this.#db = db;
     this.connection = { type: 'postgres', url };
   }
 
-  static async open(server: PostgresServer): Promise<PostgresTargetSide> {
-    const url = await server.createDatabase(`target_${process.pid}_${++databases}`);
-    const db = new pg.Client({ connectionString: url, application_name: 'test' });
-    // An attack that ends the server on purpose must not end this process.
-    db.on('error', () => undefined);
-    await db.connect();
-    return new PostgresTargetSide(url, db);
+  static async open(
+    server: PostgresServer,
+    options: { encoding?: string } = {},
+  ): Promise<PostgresTargetSide> {
+    const url = await server.createDatabase(`target_${process.pid}_${++databases}`, options);
+    return new PostgresTargetSide(server, url, await connected(url));
+  }
+
+  /** A superuser's connection to the database. */
+  get db(): pg.Client {
+    return this.#db;
+  }
+
+  get readBy(): ReadBy {
+    return { type: 'postgres', url: this.url };
+  }
+
+  /** Connects anew after the server was restarted. */
+  async reconnect(): Promise<void> {
+    await this.close();
+    this.#db = await connected(this.url);
+  }
+
+  /** Another connection to the database; whoever asks for it ends it. */
+  async connect(url: string = this.url): Promise<pg.Client> {
+    return connected(url);
+  }
+
+  /** The database's URL for another role. */
+  urlOf(role: string): string {
+    const url = new URL(this.url);
+    url.username = role;
+    return url.href;
   }
 
   async schema(table: string): Promise<Schema | undefined> {
@@ -68,6 +99,29 @@ export class PostgresTargetSide implements DestinationSide {
     return rows.map((row) => row.line).sort();
   }
 
+  async version(table: string): Promise<number | undefined> {
+    if ((await this.schema(table)) === undefined) return undefined;
+    const { rows } = await this.db.query<{ version: string }>(
+      'SELECT version FROM _sluice.tables WHERE name = $1',
+      [table],
+    );
+    return Number(rows[0]!.version);
+  }
+
+  /** A server ends the transaction of a client that is gone when it next looks at the connection. */
+  async settled(): Promise<void> {
+    for (const end = performance.now() + GONE_MS; performance.now() < end; await sleep(5)) {
+      const { rows } = await this.db.query(
+        `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'sluice'`,
+      );
+      if (rows.length === 0) return;
+    }
+    const { rows } = await this.db.query(
+      `SELECT state, wait_event, query FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'sluice'`,
+    );
+    throw new Error(`sessions of processes that are gone live on: ${JSON.stringify(rows)}`);
+  }
+
   async leftovers(): Promise<string[]> {
     const { rows } = await this.db.query<{ name: string }>(
       `SELECT c.relname AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -76,12 +130,18 @@ export class PostgresTargetSide implements DestinationSide {
     return rows.map((row) => row.name);
   }
 
-  async tidy(): Promise<void> {
-    for (const name of await this.leftovers())
-      await this.db.query(`DROP TABLE IF EXISTS _sluice.${quoteName(name)}`);
-  }
+  /** The next run removes what a killed one has left, and waits for nothing. */
+  async tidy(): Promise<void> {}
 
   async close(): Promise<void> {
     await this.db.end().catch(() => undefined);
   }
+}
+
+async function connected(url: string): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString: url, application_name: 'test' });
+  // An attack that ends the server on purpose must not end this process.
+  client.on('error', () => undefined);
+  await client.connect();
+  return client;
 }

@@ -11,23 +11,34 @@ export interface SqlSession {
 
 export interface SourceSide {
   readonly type: string;
-  /** Options of the connection in the project file. */
-  readonly connection: Record<string, unknown>;
+  /** Options of the connection in the project file; may be changed between runs. */
+  connection: Record<string, unknown>;
   query(sql: string): Promise<Record<string, unknown>[]>;
   /** Another session, closed with the side; `role` logs in as somebody else. */
   session(role?: string): Promise<SqlSession>;
+  /** The database's URL for another role. */
+  urlOf(role: string): string;
   /** Rows as sorted lines of text, in the columns and types of the destination's table. */
   lines(from: string, schema: Schema): Promise<string[]>;
   close(): Promise<void>;
 }
 
+export type ReadBy = { type: 'lake'; root: string } | { type: 'postgres'; url: string };
+
 export interface DestinationSide {
   readonly type: string;
-  readonly connection: Record<string, unknown>;
+  /** May be changed between runs. */
+  connection: Record<string, unknown>;
+  /** How a process of its own reads the tables, see kill/reader.ts. */
+  readonly readBy: ReadBy;
   /** Of a table as it is now; undefined when nothing was committed. */
   schema(table: string): Promise<Schema | undefined>;
   /** Rows as a reader sees them, as sorted lines of text: the newest version of each, or all. */
   lines(table: string, view: 'current' | 'history', columns?: readonly string[]): Promise<string[]>;
+  /** Counts commits of a table; undefined when there was none. */
+  version(table: string): Promise<number | undefined>;
+  /** Resolves when the system has noticed that processes of ours are gone, which were killed. */
+  settled(): Promise<void>;
   /** What lies about that no reader sees and nothing needs, by name: files, temporary tables. */
   leftovers(): Promise<string[]>;
   /** Removes leftovers without waiting for the time after which the product does it by itself. */

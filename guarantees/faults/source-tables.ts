@@ -1,6 +1,7 @@
 /** The tables that faults of the source are tried on: one for each way of loading. */
-import type { Arena, OpenOptions } from '../attack.ts';
+import type { Arena } from '../attack.ts';
 import type { Pair, Streams } from '../pair.ts';
+import type { OpenOptions } from '../pairs.ts';
 
 export const TABLES: readonly string[] = ['appended', 'merged', 'replaced'];
 

@@ -9,7 +9,7 @@ import type { Streams } from '../pair.ts';
 import { endWith } from '../pause.ts';
 import type { Random } from '../random.ts';
 import type { ReaderTask } from './reader.ts';
-import type { AnyPair } from './rest.ts';
+import type { AnyPair } from '../pair.ts';
 
 export const BANK: readonly string[] = ['appended', 'merged', 'replaced', 'parted'];
 

@@ -2,7 +2,8 @@
 import type { StreamOptions } from '../../src/core/project.ts';
 import type { Arena, Attack } from '../attack.ts';
 import { killAt } from '../pause.ts';
-import { type AnyPair, expectAtRest, expectSoundState, linesOf } from './rest.ts';
+import type { AnyPair } from '../pair.ts';
+import { expectAtRest, expectSoundState, linesOf } from './rest.ts';
 
 const ROWS = 300;
 const BATCH = 50;

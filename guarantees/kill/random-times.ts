@@ -4,7 +4,8 @@ import type { Arena, Attack } from '../attack.ts';
 import type { Pair } from '../pair.ts';
 import { BANK, BANK_SQL, BANK_STREAMS, doBusiness, startReader } from './bank.ts';
 import { runCommand, startCommand } from './command.ts';
-import { type AnyPair, expectAtRest, expectSoundState, linesOf, same } from './rest.ts';
+import type { AnyPair } from '../pair.ts';
+import { expectAtRest, expectSoundState, linesOf, same } from './rest.ts';
 
 const KILLS = 10;
 /** How often a killed run is followed by another one that is killed, so that also its first steps are hit. */

@@ -2,10 +2,7 @@
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { openState } from '../../src/engine/context.ts';
-import type { Pair } from '../pair.ts';
-import type { DestinationSide, SourceSide } from '../sides.ts';
-
-export type AnyPair = Pair<SourceSide, DestinationSide>;
+import type { AnyPair } from '../pair.ts';
 
 function stateFile(pair: AnyPair): string {
   return path.join(pair.folder, '.sluice/state.db');

@@ -4,7 +4,8 @@ import type { Arena, Attack } from '../attack.ts';
 import type { Random } from '../random.ts';
 import { BANK, BANK_SQL, BANK_STREAMS, doBusiness, startReader } from './bank.ts';
 import { type Ended, runCommand, startCommand } from './command.ts';
-import { type AnyPair, expectAtRest, expectSoundState, linesOf, same } from './rest.ts';
+import type { AnyPair } from '../pair.ts';
+import { expectAtRest, expectSoundState, linesOf, same } from './rest.ts';
 
 const STOPS = 8;
 const CODES: Readonly<Record<string, number>> = { SIGINT: 130, SIGTERM: 143 };

@@ -3,7 +3,8 @@ import type { StreamOptions } from '../../src/core/project.ts';
 import type { Arena, Attack } from '../attack.ts';
 import type { ChildTask } from '../child-run.ts';
 import { killAt } from '../pause.ts';
-import { type AnyPair, expectAtRest, expectSoundState, linesOf, same } from './rest.ts';
+import type { AnyPair } from '../pair.ts';
+import { expectAtRest, expectSoundState, linesOf, same } from './rest.ts';
 
 /** Wide enough for several messages of the server, so that a copy has a beginning, a middle and an end. */
 const TABLE = `

@@ -1,6 +1,6 @@
 /** What the built command takes at most. */
 import { startCommand } from '../kill/command.ts';
-import type { AnyPair } from '../kill/rest.ts';
+import type { AnyPair } from '../pair.ts';
 import { treeMemory } from '../processes.ts';
 
 const SAMPLE_MS = 10;

@@ -1,6 +1,6 @@
 /** Races in which Sluice may not see the transactions of others; a weakness of PostgreSQL alone. */
 import type { Arena } from '../attack.ts';
-import type { Pair } from '../pair.ts';
+import type { AnyPair } from '../pair.ts';
 import { finish, follow, openField, sizeOf } from './race.ts';
 import { writeScript } from './script.ts';
 import type { RaceTable } from './tables.ts';
@@ -10,7 +10,7 @@ const LOADER = 'loader';
 /** So many writers have that role too, and can be seen. */
 const SEEN = 2;
 
-export async function raceHidden(arena: Arena, tables: readonly RaceTable[]): Promise<string> {
+export async function raceHidden(arena: Arena<AnyPair>, tables: readonly RaceTable[]): Promise<string> {
   const size = sizeOf(arena);
   const owners = Array.from({ length: size.writers - SEEN }, () => undefined);
   const field = await openField(arena, tables, owners);
@@ -25,7 +25,7 @@ export async function raceHidden(arena: Arena, tables: readonly RaceTable[]): Pr
   return finish(arena, field);
 }
 
-async function restrict({ from }: Pair): Promise<void> {
+async function restrict({ from }: AnyPair): Promise<void> {
   await from.query(
     `DO $$ BEGIN CREATE ROLE ${LOADER} LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$;
      GRANT ALL ON ALL TABLES IN SCHEMA public TO ${LOADER}; GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO ${LOADER}`,

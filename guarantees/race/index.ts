@@ -1,5 +1,7 @@
 /** Writers against loads: whatever they do, nothing is lost and nothing doubled. */
 import type { Attack } from '../attack.ts';
+import type { AnyPair } from '../pair.ts';
+import { FROM_POSTGRES } from '../pairs.ts';
 import { raceHidden } from './hidden.ts';
 import { race } from './race.ts';
 import { storm } from './storm.ts';
@@ -12,9 +14,15 @@ import {
   VALUE_TABLES,
 } from './tables.ts';
 
-const WHAT = { part: 'race', promise: 'nothing-lost', rounds: 20, brief: false } as const;
+const WHAT = {
+  part: 'race',
+  promise: 'nothing-lost',
+  rounds: 20,
+  brief: false,
+  pairs: FROM_POSTGRES,
+} as const;
 
-export const RACE_ATTACKS: readonly Attack[] = [
+export const RACE_ATTACKS: readonly Attack<AnyPair>[] = [
   {
     ...WHAT,
     name: 'timestamps',

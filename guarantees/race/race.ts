@@ -2,12 +2,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RunEvent } from '../../src/core/events.ts';
 import type { Arena } from '../attack.ts';
-import type { Pair, Streams } from '../pair.ts';
+import type { AnyPair, Streams } from '../pair.ts';
 import type { SqlSession } from '../sides.ts';
 import { NaiveReader } from './naive-reader.ts';
-import { postgresWriters } from './postgres-writers.ts';
 import { type ScriptSize, type Step, writeScript } from './script.ts';
 import type { RaceTable } from './tables.ts';
+import { writersOf } from './writers-of.ts';
 import type { Writers } from './writers.ts';
 
 /** About what a step takes. */
@@ -16,7 +16,7 @@ const SIZE: ScriptSize = { writers: 8, loads: 8, turns: 80 };
 const BRIEF: ScriptSize = { writers: 8, loads: 3, turns: 60 };
 
 export interface Field {
-  pair: Pair;
+  pair: AnyPair;
   writers: Writers;
   tables: readonly RaceTable[];
   sessions: SqlSession[];
@@ -25,24 +25,27 @@ export interface Field {
 
 /** `roles` are those of the writers, one each; undefined is the owner of the tables. */
 export async function openField(
-  arena: Arena,
+  arena: Arena<AnyPair>,
   tables: readonly RaceTable[],
   roles: readonly (string | undefined)[],
 ): Promise<Field> {
   const streams: Streams = Object.fromEntries(tables.map(({ name, options }) => [`public.${name}`, options]));
   const pair = await arena.open(streams);
-  const writers = postgresWriters(tables, new URL(pair.from.url).pathname.slice(1));
+  const writers = writersOf(pair.from)(
+    tables,
+    new URL(String(pair.from.connection['url'])).pathname.slice(1),
+  );
   await pair.from.query(writers.setup);
   const sessions = await Promise.all(roles.map((role) => pair.from.session(role)));
   const naive = new NaiveReader(await pair.from.session(), writers, tables[0]!);
   return { pair, writers, tables, sessions, naive };
 }
 
-export function sizeOf(arena: Arena): ScriptSize {
+export function sizeOf(arena: Arena<AnyPair>): ScriptSize {
   return arena.brief ? BRIEF : SIZE;
 }
 
-export async function race(arena: Arena, tables: readonly RaceTable[]): Promise<string> {
+export async function race(arena: Arena<AnyPair>, tables: readonly RaceTable[]): Promise<string> {
   const size = sizeOf(arena);
   const roles = Array.from({ length: size.writers }, () => undefined);
   const field = await openField(arena, tables, roles);
@@ -51,7 +54,7 @@ export async function race(arena: Arena, tables: readonly RaceTable[]): Promise<
 }
 
 /** The steps go on while a load runs; the next load waits for it. */
-export async function follow(arena: Arena, field: Field, steps: readonly Step[]): Promise<void> {
+export async function follow(arena: Arena<AnyPair>, field: Field, steps: readonly Step[]): Promise<void> {
   const { writers, sessions, naive } = field;
   let failure: Error | undefined;
   let load: Promise<unknown> = Promise.resolve();
@@ -85,7 +88,7 @@ function startLoad(
 }
 
 /** After one last load the two are equal, and another one finds nothing. */
-export async function finish(arena: Arena, { pair, tables, naive }: Field): Promise<string> {
+export async function finish(arena: Arena<AnyPair>, { pair, tables, naive }: Field): Promise<string> {
   const naiveRowsLost = await naive.lost();
   if (naiveRowsLost === 0) throw new Error('the naive reader lost nothing: there was no race');
   arena.tally.races++;
