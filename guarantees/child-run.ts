@@ -12,6 +12,8 @@ import { sweepLake, thisOwner } from '../src/connectors/lake/sweep.ts';
 import { listTables } from '../src/connectors/lake/log.ts';
 import { connectors } from '../src/connectors/registry.ts';
 import { openLocalStorage } from '../src/connectors/shared/local-storage.ts';
+import { CopyIn } from '../src/connectors/postgres/copy-in.ts';
+import type { SqlSession, SqlSystem } from '../src/connectors/shared/sql/system.ts';
 import { RingProducer } from '../src/core/byte-ring.ts';
 import type { RunEvent } from '../src/core/events.ts';
 import type { Project } from '../src/core/project.ts';
@@ -20,6 +22,7 @@ import { runPipeline } from '../src/engine/run.ts';
 import { resetStream, setWatermark } from '../src/engine/state-ops.ts';
 import type { RunOptions } from '../src/engine/types.ts';
 import { openSqliteState } from '../src/state/sqlite.ts';
+import { SQL_SYSTEMS, statementName } from './child-sql.ts';
 
 export type ChildWork =
   | 'run'
@@ -37,7 +40,7 @@ export interface ChildTask {
    * `event:step/publish:2` is the second event `step` with step `publish`; `before:upload:1` the first call of that. What
    * has calls: `upload`, `commit` (a commit record), `other` (any other object that is created), `put`, `delete`; `acquire`,
    * `release`, `record` of the state; `block` (bytes go into the ring) and `end` (there are no more); `link` and `rename`
-   * of the file system.
+   * of the file system. Of a SQL destination: its statements, see child-sql.ts, and `sent` and `finish` of a copy into it.
    */
   stopAt: string;
   /** A file that tells it to go on. */
@@ -61,15 +64,16 @@ function prototypeOf(object: object): object {
   return Object.getPrototypeOf(object) as object;
 }
 
-/** Makes every call of a method a moment before it and one after it. */
-function wrap(object: object, methods: Record<string, (first: unknown) => string>): void {
+/** Makes every call of a method a moment before it, one while it waits for its answer, and one after it. */
+function wrap(object: object, methods: Record<string, (first: unknown, self: object) => string>): void {
   const target = object as Record<string, (...args: unknown[]) => unknown>;
   for (const [method, nameOf] of Object.entries(methods)) {
     const original = target[method]!;
     target[method] = function wrapped(this: unknown, ...args: unknown[]): unknown {
-      const name = nameOf(args[0]);
+      const name = nameOf(args[0], this as object);
       pass(`before:${name}`);
       const result = original.apply(this, args);
+      pass(`during:${name}`);
       if (!(result instanceof Promise)) {
         pass(`after:${name}`);
         return result;
@@ -92,6 +96,18 @@ wrap(RingProducer.prototype, { write: () => 'block', end: () => 'end' });
 const state = await openSqliteState(path.join(project.directory, '.sluice/state.db'));
 wrap(prototypeOf(state), { acquire: () => 'acquire', release: () => 'release', recordRun: () => 'record' });
 await state.close();
+wrap(CopyIn.prototype, { write: () => 'sent', finish: () => 'finish' });
+for (const { prototype } of SQL_SYSTEMS) {
+  const { connect } = prototype;
+  prototype.connect = async function connectWrapped(
+    this: SqlSystem,
+    signal: AbortSignal,
+  ): Promise<SqlSession> {
+    const session = await connect.call(this, signal);
+    wrap(session, { query: statementName });
+    return session;
+  };
+}
 // How a folder publishes: a file that is complete gets its name.
 wrap(files, { link: () => 'link', rename: () => 'rename' });
 syncBuiltinESMExports();

@@ -60,8 +60,13 @@ export interface Reader {
 const SCRIPT = fileURLToPath(new URL('reader.ts', import.meta.url));
 
 /** Reads all tables of the bank in a process of its own, from now on; they have to be there. */
-export function startReader(pair: AnyPair, root: string): Reader {
-  const task: ReaderTask = { root, tables: BANK, replaced: ['replaced'] };
+export function startReader(pair: AnyPair): Reader {
+  const task: ReaderTask = {
+    by: pair.to.readBy,
+    tables: BANK,
+    replaced: ['replaced'],
+    versions: ['appended'],
+  };
   const child = spawn(process.execPath, [SCRIPT, JSON.stringify(task)], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });

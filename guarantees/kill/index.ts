@@ -1,4 +1,5 @@
 import type { Attack } from '../attack.ts';
+import type { AnyPair } from '../pair.ts';
 import { PART_ATTACKS } from './parts.ts';
 import { POWER_CUT } from './power-cut.ts';
 import { RANDOM_TIMES } from './random-times.ts';
@@ -8,7 +9,7 @@ import { STEP_ATTACKS } from './steps.ts';
 import { TWO_AT_ONCE_ATTACKS } from './two-at-once.ts';
 import { UPKEEP_ATTACKS } from './upkeep.ts';
 
-export const KILL_ATTACKS: readonly Attack[] = [
+export const KILL_ATTACKS: readonly Attack<AnyPair>[] = [
   ...STEP_ATTACKS,
   ...PART_ATTACKS,
   ...UPKEEP_ATTACKS,

@@ -3,6 +3,8 @@ import type { StreamOptions } from '../../src/core/project.ts';
 import type { Arena, Attack } from '../attack.ts';
 import { killAt } from '../pause.ts';
 import type { AnyPair } from '../pair.ts';
+import { FROM_POSTGRES } from '../pairs.ts';
+import { type Both, of } from './moments.ts';
 import { expectAtRest, expectSoundState, linesOf } from './rest.ts';
 
 const ROWS = 300;
@@ -23,32 +25,47 @@ interface Case {
   tries: string;
   options: StreamOptions;
   source: Record<string, unknown>;
-  moments: readonly string[];
+  moments: Both<readonly string[]>;
   /** Throws when a reader sees what no commit may show. */
   check: (seen: readonly string[], moment: string) => void;
 }
 
-/** `after:commit:3` → 3, `before:commit:3` → 2; undefined for other moments. */
+/** `after:commit:3` and `during:commit:3` → 3, `before:commit:3` → 2; undefined for other moments. */
 function commitsAt(moment: string): number | undefined {
-  const found = /^(before|after):commit:(\d+)$/.exec(moment);
+  const found = /^(before|during|after):commit:(\d+)$/.exec(moment);
   return found ? Number(found[2]) - (found[1] === 'before' ? 1 : 0) : undefined;
 }
 
-const BEGINNING = [
-  'after:acquire:1',
-  'before:block:1',
-  'event:step/staged:1',
-  'before:other:1',
-  'after:other:1',
-];
-const COMMITS = ['before:upload:1', 'after:upload:1', 'before:commit:1', 'after:commit:1'];
-const MIDDLE = [
-  'event:step/staged:3',
-  'before:upload:3',
-  'after:upload:3',
-  'before:commit:3',
-  'after:commit:3',
-];
+/** In the first part and its commit, and in the third. */
+const BEGINNING: Both<readonly string[]> = {
+  lake: ['after:acquire:1', 'before:block:1', 'event:step/staged:1', 'before:other:1', 'after:other:1'],
+  sql: [
+    'after:acquire:1',
+    'during:note:1',
+    'after:begin:1',
+    'before:sent:1',
+    'during:finish:1',
+    'event:step/staged:1',
+  ],
+};
+const COMMITS: Both<readonly string[]> = {
+  lake: ['before:upload:1', 'after:upload:1', 'before:commit:1', 'after:commit:1'],
+  sql: ['after:record-rows:1', 'before:commit:1', 'during:commit:1', 'after:commit:1'],
+};
+const MIDDLE: Both<readonly string[]> = {
+  lake: ['event:step/staged:3', 'before:upload:3', 'after:upload:3', 'before:commit:3', 'after:commit:3'],
+  sql: ['event:step/staged:3', 'during:finish:3', 'before:commit:3', 'during:commit:3', 'after:commit:3'],
+};
+
+function moments(rest: readonly string[], middle: Both<readonly string[]> = MIDDLE): Both<readonly string[]> {
+  const list = (kind: keyof Both<unknown>): string[] => [
+    ...BEGINNING[kind],
+    ...COMMITS[kind],
+    ...middle[kind],
+    ...rest,
+  ];
+  return { lake: list('lake'), sql: list('sql') };
+}
 
 const CASES: readonly Case[] = [
   {
@@ -56,7 +73,7 @@ const CASES: readonly Case[] = [
     tries: `kills a first load in small batches with SIGKILL at named steps of the first, a middle and the last one, changes rows, and runs again`,
     options: { cursor: 'at', overlap: 0, slice_rows: BATCH },
     source: {},
-    moments: [...BEGINNING, ...COMMITS, ...MIDDLE, 'before:commit:6', 'after:commit:6', 'before:release:1'],
+    moments: moments(['before:commit:6', 'after:commit:6', 'before:release:1']),
     check: (seen, moment) => {
       const commits = commitsAt(moment);
       const ids = seen.map((line) => Number(line.split('|')[0])).toSorted((a, b) => a - b);
@@ -73,7 +90,7 @@ const CASES: readonly Case[] = [
     tries: `kills a first load in parts that are read side by side with SIGKILL at named steps, changes rows of loaded and missing parts, and runs again`,
     options: { cursor: 'at', overlap: 0, load: 'merge' },
     source: { slice_size: 100_000 },
-    moments: [...BEGINNING, ...COMMITS, ...MIDDLE, 'before:release:1'],
+    moments: moments(['before:release:1']),
     check: (seen, moment) => {
       const commits = commitsAt(moment);
       if (commits !== undefined && (commits === 0) !== (seen.length === 0))
@@ -85,28 +102,38 @@ const CASES: readonly Case[] = [
     tries: `kills a first load in parts that become visible at once with SIGKILL at named steps, changes rows, and runs again`,
     options: { load: 'replace' },
     source: { slice_size: 100_000 },
-    moments: [...BEGINNING, ...COMMITS, ...MIDDLE.slice(0, 3), 'before:release:1'],
+    moments: moments(['before:release:1'], {
+      lake: MIDDLE.lake.slice(0, 3),
+      sql: [...MIDDLE.sql.slice(0, 2), 'after:drop:1', 'after:rename-table:1', 'during:insert:1'].slice(0, 4),
+    }),
     check: (seen, moment) => {
-      const visible = moment === 'after:commit:1' || moment.includes('release');
+      const visible = (commitsAt(moment) ?? 0) === 1 || moment.includes('release');
       if (seen.length !== (visible ? ROWS : 0)) throw new Error(`readers see ${seen.length} rows`);
     },
   },
 ];
 
-export const PART_ATTACKS: readonly Attack[] = CASES.map((each) => ({
+export const PART_ATTACKS: readonly Attack<AnyPair>[] = CASES.map((each) => ({
   name: each.name,
   part: 'kill',
   promise: 'whole-or-not',
   tries: each.tries,
   rounds: 1,
+  pairs: FROM_POSTGRES,
   brief: false,
   run: (arena) => killInParts(arena, each),
 }));
 
-async function killInParts(arena: Arena, { options, source, moments, check }: Case): Promise<string> {
-  for (const moment of moments) {
-    arena.say(moment);
+async function killInParts(
+  arena: Arena<AnyPair>,
+  { options, source, moments: both, check }: Case,
+): Promise<string> {
+  // Each in a database of its own.
+  for (let i = 0; ; i++) {
     const pair = await arena.open({ 'public.t': options }, TABLE);
+    const moment = of(pair, both)[i];
+    if (moment === undefined) return 'works';
+    arena.say(moment);
     Object.assign(pair.from.connection, source);
     await killAt(pair, moment, { workers: 2 });
     arena.tally.kills++;
@@ -125,7 +152,6 @@ async function killInParts(arena: Arena, { options, source, moments, check }: Ca
     await arena.verify(pair, ['t']);
     await expectAtRest(pair);
   }
-  return 'works';
 }
 
 async function expectOnlySource(pair: AnyPair, seen: readonly string[]): Promise<void> {

@@ -1,10 +1,10 @@
 /** kill -9 of the built command at random times; then the next run. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Arena, Attack } from '../attack.ts';
-import type { Pair } from '../pair.ts';
 import { BANK, BANK_SQL, BANK_STREAMS, doBusiness, startReader } from './bank.ts';
 import { runCommand, startCommand } from './command.ts';
 import type { AnyPair } from '../pair.ts';
+import { FROM_POSTGRES } from '../pairs.ts';
 import { expectAtRest, expectSoundState, linesOf, same } from './rest.ts';
 
 const KILLS = 10;
@@ -13,26 +13,28 @@ const AGAIN = 0.3;
 /** How often leases and history are objects in the lake. */
 const LAKE_STATE = 0.3;
 
-export const RANDOM_TIMES: Attack = {
+export const RANDOM_TIMES: Attack<AnyPair> = {
   name: 'random-times',
   part: 'kill',
   promise: 'whole-or-not',
   tries: `kills the command \`sluice run\` ${KILLS} times a round with SIGKILL at random moments while four tables are loaded in four ways and another process reads them, and runs again`,
   rounds: 20,
+  pairs: FROM_POSTGRES,
   brief: false,
   run: killAtRandomTimes,
 };
 
-async function killAtRandomTimes(arena: Arena): Promise<string> {
+async function killAtRandomTimes(arena: Arena<AnyPair>): Promise<string> {
   const { random, tally } = arena;
-  const pair: Pair = await arena.open(BANK_STREAMS, BANK_SQL);
-  if (random.chance(LAKE_STATE)) pair.stateOptions = { type: 'lake', connection: 'to' };
+  const pair = await arena.open(BANK_STREAMS, BANK_SQL);
+  if (random.chance(LAKE_STATE) && pair.to.type === 'lake')
+    pair.stateOptions = { type: 'lake', connection: 'to' };
   await runCommand(pair, ['run']);
   await doBusiness(pair, random);
   const began = performance.now();
   await runCommand(pair, ['run']);
   const wholeMs = performance.now() - began;
-  const reader = startReader(pair, pair.to.root);
+  const reader = startReader(pair);
   let killed = 0;
   // A run may end before its kill; then it counts for nothing.
   for (let tries = 0; killed < KILLS && tries < 3 * KILLS; tries++) {
@@ -65,6 +67,7 @@ async function runAndKill(pair: AnyPair, delay: number): Promise<boolean> {
   await sleep(delay);
   command.kill('SIGKILL');
   const { signal } = await command.ended;
+  await pair.to.settled();
   for (const table of BANK) {
     const now = await linesOf(pair, table);
     if (same(now, before.get(table)!) || same(now, await pair.sourceLines(table))) continue;

@@ -18,7 +18,7 @@ export const SIDE_BY_SIDE: Attack = {
   async run(arena) {
     const pair = await arena.open(BANK_STREAMS, BANK_SQL);
     await runCommand(pair, ['run']);
-    const reader = startReader(pair, pair.to.root);
+    const reader = startReader(pair);
     let loading = true;
     const upkeep = async (work: () => Promise<unknown>): Promise<void> => {
       while (loading) await work();

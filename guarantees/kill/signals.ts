@@ -5,24 +5,26 @@ import type { Random } from '../random.ts';
 import { BANK, BANK_SQL, BANK_STREAMS, doBusiness, startReader } from './bank.ts';
 import { type Ended, runCommand, startCommand } from './command.ts';
 import type { AnyPair } from '../pair.ts';
+import { FROM_POSTGRES } from '../pairs.ts';
 import { expectAtRest, expectSoundState, linesOf, same } from './rest.ts';
 
 const STOPS = 8;
 const CODES: Readonly<Record<string, number>> = { SIGINT: 130, SIGTERM: 143 };
 
-export const SIGNALS: Attack = {
+export const SIGNALS: Attack<AnyPair> = {
   name: 'signals',
   part: 'kill',
   promise: 'whole-or-not',
   tries: `stops the command \`sluice run\` ${STOPS} times a round with SIGTERM, Ctrl-C or two of them at random moments, looks for what it left, and runs again`,
   rounds: 3,
+  pairs: FROM_POSTGRES,
   brief: false,
   async run(arena) {
     const pair = await arena.open(BANK_STREAMS, BANK_SQL);
     const began = performance.now();
     await runCommand(pair, ['run']);
     const wholeMs = performance.now() - began;
-    const reader = startReader(pair, pair.to.root);
+    const reader = startReader(pair);
     for (let i = 0; i < STOPS; i++) {
       arena.signal.throwIfAborted();
       await doBusiness(pair, arena.random);
@@ -51,7 +53,7 @@ function draw(random: Random, wholeMs: number): Stop {
   };
 }
 
-async function stopOnce(arena: Arena, pair: AnyPair, stop: Stop): Promise<void> {
+async function stopOnce(arena: Arena<AnyPair>, pair: AnyPair, stop: Stop): Promise<void> {
   const what = `${stop.signal} after ${stop.afterMs} ms${stop.againMs === undefined ? '' : ` and ${stop.againMs} ms`}`;
   arena.say(what);
   const before = new Map<string, string[]>();
@@ -64,6 +66,7 @@ async function stopOnce(arena: Arena, pair: AnyPair, stop: Stop): Promise<void> 
     command.kill(stop.signal);
   }
   const ended = await command.ended;
+  await pair.to.settled();
   const wrong = await findWrong(pair, before, { stop, ended });
   if (wrong !== undefined) throw new Error(`${what}: ${wrong}\n${ended.output}`);
 }

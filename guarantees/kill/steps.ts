@@ -4,6 +4,18 @@ import type { Arena, Attack } from '../attack.ts';
 import type { ChildTask } from '../child-run.ts';
 import { killAt } from '../pause.ts';
 import type { AnyPair } from '../pair.ts';
+import { FROM_POSTGRES, PAIRS } from '../pairs.ts';
+import {
+  after,
+  all,
+  before,
+  BEFORE_COMMIT,
+  type Both,
+  type Moments,
+  of,
+  type Seen,
+  whole,
+} from './moments.ts';
 import { expectAtRest, expectSoundState, linesOf, same } from './rest.ts';
 
 /** Wide enough for several messages of the server, so that a copy has a beginning, a middle and an end. */
@@ -20,120 +32,130 @@ const CHANGE = `
 /** Rows go to other partitions; those that are replaced day by day would be in two days for a moment. */
 const MOVE = `UPDATE t SET day = date '2026-01-01' + (id + length(v)) % 3`;
 
-/** What a reader sees after a kill: the table before, the whole load, or either with nothing in between. */
-type Seen = 'before' | 'after' | 'whole';
-type Moments = readonly (readonly [moment: string, seen: Seen])[];
-
-/** In the order in which a run comes by. */
-const BEFORE_COMMIT: Moments = [
-  ['before:acquire:1', 'before'],
-  ['after:acquire:1', 'before'],
-  ['event:step/lease:1', 'before'],
-  ['event:step/snapshot:1', 'before'],
-  ['event:stream-planned:1', 'before'],
-  ['event:slice-started:1', 'before'],
-  ['before:block:1', 'before'],
-  ['after:block:2', 'before'],
-  ['before:end:1', 'before'],
-  ['event:step/staged:1', 'before'],
-  ['event:step/publish:1', 'before'],
-  ['before:upload:1', 'before'],
-  ['after:upload:1', 'before'],
-  ['before:commit:1', 'before'],
-  // The first one is that of the staging folder's owner.
-  ['before:link:2', 'before'],
-];
-const AFTER_COMMIT: Moments = [
-  ['after:link:2', 'after'],
-  ['after:commit:1', 'after'],
-  ['event:step/published:1', 'after'],
-  ['event:slice-committed:1', 'after'],
-  ['event:stream-finished:1', 'after'],
-  ['before:release:1', 'after'],
-  ['after:release:1', 'after'],
-  ['before:record:2', 'after'],
-  ['after:record:2', 'after'],
-  ['event:run-finished:1', 'after'],
-  ['before:delete:1', 'after'],
-];
-const ALL: Moments = [['before:record:1', 'before'], ...BEFORE_COMMIT, ...AFTER_COMMIT];
-/** With several commits or files: the same, in between. */
-const BETWEEN: Moments = [
-  ['after:upload:2', 'before'],
-  ['before:upload:3', 'before'],
-];
 const BRIEF: ReadonlySet<string> = new Set(['before:commit:1', 'after:commit:1']);
 
 interface Way {
   name: string;
   says: string;
   options: StreamOptions;
-  moments: Moments;
+  moments: Both<Moments>;
+  pairs?: readonly string[];
   brief?: boolean;
   run?: ChildTask['options'];
 }
 
 const DAYS = { window: { from: '2026-01-01', to: '2026-01-04' } };
+/** Each day is seen before or after, and after the first commit the first one is there. */
+const DAY_BY_DAY = [
+  ...whole('after:commit:1', 'before:commit:2', 'after:commit:2'),
+  ...after('after:commit:3'),
+];
 
 const WAYS: readonly Way[] = [
-  { name: 'append', says: 'an append', options: { cursor: 'at', overlap: 0 }, moments: ALL },
-  { name: 'merge', says: 'a merge', options: { cursor: 'at', overlap: 0, load: 'merge' }, moments: ALL },
+  {
+    name: 'append',
+    says: 'an append',
+    options: { cursor: 'at', overlap: 0 },
+    moments: all({
+      sql: before('during:lock-record:2', 'after:commit-aside:1', 'during:begin:2', 'after:begin:2'),
+    }),
+  },
+  {
+    name: 'merge',
+    says: 'a merge',
+    options: { cursor: 'at', overlap: 0, load: 'merge' },
+    moments: all({
+      sql: before(
+        'during:stage:1',
+        'after:stage:1',
+        'during:index:1',
+        'before:update:1',
+        'during:update:1',
+        'after:update:1',
+        'during:insert:1',
+        'after:insert:1',
+      ),
+    }),
+    brief: true,
+  },
   {
     name: 'replace',
     says: 'a replacement of the whole table',
     options: { load: 'replace' },
-    moments: ALL,
+    moments: all({
+      sql: [
+        ...before(
+          'during:hidden:1',
+          'after:hidden:1',
+          'during:commit-aside:1',
+          'after:commit-aside:1',
+          'during:key:1',
+          'after:key:1',
+          'during:drop:1',
+          'after:drop:1',
+          'during:move:1',
+          'after:move:1',
+          'during:rename-table:1',
+          'after:rename-table:1',
+        ),
+        ...after('before:drop-hidden:1', 'after:drop-hidden:1'),
+      ],
+    }),
     brief: true,
   },
   {
     name: 'partitioned',
     says: 'a merge into partitions',
     options: { cursor: 'at', overlap: 0, load: 'merge', partition_by: { column: 'day', by: 'day' } },
-    moments: [...ALL, ...BETWEEN],
+    moments: all({ lake: before('after:upload:2', 'before:upload:3') }),
+    pairs: [PAIRS[0].name],
   },
   {
     name: 'delete-insert',
     says: 'a replacement of three days, each with a commit of its own',
     options: { date: 'day' },
-    // Each day is seen before or after, and after the first commit the first one is there.
-    moments: [
-      ...BEFORE_COMMIT,
-      ...['after:commit:1', 'before:commit:2', 'after:commit:2'].map(whole),
-      ['after:commit:3', 'after'],
-    ],
+    moments: {
+      lake: [...BEFORE_COMMIT.lake, ...DAY_BY_DAY],
+      sql: [
+        ...BEFORE_COMMIT.sql,
+        ...before('during:delete-rows:1', 'after:delete-rows:1'),
+        ...DAY_BY_DAY,
+        ...whole('during:commit:1', 'after:delete-rows:2', 'during:finish:2', 'during:commit:2'),
+        ...after('during:commit:3'),
+      ],
+    },
     run: DAYS,
   },
 ];
 
-function whole(moment: string): readonly [string, Seen] {
-  return [moment, 'whole'];
-}
-
-export const STEP_ATTACKS: readonly Attack[] = WAYS.map((way) => ({
+export const STEP_ATTACKS: readonly Attack<AnyPair>[] = WAYS.map((way) => ({
   name: `steps-${way.name}`,
   part: 'kill',
   promise: 'whole-or-not',
-  tries: `kills a run with SIGKILL at ${way.moments.length} named steps of ${way.says}, looks at once, and runs again`,
+  tries: `kills a run with SIGKILL at named steps of ${way.says} (${way.moments.lake.length} for a lake, ${way.moments.sql.length} for a database), looks at once, and runs again`,
   rounds: 1,
+  pairs: way.pairs ?? FROM_POSTGRES,
   brief: way.brief === true,
   run: (arena) => killAtSteps(arena, way),
 }));
 
-async function killAtSteps(arena: Arena, way: Way): Promise<string> {
+async function killAtSteps(arena: Arena<AnyPair>, way: Way): Promise<string> {
   const pair = await arena.open({ 'public.t': way.options }, TABLE);
   await pair.run(way.run);
-  const moments = way.moments.filter(([moment]) => !arena.brief || BRIEF.has(moment));
+  const moments = of(pair, way.moments).filter(([moment]) => !arena.brief || BRIEF.has(moment));
   for (const [moment, seen] of moments) {
     arena.say(moment);
     await pair.from.query(way.options.date === undefined ? `${CHANGE}; ${MOVE}` : CHANGE);
-    const before = await linesOf(pair, 't');
+    const was = await linesOf(pair, 't');
     await killAt(pair, moment, way.run);
     arena.tally.kills++;
-    await expectSeen(pair, before, seen).catch((error: Error) => {
+    await expectSeen(pair, was, seen).catch((error: Error) => {
       throw new Error(`killed at ${moment}: ${error.message}`);
     });
     await expectSoundState(pair);
-    await pair.run(way.run);
+    await pair.run(way.run).catch((error: Error) => {
+      throw new Error(`after a kill at ${moment}: ${error.message}`);
+    });
     await arena.verify(pair, ['t']);
   }
   await expectAtRest(pair);

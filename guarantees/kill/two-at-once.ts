@@ -3,9 +3,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { sweepLake, thisOwner } from '../../src/connectors/lake/sweep.ts';
 import { openLocalStorage } from '../../src/connectors/shared/local-storage.ts';
 import type { Arena, Attack } from '../attack.ts';
-import type { Pair } from '../pair.ts';
+import type { AnyPair, Pair } from '../pair.ts';
+import { FROM_POSTGRES } from '../pairs.ts';
 import { pauseAt } from '../pause.ts';
 import { runCommand, startCommand } from './command.ts';
+import { type Both, of } from './moments.ts';
 import { expectAtRest, expireLeases } from './rest.ts';
 
 const TABLE = `
@@ -14,16 +16,24 @@ const TABLE = `
   INSERT INTO t SELECT g, 'x', now() - interval '1 hour' FROM generate_series(1, 300) g`;
 const APPEND = { 'public.t': { cursor: 'at' } };
 const MERGE = { 'public.t': { cursor: 'at', load: 'merge' } } as const;
-const REFUSED: readonly (string | undefined)[] = ['lake.fenced', 'lake.conflict', 'lake.swept', 'lease.lost'];
+const REFUSED: readonly (string | undefined)[] = [
+  'lake.fenced',
+  'lake.conflict',
+  'lake.swept',
+  'sql.fenced',
+  'sql.conflict',
+  'lease.lost',
+];
 /** A lease lasts a minute; nobody may wait for it much longer. */
 const PATIENCE_MS = 180_000;
 
-const SECOND_RUN: Attack = {
+const SECOND_RUN: Attack<AnyPair> = {
   name: 'second-run',
   part: 'kill',
   promise: 'one-at-a-time',
   tries: 'runs the command while another process holds one of two tables, then while it holds both',
   rounds: 1,
+  pairs: FROM_POSTGRES,
   brief: false,
   async run(arena) {
     const streams = { ...APPEND, 'public.u': { load: 'replace' as const } };
@@ -54,31 +64,46 @@ const SECOND_RUN: Attack = {
 };
 
 /** Where a run sleeps while another one takes its table over. */
-const SLEEPS = [
-  'event:step/lease:1',
-  'event:step/snapshot:1',
-  'event:slice-started:1',
-  'before:block:1',
-  'event:step/staged:1',
-  'event:step/publish:1',
-  'after:upload:1',
-  'before:commit:1',
-  // The record is written and its number was free; what is left is to give it its name.
-  'before:link:2',
-] as const;
+const SLEEPS: Both<readonly string[]> = {
+  lake: [
+    'event:step/lease:1',
+    'event:step/snapshot:1',
+    'event:slice-started:1',
+    'before:block:1',
+    'event:step/staged:1',
+    'event:step/publish:1',
+    'after:upload:1',
+    'before:commit:1',
+    // The record is written and its number was free; what is left is to give it its name.
+    'before:link:2',
+  ],
+  sql: [
+    'event:step/lease:1',
+    'event:step/snapshot:1',
+    'event:slice-started:1',
+    'before:sent:1',
+    'event:step/staged:1',
+    'before:lock-record:1',
+    'after:lock-record:1',
+    'after:record-rows:1',
+    'before:commit:1',
+  ],
+};
 
-const SLEEPER: Attack = {
+const SLEEPER: Attack<AnyPair> = {
   name: 'sleeper',
   part: 'kill',
   promise: 'one-at-a-time',
-  tries: `stops a run with SIGSTOP at ${SLEEPS.length} named steps, has its lease end (once by waiting for it), lets another run load the table, changes rows and wakes it`,
+  tries: `stops a run with SIGSTOP at ${SLEEPS.lake.length} named steps, has its lease end (once by waiting for it), lets another run load the table, changes rows and wakes it`,
   rounds: 1,
+  pairs: FROM_POSTGRES,
   brief: true,
   async run(arena) {
-    for (const [i, moment] of (arena.brief ? ['before:commit:1'] : SLEEPS).entries()) {
+    for (let i = 0; i < (arena.brief ? 1 : SLEEPS.lake.length); i++) {
       const pair = await arena.open(i % 2 === 0 ? MERGE : APPEND, TABLE);
+      const moment = arena.brief ? 'before:commit:1' : of(pair, SLEEPS)[i]!;
       const wait = moment === 'event:step/lease:1';
-      if (wait) pair.stateOptions = { type: 'lake', connection: 'to' };
+      if (wait && pair.to.type === 'lake') pair.stateOptions = { type: 'lake', connection: 'to' };
       await pair.run();
       await sleepThrough(arena, pair, { moment, wait });
     }
@@ -86,16 +111,19 @@ const SLEEPER: Attack = {
   },
 };
 
-const FIRST_SLEEPER: Attack = {
+const FIRST_SLEEPER: Attack<AnyPair> = {
   name: 'sleeper-first-load',
   part: 'kill',
   promise: 'one-at-a-time',
   tries: 'the same at 3 steps of a first load, when there is no table yet that could be fenced',
   rounds: 1,
+  pairs: FROM_POSTGRES,
   brief: false,
   async run(arena) {
-    for (const moment of ['event:step/staged:1', 'before:commit:1', 'before:link:3']) {
+    for (let i = 0; i < 3; i++) {
       const pair = await arena.open(MERGE, TABLE);
+      const third = of(pair, { lake: 'before:link:3', sql: 'before:finish:1' });
+      const moment = ['event:step/staged:1', 'before:commit:1', third][i]!;
       await sleepThrough(arena, pair, { moment, wait: false });
     }
     return 'refused with a conflict, then works';
@@ -103,8 +131,8 @@ const FIRST_SLEEPER: Attack = {
 };
 
 async function sleepThrough(
-  arena: Arena,
-  pair: Pair,
+  arena: Arena<AnyPair>,
+  pair: AnyPair,
   { moment, wait }: { moment: string; wait: boolean },
 ): Promise<void> {
   arena.say(moment);
@@ -116,21 +144,20 @@ async function sleepThrough(
     if (expireLeases(pair) !== 1) throw new Error('the sleeper holds no lease');
     await pair.run();
   }
-  const { version } = (await pair.to.state('t'))!;
+  const version = await pair.to.version('t');
   // Whoever wakes up has something to load, if it is let.
   await pair.from.query(`UPDATE t SET v = 'a', at = clock_timestamp() WHERE id <= 3`);
   const [outcome] = await sleeper.goOn();
   if (outcome!.status !== 'failed' || !REFUSED.includes(outcome!.code))
     throw new Error(`slept at ${moment} and was not refused: ${JSON.stringify(outcome)}`);
-  if ((await pair.to.state('t'))!.version !== version)
-    throw new Error(`slept at ${moment} and changed the table`);
+  if ((await pair.to.version('t')) !== version) throw new Error(`slept at ${moment} and changed the table`);
   await pair.run();
   await arena.verify(pair, ['t']);
   await expectAtRest(pair);
 }
 
 /** Tries until the lease of the sleeper has run out by itself. */
-async function loadWhenFree(arena: Arena, pair: Pair): Promise<void> {
+async function loadWhenFree(arena: Arena<AnyPair>, pair: AnyPair): Promise<void> {
   for (const end = performance.now() + PATIENCE_MS; performance.now() < end;) {
     arena.signal.throwIfAborted();
     const { streams } = await pair.attempt();
@@ -143,13 +170,14 @@ async function loadWhenFree(arena: Arena, pair: Pair): Promise<void> {
   throw new Error(`a lease outlived its time: ${JSON.stringify(await pair.leases())}`);
 }
 
-const MEETING: Attack = {
+const MEETING: Attack<AnyPair> = {
   name: 'sleeper-meets-its-heir',
   part: 'kill',
   promise: 'one-at-a-time',
   tries:
     'wakes a run that was stopped right before its commit while the one that took its table over is still at work',
   rounds: 1,
+  pairs: FROM_POSTGRES,
   brief: false,
   async run(arena) {
     const pair = await arena.open(MERGE, TABLE);
@@ -170,19 +198,21 @@ const MEETING: Attack = {
   },
 };
 
-const STRANGERS: Attack = {
+const STRANGERS: Attack<AnyPair> = {
   name: 'strangers',
   part: 'kill',
   promise: 'one-at-a-time',
   tries: 'two processes that have no state in common load one table at once, while rows are changed',
   rounds: 3,
+  pairs: FROM_POSTGRES,
   brief: false,
   async run(arena) {
     const streams = arena.random.chance(0.5) ? MERGE : APPEND;
     const pair = await arena.open(streams, TABLE);
     const stranger = await arena.open(streams);
     Object.assign(stranger.from.connection, pair.from.connection);
-    Object.assign(stranger.to.connection, { path: pair.to.root });
+    const { readBy } = pair.to;
+    stranger.to.connection = { ...pair.to.connection, ...(readBy.type === 'lake' && { path: readBy.root }) };
     for (let round = 0; round < 4; round++) {
       await pair.from.query(`UPDATE t SET v = v || 'y', at = clock_timestamp() WHERE id % 7 = ${round}`);
       const commands = await Promise.all([pair, stranger].map((each) => startCommand(each, ['run'])));
@@ -195,7 +225,7 @@ const STRANGERS: Attack = {
     await pair.run();
     await arena.verify(pair, ['t']);
     await expectAtRest(pair);
-    return 'one works, the other may get lake.conflict; then works';
+    return 'one works, the other may get a conflict; then works';
   },
 };
 
@@ -243,7 +273,7 @@ async function tidyDuring(
   await arena.verify(pair, ['t']);
 }
 
-export const TWO_AT_ONCE_ATTACKS: readonly Attack[] = [
+export const TWO_AT_ONCE_ATTACKS: readonly Attack<AnyPair>[] = [
   SECOND_RUN,
   SLEEPER,
   FIRST_SLEEPER,

@@ -3,7 +3,8 @@ import { openCatalog } from '../../src/catalog/index.ts';
 import { openLocalStorage } from '../../src/connectors/shared/local-storage.ts';
 import type { Arena, Attack } from '../attack.ts';
 import type { ChildTask } from '../child-run.ts';
-import type { Pair } from '../pair.ts';
+import type { AnyPair, Pair } from '../pair.ts';
+import { FROM_POSTGRES } from '../pairs.ts';
 import { killAt } from '../pause.ts';
 import { runCommand } from './command.ts';
 import { expectAtRest, expectSoundState, linesOf, same } from './rest.ts';
@@ -21,13 +22,14 @@ const PARTED = {
   'public.t': { ...APPEND['public.t'], partition_by: { column: 'day', by: 'day' } },
 } as const;
 
-const FENCE: Attack = {
+const FENCE: Attack<AnyPair> = {
   name: 'fence',
   part: 'kill',
   promise: 'whole-or-not',
   tries:
     'kills a run with SIGKILL, then the next one while it shuts the first one out, then the one after that',
   rounds: 1,
+  pairs: FROM_POSTGRES,
   brief: false,
   async run(arena) {
     const pair = await arena.open(MERGE, TABLE);
@@ -46,13 +48,14 @@ const FENCE: Attack = {
   },
 };
 
-const STATE_CHANGES: Attack = {
+const STATE_CHANGES: Attack<AnyPair> = {
   name: 'state-changes',
   part: 'kill',
   promise: 'whole-or-not',
   tries:
     '`state reset` and `state set` are killed with SIGKILL at 5 named steps, and the pipeline runs again',
   rounds: 1,
+  pairs: FROM_POSTGRES,
   brief: false,
   async run(arena) {
     const pair = await arena.open(APPEND, TABLE);
@@ -145,11 +148,11 @@ const SWEEP: Attack = {
   },
 };
 
-export const UPKEEP_ATTACKS: readonly Attack[] = [FENCE, STATE_CHANGES, COMPACTION, SWEEP];
+export const UPKEEP_ATTACKS: readonly Attack<AnyPair>[] = [FENCE, STATE_CHANGES, COMPACTION, SWEEP];
 
 async function killIt(
-  arena: Arena,
-  pair: Pair,
+  arena: Arena<AnyPair>,
+  pair: AnyPair,
   moment: string,
   options: ChildTask['options'] = {},
 ): Promise<void> {
