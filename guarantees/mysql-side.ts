@@ -35,10 +35,14 @@ export class MysqlSide implements SourceSide {
     return rowsOf(this.#db, sql);
   }
 
-  async session(role?: string): Promise<SqlSession & { id: number }> {
+  urlOf(role: string): string {
     const url = new URL(this.url);
-    if (role !== undefined) url.username = role;
-    const client = await open(url.href);
+    url.username = role;
+    return url.href;
+  }
+
+  async session(role?: string): Promise<SqlSession & { id: number }> {
+    const client = await open(role === undefined ? this.url : this.urlOf(role));
     this.#others.push(client);
     return { query: (sql) => rowsOf(client, sql), id: client.threadId };
   }

@@ -1,11 +1,12 @@
 /** MySQL or MariaDB as a destination under attack: one new database, read as its readers read it. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import mysql, { type Connection, type RowDataPacket } from 'mysql2/promise';
 import { quoteBackticks } from '../src/connectors/shared/quote.ts';
 import { fitNames } from '../src/connectors/shared/sql/names.ts';
 import { schemaFromJson, type Schema, type SchemaJson } from '../src/core/schema.ts';
 import type { MariadbServer } from '../src/testing/mariadb-server.ts';
 import { mysqlCell, mysqlColumn } from './mysql-row.ts';
-import type { DestinationSide } from './sides.ts';
+import type { DestinationSide, ReadBy } from './sides.ts';
 
 const LIMIT = { bytes: 64, folds: true, plain: true };
 let databases = 0;
@@ -36,6 +37,10 @@ export class MysqlTargetSide implements DestinationSide {
     db.on('error', () => undefined);
     await db.query(`SET time_zone = '+00:00'`);
     return new MysqlTargetSide(url, db);
+  }
+
+  get readBy(): ReadBy {
+    return { type: 'mysql', url: this.url };
   }
 
   async query(sql: string, values: unknown[] = []): Promise<Record<string, string | null>[]> {
@@ -75,6 +80,23 @@ export class MysqlTargetSide implements DestinationSide {
         : quoteBackticks(plain);
     const rows = await this.query(`SELECT ${list.join(', ')} FROM ${newest}`);
     return rows.map((row) => shown.map(({ type }, i) => mysqlCell(row[`c${i}`]!, type)).join('|')).sort();
+  }
+
+  async version(table: string): Promise<number | undefined> {
+    if ((await this.schema(table)) === undefined) return undefined;
+    const [row] = await this.query('SELECT version FROM _sluice_tables WHERE name = ?', [table]);
+    return Number(row!['version']);
+  }
+
+  /** A server ends the transaction of a client that is gone when it next looks at the connection. */
+  async settled(): Promise<void> {
+    const others =
+      'SELECT 1 AS n FROM information_schema.PROCESSLIST WHERE DB = DATABASE() AND ID <> CONNECTION_ID()';
+    for (let tries = 0; tries < 2000; tries++) {
+      if ((await this.query(others)).length === 0) return;
+      await sleep(5);
+    }
+    throw new Error('sessions of processes that are gone live on');
   }
 
   async leftovers(): Promise<string[]> {

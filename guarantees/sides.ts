@@ -23,7 +23,7 @@ export interface SourceSide {
   close(): Promise<void>;
 }
 
-export type ReadBy = { type: 'lake'; root: string } | { type: 'postgres'; url: string };
+export type ReadBy = { type: 'lake'; root: string } | { type: 'postgres' | 'mysql'; url: string };
 
 export interface DestinationSide {
   readonly type: string;

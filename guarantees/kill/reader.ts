@@ -3,6 +3,7 @@
  * must not see, and any error, is a line of output; the last line is how often it read.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import mysql from 'mysql2/promise';
 import pg from 'pg';
 import { openCatalog } from '../../src/catalog/index.ts';
 import { openLocalStorage } from '../../src/connectors/shared/local-storage.ts';
@@ -52,6 +53,13 @@ async function connect(): Promise<Connection> {
     return {
       query: async (sql) => (await Array.fromAsync((await catalog.select(sql)).batches)).flat()[0]!,
       close: () => catalog.close(),
+    };
+  }
+  if (by.type === 'mysql') {
+    const client = await mysql.createConnection({ uri: by.url });
+    return {
+      query: async (sql) => ((await client.execute({ sql, rowsAsArray: true }))[0] as unknown[][])[0]!,
+      close: () => client.end(),
     };
   }
   const client = new pg.Client({ connectionString: by.url, application_name: 'reader' });

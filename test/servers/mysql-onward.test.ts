@@ -27,6 +27,14 @@ class Origin implements SourceSide {
     return this.side.connection;
   }
 
+  set connection(options: Record<string, unknown>) {
+    this.side.connection = options;
+  }
+
+  urlOf(): never {
+    throw new TypeError('these tests need one role only');
+  }
+
   query(sql: string): Promise<Record<string, unknown>[]> {
     return this.side.query(sql);
   }

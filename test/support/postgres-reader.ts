@@ -18,7 +18,7 @@ export async function readPostgres(
   if (!known.rows[0]!.there) return undefined;
   const { rows: records } = await client.query<{ table_schema: string }>(
     'SELECT table_schema FROM _sluice.tables WHERE name = $1 AND version > 0',
-    [table],
+    [`"public"."${fitNames([table], { bytes: 63, folds: false })[0]!.replaceAll('"', '""')}"`],
   );
   if (!records[0]) return undefined;
   const schema = schemaFromJson(JSON.parse(records[0].table_schema) as SchemaJson);

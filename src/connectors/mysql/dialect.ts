@@ -64,6 +64,7 @@ export function mysqlDialect(database: string, server: () => ServerFacts): SqlDi
     setUp: [SET_UP],
     recordsExist: EXISTS.replace('?', quoteEscaped(unquoted(RECORDS))),
     records: RECORDS,
+    recordName: (name) => name,
     table,
     hidden: (name) => quoted(HIDDEN + name),
     quote: quoteBackticks,

@@ -1,4 +1,5 @@
 /** SQL of PostgreSQL for the tables that are written. */
+import { createHash } from 'node:crypto';
 import {
   type DistinctJob,
   type FoundTable,
@@ -19,13 +20,15 @@ import { readStructure } from './structure.ts';
 import { targetType, widensType } from './target-types.ts';
 
 const NAME_BYTES = 63;
+/** So long the server waits in the midst of a commit for a client that has fallen silent. */
+const SILENCE_MS = 30_000;
+/** Numbers of locks are below this. */
+const MOST = 2 ** 31;
 const RECORDS = '_sluice.tables';
 /** One at a time: what does not exist yet cannot be locked. */
 const SET_UP_LOCK = `SELECT pg_catalog.pg_advisory_xact_lock(7095810)`;
 
-const SET_UP = `${SET_UP_LOCK};
-CREATE SCHEMA IF NOT EXISTS _sluice;
-CREATE TABLE IF NOT EXISTS ${RECORDS} (
+const SET_UP = `CREATE TABLE ${RECORDS} (
   name text PRIMARY KEY, stream text NOT NULL, version int8 NOT NULL, fence int8 NOT NULL, row_count int8 NOT NULL,
   table_schema text NOT NULL, checkpoint text, shaped int4 NOT NULL)`;
 
@@ -38,16 +41,24 @@ SELECT a.attname AS name, pg_catalog.format_type(a.atttypid, a.atttypmod) AS typ
  WHERE n.nspname = $1 AND c.relname = $2
  ORDER BY a.attnum`;
 
-/** Views and foreign keys that would go, or keep the table from going; and rules, triggers and policies of others. */
+/**
+ * What is the user's and would go with the table, or keep it from going: whatever depends on it, on one of its columns or on
+ * its row type, but for what a table has by itself (its key, indexes, defaults, the row type).
+ */
 const HOLDS_ON = `
 SELECT pg_catalog.string_agg(DISTINCT d.what, ', ') AS reason FROM (
-  SELECT 'view ' || r.ev_class::regclass::text AS what
-    FROM pg_catalog.pg_depend p JOIN pg_catalog.pg_rewrite r ON r.oid = p.objid AND p.classid = 'pg_rewrite'::regclass
-   WHERE p.refclassid = 'pg_class'::regclass AND p.refobjid = c.oid AND r.ev_class <> c.oid
-  UNION ALL SELECT 'foreign key ' || k.conname FROM pg_catalog.pg_constraint k
-   WHERE k.contype = 'f' AND (k.confrelid = c.oid OR k.conrelid = c.oid)
-  UNION ALL SELECT 'trigger ' || t.tgname FROM pg_catalog.pg_trigger t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal
-  UNION ALL SELECT 'policy ' || l.polname FROM pg_catalog.pg_policy l WHERE l.polrelid = c.oid
+  SELECT pg_catalog.pg_describe_object(p.classid, p.objid, p.objsubid) AS what FROM pg_catalog.pg_depend p
+   WHERE ((p.refclassid = 'pg_catalog.pg_class'::regclass AND p.refobjid = c.oid)
+       OR (p.refclassid = 'pg_catalog.pg_type'::regclass AND p.refobjid IN (c.reltype, (SELECT t.typarray FROM pg_catalog.pg_type t WHERE t.oid = c.reltype))))
+     AND p.deptype IN ('n', 'a')
+     AND p.classid NOT IN ('pg_catalog.pg_attrdef'::regclass, 'pg_catalog.pg_type'::regclass)
+     AND NOT (p.classid = 'pg_catalog.pg_class'::regclass AND EXISTS (SELECT 1 FROM pg_catalog.pg_class o WHERE o.oid = p.objid AND (o.oid = c.oid OR o.relkind IN ('i', 't', 'S'))))
+     AND NOT (p.classid = 'pg_catalog.pg_constraint'::regclass AND EXISTS (SELECT 1 FROM pg_catalog.pg_constraint k WHERE k.oid = p.objid AND k.contype IN ('p', 'n')))
+  UNION ALL SELECT 'foreign key ' || k.conname FROM pg_catalog.pg_constraint k WHERE k.contype = 'f' AND c.oid IN (k.confrelid, k.conrelid)
+  UNION ALL SELECT 'inheritance' FROM pg_catalog.pg_inherits i WHERE c.oid IN (i.inhrelid, i.inhparent)
+  UNION ALL SELECT 'partitions' WHERE c.relkind = 'p'
+  UNION ALL SELECT 'row level security' WHERE c.relrowsecurity
+  UNION ALL SELECT 'grants on columns' WHERE EXISTS (SELECT 1 FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attacl IS NOT NULL)
   UNION ALL SELECT 'another owner' WHERE c.relowner <> (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = current_user)) d`;
 
 export function postgresDialect(schema: string, indexes: boolean): SqlDialect {
@@ -60,9 +71,16 @@ export function postgresDialect(schema: string, indexes: boolean): SqlDialect {
     ddlApart: undefined,
     stamps: [],
     begin,
-    setUp: [SET_UP, `CREATE SCHEMA IF NOT EXISTS ${quoteName(schema)}`],
+    claims: {
+      claim: (name, fence) =>
+        `SELECT pg_catalog.pg_advisory_xact_lock_shared(${lockOf(table(name))}, ${fence % MOST})`,
+      evict: (name, fence) => evict(lockOf(table(name)), fence % MOST),
+    },
+    hurry: `SET LOCAL idle_in_transaction_session_timeout = ${SILENCE_MS}`,
+    setUp: [setUp(schema)],
     recordsExist: `SELECT 1 AS n WHERE pg_catalog.to_regclass(${quoteText(RECORDS)}) IS NOT NULL`,
     records: RECORDS,
+    recordName: table,
     table,
     hidden: (name) => `_sluice.${quoteName(name)}`,
     quote: quoteName,
@@ -77,7 +95,7 @@ export function postgresDialect(schema: string, indexes: boolean): SqlDialect {
       `ALTER TABLE ${name} ALTER COLUMN ${quoteName(column.name)} TYPE ${column.type} USING ${quoteName(column.name)}::${column.type}`,
     dropNotNull: (name, column) => `ALTER TABLE ${name} ALTER COLUMN ${quoteName(column.name)} DROP NOT NULL`,
     addKey,
-    shape: (job) => shape(job, indexes),
+    shape: (job) => shape(job, { indexes, schema: quoteName(schema), user: table(job.name) }),
     structure: (session, name, columns) => structureOf(session, { schema, name: short(name) }, columns),
     grants: (session, name) => grantsOf(session, schema, short(name)),
     dropLoaded,
@@ -88,6 +106,7 @@ export function postgresDialect(schema: string, indexes: boolean): SqlDialect {
       `DROP TABLE IF EXISTS ${table(name)}`,
       `ALTER TABLE ${hidden} SET SCHEMA ${quoteName(schema)}`,
       `ALTER TABLE ${quoteName(schema)}.${hidden.slice(hidden.indexOf('.') + 1)} RENAME TO ${quoteName(short(name))}`,
+      renameKey(`${quoteName(schema)}.${quoteName(short(name))}`, short(`${name}_pkey`)),
     ],
     holdsOn: async (session, name) => {
       const { rows } = await session.query(
@@ -104,6 +123,28 @@ export function postgresDialect(schema: string, indexes: boolean): SqlDialect {
     listHidden: `SELECT c.relname AS name FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
        WHERE n.nspname = '_sluice' AND c.relkind = 'r'`,
   };
+}
+
+/** Shared locks with a table's number and a fence; they end with their transactions. */
+function lockOf(table: string): number {
+  return createHash('sha256').update(table).digest().readUInt32BE() % MOST;
+}
+
+/** Sessions of other roles, which a role may not end, are left to the server. */
+function evict(lock: number, fence: number): string {
+  return `SELECT pg_catalog.pg_terminate_backend(l.pid) FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a USING (pid)
+ WHERE l.locktype = 'advisory' AND l.objsubid = 2 AND l.database = a.datid AND a.datname = pg_catalog.current_database()
+   AND l.classid::int8 = ${lock} AND l.objid::int8 < ${fence} AND pg_catalog.pg_has_role(a.usesysid, 'USAGE')`;
+}
+
+/** What is there needs no right to make it. In one transaction, as others may be at it. */
+function setUp(schema: string): string {
+  const statements = ['_sluice', schema].map((name) => {
+    const there = `SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = ${quoteText(name)}`;
+    return `IF NOT EXISTS (${there}) THEN CREATE SCHEMA ${quoteName(name)}; END IF;`;
+  });
+  const books = `IF pg_catalog.to_regclass(${quoteText(RECORDS)}) IS NULL THEN ${SET_UP}; END IF;`;
+  return `${SET_UP_LOCK}; DO LANGUAGE plpgsql ${quoteText(`BEGIN ${statements.join(' ')} ${books} END`)}`;
 }
 
 function short(name: string): string {
@@ -170,16 +211,40 @@ function createTable(
     : `CREATE TABLE ${name} (${all})`;
 }
 
-function addKey(table: string, name: string, key: readonly TargetColumn[]): string {
+/**
+ * A table that was emptied, or made by the user, may have the key already. The server finds a name for the index: that of
+ * the table may be taken, for example by the index of a table renamed since.
+ */
+function addKey(table: string, _name: string, key: readonly TargetColumn[]): string {
   const list = key.map((column) => quoteName(column.name)).join(', ');
-  const index = quoteName(short(`${name}_pkey`));
-  return key.some((column) => column.nullable)
-    ? `CREATE UNIQUE INDEX ${index} ON ${table} (${list})`
-    : `ALTER TABLE ${table} ADD CONSTRAINT ${index} PRIMARY KEY (${list})`;
+  const names = key.map((column) => quoteText(column.name)).join(', ');
+  const index = (more: string): string =>
+    `EXISTS (SELECT 1 FROM pg_catalog.pg_index i WHERE i.indrelid = ${quoteText(table)}::regclass AND ${more})`;
+  const unique = `CREATE UNIQUE INDEX ON ${table} (${list})`;
+  const primary = `ALTER TABLE ${table} ADD PRIMARY KEY (${list})`;
+  const same = `i.indisunique AND i.indpred IS NULL AND i.indexprs IS NULL
+    AND (SELECT pg_catalog.array_agg(a.attname::text ORDER BY a.attname COLLATE "C") FROM pg_catalog.pg_attribute a WHERE a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey))
+      = (SELECT pg_catalog.array_agg(n ORDER BY n COLLATE "C") FROM unnest(ARRAY[${names}]) n)`;
+  const add = key.some((column) => column.nullable)
+    ? `${unique};`
+    : `IF ${index('i.indisprimary')} THEN ${unique}; ELSE ${primary}; END IF;`;
+  return `DO LANGUAGE plpgsql ${quoteText(`BEGIN IF NOT ${index(same)} THEN ${add} END IF; END`)}`;
+}
+
+/** Its index was named after the hidden table; where the usual name is taken it keeps that. */
+function renameKey(table: string, name: string): string {
+  const body = `DECLARE key regclass := (SELECT i.indexrelid FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class k ON k.oid = i.indexrelid
+   WHERE i.indrelid = ${quoteText(table)}::regclass AND i.indisunique AND k.relname LIKE 'load\\_%' LIMIT 1);
+BEGIN IF key IS NOT NULL THEN EXECUTE pg_catalog.format('ALTER INDEX %s RENAME TO %I', key, ${quoteText(name)}); END IF;
+EXCEPTION WHEN duplicate_table THEN NULL; END`;
+  return `DO LANGUAGE plpgsql ${quoteText(body)}`;
 }
 
 /** Statements that give a table what it has beside columns and key; those of indexes can run side by side. */
-function shape({ table, name, columns, structure, history }: ShapeJob, indexes: boolean): Shape {
+function shape(
+  { table, name, columns, structure, history }: ShapeJob,
+  { indexes, schema, user }: { indexes: boolean; schema: string; user: string },
+): Shape {
   const column = (field: string): string =>
     quoteName(columns.find((each) => each.field === field)?.name ?? field);
   const alter = (field: string, what: string): string =>
@@ -202,7 +267,12 @@ function shape({ table, name, columns, structure, history }: ShapeJob, indexes: 
       const called = quoteName(short(index.name.startsWith(name) ? index.name : `${name}_${index.name}`));
       const list = index.fields?.map(column).join(', ');
       const tail = index.definition?.dialect === 'postgres' ? index.definition.sql : `(${list})`;
-      return `CREATE ${index.unique ? 'UNIQUE ' : ''}INDEX ${called} ON ${table} ${tail}`;
+      const create = (as: string): string =>
+        `CREATE ${index.unique ? 'UNIQUE ' : ''}INDEX ${as} ON ${table} ${tail};`;
+      // Where the name is taken by an index of another table, the server finds one.
+      const taken = `EXISTS (SELECT 1 FROM pg_catalog.pg_class k LEFT JOIN pg_catalog.pg_index i ON i.indexrelid = k.oid
+ WHERE k.oid = to_regclass(${quoteText(`${schema}.${called}`)}) AND i.indrelid IS DISTINCT FROM to_regclass(${quoteText(user)}))`;
+      return `DO LANGUAGE plpgsql ${quoteText(`BEGIN IF ${taken} THEN ${create('')} ELSE ${create(called)} END IF; END`)}`;
     }),
   };
 }

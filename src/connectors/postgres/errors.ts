@@ -72,6 +72,13 @@ const KNOWN: readonly Known[] = [
     remedy: 'on a replica raise max_standby_streaming_delay or set hot_standby_feedback = on',
   },
   {
+    match: '40P01',
+    kind: 'transient',
+    code: 'postgres.deadlock',
+    remedy:
+      'another session changes rows of the table in another order; what was done is undone, and the next attempt may be luckier',
+  },
+  {
     match: '57014',
     kind: 'config',
     code: 'postgres.query_cancelled',
@@ -93,19 +100,60 @@ const KNOWN: readonly Known[] = [
     match: '42501',
     kind: 'auth',
     code: 'postgres.permission',
-    remedy: 'GRANT USAGE on the schema and SELECT on the table to this role',
+    remedy:
+      'GRANT USAGE on the schema and SELECT on the table to this role; who writes needs CREATE on database and schema, and has to own the tables',
   },
   {
     match: '23505',
     kind: 'data',
     code: 'postgres.duplicate',
-    remedy: 'name columns with `key` that tell all rows apart',
+    remedy:
+      'name columns with `key` that tell all rows apart; a unique index of yours that the message names may have to go',
   },
   {
     match: '23',
     kind: 'data',
     code: 'postgres.constraint',
     remedy: 'a constraint of the table refuses a row: drop it there, or correct the row at its source',
+  },
+  {
+    match: 'P0001',
+    kind: 'data',
+    code: 'postgres.raised',
+    remedy:
+      'a trigger or rule of the table refuses a row: drop or correct it there, or correct the row at its source',
+  },
+  {
+    match: '25006',
+    kind: 'config',
+    code: 'postgres.read_only',
+    remedy:
+      'writing needs the primary server, and a role and a database without default_transaction_read_only',
+  },
+  {
+    match: '22P05',
+    kind: 'data',
+    code: 'postgres.encoding',
+    remedy:
+      'the encoding of the database lacks a character: write to a database in UTF8, or leave the row out',
+  },
+  {
+    match: '22021',
+    kind: 'data',
+    code: 'postgres.encoding',
+    remedy: 'a text is not valid in the encoding of the database: correct it at its source',
+  },
+  {
+    match: '54',
+    kind: 'config',
+    code: 'postgres.too_large',
+    remedy: 'a limit of the server is met: leave columns out with `columns`, or the row with `where`',
+  },
+  {
+    match: '2BP01',
+    kind: 'config',
+    code: 'postgres.in_use',
+    remedy: 'something of yours depends on it; the message of the server, or \\d+ in psql, says what',
   },
   { match: '3D000', kind: 'config', code: 'postgres.no_database', remedy: 'check the name of the database' },
   {

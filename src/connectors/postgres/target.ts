@@ -65,10 +65,7 @@ export class PostgresTarget implements SqlSystem {
       },
     };
     try {
-      await session.query(
-        `SET lock_timeout = ${this.#lockMs}; SET statement_timeout = 0; SET client_encoding = 'UTF8'; SET standard_conforming_strings = on; SET client_min_messages = warning`,
-        'preparing a connection',
-      );
+      await session.query(settings(this.#lockMs), 'preparing a connection');
       return session;
     } catch (error) {
       await session.close();
@@ -113,6 +110,21 @@ export class PostgresTarget implements SqlSystem {
       signal.removeEventListener('abort', stop);
     }
   }
+}
+
+/** Newer servers know more of them; a setting that a server does not have is left out. */
+function settings(lockMs: number): string {
+  const wherever = {
+    // A session that says that we live is idle for as long as the run takes.
+    idle_session_timeout: '0',
+    transaction_timeout: '0',
+    // A server at work on a long statement notices that we are gone, and lets go of its locks.
+    client_connection_check_interval: '5s',
+  };
+  const list = Object.entries(wherever).map(([name, value]) => `('${name}', '${value}')`);
+  return `SET lock_timeout = ${lockMs}; SET statement_timeout = 0; SET client_encoding = 'UTF8'; SET standard_conforming_strings = on; SET client_min_messages = warning;
+SELECT pg_catalog.set_config(s.name, v.value, false) FROM (VALUES ${list.join(', ')}) v(name, value) JOIN pg_catalog.pg_settings s ON s.name = v.name
+ WHERE v.name <> 'client_connection_check_interval' OR pg_catalog.version() ~ 'linux'`;
 }
 
 /** What a server says to a copy that we have ended ourselves. */

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import type { Destination, TableSpec, TableState, TableWriter } from '../../../core/destination.ts';
-import { ConfigError } from '../../../core/errors.ts';
 import type { SqlDialect, SqlSession, SqlSystem } from './system.ts';
 import { effectiveRecord, type OnSwapStep, pendingTables, settle } from './swap-apart.ts';
+import { TransientError } from '../../../core/errors.ts';
+import { isLost, notOurs, tableLost } from './table-check.ts';
 import { checkUnchanged, ensureRecord, readRecord } from './table-record.ts';
 import { SqlTableWriter } from './table-writer.ts';
 
@@ -40,12 +41,11 @@ export class SqlDestination implements Destination {
         ? await effectiveRecord(session, this.#dialect, table)
         : undefined;
       if (record && record.version > 0) {
-        // Somebody has dropped it, and with it what the record tells of.
-        if (!found) return undefined;
+        if (!found || isLost(found, record.rows)) return undefined;
         const { schema, checkpoint, stream, rows, version, fence } = record;
         return { schema, checkpoint, stream, rows, bytes: found.bytes, version, fence };
       }
-      if (found?.filled === true && !record) throw notOurs(table);
+      if (found?.filled === true) throw notOurs(table);
       return undefined;
     } finally {
       await session.close();
@@ -59,17 +59,25 @@ export class SqlDestination implements Destination {
     }));
     const session = await this.#system.connect(signal);
     try {
+      const { claims } = this.#dialect;
+      if (claims)
+        await session.query(claims.evict(spec.table, spec.fence), `taking over table "${spec.table}"`);
       await ensureRecord(session, this.#dialect, spec.table, spec);
       await settle(this.#system, session, spec.table);
       const record = await readRecord(session, this.#dialect, spec.table);
       const found = await this.#dialect.find(session, spec.table);
-      const version = record && record.version > 0 && !found ? record.version : spec.expectedVersion;
+      const rows = record?.rows ?? 0;
+      const lost = record !== undefined && record.version > 0 && isLost(found, rows);
+      const there = spec.expectedVersion > 0;
+      if (lost && there) throw tableLost(spec.table);
+      const version = lost ? record.version : spec.expectedVersion;
       checkUnchanged(record, { table: spec.table, version, fence: spec.fence });
       return new SqlTableWriter(
         this.#system,
         { ...spec, expectedVersion: version },
         {
           name: () => `load_${this.#owner}_${++this.#hidden}`,
+          rows: there ? rows : undefined,
           ...(this.#onSwapStep && { onStep: this.#onSwapStep }),
         },
       );
@@ -94,15 +102,23 @@ export class SqlDestination implements Destination {
   async #start(signal: AbortSignal): Promise<SqlSession> {
     const session = await this.#system.connect(signal);
     try {
-      if (!(await this.#hasRecords(session)))
-        for (const sql of this.#dialect.setUp)
-          await session.query(sql, 'making the tables that Sluice keeps its books in');
+      for (const sql of this.#dialect.setUp)
+        await session.query(sql, 'making the tables that Sluice keeps its books in');
       await session.query(this.#dialect.tryLock(this.#owner), 'saying that this run lives');
       await this.#sweep(session);
       return session;
     } catch (error) {
       await session.close();
       throw error;
+    }
+  }
+
+  /** What somebody still holds, such as a server that has not noticed yet whom it works for, is left to a later run. */
+  async #drop(session: SqlSession, table: string): Promise<void> {
+    try {
+      await session.query(`DROP TABLE IF EXISTS ${table}`, 'removing what a killed run has left');
+    } catch (error) {
+      if (!(error instanceof TransientError) || !error.code.endsWith('.locked')) throw error;
     }
   }
 
@@ -116,19 +132,7 @@ export class SqlDestination implements Destination {
       const lock = await session.query(this.#dialect.tryLock(owner), 'looking for leftovers');
       if (Number(lock.rows[0]?.['locked']) !== 1) continue;
       for (const table of tables.map((name) => this.#dialect.hidden(name)))
-        if (!needed.has(table))
-          await session.query(`DROP TABLE IF EXISTS ${table}`, 'removing what a killed run has left');
+        if (!needed.has(table)) await this.#drop(session, table);
     }
   }
-}
-
-function notOurs(table: string): ConfigError {
-  return new ConfigError(
-    `loading table "${table}": it is there already, with rows that Sluice has not loaded`,
-    {
-      code: 'sql.not_ours',
-      remedy: 'give the stream another `table`, or empty or drop that one',
-      details: { table },
-    },
-  );
 }

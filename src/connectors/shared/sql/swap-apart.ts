@@ -148,7 +148,7 @@ async function readPending(
   const { rows } = await session.query(
     `SELECT pending FROM ${dialect.records} WHERE name = ${dialect.parameter(1)}`,
     `reading what is known of table "${table}"`,
-    [table],
+    [dialect.recordName(table)],
   );
   const text = rows[0]?.['pending'];
   if (typeof text !== 'string') return undefined;
@@ -164,7 +164,7 @@ async function writePending(
   await session.query(
     `UPDATE ${dialect.records} SET pending = ${dialect.parameter(1)} WHERE name = ${dialect.parameter(2)}`,
     `writing down what is loaded into table "${table}"`,
-    [value, table],
+    [value, dialect.recordName(table)],
   );
 }
 

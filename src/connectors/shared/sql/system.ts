@@ -72,12 +72,27 @@ export interface SqlDialect {
   begin(load: LoadMark | undefined): readonly string[];
   /** Columns of a {@link LoadMark} that an INSERT has to name, with their values; none where defaults bring them. */
   readonly stamps: readonly { column: string; value: string }[];
+  /**
+   * `claim` says in a transaction that it works on a table under a fence; `evict` ends sessions that do so under an older
+   * one: a process that was stopped, or whose machine is gone, holds locks for as long as the server takes it for alive.
+   */
+  readonly claims?: {
+    claim(table: string, fence: number): string;
+    evict(table: string, fence: number): string;
+  };
+  /**
+   * First statement of a commit: from here on others wait for us, so the server shall end a session that says nothing
+   * for half a minute, as that of a process that was stopped.
+   */
+  readonly hurry?: string;
   /** Makes what the bookkeeping needs; harmless when it is there. */
   readonly setUp: readonly string[];
   /** Has a row when the bookkeeping is there. */
   readonly recordsExist: string;
   /** Quoted name of the table that holds {@link TableRecord}s. */
   readonly records: string;
+  /** Under which the record of a table is kept: connections with other schemas may keep the same books. */
+  recordName(name: string): string;
   /** The name as the user's table, quoted. */
   table(name: string): string;
   /** The name of a table of ours that readers do not look at, quoted. */

@@ -36,7 +36,7 @@ export async function readRecord(
   const { rows } = await session.query(
     `SELECT ${COLUMNS.join(', ')} FROM ${dialect.records} WHERE name = ${dialect.parameter(1)}${lock ? ' FOR UPDATE' : ''}`,
     `reading what is known of table "${table}"`,
-    [table],
+    [dialect.recordName(table)],
   );
   return rows[0] && recordOf(rows[0]);
 }
@@ -63,7 +63,7 @@ export async function ensureRecord(
 ): Promise<void> {
   const { stream, schema } = first;
   const record = { stream, version: 0, fence: 0, rows: 0, schema, checkpoint: undefined, shaped: false };
-  const values = [...valuesOf(record), table];
+  const values = [...valuesOf(record), dialect.recordName(table)];
   const list = values.map((_, i) => dialect.parameter(i + 1)).join(', ');
   await session.query(
     dialect.insertUnlessThere(dialect.records, `(${COLUMNS.join(', ')}, name) VALUES (${list})`),
@@ -82,7 +82,7 @@ export async function writeRecord(
   await session.query(
     `UPDATE ${dialect.records} SET ${set} WHERE name = ${dialect.parameter(COLUMNS.length + 1)}`,
     `writing down what is loaded into table "${table}"`,
-    [...valuesOf(record), table],
+    [...valuesOf(record), dialect.recordName(table)],
   );
 }
 

@@ -32,14 +32,23 @@ export function targetColumns(schema: Schema, dialect: SqlDialect, indexed: bool
   }));
 }
 
-/** Whether the table had to be made. Makes or changes it, in the transaction of `session` where the system can. Throws SchemaError when it would shrink. */
+/** As {@link prepareTable}; throws SchemaError when the table would shrink. */
+export async function growTable(
+  session: SqlSession,
+  place: Place,
+  record: TableRecord | undefined,
+): Promise<boolean> {
+  if (record && record.version > 0) checkGrows(record.schema, place.schema, place.table);
+  return prepareTable(session, place, record);
+}
+
+/** Makes or changes the table, in the transaction of `session` where the system can; whether it had to be made. */
 export async function prepareTable(
   session: SqlSession,
   place: Place,
   record: TableRecord | undefined,
 ): Promise<boolean> {
-  const { dialect, table, columns, schema } = place;
-  if (record && record.version > 0) checkGrows(record.schema, schema, table);
+  const { dialect, table, columns } = place;
   const quoted = dialect.table(table);
   const doing = `changing the columns of table "${table}"`;
   const found = await dialect.find(session, table);
@@ -47,6 +56,9 @@ export async function prepareTable(
     await session.query(dialect.createTable(quoted, columns, place), `making table "${table}"`);
     return true;
   }
+  const required = new Set(
+    record?.version ? record.schema.fields.filter((field) => !field.nullable).map(({ name }) => name) : [],
+  );
   const there = new Map(found.columns.map((column) => [column.name, column]));
   for (const column of columns) {
     const was = there.get(column.name);
@@ -58,7 +70,8 @@ export async function prepareTable(
       if (dialect.holds?.(type, column.type) === false) throw misfit(table, column, was.type);
       if (widens)
         await session.query(dialect.changeType(quoted, { ...column, nullable: was.nullable }), doing);
-      if (!was.nullable && column.nullable)
+      // Only where it was required at the source until now: any other NOT NULL is the user's.
+      if (!was.nullable && column.nullable && required.has(column.field))
         await session.query(dialect.dropNotNull(quoted, { ...column, type }), doing);
     }
   }

@@ -6,15 +6,16 @@
  */
 import { asBytes } from '../../../core/batch-wire.ts';
 import type { Load, StageOptions, Supersede, TableSpec, TableWriter } from '../../../core/destination.ts';
-import { InternalError } from '../../../core/errors.ts';
+import { InternalError, TransientError } from '../../../core/errors.ts';
 import type { Schema } from '../../../core/schema.ts';
 import type { SliceReader } from '../../../core/source.ts';
 import type { Checkpoint, Slice } from '../../../core/stream.ts';
 import { lockRecord, type OnSwapStep, swapApart } from './swap-apart.ts';
 import type { LoadMark, SqlDialect, SqlSession, SqlSystem, TargetColumn } from './system.ts';
-import { checkUnchanged, type TableRecord, writeRecord } from './table-record.ts';
+import { isLost, notOurs, tableLost } from './table-check.ts';
+import { checkUnchanged, readRecord, type TableRecord, writeRecord } from './table-record.ts';
 import { addKey, refuseDoubles, shapeHidden, shapeOf } from './shape-table.ts';
-import { type Place, prepareTable, targetColumns } from './table-shape.ts';
+import { growTable, type Place, prepareTable, targetColumns } from './table-shape.ts';
 
 type Way = 'open' | 'temporary' | 'aside';
 
@@ -47,11 +48,21 @@ interface DoneBefore {
   swaps?: boolean;
 }
 
+interface WriterPlace {
+  /** Gives hidden names of tables that are dropped when this process is gone. */
+  name: () => string;
+  /** Rows of the table as far as we know; undefined for a first load. */
+  rows: number | undefined;
+  onStep?: OnSwapStep;
+}
+
 export class SqlTableWriter implements TableWriter {
   readonly #system: SqlSystem;
   readonly #dialect: SqlDialect;
   readonly #spec: TableSpec;
   readonly #hiddenName: () => string;
+  /** Rows of the table as far as we know; undefined while it has none of ours. */
+  #rows: number | undefined;
   readonly #place: Place;
   readonly #onSwapStep: OnSwapStep | undefined;
   readonly #open = new Set<SqlSession>();
@@ -60,8 +71,7 @@ export class SqlTableWriter implements TableWriter {
   /** The table that all loads of one commit share. */
   #shared: Promise<string> | undefined;
 
-  /** `name` gives hidden names of tables that are dropped when this process is gone. */
-  constructor(system: SqlSystem, spec: TableSpec, hidden: { name: () => string; onStep?: OnSwapStep }) {
+  constructor(system: SqlSystem, spec: TableSpec, hidden: WriterPlace) {
     const { dialect } = system;
     const { table, schema, history } = spec;
     const columns = targetColumns(schema, dialect, !history && schema.key.length > 0);
@@ -70,6 +80,7 @@ export class SqlTableWriter implements TableWriter {
     this.#dialect = dialect;
     this.#spec = spec;
     this.#hiddenName = hidden.name;
+    this.#rows = hidden.rows;
     this.#onSwapStep = hidden.onStep;
     this.#place = { dialect, table, schema, columns, history, key };
     this.#version = spec.expectedVersion;
@@ -84,6 +95,7 @@ export class SqlTableWriter implements TableWriter {
     const lap = laps();
     try {
       await this.#begin(session, this.#mark);
+      if (way === 'open') await this.#expectTable(session);
       const table = await this.#tableFor(way, session, columns, options);
       const deleted = way === 'open' ? await this.#deleteWindow(session, options.supersede) : 0;
       if (options.supersede.kind === 'window' && way === 'open') lap('delete');
@@ -123,17 +135,26 @@ export class SqlTableWriter implements TableWriter {
     }
     const session = held[0]?.session ?? (await this.#connect(new AbortController().signal));
     try {
-      const done = await this.#ddlBefore(session, { parts, how, checkpoint });
+      const commit = { parts, how, checkpoint };
+      if (this.#dialect.ddlApart && held.length === 0) await this.#expectUnharmed(session, commit);
+      const done = await this.#ddlBefore(session, commit);
       if (held.length === 0 || done.ended) await this.#begin(session, this.#mark);
+      if (this.#dialect.hurry !== undefined)
+        await session.query(this.#dialect.hurry, this.#doing('committing'));
       const before = await this.#lock(session);
-      const after = await this.#apply(session, { parts, how, checkpoint }, { before, done });
+      if (!this.#dialect.ddlApart) await this.#expectUnharmed(session, commit);
+      const after = await this.#apply(session, commit, { before, done });
       if (done.swaps === true) await this.#swapApart(session, done.hidden!, after);
       else {
         await writeRecord(session, this.#dialect, this.#spec.table, after);
         await session.query('COMMIT', this.#doing('committing'));
       }
       this.#version = after.version;
+      if (parts.length > 0 || checkpoint) this.#rows = after.rows;
       return { version: after.version, rows: after.rows, bytes: 0 };
+    } catch (error) {
+      await this.#expectFence(error);
+      throw error;
     } finally {
       // Without a COMMIT this undoes everything.
       await this.#release(session);
@@ -165,6 +186,22 @@ export class SqlTableWriter implements TableWriter {
     return this.#spec.history ? { loadId: this.#version + 1, loadedAt: this.#spec.loadedAt } : undefined;
   }
 
+  /** Whoever was shut out may have lost the connection first. */
+  async #expectFence(error: unknown): Promise<void> {
+    if (!(error instanceof TransientError) || !this.#dialect.claims) return;
+    const { table, fence } = this.#spec;
+    let record: TableRecord | undefined;
+    try {
+      const session = await this.#connect(new AbortController().signal);
+      record = await readRecord(session, this.#dialect, table);
+      await this.#release(session);
+    } catch {
+      return;
+    }
+    // What became of a commit whose answer is lost is for the next attempt to find out.
+    checkUnchanged(record, { table, version: record?.version ?? 0, fence });
+  }
+
   async #connect(signal: AbortSignal): Promise<SqlSession> {
     const session = await this.#system.connect(signal);
     this.#open.add(session);
@@ -176,7 +213,17 @@ export class SqlTableWriter implements TableWriter {
   }
 
   async #begin(session: SqlSession, mark?: LoadMark): Promise<void> {
-    for (const sql of this.#dialect.begin(mark)) await session.query(sql, this.#doing('loading'));
+    const { begin, claims } = this.#dialect;
+    const { table, fence } = this.#spec;
+    for (const sql of begin(mark)) await session.query(sql, this.#doing('loading'));
+    if (claims) await session.query(claims.claim(table, fence), this.#doing('loading'));
+  }
+
+  /** Whose rows are in the table already has looked before it put them there. */
+  async #expectUnharmed(session: SqlSession, { parts, how }: Pick<Commit, 'parts' | 'how'>): Promise<void> {
+    if (parts.some(({ way }) => way === 'open')) return;
+    if (how.kind !== 'everything') await this.#expectTable(session);
+    await this.#expectNobody(session);
   }
 
   /** The record, locked. Throws when somebody else was faster. */
@@ -205,7 +252,10 @@ export class SqlTableWriter implements TableWriter {
       const session = await this.#connect(signal);
       try {
         await this.#begin(session);
-        const made = await prepareTable(session, this.#place, await this.#lock(session));
+        const record = await this.#lock(session);
+        await this.#expectTable(session);
+        await this.#expectNobody(session);
+        const made = await growTable(session, this.#place, record);
         // Where that ends transactions it cannot wait for the last rows.
         if (made && this.#dialect.ddlApart)
           for (const sql of shapeOf(this.#place, this.#table, this.#spec.structure).first)
@@ -220,6 +270,20 @@ export class SqlTableWriter implements TableWriter {
       throw error;
     });
     return this.#prepared;
+  }
+
+  /** Until the transaction ends nobody can take it away. */
+  async #expectTable(session: SqlSession): Promise<void> {
+    if (this.#rows === undefined) return;
+    const found = await this.#dialect.find(session, this.#spec.table);
+    if (isLost(found, this.#rows)) throw tableLost(this.#spec.table);
+  }
+
+  /** While nothing of ours is there, rows are those of somebody else. */
+  async #expectNobody(session: SqlSession): Promise<void> {
+    if (this.#rows !== undefined) return;
+    const found = await this.#dialect.find(session, this.#spec.table);
+    if (found?.filled === true) throw notOurs(this.#spec.table);
   }
 
   async #tableFor(
@@ -321,7 +385,8 @@ export class SqlTableWriter implements TableWriter {
       rows: before?.rows ?? 0,
       schema: before?.schema ?? schema,
       checkpoint: checkpoint ?? before?.checkpoint,
-      shaped: before?.shaped ?? false,
+      // A table that was dropped took its indexes with it.
+      shaped: this.#rows !== undefined && before?.shaped === true,
     };
     if (parts.length === 0 && !checkpoint) return record;
     record.schema = schema;
@@ -329,8 +394,8 @@ export class SqlTableWriter implements TableWriter {
       if (done.swaps !== true) await this.#refill(session, done.hidden);
       return { ...record, rows: sumOf(parts), shaped: record.shaped || done.swaps === true };
     }
-    if (how.kind === 'everything') return this.#replace(session, parts, record);
-    if (!this.#dialect.ddlApart) await prepareTable(session, this.#place, before);
+    if (how.kind === 'everything') return this.#replace(session, parts, { record, before });
+    if (!this.#dialect.ddlApart) await growTable(session, this.#place, before);
     for (const part of byTable(parts)) record.rows += await this.#add(session, part, how);
     if (!this.#dialect.ddlApart && !record.shaped && checkpoint && !checkpoint.unfinished) {
       await addKey(session, this.#place, this.#table);
@@ -343,7 +408,11 @@ export class SqlTableWriter implements TableWriter {
   }
 
   /** Makes the table what the loads aside are. */
-  async #replace(session: SqlSession, parts: Parts[], record: TableRecord): Promise<TableRecord> {
+  async #replace(
+    session: SqlSession,
+    parts: Parts[],
+    { record, before }: { record: TableRecord; before: TableRecord | undefined },
+  ): Promise<TableRecord> {
     const { dialect } = this.#place;
     const hidden = await this.#gather(session, parts);
     const rows = sumOf(parts);
@@ -355,7 +424,7 @@ export class SqlTableWriter implements TableWriter {
         await session.query(sql, this.#doing('replacing'));
       return { ...record, rows, shaped: true };
     }
-    await prepareTable(session, this.#place, undefined);
+    await prepareTable(session, this.#place, before);
     await this.#refill(session, hidden);
     return { ...record, rows };
   }
