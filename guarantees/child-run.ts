@@ -98,12 +98,12 @@ wrap(prototypeOf(state), { acquire: () => 'acquire', release: () => 'release', r
 await state.close();
 wrap(CopyIn.prototype, { write: () => 'sent', finish: () => 'finish' });
 for (const { prototype } of SQL_SYSTEMS) {
-  const { connect } = prototype;
+  const original = Reflect.get(prototype, 'connect') as SqlSystem['connect'];
   prototype.connect = async function connectWrapped(
     this: SqlSystem,
     signal: AbortSignal,
   ): Promise<SqlSession> {
-    const session = await connect.call(this, signal);
+    const session = await original.call(this, signal);
     wrap(session, { query: statementName });
     return session;
   };

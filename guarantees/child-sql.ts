@@ -16,7 +16,7 @@ const STATEMENTS: readonly (readonly [name: string, pattern: RegExp])[] = [
   ['hidden', /^CREATE TABLE .*load_[0-9a-f]+_/],
   ['create', /^CREATE TABLE/],
   ['index', /^CREATE UNIQUE INDEX/],
-  ['key', /^ALTER TABLE .* ADD (CONSTRAINT|PRIMARY)/],
+  ['key', /ADD (CONSTRAINT|PRIMARY KEY)/],
   ['move', /^ALTER TABLE .* SET SCHEMA/],
   ['rename-table', /^(ALTER TABLE .* RENAME TO|RENAME TABLE)/],
   ['drop-hidden', /^DROP TABLE .*load_[0-9a-f]+_/],

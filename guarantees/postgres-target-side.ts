@@ -68,7 +68,7 @@ export class PostgresTargetSide implements DestinationSide {
     if (known.length === 0) return undefined;
     const { rows } = await this.db.query<{ table_schema: string }>(
       'SELECT table_schema FROM _sluice.tables WHERE name = $1 AND version > 0',
-      [table],
+      [nameOf(table)],
     );
     return rows[0] && schemaFromJson(JSON.parse(rows[0].table_schema) as SchemaJson);
   }
@@ -84,15 +84,14 @@ export class PostgresTargetSide implements DestinationSide {
     const list = fields
       .filter((field) => (columns ? columns.includes(field.name) : !field.name.startsWith('_sluice_')))
       .map((field) => postgresText(name(field.name), field.type));
-    const quoted = quoteName(fitNames([table], LIMIT)[0]!);
     const { rows: history } = await this.db.query(
-      `SELECT 1 FROM pg_attribute WHERE attrelid = to_regclass(${quoteText(`public.${quoted}`)}) AND attname = '_sluice_load_id'`,
+      `SELECT 1 FROM pg_attribute WHERE attrelid = to_regclass(${quoteText(nameOf(table))}) AND attname = '_sluice_load_id'`,
     );
     const keys = key.map(name).join(', ');
     const newest =
       view === 'current' && history.length > 0 && key.length > 0
-        ? `(SELECT DISTINCT ON (${keys}) * FROM public.${quoted} ORDER BY ${keys}, _sluice_load_id DESC) t`
-        : `public.${quoted}`;
+        ? `(SELECT DISTINCT ON (${keys}) * FROM ${nameOf(table)} ORDER BY ${keys}, _sluice_load_id DESC) t`
+        : nameOf(table);
     const { rows } = await this.db.query<{ line: string }>(
       `SELECT concat_ws('|', ${list.join(', ')}) AS line FROM ${newest}`,
     );
@@ -103,7 +102,7 @@ export class PostgresTargetSide implements DestinationSide {
     if ((await this.schema(table)) === undefined) return undefined;
     const { rows } = await this.db.query<{ version: string }>(
       'SELECT version FROM _sluice.tables WHERE name = $1',
-      [table],
+      [nameOf(table)],
     );
     return Number(rows[0]!.version);
   }
@@ -136,6 +135,10 @@ export class PostgresTargetSide implements DestinationSide {
   async close(): Promise<void> {
     await this.db.end().catch(() => undefined);
   }
+}
+
+function nameOf(table: string): string {
+  return `"public".${quoteName(fitNames([table], LIMIT)[0]!)}`;
 }
 
 async function connected(url: string): Promise<pg.Client> {

@@ -29,7 +29,14 @@ interface Hold {
   meanwhile: () => Promise<void>;
 }
 
-export type Treatment = Cut | Slow | Hold | { kind: 'pass' };
+/** Once what the client says holds the text, and `isIt` says so, it goes on its way, and the answer is lost with the connection. */
+interface Deaf {
+  kind: 'deaf';
+  text: string;
+  isIt: () => boolean;
+}
+
+export type Treatment = Cut | Slow | Hold | Deaf | { kind: 'pass' };
 
 const PASS: Treatment = { kind: 'pass' };
 
@@ -86,7 +93,7 @@ export class Proxy implements AsyncDisposable {
   #accept(client: Socket): void {
     const treatment = this.treat(this.connections++);
     const server = connect({ ...this.#target, allowHalfOpen: true });
-    const pair = { client, server };
+    const pair: Way['pair'] = { client, server };
     for (const socket of [client, server]) {
       this.#sockets.add(socket);
       socket.setNoDelay(true);
@@ -101,6 +108,7 @@ export class Proxy implements AsyncDisposable {
   async #carry(way: Way): Promise<void> {
     const { pair, treatment, direction } = way;
     const [from, to] = direction === 'up' ? [pair.client, pair.server] : [pair.server, pair.client];
+    const deaf = treatment.kind === 'deaf' && direction === 'down';
     const cut = treatment.kind === 'cut' && treatment.direction === direction ? treatment : undefined;
     let left = cut ? cut.after : Infinity;
     let passed = 0;
@@ -109,8 +117,13 @@ export class Proxy implements AsyncDisposable {
       for await (const data of from as AsyncIterable<Buffer>) {
         // A side that was silenced goes on reading, so that the other one's kernel is content.
         if (left === 0) continue;
+        if (deaf && pair.deaf) {
+          this.#strike(pair, { kind: 'cut', direction, after: 0, how: 'reset' });
+          return;
+        }
         const piece = data.subarray(0, Math.min(left, data.length));
         left -= piece.length;
+        if (treatment.kind === 'deaf') this.#hear(way, piece, treatment);
         if (treatment.kind === 'slow') await trickle(piece, to, treatment, passed);
         else await send(piece, to);
         passed += piece.length;
@@ -125,6 +138,10 @@ export class Proxy implements AsyncDisposable {
     }
   }
 
+  #hear({ pair, direction }: Way, said: Buffer, { text, isIt }: Deaf): void {
+    if (direction === 'up' && said.includes(text) && isIt()) pair.deaf = true;
+  }
+
   #strike(pair: Way['pair'], cut: Cut): void {
     this.struck++;
     if (cut.how === 'silence') return;
@@ -136,7 +153,7 @@ export class Proxy implements AsyncDisposable {
 }
 
 interface Way {
-  pair: { client: Socket; server: Socket };
+  pair: { client: Socket; server: Socket; deaf?: boolean };
   treatment: Treatment;
   direction: Direction;
 }

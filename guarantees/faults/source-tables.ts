@@ -1,6 +1,6 @@
 /** The tables that faults of the source are tried on: one for each way of loading. */
 import type { Arena } from '../attack.ts';
-import type { Pair, Streams } from '../pair.ts';
+import type { AnyPair, Pair, Streams } from '../pair.ts';
 import type { OpenOptions } from '../pairs.ts';
 
 export const TABLES: readonly string[] = ['appended', 'merged', 'replaced'];
@@ -25,7 +25,7 @@ export function tablesSql(rows: number, names: readonly string[] = TABLES): stri
 }
 
 /** New rows everywhere, and changed ones where they can be followed. */
-export async function write(pair: Pair, rows: number): Promise<void> {
+export async function write(pair: AnyPair, rows: number): Promise<void> {
   const names = Object.keys(pair.streams);
   for (const name of names)
     await pair.from.query(

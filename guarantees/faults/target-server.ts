@@ -1,0 +1,367 @@
+/** What the server that is written to may do: restart, lose connections, be full, locked, read-only. */
+import { mkdirSync, readFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import path from 'node:path';
+import type { RunOptions } from '../../src/engine/types.ts';
+import type { Arena, Attack } from '../attack.ts';
+import { killAt, pauseAt } from '../pause.ts';
+import { mountDisk, NO_ROOT } from './destination-ground.ts';
+import { errorOf, expectError } from './expect.ts';
+import { Proxy, type Treatment } from './proxy.ts';
+import { heals, meetTargetFault, openReplica, type Replica, TARGET } from './target-ground.ts';
+import { TABLES, write } from './source-tables.ts';
+
+const OWN_SERVER = { target: { settings: { cluster_name: 'target' } } };
+const LOST = ['postgres.connection_lost', 'postgres.shutting_down'];
+const PASS: Treatment = { kind: 'pass' };
+
+/** Tries again by itself, or says what is lost. */
+async function comesThrough(pair: Replica, options: RunOptions = {}): Promise<string> {
+  const error = await errorOf(pair, options);
+  if (error) expectError(error, { codes: LOST, names: [] });
+  return error?.code ?? 'works';
+}
+
+const restarts: Attack<Replica> = {
+  ...TARGET,
+  name: 'target-restarts',
+  tries:
+    'The server that is written to is restarted, by orderly shutdown or as after a crash, in the midst of a copy, of a merge, and when a COMMIT was sent and not yet answered',
+  async run(arena) {
+    for (const mode of ['fast', 'immediate'] as const)
+      for (const [table, moment] of [
+        ['appended', 'after:sent:2'],
+        ['merged', 'after:sent:2'],
+        ['merged', 'after:update:1'],
+        ['merged', 'during:commit:1'],
+        ['appended', 'during:commit:1'],
+        ['replaced', 'after:commit-aside:1'],
+        ['replaced', 'after:drop:1'],
+        ['replaced', 'during:commit:1'],
+      ] as const) {
+        arena.say(`${mode} ${moment} of ${table}`);
+        const pair = await openReplica(arena, 3000, [table], OWN_SERVER);
+        await pair.run();
+        await write(pair, 500);
+        const paused = await pauseAt(pair, moment);
+        await pair.to.server.restart(mode);
+        await pair.to.reconnect();
+        arena.tally.faults++;
+        const [outcome] = await paused.goOn();
+        if (outcome!.status !== 'loaded' && !LOST.includes(outcome!.code!))
+          throw new Error(`${mode} restart ${moment} of ${table}: ${JSON.stringify(outcome)}`);
+        if (outcome!.status === 'loaded') await arena.verify(pair, [table]);
+        await write(pair, 5);
+        await heals(arena, pair);
+      }
+    return 'tries again, then whole';
+  },
+};
+
+const cuts: Attack<Replica> = {
+  ...TARGET,
+  name: 'target-cut-connections',
+  tries:
+    'Connections to the server that is written to end or are reset at random bytes in either direction, run after run',
+  rounds: 10,
+  brief: true,
+  async run(arena) {
+    const { random } = arena;
+    const pair = await openReplica(arena, arena.brief ? 500 : 2000, arena.brief ? ['merged'] : TABLES);
+    await using proxy = await Proxy.open(pair.to.server);
+    pair.to.connection = { ...pair.to.connection, url: proxy.url(pair.to.url) };
+    const runs = arena.brief ? 1 : 5;
+    for (let run = 1; run <= runs; run++) {
+      const first = proxy.connections + random.int(0, 8);
+      const cut = random.int(1, 4);
+      const struck = proxy.struck;
+      proxy.treat = (n) =>
+        n < first || n >= first + cut
+          ? PASS
+          : {
+              kind: 'cut',
+              direction: random.pick(['up', 'down'] as const),
+              after: Math.round(2 ** (random.next() * 18)),
+              how: random.pick(['end', 'reset'] as const),
+            };
+      const came = await comesThrough(pair);
+      arena.tally.faults += proxy.struck - struck;
+      proxy.heal();
+      if (came === 'works') await arena.verify(pair, Object.keys(pair.streams));
+      if (run < runs) await write(pair, random.int(0, 500));
+    }
+    await heals(arena, pair);
+    return 'tries again, or postgres.connection_lost; then whole';
+  },
+};
+
+const unanswered: Attack<Replica> = {
+  ...TARGET,
+  name: 'target-commit-unanswered',
+  tries:
+    'The connection ends when the server has done a COMMIT, and before it can say so, in a first load and in later ones',
+  async run(arena) {
+    for (const table of TABLES) {
+      const pair = await openReplica(arena, 300, [table]);
+      await using proxy = await Proxy.open(pair.to.server);
+      pair.to.connection = { ...pair.to.connection, url: proxy.url(pair.to.url) };
+      for (let nth = 1; nth <= 4; nth++) {
+        let commits = 0;
+        const struck = proxy.struck;
+        proxy.treat = () => ({ kind: 'deaf', text: 'COMMIT', isIt: () => ++commits === 1 + (nth % 2) });
+        await comesThrough(pair);
+        arena.tally.faults += proxy.struck - struck;
+        proxy.heal();
+        await write(pair, 50);
+      }
+      await heals(arena, pair);
+    }
+    return 'tries again, then whole';
+  },
+};
+
+const locked: Attack<Replica> = {
+  ...TARGET,
+  name: 'target-locked',
+  tries:
+    'Somebody holds a lock on the table that is written to, on its rows or on the record of what is loaded, for longer than lock_timeout',
+  async run(arena) {
+    const codes = new Set<string>();
+    for (const [table, lock] of [
+      ['merged', 'ALTER TABLE merged ADD COLUMN mine int'],
+      ['replaced', 'SELECT count(*) FROM replaced'],
+      ['appended', 'LOCK TABLE appended IN SHARE MODE'],
+      ['merged', 'SELECT 1 FROM merged FOR UPDATE'],
+      ['merged', 'SELECT 1 FROM _sluice.tables FOR UPDATE'],
+    ] as const) {
+      arena.say(lock);
+      const pair = await openReplica(arena, 200, [table]);
+      await pair.run();
+      const other = await pair.to.connect();
+      const code = await meetTargetFault(arena, pair, {
+        inject: () => other.query(`BEGIN; ${lock}`),
+        heal: () => other.query('ROLLBACK'),
+        codes: ['postgres.locked'],
+        names: [table],
+      });
+      await other.end();
+      codes.add(code);
+    }
+    return `${[...codes].join(', ')}, then whole`;
+  },
+};
+
+const deadlocks: Attack<Replica> = {
+  ...TARGET,
+  name: 'target-deadlocks',
+  tries: 'Four sessions lock and change rows of the table in the opposite order while merges go on',
+  rounds: 3,
+  async run(arena) {
+    const pair = await openReplica(arena, 300, ['merged'], {
+      target: { settings: { deadlock_timeout: '50ms' } },
+    });
+    pair.to.connection = { ...pair.to.connection, lock_timeout: '20 s' };
+    await pair.run();
+    let going = true;
+    const met = { deadlocks: 0 };
+    const others = Array.from({ length: 4 }, async () => {
+      const client = await pair.to.connect();
+      while (going) {
+        // What is changed stays as it is, so that the two can be compared.
+        const ids = Array.from({ length: 3 }, () => 7 * arena.random.int(1, 42)).toSorted((a, b) => b - a);
+        await client
+          .query(
+            `BEGIN; ${ids.map((id) => `UPDATE merged SET n = n WHERE id = ${id}; SELECT pg_sleep(0.01);`).join(' ')} COMMIT`,
+          )
+          .catch((error: { code?: string }) => {
+            if (error.code === '40P01') met.deadlocks++;
+            return client.query('ROLLBACK');
+          });
+      }
+      await client.end();
+    });
+    const codes = new Set<string>();
+    try {
+      for (let run = 0; run < 12; run++) {
+        await write(pair, 5);
+        const error = await errorOf(pair);
+        if (!error) continue;
+        expectError(error, { codes: ['postgres.deadlock'], names: ['merged'] });
+        codes.add(error.code);
+      }
+    } finally {
+      going = false;
+      await Promise.all(others);
+    }
+    arena.tally.faults += met.deadlocks;
+    await heals(arena, pair);
+    return 'tries again, or postgres.deadlock; then whole';
+  },
+};
+
+const rights: Attack<Replica> = {
+  ...TARGET,
+  name: 'target-rights',
+  tries:
+    'The role may not create schemas or tables, not write to the table, or nothing at all: the session, the role or the whole server is read-only',
+  async run(arena) {
+    const codes = new Set<string>();
+    const pair = await openReplica(arena, 100, ['merged']);
+    const role = `writer_${new URL(pair.to.url).pathname.slice(1)}`;
+    const database = new URL(pair.to.url).pathname.slice(1);
+    const owned = pair.to.connection;
+    await pair.to.db.query(`CREATE ROLE ${role} LOGIN`);
+    pair.to.connection = { ...owned, url: pair.to.urlOf(role) };
+    const refuse = async (wanted: readonly string[], names: readonly string[]): Promise<void> => {
+      arena.tally.faults++;
+      const error = await errorOf(pair);
+      if (!error) throw new Error(`the run went well; expected ${wanted.join(' or ')}`);
+      expectError(error, { codes: wanted, names });
+      codes.add(error.code);
+    };
+    await refuse(['postgres.permission'], [database]);
+    await pair.to.db.query(`GRANT CREATE ON DATABASE ${database} TO ${role}`);
+    await refuse(['postgres.permission'], ['public']);
+    await pair.to.db.query(`GRANT CREATE ON SCHEMA public TO ${role}`);
+    await heals(arena, pair);
+    await pair.to.db.query(`ALTER TABLE merged OWNER TO postgres; GRANT SELECT ON merged TO ${role}`);
+    await write(pair, 5);
+    await refuse(['postgres.permission'], ['merged']);
+    await pair.to.db.query(`ALTER TABLE merged OWNER TO ${role}`);
+    await heals(arena, pair);
+    await pair.to.db.query(`ALTER ROLE ${role} SET default_transaction_read_only = on`);
+    await write(pair, 5);
+    await refuse(['postgres.read_only'], []);
+    await pair.to.db.query(`ALTER ROLE ${role} RESET default_transaction_read_only`);
+    await heals(arena, pair);
+    return `${[...codes].join(', ')}, then whole`;
+  },
+};
+
+const settings: Attack<Replica> = {
+  ...TARGET,
+  name: 'target-settings',
+  tries:
+    'The role that writes has timeouts for idle sessions, transactions and statements, another time zone, style of dates, search path and isolation',
+  async run(arena) {
+    const pair = await openReplica(arena, 3000, TABLES);
+    const role = `set_${new URL(pair.to.url).pathname.slice(1)}`;
+    const odd = {
+      statement_timeout: `'300ms'`,
+      idle_in_transaction_session_timeout: `'300ms'`,
+      idle_session_timeout: `'300ms'`,
+      transaction_timeout: `'300ms'`,
+      TimeZone: `'Asia/Kathmandu'`,
+      DateStyle: `'German'`,
+      IntervalStyle: `'iso_8601'`,
+      extra_float_digits: `'-10'`,
+      bytea_output: `'escape'`,
+      default_transaction_isolation: `'serializable'`,
+      search_path: `'nowhere'`,
+      client_encoding: `'LATIN1'`,
+      row_security: `'off'`,
+      synchronous_commit: `'off'`,
+    };
+    const set = Object.entries(odd).map(([name, value]) => `ALTER ROLE ${role} SET ${name} = ${value}`);
+    await pair.to.db.query([`CREATE ROLE ${role} LOGIN SUPERUSER`, ...set].join(';'));
+    pair.to.connection = { ...pair.to.connection, url: pair.to.urlOf(role) };
+    const proxied = pair.from.connection;
+    await using proxy = await Proxy.open(pair.from.server);
+    // Long enough for all of these timeouts.
+    proxy.treat = () => ({ kind: 'slow', bytes: 200_000, pauseMs: 500 });
+    pair.from.connection = { ...proxied, url: proxy.url(pair.from.url) };
+    for (let run = 0; run < 2; run++) {
+      arena.tally.faults++;
+      await heals(arena, pair);
+      await write(pair, 1000);
+    }
+    await heals(arena, pair);
+    return 'works';
+  },
+};
+
+const full: Attack<Replica> = {
+  ...TARGET,
+  name: 'target-disk-full',
+  tries:
+    'The disk that the tables are on, or that of temporary tables, becomes full in the midst of a copy and of a merge',
+  async run(arena) {
+    const codes = new Set<string>();
+    for (const table of TABLES) {
+      arena.say(table);
+      const pair = await openReplica(arena, 100, [table]);
+      const folder = path.join(pair.folder, 'disk');
+      using disk = mountDisk(folder, 'size=24m,mode=777');
+      if (!disk) return NO_ROOT;
+      // A server does not take the folder of somebody else, nor look into that of root.
+      const { uid } = owner(pair.to.server.pid);
+      const space = path.join(folder, 'space');
+      mkdirSync(space);
+      spawnSync('chmod', ['755', pair.folder]);
+      spawnSync('chown', [`${uid}:${uid}`, space]);
+      const name = `small_${new URL(pair.to.url).pathname.slice(1)}`;
+      const database = new URL(pair.to.url).pathname.slice(1);
+      await pair.to.db.query(`CREATE TABLESPACE ${name} LOCATION '${space}'`);
+      await pair.to.db.query(
+        `ALTER DATABASE ${database} SET default_tablespace = ${name}; ALTER DATABASE ${database} SET temp_tablespaces = ${name}`,
+      );
+      await pair.run();
+      await write(pair, 6000);
+      codes.add(
+        await meetTargetFault(arena, pair, {
+          inject: async () => disk.fill(100),
+          heal: async () => disk.free(),
+          codes: ['postgres.exhausted'],
+          names: [table, /space/],
+        }),
+      );
+      await pair.to.db.query(
+        `ALTER DATABASE ${database} RESET default_tablespace; ALTER DATABASE ${database} RESET temp_tablespaces`,
+      );
+      const { rows } = await pair.to.db.query<{ sql: string }>(
+        `SELECT format('ALTER TABLE %s SET TABLESPACE pg_default', oid::regclass) AS sql FROM pg_class WHERE relkind = 'r' AND reltablespace = (SELECT oid FROM pg_tablespace WHERE spcname = '${name}')
+         UNION ALL SELECT format('ALTER INDEX %s SET TABLESPACE pg_default', oid::regclass) FROM pg_class WHERE relkind = 'i' AND reltablespace = (SELECT oid FROM pg_tablespace WHERE spcname = '${name}')`,
+      );
+      for (const { sql } of rows) await pair.to.db.query(sql);
+      await pair.to.db.query(`DROP TABLESPACE ${name}`);
+    }
+    return `${[...codes].join(', ')}, then whole`;
+  },
+};
+
+function owner(pid: number): { uid: string } {
+  return { uid: /^Uid:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]! };
+}
+
+const zombie: Attack<Replica> = {
+  ...TARGET,
+  name: 'target-zombie',
+  tries:
+    'A run is killed while the server is at work on a long statement of its own; the next one comes at once',
+  async run(arena: Arena<Replica>) {
+    const pair = await openReplica(arena, 200, ['merged', 'replaced']);
+    await pair.run();
+    await write(pair, 20);
+    await pair.to.db.query(
+      `CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.02); RETURN NEW; END $$;
+       CREATE TRIGGER slow BEFORE INSERT OR UPDATE ON merged FOR EACH ROW EXECUTE FUNCTION slow()`,
+    );
+    pair.to.connection = { ...pair.to.connection, lock_timeout: '20 s' };
+    await killAt(pair, 'during:update:1');
+    arena.tally.kills++;
+    await heals(arena, pair);
+    return 'works';
+  },
+};
+
+export const TARGET_SERVER: readonly Attack<Replica>[] = [
+  restarts,
+  cuts,
+  unanswered,
+  locked,
+  deadlocks,
+  rights,
+  settings,
+  full,
+  zombie,
+];
