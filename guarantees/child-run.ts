@@ -98,7 +98,7 @@ wrap(prototypeOf(state), { acquire: () => 'acquire', release: () => 'release', r
 await state.close();
 wrap(CopyIn.prototype, { write: () => 'sent', finish: () => 'finish' });
 for (const { prototype } of SQL_SYSTEMS) {
-  const original = Reflect.get(prototype, 'connect') as SqlSystem['connect'];
+  const original = Reflect.get(prototype, 'connect');
   prototype.connect = async function connectWrapped(
     this: SqlSystem,
     signal: AbortSignal,

@@ -1,8 +1,9 @@
 /** What docs/guarantees.md says of promises and attacks, and of the last whole run. */
 import { readFileSync, writeFileSync } from 'node:fs';
-import type { Tally } from './attack.ts';
+import type { Planned, Tally } from './attack.ts';
 import { ATTACKS } from './attacks.ts';
 import { idOf, type Result } from './campaign.ts';
+import { PAIRS } from './pairs.ts';
 import { type PromiseName, PROMISES } from './promises.ts';
 import { outcomeText, sumTallies } from './report.ts';
 
@@ -46,18 +47,26 @@ export function keepResults(results: readonly Result[], seed: number): void {
 export function runText(kit: Kit): string {
   const all = Object.values(kit);
   const days = all.map(({ at }) => at).toSorted();
-  const sums = sumTallies(all);
-  const { races, kills, faults, rowsLost, rowsDoubled, naiveRowsLost } = sums;
   const rounds = all.reduce((sum, each) => sum + each.rounds, 0);
   const minutes = Math.round(all.reduce((sum, each) => sum + each.seconds, 0) / 60);
   const span = days[0] === days.at(-1) ? days[0] : `${days[0]} to ${days.at(-1)}`;
+  const rows = PAIRS.map(({ name, title }) => {
+    const its = ATTACKS.filter(({ pair }) => pair === name).flatMap((attack) => kit[idOf(attack)] ?? []);
+    return `| ${title} | ${[its.length, ...sumsOf(its)].map(count).join(' | ')} |`;
+  });
   return [
-    '| races | kills | faults | rows lost | rows doubled | rows that the naive reader lost |',
-    '|---|---|---|---|---|---|',
-    `| ${[races, kills, faults, rowsLost, rowsDoubled, naiveRowsLost].map(count).join(' | ')} |`,
+    '| pair | attacks | races | kills | faults | rows lost | rows doubled | rows that the naive reader lost |',
+    '|---|---|---|---|---|---|---|---|',
+    ...rows,
+    `| all | ${[all.length, ...sumsOf(all)].map(count).join(' | ')} |`,
     '',
     `${all.length} attacks in ${rounds} rounds, ${minutes} minutes on two cores, last run ${span}.`,
   ].join('\n');
+}
+
+function sumsOf(kept: readonly Kept[]): number[] {
+  const { races, kills, faults, rowsLost, rowsDoubled, naiveRowsLost } = sumTallies(kept);
+  return [races, kills, faults, rowsLost, rowsDoubled, naiveRowsLost];
 }
 
 export function promisesText(kit: Kit): string {
@@ -65,12 +74,19 @@ export function promisesText(kit: Kit): string {
   return names.map((name) => promiseText(name, kit)).join('\n\n');
 }
 
+/** One line for each attack, one column for each pair. */
 function promiseText(name: PromiseName, kit: Kit): string {
   const { title, says, tests } = PROMISES[name];
-  const attacks = ATTACKS.filter(({ promise }) => promise === name);
-  const rows = attacks.map((attack) => {
-    const { rounds, outcome } = kit[idOf(attack)] ?? { rounds: 0, outcome: 'not run yet' };
-    const cells = [`\`${idOf(attack)}\``, attack.tries, String(rounds), outcome];
+  const attacks = Map.groupBy(
+    ATTACKS.filter(({ promise }) => promise === name),
+    (attack) => `${attack.part}/${attack.name}`,
+  );
+  const rows = [...attacks].map(([id, planned]) => {
+    const cells = [
+      `\`${id}\``,
+      planned[0]!.tries,
+      ...PAIRS.map((pair) => outcomeOf(planned, pair.name, kit)),
+    ];
     return `| ${cells.map((cell) => cell.replaceAll('|', String.raw`\|`)).join(' | ')} |`;
   });
   const links = tests.map((file) => `[\`${file}\`](../${file})`);
@@ -79,12 +95,20 @@ function promiseText(name: PromiseName, kit: Kit): string {
     '',
     says,
     '',
-    '| attack | what is tried | rounds | what happened |',
-    '|---|---|---|---|',
+    `| attack | what is tried | ${PAIRS.map((pair) => pair.title).join(' | ')} |`,
+    `|---|---|${PAIRS.map(() => '---|').join('')}`,
     ...rows,
     '',
     `Also: ${links.join(', ')}.`,
   ].join('\n');
+}
+
+function outcomeOf(planned: readonly Planned[], pair: string, kit: Kit): string {
+  const attack = planned.find((each) => each.pair === pair);
+  if (!attack) return '';
+  const kept = kit[idOf(attack)];
+  if (!kept) return 'not run yet';
+  return kept.rounds === 1 ? kept.outcome : `${kept.rounds} rounds: ${kept.outcome}`;
 }
 
 function count(value: number): string {

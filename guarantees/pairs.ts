@@ -22,6 +22,8 @@ export interface Servers {
 export interface PairKind {
   /** As in `--pair`, and behind the `@` of an attack's id. */
   name: string;
+  /** For people. */
+  title: string;
   from: 'postgres';
   to: 'lake' | 'sql';
   openSource(servers: Servers, options: OpenOptions): Promise<SourceSide>;
@@ -51,8 +53,8 @@ const toPostgres: To = {
 
 /** The first one is meant where an id names none. */
 export const PAIRS: readonly [PairKind, ...PairKind[]] = [
-  { name: 'postgres-lake', ...fromPostgres, ...toLake },
-  { name: 'postgres-postgres', ...fromPostgres, ...toPostgres },
+  { name: 'postgres-lake', title: 'PostgreSQL to a lake', ...fromPostgres, ...toLake },
+  { name: 'postgres-postgres', title: 'PostgreSQL to PostgreSQL', ...fromPostgres, ...toPostgres },
 ];
 
 /** For attacks that write to PostgreSQL, and know nothing of a destination but its side. */

@@ -318,11 +318,7 @@ const full: Attack<Replica> = {
       await pair.to.db.query(
         `ALTER DATABASE ${database} RESET default_tablespace; ALTER DATABASE ${database} RESET temp_tablespaces`,
       );
-      const { rows } = await pair.to.db.query<{ sql: string }>(
-        `SELECT format('ALTER TABLE %s SET TABLESPACE pg_default', oid::regclass) AS sql FROM pg_class WHERE relkind = 'r' AND reltablespace = (SELECT oid FROM pg_tablespace WHERE spcname = '${name}')
-         UNION ALL SELECT format('ALTER INDEX %s SET TABLESPACE pg_default', oid::regclass) FROM pg_class WHERE relkind = 'i' AND reltablespace = (SELECT oid FROM pg_tablespace WHERE spcname = '${name}')`,
-      );
-      for (const { sql } of rows) await pair.to.db.query(sql);
+      await pair.to.db.query(`DROP SCHEMA _sluice CASCADE; DROP TABLE ${table}`);
       await pair.to.db.query(`DROP TABLESPACE ${name}`);
     }
     return `${[...codes].join(', ')}, then whole`;

@@ -1,4 +1,5 @@
 import type { Attack } from '../attack.ts';
+import type { AnyPair } from '../pair.ts';
 import { BOUNDARIES } from './boundaries.ts';
 import { DOCUMENTS } from './documents.ts';
 import { ENCODINGS } from './encodings.ts';
@@ -8,8 +9,9 @@ import { NAMES_ATTACK } from './names.ts';
 import { PARTITIONS } from './partitions.ts';
 import { SESSION_SETTINGS } from './session-settings.ts';
 import { SHAPES } from './shapes.ts';
+import { TARGET_ATTACKS } from './target.ts';
 
-export const HOSTILE_ATTACKS: readonly Attack[] = [
+export const HOSTILE_ATTACKS: readonly Attack<AnyPair>[] = [
   SHAPES,
   BOUNDARIES,
   DOCUMENTS,
@@ -22,4 +24,5 @@ export const HOSTILE_ATTACKS: readonly Attack[] = [
   FOLDER_NAMES,
   PARTITIONS,
   SESSION_SETTINGS,
+  ...TARGET_ATTACKS,
 ];

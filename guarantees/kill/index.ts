@@ -1,5 +1,6 @@
 import type { Attack } from '../attack.ts';
 import type { AnyPair } from '../pair.ts';
+import { MANY_READERS } from './many-readers.ts';
 import { PART_ATTACKS } from './parts.ts';
 import { POWER_CUT } from './power-cut.ts';
 import { RANDOM_TIMES } from './random-times.ts';
@@ -17,5 +18,6 @@ export const KILL_ATTACKS: readonly Attack<AnyPair>[] = [
   SIGNALS,
   ...TWO_AT_ONCE_ATTACKS,
   SIDE_BY_SIDE,
+  MANY_READERS,
   POWER_CUT,
 ];
