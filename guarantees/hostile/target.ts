@@ -72,7 +72,7 @@ const names: Attack<Replica> = {
           `odd ${name}`,
           { sql: `SELECT * FROM ${quoted(name)}`, table: name, key: ['id', 'at'], ...options },
         ]),
-      ) as never;
+      );
       for (let load = 0; load < 2; load++) {
         await pair.run();
         for (const name of TABLE_NAMES) {
@@ -83,9 +83,9 @@ const names: Attack<Replica> = {
             throw new Error(`table ${name}: ${JSON.stringify({ lost, extra })}`);
         }
         await pair.from.query(
-          ODD.map((name) => `INSERT INTO ${quoted(name)} (id, "select") VALUES (${load + 3}, 'new')`).join(
-            ';',
-          ),
+          TABLE_NAMES.map(
+            (name) => `INSERT INTO ${quoted(name)} (id, "select") VALUES (${load + 3}, 'new')`,
+          ).join(';'),
         );
       }
     }

@@ -87,7 +87,7 @@ export const BEFORE_COMMIT: Both<Moments> = {
   ],
 };
 
-export const AFTER_COMMIT: Both<Moments> = {
+const AFTER_COMMIT: Both<Moments> = {
   lake: [...after('after:link:2'), ...AFTERWARDS, ...after('before:delete:1')],
   // Sent, and not answered: the server has done it.
   sql: [...after('during:commit:1'), ...AFTERWARDS],

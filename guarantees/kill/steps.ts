@@ -76,7 +76,6 @@ const WAYS: readonly Way[] = [
         'after:insert:1',
       ),
     }),
-    brief: true,
   },
   {
     name: 'replace',

@@ -76,7 +76,7 @@ export async function startMariadb(options: MariadbServerOptions = {}): Promise<
         '--skip-test-db',
         ...(account ? [`--user=${account.name}`] : []),
       ],
-      { cwd: '/' },
+      { cwd: '/', env: { ...process.env, TMPDIR: path.join(folder, 'tmp') } },
     );
     const server = new RunningServer({ folder, dataDir, account, options, port: await freePort() });
     await server.start();

@@ -3,6 +3,7 @@ import { readFileSync, existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { Pair, type Streams } from '../../guarantees/pair.ts';
+import { pauseAt } from '../../guarantees/pause.ts';
 import { PostgresSide } from '../../guarantees/postgres-side.ts';
 import { PostgresTargetSide } from '../../guarantees/postgres-target-side.ts';
 import { useServer } from '../support/server.ts';
@@ -221,4 +222,69 @@ it('loads months side by side, and goes on after an interruption with those that
   await expectEqual(pair, 'm');
   // It is finished: all of it is read when it is asked for again.
   expect((await pair.run({ window })).totals.rows).toBe(3650);
+});
+
+const PLAIN = `CREATE TABLE t (id int PRIMARY KEY, v text, at timestamptz DEFAULT clock_timestamp()); INSERT INTO t SELECT i, 'x' FROM generate_series(1, 10) i`;
+
+it('keeps apart tables of one name in two schemas', async () => {
+  await using pair = await open({ 'public.t': { load: 'merge', cursor: 'at' } }, PLAIN);
+  const own = pair.to.connection;
+  await pair.run();
+  pair.to.connection = { ...own, schema: 'other' };
+  await pair.from.db.query(`INSERT INTO t VALUES (11, 'new')`);
+  expect((await pair.run()).totals.loaded).toBe(11);
+  pair.to.connection = own;
+  expect((await pair.run()).totals.loaded).toBe(1);
+  await expectEqual(pair, 't');
+});
+
+it('loads all of a table again that was renamed or emptied, and gives it its key', async () => {
+  await using pair = await open({ 'public.t': { load: 'merge', cursor: 'at' } }, PLAIN);
+  await pair.run();
+  for (const sql of ['ALTER TABLE t RENAME TO t_old', 'TRUNCATE t', 'DROP TABLE t']) {
+    await pair.to.db.query(sql);
+    expect((await pair.run()).totals.loaded, sql).toBe(10);
+    await expectEqual(pair, 't');
+    const { rows } = await pair.to.db.query(
+      `SELECT 1 FROM pg_index WHERE indrelid = 't'::regclass AND indisprimary`,
+    );
+    expect(rows, sql).toHaveLength(1);
+  }
+});
+
+it('says that a table was dropped while changes of it were on their way', async () => {
+  await using pair = await open({ 'public.t': { load: 'merge', cursor: 'at' } }, PLAIN);
+  await pair.run();
+  await pair.from.db.query(`INSERT INTO t VALUES (11, 'new')`);
+  const paused = await pauseAt(pair, 'event:stream-planned:1');
+  await pair.to.db.query('DROP TABLE t');
+  expect(await paused.goOn()).toEqual([{ status: 'failed', code: 'sql.table_lost' }]);
+  await pair.run();
+  await expectEqual(pair, 't');
+});
+
+it('neither mixes rows with those of somebody else nor replaces them', async () => {
+  for (const load of ['append', 'replace'] as const) {
+    await using pair = await open({ 'public.t': { load } }, PLAIN);
+    // Books are kept from here on, and nothing is loaded.
+    await (await pauseAt(pair, 'after:note:1')).kill();
+    await pair.to.db.query(`CREATE TABLE t (id int, v text); INSERT INTO t VALUES (-1, 'mine')`);
+    await expect(pair.run(), load).rejects.toThrow('sql.not_ours');
+    expect((await pair.to.db.query('SELECT v FROM t')).rows).toEqual([{ v: 'mine' }]);
+  }
+});
+
+it('keeps what the user has given a table that is replaced, and leaves a NOT NULL in force', async () => {
+  await using pair = await open({ 'public.t': { load: 'replace' } }, PLAIN);
+  await pair.run();
+  await pair.to.db.query(
+    `ALTER TABLE t ADD CONSTRAINT plus CHECK (id > 0), ALTER v SET NOT NULL; CREATE PUBLICATION told FOR TABLE t`,
+  );
+  await pair.run();
+  const { rows } = await pair.to.db.query(
+    `SELECT (SELECT count(*) FROM pg_constraint WHERE conname = 'plus')::int AS checks, (SELECT count(*) FROM pg_publication_tables)::int AS told`,
+  );
+  expect(rows).toEqual([{ checks: 1, told: 1 }]);
+  await pair.from.db.query(`INSERT INTO t VALUES (11, NULL)`);
+  await expect(pair.run()).rejects.toThrow(/postgres.constraint: .*"v"/);
 });

@@ -1,6 +1,7 @@
 /** Whether the table is still the one that the record tells of. */
-import { ConfigError, ConflictError } from '../../../core/errors.ts';
-import type { FoundTable } from './system.ts';
+import { ConfigError, ConflictError, TransientError } from '../../../core/errors.ts';
+import type { FoundTable, SqlSystem } from './system.ts';
+import { checkUnchanged, readRecord, type TableRecord } from './table-record.ts';
 
 /** Somebody has dropped it or taken out all its rows, and with them what the record tells of. */
 export function isLost(found: FoundTable | undefined, rows: number): boolean {
@@ -28,4 +29,26 @@ export function notOurs(table: string): ConfigError {
       details: { table },
     },
   );
+}
+
+/** Whoever was shut out may have lost the connection first: then `error` tells less than who has the table now. */
+export async function refuseOldFence(
+  system: SqlSystem,
+  { table, fence }: { table: string; fence: number },
+  error: unknown,
+): Promise<void> {
+  if (!(error instanceof TransientError) || !system.dialect.claims) return;
+  let record: TableRecord | undefined;
+  try {
+    const session = await system.connect(new AbortController().signal);
+    try {
+      record = await readRecord(session, system.dialect, table);
+    } finally {
+      await session.close();
+    }
+  } catch {
+    return;
+  }
+  // What became of a commit whose answer is lost is for the next attempt to find out.
+  checkUnchanged(record, { table, version: record?.version ?? 0, fence });
 }

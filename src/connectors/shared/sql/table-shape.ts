@@ -88,3 +88,16 @@ function misfit(table: string, column: TargetColumn, found: string): SchemaError
     },
   );
 }
+
+/** All rows of one table into another one; `columns` are those that `from` has. */
+export function insertAll(
+  { dialect, history }: Place,
+  into: string,
+  from: string,
+  columns: readonly TargetColumn[],
+): string {
+  const stamps = history ? dialect.stamps : [];
+  const list = columns.map(({ name }) => dialect.quote(name));
+  const names = [...list, ...stamps.map(({ column }) => column)].join(', ');
+  return `INSERT INTO ${into} (${names}) SELECT ${[...list, ...stamps.map(({ value }) => value)].join(', ')} FROM ${from}`;
+}

@@ -6,16 +6,18 @@
  */
 import { asBytes } from '../../../core/batch-wire.ts';
 import type { Load, StageOptions, Supersede, TableSpec, TableWriter } from '../../../core/destination.ts';
-import { InternalError, TransientError } from '../../../core/errors.ts';
+import { InternalError } from '../../../core/errors.ts';
 import type { Schema } from '../../../core/schema.ts';
 import type { SliceReader } from '../../../core/source.ts';
 import type { Checkpoint, Slice } from '../../../core/stream.ts';
+import { HiddenTables } from './hidden-tables.ts';
+import { laps } from './laps.ts';
 import { lockRecord, type OnSwapStep, swapApart } from './swap-apart.ts';
 import type { LoadMark, SqlDialect, SqlSession, SqlSystem, TargetColumn } from './system.ts';
-import { isLost, notOurs, tableLost } from './table-check.ts';
-import { checkUnchanged, readRecord, type TableRecord, writeRecord } from './table-record.ts';
+import { isLost, notOurs, refuseOldFence, tableLost } from './table-check.ts';
+import { checkUnchanged, type TableRecord, writeRecord } from './table-record.ts';
 import { addKey, refuseDoubles, shapeHidden, shapeOf } from './shape-table.ts';
-import { growTable, type Place, prepareTable, targetColumns } from './table-shape.ts';
+import { growTable, insertAll, type Place, prepareTable, targetColumns } from './table-shape.ts';
 
 type Way = 'open' | 'temporary' | 'aside';
 
@@ -60,7 +62,7 @@ export class SqlTableWriter implements TableWriter {
   readonly #system: SqlSystem;
   readonly #dialect: SqlDialect;
   readonly #spec: TableSpec;
-  readonly #hiddenName: () => string;
+  readonly #hidden: HiddenTables;
   /** Rows of the table as far as we know; undefined while it has none of ours. */
   #rows: number | undefined;
   readonly #place: Place;
@@ -68,8 +70,6 @@ export class SqlTableWriter implements TableWriter {
   readonly #open = new Set<SqlSession>();
   #version: number;
   #prepared: Promise<void> | undefined;
-  /** The table that all loads of one commit share. */
-  #shared: Promise<string> | undefined;
 
   constructor(system: SqlSystem, spec: TableSpec, hidden: WriterPlace) {
     const { dialect } = system;
@@ -79,10 +79,10 @@ export class SqlTableWriter implements TableWriter {
     this.#system = system;
     this.#dialect = dialect;
     this.#spec = spec;
-    this.#hiddenName = hidden.name;
     this.#rows = hidden.rows;
     this.#onSwapStep = hidden.onStep;
     this.#place = { dialect, table, schema, columns, history, key };
+    this.#hidden = new HiddenTables(system, this.#place, hidden.name);
     this.#version = spec.expectedVersion;
   }
 
@@ -153,7 +153,7 @@ export class SqlTableWriter implements TableWriter {
       if (parts.length > 0 || checkpoint) this.#rows = after.rows;
       return { version: after.version, rows: after.rows, bytes: 0 };
     } catch (error) {
-      await this.#expectFence(error);
+      await refuseOldFence(this.#system, this.#spec, error);
       throw error;
     } finally {
       // Without a COMMIT this undoes everything.
@@ -165,13 +165,12 @@ export class SqlTableWriter implements TableWriter {
   async abort(loads: Load[]): Promise<void> {
     const parts = loads.map((load) => load.parts as Parts);
     for (const { session } of parts) if (session) await this.#release(session);
-    await this.#dropHidden(parts.filter(({ way }) => way === 'aside').map(({ table }) => table));
+    await this.#hidden.drop(parts.filter(({ way }) => way === 'aside').map(({ table }) => table));
   }
 
   async close(): Promise<void> {
     await Promise.all([...this.#open].map((session) => this.#release(session)));
-    const shared = await this.#shared?.catch(() => undefined);
-    if (shared !== undefined) await this.#dropHidden([shared]);
+    await this.#hidden.dropShared();
   }
 
   #doing(what: string): string {
@@ -186,22 +185,6 @@ export class SqlTableWriter implements TableWriter {
     return this.#spec.history ? { loadId: this.#version + 1, loadedAt: this.#spec.loadedAt } : undefined;
   }
 
-  /** Whoever was shut out may have lost the connection first. */
-  async #expectFence(error: unknown): Promise<void> {
-    if (!(error instanceof TransientError) || !this.#dialect.claims) return;
-    const { table, fence } = this.#spec;
-    let record: TableRecord | undefined;
-    try {
-      const session = await this.#connect(new AbortController().signal);
-      record = await readRecord(session, this.#dialect, table);
-      await this.#release(session);
-    } catch {
-      return;
-    }
-    // What became of a commit whose answer is lost is for the next attempt to find out.
-    checkUnchanged(record, { table, version: record?.version ?? 0, fence });
-  }
-
   async #connect(signal: AbortSignal): Promise<SqlSession> {
     const session = await this.#system.connect(signal);
     this.#open.add(session);
@@ -213,9 +196,9 @@ export class SqlTableWriter implements TableWriter {
   }
 
   async #begin(session: SqlSession, mark?: LoadMark): Promise<void> {
-    const { begin, claims } = this.#dialect;
+    const { claims } = this.#dialect;
     const { table, fence } = this.#spec;
-    for (const sql of begin(mark)) await session.query(sql, this.#doing('loading'));
+    for (const sql of this.#dialect.begin(mark)) await session.query(sql, this.#doing('loading'));
     if (claims) await session.query(claims.claim(table, fence), this.#doing('loading'));
   }
 
@@ -293,7 +276,7 @@ export class SqlTableWriter implements TableWriter {
     options: StageOptions,
   ): Promise<string> {
     if (way === 'open') return this.#table;
-    if (way === 'aside') return options.together ? (this.#shared ??= this.#makeHidden()) : this.#makeHidden();
+    if (way === 'aside') return options.together ? this.#hidden.shared() : this.#hidden.make();
     const { dialect } = this.#place;
     const name = dialect.quote('sluice_stage');
     const { supersede } = options;
@@ -303,33 +286,6 @@ export class SqlTableWriter implements TableWriter {
       this.#doing('loading'),
     );
     return name;
-  }
-
-  /** Committed at once, for others to load into it. */
-  async #makeHidden(): Promise<string> {
-    const name = this.#dialect.hidden(this.#hiddenName());
-    const session = await this.#connect(new AbortController().signal);
-    try {
-      await session.query(
-        this.#dialect.createTable(name, this.#place.columns, this.#place),
-        this.#doing('loading'),
-      );
-      return name;
-    } finally {
-      await this.#release(session);
-    }
-  }
-
-  async #dropHidden(tables: readonly string[]): Promise<void> {
-    if (tables.length === 0) return;
-    try {
-      const session = await this.#connect(new AbortController().signal);
-      for (const table of new Set(tables)) await session.query(`DROP TABLE IF EXISTS ${table}`, 'tidying up');
-      await this.#release(session);
-      if (tables.includes((await this.#shared) ?? '')) this.#shared = undefined;
-    } catch {
-      // What is left is swept by a later run.
-    }
   }
 
   async #deleteWindow(session: SqlSession, how: Supersede): Promise<number> {
@@ -420,7 +376,7 @@ export class SqlTableWriter implements TableWriter {
     if (reason === undefined) {
       // Before anybody waits for the table.
       await shapeHidden(this.#system, this.#place, hidden, this.#spec.structure);
-      for (const sql of dialect.swap(hidden, this.#spec.table, dialect.hidden(this.#hiddenName())))
+      for (const sql of dialect.swap(hidden, this.#spec.table, this.#hidden.name()))
         await session.query(sql, this.#doing('replacing'));
       return { ...record, rows, shaped: true };
     }
@@ -431,11 +387,11 @@ export class SqlTableWriter implements TableWriter {
 
   /** Brings all loads of a commit into one hidden table. */
   async #gather(session: SqlSession, parts: Parts[]): Promise<string> {
-    const hidden = parts[0]?.table ?? (await this.#makeHidden());
+    const hidden = parts[0]?.table ?? (await this.#hidden.make());
     for (const other of new Set(parts.map((part) => part.table)))
       if (other !== hidden)
         await refuseDoubles(this.#place, () =>
-          session.query(this.#insertAll(hidden, other, this.#place.columns), this.#doing('replacing')),
+          session.query(insertAll(this.#place, hidden, other, this.#place.columns), this.#doing('replacing')),
         );
     return hidden;
   }
@@ -443,14 +399,7 @@ export class SqlTableWriter implements TableWriter {
   async #refill(session: SqlSession, hidden: string): Promise<void> {
     const doing = this.#doing('replacing');
     await session.query(`DELETE FROM ${this.#table}`, doing);
-    await session.query(this.#insertAll(this.#table, hidden, this.#place.columns), doing);
-  }
-
-  #insertAll(into: string, from: string, columns: readonly TargetColumn[]): string {
-    const stamps = this.#spec.history ? this.#dialect.stamps : [];
-    const list = columns.map(({ name }) => this.#dialect.quote(name));
-    const names = [...list, ...stamps.map(({ column }) => column)].join(', ');
-    return `INSERT INTO ${into} (${names}) SELECT ${[...list, ...stamps.map(({ value }) => value)].join(', ')} FROM ${from}`;
+    await session.query(insertAll(this.#place, this.#table, hidden, this.#place.columns), doing);
   }
 
   /** Makes and changes tables for a commit where that ends transactions. Rows of open loads are never in one that it ends. */
@@ -477,10 +426,10 @@ export class SqlTableWriter implements TableWriter {
   }
 
   async #swapApart(session: SqlSession, hidden: string, after: TableRecord): Promise<void> {
-    const old = this.#dialect.hidden(this.#hiddenName());
+    const old = this.#hidden.name();
     const { table } = this.#spec;
     await swapApart(this.#system, session, { table, hidden, old, after, onStep: this.#onSwapStep });
-    await this.#dropHidden([old]);
+    await this.#hidden.drop([old]);
   }
 
   /** Takes one load into the table; by how many rows it has grown. */
@@ -489,7 +438,7 @@ export class SqlTableWriter implements TableWriter {
     const doing = this.#doing('adding rows to');
     const deleted = await this.#deleteWindow(session, how);
     if (how.kind !== 'key') {
-      const insert = this.#insertAll(this.#table, part.table, part.columns);
+      const insert = insertAll(this.#place, this.#table, part.table, part.columns);
       return (await refuseDoubles(this.#place, () => session.query(insert, doing))).count - deleted;
     }
     const { prepare, update, insert } = this.#dialect.merge({
@@ -521,16 +470,4 @@ function byTable(parts: readonly Parts[]): Parts[] {
   return parts.filter(
     (part, i) => part.way !== 'aside' || parts.findIndex(({ table }) => table === part.table) === i,
   );
-}
-
-/** Seconds since the lap before, by name. */
-function laps(): (name?: string) => Record<string, number> {
-  const times: Record<string, number> = {};
-  let last = performance.now();
-  return (name) => {
-    const now = performance.now();
-    if (name !== undefined) times[name] = (now - last) / 1000;
-    last = now;
-    return times;
-  };
 }
