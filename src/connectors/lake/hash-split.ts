@@ -19,6 +19,14 @@ export interface Sides {
   right: string;
 }
 
+/** Comparing rows takes several times their size: part of the memory that those of one part may have. */
+const COMPARE_MEMORY = 1 / 16;
+
+/** In how many parts so many bytes of rows are compared. */
+export function partsFor(bytes: number, memoryBytes: number): number {
+  return Math.max(1, Math.ceil(bytes / (memoryBytes * COMPARE_MEMORY)));
+}
+
 /** Writes a query to a new file and returns its path. */
 type Write = (query: string) => Promise<string>;
 

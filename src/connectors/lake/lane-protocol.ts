@@ -43,10 +43,24 @@ export interface StageTask {
 export interface CopyTask {
   kind: 'copy';
   id: number;
-  /** Statements before the query, for example temporary tables. */
-  before: string[];
   query: string;
-  after: string[];
+  files: FileOptions;
+}
+
+/** Finds rows of the table that have the keys of new ones. */
+export interface MatchTask {
+  kind: 'match';
+  id: number;
+  /** The keys of the new rows, and how many rows that are. */
+  keys: string;
+  rows: number;
+  /** Keys of the table's rows, with where these are; undefined: it has none. */
+  table: string | undefined;
+  /** Of a key; the same for keys that are equal. */
+  hash: string;
+  /** Condition on a row `old` of the table: its key is in `sluice_keys`. */
+  met: string;
+  /** For what is found. */
   files: FileOptions;
 }
 
@@ -57,7 +71,7 @@ interface QueryTask {
   sql: string;
 }
 
-export type Task = StageTask | CopyTask | QueryTask;
+export type Task = StageTask | CopyTask | MatchTask | QueryTask;
 
 export interface StagedFile {
   path: string;
@@ -70,7 +84,16 @@ export interface StagedFile {
   stats: Record<string, { min: string | undefined; max: string | undefined }>;
 }
 
+/** What a {@link MatchTask} has found. */
+export interface Matched {
+  /** Different keys of the new rows. */
+  distinct: number;
+  /** Files with the places of rows that have one of them. */
+  places: string[];
+}
+
 export type Done =
+  | ({ kind: 'matched'; id: number } & Matched)
   | { kind: 'staged'; id: number; facts: DecodeFacts; files: StagedFile[] }
   | { kind: 'rows'; id: number; rows: Record<string, unknown>[] };
 

@@ -6,7 +6,16 @@ import { frugalAllocator } from '../../duckdb/allocator.ts';
 import { feedThread } from '../shared/feed-thread.ts';
 import { type OnProgress, TaskThread } from '../shared/task-thread.ts';
 import { ThreadPool } from '../shared/thread-pool.ts';
-import type { CopyTask, Done, StagedFile, StageTask, Task, WorkerOptions } from './lane-protocol.ts';
+import type {
+  CopyTask,
+  Done,
+  Matched,
+  MatchTask,
+  StagedFile,
+  StageTask,
+  Task,
+  WorkerOptions,
+} from './lane-protocol.ts';
 
 type Distribute<T> = T extends { id: number } ? Omit<T, 'id'> : never;
 type Staged = Extract<Done, { kind: 'staged' }>;
@@ -49,6 +58,10 @@ export class Lane {
 
   async copy(task: Omit<CopyTask, 'id' | 'kind'>): Promise<StagedFile[]> {
     return ((await this.#thread.send({ kind: 'copy', ...task })) as Staged).files;
+  }
+
+  async match(task: Omit<MatchTask, 'id' | 'kind'>): Promise<Matched> {
+    return (await this.#thread.send({ kind: 'match', ...task })) as Extract<Done, { kind: 'matched' }>;
   }
 
   async query(sql: string): Promise<Record<string, unknown>[]> {

@@ -79,27 +79,48 @@ export interface Scan {
   state: FoldedState;
   /** Read in this order. */
   files: readonly DataFile[];
-  /** Adds a column of this name with the path of the file that a row comes from. */
-  pathColumn?: string | undefined;
+  /** Numbers of `files`: adds columns with the number of the file that a row comes from and its place in that file. */
+  numbers?: readonly number[] | undefined;
 }
 
+/** Columns with the number of a row's file, and the row's place in it, from 0 on. */
+export const FILE_NUMBER = '_sluice_file';
+export const ROW_NUMBER = '_sluice_row';
+/** DuckDB's names for both, unless a file has columns that are called so. */
+const DUCK_FILE = 'file_index';
+const DUCK_ROW = 'file_row_number';
+
 /** A query over `files` with all columns of the table's current schema. Without files it has no rows, but its columns. */
-export function scanSql({ storage, state, files, pathColumn }: Scan): string {
+export function scanSql({ storage, state, files, numbers }: Scan): string {
   const target = columnsOf(currentSchema(state)!);
-  const versions = state.schemas.map((version) => version.schema);
-  const scans = runs(files).map((run) => {
-    const have = new Map(columnsOf(versions[run[0]!.schema]!).map((each) => [each.field, each]));
+  const versions = state.schemas.map((version) => columnsOf(version.schema));
+  const places = numbers === undefined ? undefined : { numbers, names: versions.flat() };
+  let first = 0;
+  const scans = runs(files, places && !hasPlaces(places.names) ? 1 : FILES_PER_SCAN).map((run) => {
+    const have = new Map(versions[run[0]!.schema]!.map((each) => [each.field, each]));
     const list = target.map((to) => expression(have.get(to.field), to));
-    if (pathColumn !== undefined) list.push(duckName(pathColumn));
-    const options = pathColumn === undefined ? '' : `, filename = ${duckText(pathColumn)}`;
+    if (places) list.push(...placeColumns(places.numbers.slice(first, first + run.length), places.names));
+    first += run.length;
     return `SELECT ${list.join(', ')} FROM ${filesSql(
       storage,
       run.map((file) => file.key),
-      options,
     )}`;
   });
   if (scans.length > 0) return scans.join('\nUNION ALL\n');
   return `SELECT ${target.map((to) => expression(undefined, to)).join(', ')} WHERE false`;
+}
+
+/** Whether DuckDB can tell the places of rows; a column of the same name would come instead. */
+function hasPlaces(columns: readonly SqlColumn[]): boolean {
+  return columns.every(({ name }) => ![DUCK_FILE, DUCK_ROW].includes(name.toLowerCase()));
+}
+
+/** Of one scan. Rows of a single file are counted as they come; its scan leaves none out, since no filter gets past the count. */
+function placeColumns(numbers: readonly number[], columns: readonly SqlColumn[]): string[] {
+  const [file, row] = hasPlaces(columns)
+    ? [`[${numbers.join(', ')}][CAST(${DUCK_FILE} AS BIGINT) + 1]`, DUCK_ROW]
+    : [String(numbers[0]!), 'row_number() OVER () - 1'];
+  return [`CAST(${file} AS INTEGER) AS ${FILE_NUMBER}`, `CAST(${row} AS BIGINT) AS ${ROW_NUMBER}`];
 }
 
 /** A table expression over exactly these files; folder names give no columns. */
@@ -124,12 +145,12 @@ function expression(have: SqlColumn | undefined, to: SqlColumn): string {
   return have.name === to.name ? name : `${duckName(have.name)} AS ${name}`;
 }
 
-/** Cuts the list wherever the schema changes, so that the order stays. */
-function runs(files: readonly DataFile[]): DataFile[][] {
+/** Cuts the list wherever the schema changes, so that the order stays, and after so many. */
+function runs(files: readonly DataFile[], most: number): DataFile[][] {
   const result: DataFile[][] = [];
   for (const file of files) {
     const last = result.at(-1);
-    if (last && last[0]!.schema === file.schema && last.length < FILES_PER_SCAN) last.push(file);
+    if (last && last[0]!.schema === file.schema && last.length < most) last.push(file);
     else result.push([file]);
   }
   return result;

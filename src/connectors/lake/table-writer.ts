@@ -15,7 +15,8 @@ import type { LakeOptions } from './options.ts';
 import { type CommitDraft, currentSchema, type FoldedState, schemaVersionFor } from './records.ts';
 import { LOADED_AT, scanSql } from './records-sql.ts';
 import { dataSelect, type LoadMark, metaSelect, minusSql } from './stage-sql.ts';
-import { type Replacement, supersede, type SupersedeJob } from './supersede.ts';
+import type { Replacement } from './rewrite.ts';
+import { supersede, type SupersedeJob } from './supersede.ts';
 
 /** How often a compaction may get in the way of one commit; each has found something to merge. */
 const COMMIT_ATTEMPTS = 3;

@@ -11,15 +11,13 @@ import { duckError } from '../../duckdb/errors.ts';
 import { Session } from '../../duckdb/session.ts';
 import { sourceFailed } from '../shared/feed-thread.ts';
 import type { CopyTask, Reply, StagedFile, StageTask, Task, WorkerOptions } from './lane-protocol.ts';
-import { fileScan, HASH, hashParts } from './hash-split.ts';
+import { fileScan, HASH, hashParts, partsFor } from './hash-split.ts';
+import { matchKeys } from './key-match.ts';
 import { ParquetWriter } from './parquet-writer.ts';
 import { rowLimit } from './memory.ts';
 import { batchRowBytes, queryRowBytes } from './row-groups.ts';
 import { hasSignedZeros } from './signed-zeros.ts';
 import type { Minus } from './stage-sql.ts';
-
-/** Comparing rows takes several times their size: part of the memory that the rows of one pass may have. */
-const COMPARE_MEMORY = 1 / 16;
 
 const port = parentPort!;
 const session = await Session.open(workerData as WorkerOptions);
@@ -40,6 +38,8 @@ async function run(task: Task): Promise<void> {
       return stage(task);
     case 'copy':
       return copy(task);
+    case 'match':
+      return reply({ kind: 'matched', id: task.id, ...(await matchKeys(session, task)) });
     case 'query':
       return reply({ kind: 'rows', id: task.id, rows: await session.rows(task.sql, 'querying the lake') });
   }
@@ -120,7 +120,7 @@ async function writeMinus(
     right: `SELECT *, ${minus.hash} AS ${HASH} FROM (${minus.committed})`,
   };
   const bytes = Math.max(source.bytes, source.rows * writer.rowBytes);
-  const parts = Math.ceil(bytes / (session.memoryBytes * COMPARE_MEMORY));
+  const parts = partsFor(bytes, session.memoryBytes);
   const fresh: string[] = [];
   for await (const { left, right } of hashParts(sides, parts, scratch)) {
     const doing = 'comparing rows with those that are loaded';
@@ -135,14 +135,8 @@ async function writeMinus(
 
 async function copy(task: CopyTask): Promise<void> {
   const facts: DecodeFacts = { rows: 0, bytes: 0, high: undefined, coerced: {} };
-  for (const sql of task.before) await session.run(sql, 'preparing to rewrite files');
-  let writer: ParquetWriter;
-  try {
-    writer = new ParquetWriter(session, task.files, await queryRowBytes(session, task.query));
-    await writer.write(task.query, await hasSignedZeros(session, task.query));
-  } finally {
-    for (const sql of task.after) await session.run(sql, 'tidying up after a rewrite');
-  }
+  const writer = new ParquetWriter(session, task.files, await queryRowBytes(session, task.query));
+  await writer.write(task.query, await hasSignedZeros(session, task.query));
   reply({ kind: 'staged', id: task.id, facts, files: writer.files });
 }
 
