@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import { literalPattern } from '../connectors/lake/records-sql.ts';
+import { withFrugalAllocator } from '../duckdb/allocator.ts';
 import { duckError } from '../duckdb/errors.ts';
 import { duckText } from '../duckdb/types.ts';
 
@@ -28,7 +29,9 @@ export class Engine {
   static async open(options: EngineOptions): Promise<Engine> {
     const tempDirectory = await scratch(options.tempDirectory);
     // Loaded here, so that a command that needs no query does not pay for it.
-    const { DuckDBInstance, DuckDBTimestampTZValue } = await import('@duckdb/node-api');
+    const { DuckDBInstance, DuckDBTimestampTZValue } = await withFrugalAllocator(
+      () => import('@duckdb/node-api'),
+    );
     // The driver prints instants in the zone of the process, whatever the session's zone is.
     DuckDBTimestampTZValue.timezoneOffsetInMinutes = 0;
     try {
@@ -36,6 +39,8 @@ export class Engine {
         threads: String(options.threads),
         memory_limit: `${Math.floor(options.memoryBytes / 1024)}KiB`,
         temp_directory: tempDirectory,
+        // As in a Session.
+        enable_external_file_cache: 'false',
         autoinstall_known_extensions: 'false',
         autoload_known_extensions: 'false',
       });

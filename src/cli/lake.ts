@@ -15,7 +15,7 @@ import {
 import { ConfigError } from '../core/errors.ts';
 import { engineMemory } from '../core/memory.ts';
 import type { ObjectStorage } from '../core/storage.ts';
-import { Session } from '../duckdb/session.ts';
+import { withFrugalAllocator } from '../duckdb/allocator.ts';
 import type { ProjectContext } from '../engine/context.ts';
 import type { Invocation } from './command.ts';
 import { connectionFromUrl, looksLikeUrl, urlContext } from './url-project.ts';
@@ -130,6 +130,7 @@ export async function compact(
   const { storage, targetBytes, compression, rowGroupRows } = lake;
   const owner = thisOwner(`compact-${randomBytes(3).toString('hex')}`);
   const scratch = scratchFolder(storage, owner);
+  const { Session } = await withFrugalAllocator(() => import('../duckdb/session.ts'));
   const session = await Session.open({
     memoryBytes: engineMemory(lake.memoryBytes),
     threads: THREADS,

@@ -17,3 +17,13 @@ export function frugalAllocator(): () => void {
     delete process.env[VARIABLE];
   };
 }
+
+/** The same around an import that loads DuckDB into this thread. */
+export async function withFrugalAllocator<T>(load: () => Promise<T>): Promise<T> {
+  const takeBack = frugalAllocator();
+  try {
+    return await load();
+  } finally {
+    takeBack();
+  }
+}

@@ -31,6 +31,8 @@ export class Session {
       // Statements run on whatever thread of Node's pool is free, and DuckDB's allocator keeps what each thread has freed.
       // An allocation larger than this gives it all back; the Parquet writer makes one for every column of text.
       allocator_bulk_deallocation_flush_threshold: '1MB',
+      // It would keep a block of 4 KiB for every column of every row group that was read, also of local files.
+      enable_external_file_cache: 'false',
       autoinstall_known_extensions: 'false',
       autoload_known_extensions: 'false',
       // Who bounds row groups by bytes has to allow any order. One thread keeps the order as it is.

@@ -62,7 +62,7 @@ describe.each(NAMES)('columns %s, %s, %s', (id, k, v) => {
     const schema = schemaOf(`${id} utf8, ${k} int64 null, ${v} utf8 null`);
     const rows = (from: number, to: number): string =>
       `SELECT i::VARCHAR AS ${id}, CASE WHEN i % 1000 = 7 THEN NULL ELSE i END AS ${k}, 'v' AS "${v}" FROM range(${from}, ${to}) AS r(i)`;
-    const table = `t${NAMES.findIndex((each) => each.includes(k!) && each.includes(v!))}`;
+    const table = `t${NAMES.findIndex((each) => each.includes(k) && each.includes(v))}`;
     const state = await load(
       table,
       schema,
@@ -74,7 +74,7 @@ describe.each(NAMES)('columns %s, %s, %s', (id, k, v) => {
     // Keys of the second file's last row groups, and of the third; one is new, one is NULL.
     const incoming = `SELECT 'new' AS ${id}, CASE WHEN i < 300001 THEN i END AS ${k}, '' AS "${v}" FROM range(290000, 300002) AS r(i) WHERE i % 1000 <> 7
       UNION ALL SELECT 'new', 5000000, ''`;
-    const { ids, removed } = await kept(table, { state, rows: incoming, key: [k!] });
+    const { ids, removed } = await kept(table, { state, rows: incoming, key: [k] });
     const stay = (i: number): boolean => (i % 1000 === 7 ? false : i < 290_000 || i > 300_000);
     const all = Array.from({ length: 300_005 }, (_, i) => i).filter((i) => i > 2 && stay(i));
     expect(ids).toEqual(all.map(String));
