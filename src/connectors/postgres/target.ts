@@ -104,8 +104,8 @@ export class PostgresTarget implements SqlSystem {
       throwIfAborted(signal);
       // When the server refuses rows, whatever feeds them fails as well.
       throw copy.error && !isOwn(copy.error)
-        ? postgresError(copy.error, `writing to ${into.table}`)
-        : postgresError(error, `writing to ${into.table}`);
+        ? postgresError(copy.error, into.doing)
+        : postgresError(error, into.doing);
     } finally {
       signal.removeEventListener('abort', stop);
     }

@@ -21,6 +21,8 @@ export interface SqlResult {
 }
 
 export interface LoadTarget {
+  /** Begins the message of an error: the user knows nothing of tables that are ours. */
+  doing: string;
   /** Quoted. */
   table: string;
   columns: readonly TargetColumn[];

@@ -99,7 +99,8 @@ export class SqlTableWriter implements TableWriter {
       const table = await this.#tableFor(way, session, columns, options);
       const deleted = way === 'open' ? await this.#deleteWindow(session, options.supersede) : 0;
       if (options.supersede.kind === 'window' && way === 'open') lap('delete');
-      const into = { table, columns, stamped: this.#spec.history && way !== 'temporary' };
+      const stamped = this.#spec.history && way !== 'temporary';
+      const into = { doing: this.#doing('writing rows of'), table, columns, stamped };
       const read = await refuseDoubles(this.#place, () => session.load(into, reader, options.onRows, signal));
       const facts = given.format === 'bytes' ? read : { ...given.facts(), rows: read.rows };
       lap('copy');
