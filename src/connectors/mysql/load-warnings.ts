@@ -31,7 +31,7 @@ export async function checkLoaded(
 ): Promise<void> {
   if (result.warnings === 0 && result.rows === rows) return;
   const warnings = await client.query<Warning & Record<string, unknown>>('SHOW WARNINGS LIMIT 64');
-  const doing = `writing to ${into.table}`;
+  const doing = into.doing;
   // A key that was cut may be there already: that it was cut tells more.
   const first = warnings.find(({ Code }) => !DUPLICATE.includes(Number(Code)));
   if (!first && warnings.length > 0)

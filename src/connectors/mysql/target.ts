@@ -116,7 +116,7 @@ export class MysqlTarget implements SqlSystem {
     { reader, onRows, signal }: { reader: BytesReader; onRows: OnProgress; signal: AbortSignal },
   ): Promise<DecodeFacts> {
     throwIfAborted(signal);
-    const doing = `writing to ${into.table}`;
+    const doing = into.doing;
     const stop = (): void => client.destroy();
     signal.addEventListener('abort', stop, { once: true });
     let sink: LoadSink | undefined;
