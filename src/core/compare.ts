@@ -9,6 +9,8 @@ import type { LogicalType } from './types.ts';
 
 /** Rows of one side. Each method may be called more than once and always speaks of the same moment. */
 export interface Comparable {
+  /** Names of columns that this system cannot turn into their canonical text; they are left out. */
+  readonly without?: ReadonlySet<string>;
   /** Called once: rows and checksum of every bucket that has any, in any order. */
   buckets(request: CompareRequest, signal: AbortSignal): Promise<Bucket[]>;
   /**
@@ -44,6 +46,8 @@ export interface CompareRequest {
 export interface ComparedColumn {
   readonly name: string;
   readonly type: LogicalType;
+  /** The name of its type where both sides are of one kind of system and have the same: its own text may stand for a value. */
+  readonly native?: string | undefined;
 }
 
 export interface Within {

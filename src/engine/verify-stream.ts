@@ -1,7 +1,7 @@
 /** Compares one stream: checksums of all buckets first, then the rows of those that differ. Both sides work at the same time. */
 import type { Bucket, ComparedTable, CompareRequest } from '../core/compare.ts';
 import { ConfigError } from '../core/errors.ts';
-import type { Schema } from '../core/schema.ts';
+import type { Field, Schema } from '../core/schema.ts';
 import type { Snapshot, Survey } from '../core/source.ts';
 import type { StreamConfig } from '../core/stream.ts';
 import { evolve } from '../gate/contract.ts';
@@ -37,13 +37,20 @@ export async function verifyStream(job: StreamVerification): Promise<StreamCompa
   const request = { stream, snapshot, survey, checkpoint, target: table.rows, key };
   const scope = await scopeOf({ ...request, window: options.window ?? {}, signal });
   if (typeof scope === 'string') return skipped(report, scope);
-  const columns = sharedColumns(stream, schema, survey, report);
+  const rows = snapshot.compare(stream, survey);
+  const columns = sharedColumns({ stream, schema, survey, without: rows.without }, report);
+  const lost = key.filter((name) => rows.without?.has(name));
+  if (lost.length > 0)
+    return skipped(
+      report,
+      `the source cannot hash its key column "${lost[0]!}" in the type that \`types\` gives it`,
+    );
   const digits = digitsFor(Math.max(survey.estimatedRows ?? 0, table.state.rows));
   // Elsewhere a key that is there twice is a mistake.
   const current = stream.load === 'append';
   const base = { columns, key, digits, current, within: scope.within };
   const sides = new Sides(signal, {
-    source: { rows: snapshot.compare(stream, survey), request: { ...base, waiting: scope.waiting.source } },
+    source: { rows, request: { ...base, waiting: scope.waiting.source } },
     target: { rows: table.rows, request: { ...base, waiting: scope.waiting.target } },
   });
   report.columns = columns.map(({ name }) => name);
@@ -86,23 +93,39 @@ function skipped(report: StreamComparison, reason: string): StreamComparison {
 
 /** What both sides have, in a type that holds the values of both. Columns of ours are not the source's. */
 function sharedColumns(
-  stream: StreamConfig,
-  table: Schema,
-  survey: Survey,
+  given: {
+    stream: StreamConfig;
+    /** Of the table. */
+    schema: Schema;
+    survey: Survey;
+    without: ReadonlySet<string> | undefined;
+  },
   report: StreamComparison,
 ): CompareRequest['columns'] {
+  const { stream, schema: table, survey, without } = given;
   const { schema } = evolve(table, survey.schema, stream.name);
-  const has = (side: Schema, name: string): boolean => side.fields.some((field) => field.name === name);
+  const find = (side: Schema, name: string): Field | undefined =>
+    side.fields.find((field) => field.name === name);
   const own = schema.fields.filter(({ name }) => !name.startsWith('_sluice_'));
-  const shared = own.filter(({ name }) => has(table, name) && has(survey.schema, name));
-  const left = own.filter((field) => !shared.includes(field));
-  for (const { name } of left)
-    report.notes.push(
-      has(table, name)
-        ? `column "${name}" is gone from the source and was not compared`
-        : `column "${name}" is new in the source and was not compared; the next run adds it`,
-    );
-  return shared.map(({ name, type }) => ({ name, type }));
+  const shared = own.filter(({ name }) => find(table, name) && find(survey.schema, name));
+  for (const { name } of own)
+    if (!find(survey.schema, name))
+      report.notes.push(`column "${name}" is gone from the source and was not compared`);
+    else if (!find(table, name))
+      report.notes.push(`column "${name}" is new in the source and was not compared; the next run adds it`);
+    else if (without?.has(name))
+      report.notes.push(
+        `column "${name}" was not compared: the source cannot make the type that \`types\` gives it`,
+      );
+  const sameSystem = table.dialect !== undefined && table.dialect === survey.schema.dialect;
+  return shared
+    .filter(({ name }) => !without?.has(name))
+    .map(({ name, type }) => {
+      const native = find(survey.schema, name)!.native;
+      return sameSystem && native !== undefined && native === find(table, name)!.native
+        ? { name, type, native }
+        : { name, type };
+    });
 }
 
 /** Buckets of about a hundred rows: the fewer, the less is read again; their checksums are held, so not too many. */

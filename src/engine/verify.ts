@@ -28,7 +28,7 @@ export async function verifyPipeline(
     const streams: StreamComparison[] = [];
     for (const stream of configs)
       tables.set(stream.table, await openTable(session.destination, stream, signal));
-    const snapshot = await session.source.open(signal);
+    const snapshot = await session.source.open(signal, session.accepts);
     for (const stream of configs) {
       const job = { stream, snapshot, table: tables.get(stream.table), options, signal };
       const comparison = await verified(job);
