@@ -6,7 +6,10 @@ import { verifyPipeline } from '../../src/engine/verify.ts';
 import type { StreamComparison, VerifyOptions } from '../../src/engine/verify-types.ts';
 import type { Pair } from './pair.ts';
 
-export async function verify(pair: Pair, options: VerifyOptions = {}): Promise<StreamComparison> {
+export async function verify(
+  pair: Pick<Pair, 'context'>,
+  options: VerifyOptions = {},
+): Promise<StreamComparison> {
   const report = await verifyPipeline(await pair.context(), 'p', options);
   return report.streams[0]!;
 }

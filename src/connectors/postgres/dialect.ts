@@ -15,6 +15,7 @@ import {
 } from '../shared/sql/system.ts';
 import { fitNames } from '../shared/sql/names.ts';
 import { quoteName, quoteText } from '../shared/quote.ts';
+import { postgresComparison } from './compare-target.ts';
 import type { TableStructure } from '../../core/structure.ts';
 import { readStructure } from './structure.ts';
 import { targetType, widensType } from './target-types.ts';
@@ -120,6 +121,7 @@ export function postgresDialect(schema: string, indexes: boolean): SqlDialect {
     },
     tryLock: (owner) =>
       `SELECT pg_catalog.pg_try_advisory_lock(${parseInt(owner.slice(0, 12), 16)}::int8)::int4 AS locked`,
+    comparison: postgresComparison((name) => ({ schema, name: short(name) })),
     listHidden: `SELECT c.relname AS name FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
        WHERE n.nspname = '_sluice' AND c.relkind = 'r'`,
   };

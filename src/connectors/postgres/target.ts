@@ -9,6 +9,7 @@ import type { OnProgress } from '../shared/task-thread.ts';
 import type { ThreadPool } from '../shared/thread-pool.ts';
 import { type Transcoder, transcoderPool } from '../shared/transcoder.ts';
 import { quoteName } from '../shared/quote.ts';
+import { rowsOf } from './compare.ts';
 import { cancel, connect, describeTarget, type Target, targetOf } from './client.ts';
 import { CopyIn } from './copy-in.ts';
 import { COPY_FORM } from './copy-out.ts';
@@ -59,6 +60,7 @@ export class PostgresTarget implements SqlSystem {
     const session: SqlSession = {
       query: (sql, doing, values) => query(client, sql, doing, values),
       load: (into, reader, onRows, stop) => this.#load(client, into, { reader, onRows, signal: stop }),
+      batches: (sql, how) => this.#batches(client, sql, how),
       close: async () => {
         this.#open.delete(client);
         await disconnect(client);
@@ -76,6 +78,24 @@ export class PostgresTarget implements SqlSystem {
   async close(): Promise<void> {
     await Promise.all([...this.#open].map((client) => disconnect(client)));
     await this.#pool.close();
+  }
+
+  async *#batches(
+    client: pg.Client,
+    sql: string,
+    { doing, many, signal }: { doing: string; many: boolean; signal: AbortSignal },
+  ): AsyncGenerator<readonly unknown[][]> {
+    throwIfAborted(signal);
+    const stop = (): void => void cancel(this.#target, client);
+    signal.addEventListener('abort', stop, { once: true });
+    try {
+      yield* rowsOf(client, sql, many);
+    } catch (error) {
+      throwIfAborted(signal);
+      throw postgresError(error, doing);
+    } finally {
+      signal.removeEventListener('abort', stop);
+    }
   }
 
   async #load(

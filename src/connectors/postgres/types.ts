@@ -116,11 +116,12 @@ function mapNumeric(name: string, modifier: number): ColumnMapping {
 
 /**
  * Types whose binary form is the same in every server and needs nothing but the type's name: rows go from server to server as
- * they are. money depends on the locale, and ids of rows, functions or tables mean nothing elsewhere.
+ * they are. money depends on the locale, ids of rows, functions or tables mean nothing elsewhere, and no server takes the
+ * binary form of an empty tsquery.
  */
 const KEPT: ReadonlySet<string> = new Set(
   `bool int2 int4 int8 float4 float8 numeric text varchar bpchar json jsonb bytea uuid date time timetz timestamp timestamptz
-   interval inet cidr macaddr macaddr8 bit varbit point line lseg box path polygon circle tsvector tsquery
+   interval inet cidr macaddr macaddr8 bit varbit point line lseg box path polygon circle tsvector
    int4range int8range numrange daterange tsrange tstzrange
    int4multirange int8multirange nummultirange datemultirange tsmultirange tstzmultirange`.split(/\s+/),
 );
@@ -133,6 +134,9 @@ export function mapKept(
   const mapped = mapColumn(column, type.native, true);
   const { name, schema, category } = type.native;
   const element = category === 'A' ? name.replace(/^_/, '') : name;
+  // Its binary form has half the bytes of the column that it goes to.
+  if (mapped.format === 'oid')
+    return { ...mapped, format: 'int8', select: `${mapped.select}::int8`, target: columnType(mapped.type) };
   return schema === 'pg_catalog' && KEPT.has(element)
     ? { ...mapped, select: quoteName(column), target: type.base }
     : { ...mapped, target: columnType(mapped.type) };

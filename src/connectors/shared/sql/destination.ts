@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto';
+import type { ComparedTable } from '../../../core/compare.ts';
 import type { Destination, TableSpec, TableState, TableWriter } from '../../../core/destination.ts';
 import type { SqlDialect, SqlSession, SqlSystem } from './system.ts';
-import { effectiveRecord, type OnSwapStep, pendingTables, settle } from './swap-apart.ts';
 import { TransientError } from '../../../core/errors.ts';
+import { ComparedMoment } from './compare-table.ts';
+import { effectiveRecord, type OnSwapStep, pendingTables, settle } from './swap-apart.ts';
 import { isLost, notOurs, tableLost } from './table-check.ts';
 import { checkUnchanged, ensureRecord, readRecord } from './table-record.ts';
 import { SqlTableWriter } from './table-writer.ts';
@@ -21,6 +23,8 @@ export class SqlDestination implements Destination {
   /** Holds the lock. */
   #alive: Promise<SqlSession> | undefined;
   #known = false;
+  /** What `verify` sees. */
+  #moment: Promise<ComparedMoment> | undefined;
 
   /** `onSwapStep` is for tests. */
   constructor(system: SqlSystem, onSwapStep?: OnSwapStep) {
@@ -36,20 +40,16 @@ export class SqlDestination implements Destination {
   async describe(table: string, signal: AbortSignal): Promise<TableState | undefined> {
     const session = await this.#system.connect(signal);
     try {
-      const found = await this.#dialect.find(session, table);
-      const record = (await this.#hasRecords(session))
-        ? await effectiveRecord(session, this.#dialect, table)
-        : undefined;
-      if (record && record.version > 0) {
-        if (!found || isLost(found, record.rows)) return undefined;
-        const { schema, checkpoint, stream, rows, version, fence } = record;
-        return { schema, checkpoint, stream, rows, bytes: found.bytes, version, fence };
-      }
-      if (found?.filled === true) throw notOurs(table);
-      return undefined;
+      return await this.#state(session, table);
     } finally {
       await session.close();
     }
+  }
+
+  /** All tables are seen as they are when the first one is asked for. */
+  async compare(table: string, signal: AbortSignal): Promise<ComparedTable | undefined> {
+    this.#moment ??= ComparedMoment.open(this.#system, signal);
+    return (await this.#moment).table(table, (session) => this.#state(session, table));
   }
 
   async openTable(spec: TableSpec, signal: AbortSignal): Promise<TableWriter> {
@@ -89,7 +89,23 @@ export class SqlDestination implements Destination {
   async close(): Promise<void> {
     const session = await this.#alive?.catch(() => undefined);
     await session?.close();
+    const moment = await this.#moment?.catch(() => undefined);
+    await moment?.close();
     await this.#system.close();
+  }
+
+  async #state(session: SqlSession, table: string): Promise<TableState | undefined> {
+    const found = await this.#dialect.find(session, table);
+    const record = (await this.#hasRecords(session))
+      ? await effectiveRecord(session, this.#dialect, table)
+      : undefined;
+    if (record && record.version > 0) {
+      if (!found || isLost(found, record.rows)) return undefined;
+      const { schema, checkpoint, stream, rows, version, fence } = record;
+      return { schema, checkpoint, stream, rows, bytes: found.bytes, version, fence };
+    }
+    if (found?.filled === true) throw notOurs(table);
+    return undefined;
   }
 
   async #hasRecords(session: SqlSession): Promise<boolean> {

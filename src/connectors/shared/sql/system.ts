@@ -1,8 +1,11 @@
 /** What the writer of SQL tables asks of a database: sessions, and SQL text for what differs between systems. */
+import type { Within } from '../../../core/compare.ts';
 import type { Supersede } from '../../../core/destination.ts';
 import type { Schema } from '../../../core/schema.ts';
 import type { BytesReader, DecodeFacts } from '../../../core/source.ts';
 import type { TableStructure } from '../../../core/structure.ts';
+import type { LogicalType } from '../../../core/types.ts';
+import type { CompareDialect } from '../compare-relation.ts';
 import type { OnProgress } from '../task-thread.ts';
 
 /** One connection, in a transaction or not. Every method throws SluiceErrors only. */
@@ -11,6 +14,11 @@ export interface SqlSession {
   query(sql: string, doing: string, values?: readonly unknown[]): Promise<SqlResult>;
   /** Loads rows in bulk, all or none, and returns what is known of them. */
   load(into: LoadTarget, reader: BytesReader, onRows: OnProgress, signal: AbortSignal): Promise<DecodeFacts>;
+  /** For `verify`: rows of a query, in batches; in a transaction. `many`: they do not fit memory. */
+  batches?(
+    sql: string,
+    how: { doing: string; many: boolean; signal: AbortSignal },
+  ): AsyncGenerator<readonly unknown[][]>;
   /** Ends the connection and with it a transaction that was not committed; never throws. */
   close(): Promise<void>;
 }
@@ -57,6 +65,18 @@ export interface SqlSystem {
   title(signal: AbortSignal): Promise<string>;
   connect(signal: AbortSignal): Promise<SqlSession>;
   close(): Promise<void>;
+}
+
+/** How tables are compared with their sources, in a transaction that sees one moment. */
+export interface SqlComparison {
+  /** Statements that begin the transaction, with all settings of ours. */
+  readonly begin: string;
+  dialect(session: SqlSession): Promise<CompareDialect>;
+  /** What the canonical text of a column is made of; `column` has the type that the table has now. */
+  value(column: TargetColumn, type: LogicalType): string;
+  within(column: TargetColumn, within: Within): string;
+  /** Whether the rows that the transaction sees are still those of the table: it may have been swapped or emptied since. */
+  unchanged(session: SqlSession, table: string): Promise<boolean>;
 }
 
 export interface SqlDialect {
@@ -140,6 +160,8 @@ export interface SqlDialect {
   holdsOn(session: SqlSession, name: string): Promise<string | undefined>;
   /** Takes a lock that ends with the session: a row with `locked`, 0 when another session has it. */
   tryLock(owner: string): string;
+  /** Absent where `verify` cannot read what was written. */
+  readonly comparison?: SqlComparison;
   /** Names of all hidden tables. */
   readonly listHidden: string;
 }

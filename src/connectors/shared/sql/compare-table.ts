@@ -1,0 +1,145 @@
+/** Tables of a SQL database as one side of a comparison: what was written, read in one transaction that sees one moment. */
+import type { Comparable, ComparedTable } from '../../../core/compare.ts';
+import type { TableState } from '../../../core/destination.ts';
+import { ConfigError, InternalError, TransientError } from '../../../core/errors.ts';
+import { type CompareDialect, compareRelation } from '../compare-relation.ts';
+import type { FoundTable, SqlComparison, SqlSession, SqlSystem, TargetColumn } from './system.ts';
+import { LOAD_ID } from './system.ts';
+import { targetColumns } from './table-shape.ts';
+
+export class ComparedMoment {
+  readonly #system: SqlSystem;
+  readonly #comparison: SqlComparison;
+  readonly #session: SqlSession;
+  readonly #dialect: CompareDialect;
+
+  private constructor(system: SqlSystem, session: SqlSession, dialect: CompareDialect) {
+    this.#system = system;
+    this.#comparison = system.dialect.comparison!;
+    this.#session = session;
+    this.#dialect = dialect;
+  }
+
+  static async open(system: SqlSystem, signal: AbortSignal): Promise<ComparedMoment> {
+    const { comparison } = system.dialect;
+    if (!comparison) {
+      throw new ConfigError(
+        `comparing tables of ${await system.title(signal)}: it cannot make checksums of rows`,
+        {
+          code: 'verify.unsupported',
+          remedy: 'docs/concepts/verify.md lists the systems that can',
+        },
+      );
+    }
+    const session = await system.connect(signal);
+    try {
+      await session.query(comparison.begin, 'beginning to compare');
+      return new ComparedMoment(system, session, await comparison.dialect(session));
+    } catch (error) {
+      await session.close();
+      throw error;
+    }
+  }
+
+  /** A table as it is at this moment; undefined when there is none. */
+  async table(
+    name: string,
+    read: (session: SqlSession) => Promise<TableState | undefined>,
+  ): Promise<ComparedTable | undefined> {
+    const { dialect } = this.#system;
+    const [state, found] = await this.#apart(async () => {
+      const known = await read(this.#session);
+      const there = known && (await dialect.find(this.#session, name));
+      if (there) await this.#refuseChanged(name);
+      return [known, there] as const;
+    });
+    if (!state || !found) return undefined;
+    return { state, rows: this.#rows(name, state, found), close: async () => {} };
+  }
+
+  close(): Promise<void> {
+    return this.#session.close();
+  }
+
+  #rows(name: string, state: TableState, found: FoundTable): Comparable {
+    const { dialect } = this.#system;
+    const columns = targetColumns(state.schema, dialect);
+    const column = (field: string): TargetColumn => {
+      const wanted = columns.find((each) => each.field === field);
+      const there = found.columns.find((each) => each.name === wanted?.name);
+      if (wanted && there) return { ...wanted, type: there.type, nullable: there.nullable };
+      throw new ConfigError(`comparing table "${name}": it has no column "${wanted?.name ?? field}"`, {
+        code: 'verify.no_column',
+        remedy: 'somebody has dropped or renamed it; load the stream again with --full-refresh',
+      });
+    };
+    const quoted = (field: string): string => dialect.quote(column(field).name);
+    return compareRelation(
+      {
+        from: dialect.table(name),
+        conditions: [],
+        column: (compared) => {
+          const target = column(compared.name);
+          return { sql: this.#comparison.value(target, compared.type), nullable: target.nullable };
+        },
+        plain: quoted,
+        within: (within) => this.#comparison.within(column(within.column), within),
+        // A cursor tells of the source's rows only.
+        waiting: (range) =>
+          range.kind === 'column'
+            ? this.#comparison.within(column(range.column), {
+                column: range.column,
+                from: range.from,
+                to: range.to,
+              })
+            : '1 = 0',
+        version: found.columns.some((each) => each.name === LOAD_ID) ? dialect.quote(LOAD_ID) : undefined,
+      },
+      this.#dialect,
+      (sql, how) => this.#ask(name, sql, how),
+    );
+  }
+
+  async *#ask(
+    name: string,
+    sql: string,
+    how: { many: boolean; signal: AbortSignal },
+  ): AsyncGenerator<readonly unknown[][]> {
+    const session = this.#session;
+    if (!session.batches)
+      throw new InternalError('comparing: sessions cannot read rows', { code: 'sql.no_batches' });
+    const doing = `comparing table "${name}"`;
+    await session.query('SAVEPOINT sluice', doing);
+    try {
+      yield* session.batches(sql, { doing, ...how });
+      await this.#refuseChanged(name);
+    } finally {
+      await this.#release();
+    }
+  }
+
+  /** Gives back the locks on what was read: a run that swaps the table must not wait until all streams are compared. */
+  async #release(): Promise<void> {
+    await this.#session
+      .query('ROLLBACK TO SAVEPOINT sluice', 'comparing')
+      // The next statement says it better.
+      .catch(() => undefined);
+  }
+
+  async #apart<T>(work: () => Promise<T>): Promise<T> {
+    await this.#session.query('SAVEPOINT sluice', 'comparing');
+    try {
+      return await work();
+    } finally {
+      await this.#release();
+    }
+  }
+
+  async #refuseChanged(name: string): Promise<void> {
+    if (await this.#comparison.unchanged(this.#session, name)) return;
+    throw new TransientError(`comparing table "${name}": it was replaced or emptied meanwhile`, {
+      code: 'verify.replaced',
+      remedy: 'compare again when no run is loading it',
+    });
+  }
+}
