@@ -1,6 +1,7 @@
 /** Every value of MariaDB in the lake is the one that the server prints. */
 import { describe, expect, test } from 'vitest';
 import { mariadbPresent, mysqlPair, useMariadb } from '../support/mariadb.ts';
+import { CASES } from './mysql-types.fixture.ts';
 
 const server = useMariadb({
   env: { TZ: 'Asia/Kolkata' },
@@ -11,67 +12,6 @@ const server = useMariadb({
     '--default-time-zone=-03:30',
   ],
 });
-
-/** Column type and literals of it. */
-const CASES: Record<string, string[]> = {
-  'tinyint(1)': ['0', '1', '-128', '127'],
-  'smallint(5) unsigned zerofill': ['0', '7', '65535'],
-  'mediumint unsigned': ['0', '16777215'],
-  int: ['-2147483648', '2147483647', '0'],
-  'int(10) unsigned': ['0', '4294967295'],
-  bigint: ['-9223372036854775808', '9223372036854775807', '-1', '4294967296'],
-  'bigint unsigned': ['0', '9223372036854775808', '18446744073709551615'],
-  'bit(1)': ["b'0'", "b'1'"],
-  'bit(33)': ["b'0'", '8589934591', '4294967296'],
-  'bit(64)': ['18446744073709551615', '1'],
-  'decimal(5,0)': ['-99999', '0', '12345'],
-  'decimal(9,9)': ['0.123456789', '-0.000000001', '0'],
-  'decimal(18,9)': ['999999999.999999999', '-999999999.999999999', '1'],
-  'decimal(19,0)': ['9999999999999999999', '-9999999999999999999', '4294967296'],
-  'decimal(38,38)': ['0.00000000000000000000000000000000000001', '-0.99999999999999999999999999999999999999'],
-  'decimal(39,1)': ['99999999999999999999999999999999999999.9', '-0.1'],
-  'decimal(12,2) unsigned zerofill': ['0', '1.5', '9999999999.99'],
-  year: ['1901', '2155', '0'],
-  date: ["'0001-01-01'", "'9999-12-31'", "'0000-00-00'", "'2024-00-10'", "'2024-02-30'", "'1582-10-10'"],
-  datetime: [
-    "'1000-01-01 00:00:00'",
-    "'9999-12-31 23:59:59'",
-    "'0000-00-00 00:00:00'",
-    "'2024-10-00 01:02:03'",
-  ],
-  'datetime(3)': ["'1969-12-31 23:59:59.999'", "'2038-01-19 03:14:08.001'"],
-  'datetime(6)': [
-    "'0001-01-01 00:00:00.000001'",
-    "'9999-12-31 23:59:59.999999'",
-    "'2262-04-11 23:47:16.854776'",
-  ],
-  'timestamp NULL': ["'1970-01-01 00:00:01'", "'2038-01-19 03:14:07'", "'0000-00-00 00:00:00'"],
-  'timestamp(6) NULL': ["'2026-07-24 12:00:00.000001'", "'2026-03-29 02:30:00.5'"],
-  'time(6)': ["'-838:59:59.999999'", "'838:59:59'", "'-00:00:00.000001'", "'24:00:00'"],
-  'char(5)': ["'ab'", "'a b  '", "''"],
-  'varchar(30) CHARACTER SET utf8mb4': ["'ä🚚\\n\"\\'\\\\'", "''", "'  '"],
-  'varchar(30) CHARACTER SET latin1': ["'größe €'"],
-  'varchar(30) CHARACTER SET ucs2': ["'größe'"],
-  'varchar(30) CHARACTER SET sjis': ["'テスト'"],
-  'text CHARACTER SET utf8mb4': ["REPEAT('é', 30000)", "''"],
-  'longtext CHARACTER SET utf8mb4': [
-    "REPEAT('z', 70000)",
-    "REPEAT('y', 300)",
-    "REPEAT('y', 250)",
-    "REPEAT('y', 251)",
-  ],
-  "enum('a','größer','')": ["'a'", "'größer'", "''"],
-  "set('a','b','c')": ["'a,c'", "''"],
-  'binary(4)': ["x'00ff'", "''"],
-  'varbinary(300)': ["x'00ff00'", "''", "REPEAT(x'fe', 255)"],
-  mediumblob: ["REPEAT(x'00', 70000)"],
-  json: [`'{"a": 1e400, "b": "\\\\u00e9", "a": 2}'`, "'null'", "'[]'"],
-  uuid: ["'123e4567-e89b-12d3-a456-426655440000'", "'ffffffff-ffff-1fff-bfff-ffffffffffff'"],
-  inet4: ["'1.2.3.4'", "'255.255.255.255'"],
-  inet6: ["'::ffff:1.2.3.4'", "'2001:db8::ff00:42:8329'"],
-  point: ["ST_GeomFromText('POINT(1.5 -2)')"],
-  geometry: ["ST_GeomFromText('GEOMETRYCOLLECTION(POINT(1 1),LINESTRING(0 0,1 1))')"],
-};
 
 describe.runIf(mariadbPresent)('types of MariaDB', () => {
   test('every value, and how many were changed', async () => {

@@ -1,6 +1,7 @@
 /** The canonical text of values in the SQL of MySQL and MariaDB; docs/concepts/verify.md says what it is. */
 import type { LogicalType } from '../../core/types.ts';
 import type { RowDialect } from '../shared/row-hash.ts';
+import type { ColumnMapping } from './types.ts';
 
 /** For a session with `time_zone = '+00:00'` and utf8mb4. */
 export const MYSQL_DIALECT: RowDialect = {
@@ -35,19 +36,50 @@ function value(x: string, type: LogicalType): string {
     case 'binary':
       return x;
     case 'date':
-      return `(TO_DAYS(${x}) - ${DAYS_TO_1970})`;
+      return `(TO_DAYS(${x}) - ${DAYS_TO_1970} - ${inShortYear(x)})`;
     case 'time':
       // MariaDB gives a fraction of the seconds as well, MySQL does not.
       return hex(`FLOOR(TIME_TO_SEC(${x})) * 1000000 + MICROSECOND(${x})`);
     case 'timestamp':
-      return hex(`TIMESTAMPDIFF(MICROSECOND, TIMESTAMP '2000-01-01 00:00:00', ${x})`);
+      return hex(
+        `TIMESTAMPDIFF(MICROSECOND, TIMESTAMP '2000-01-01 00:00:00', ${x}) - ${inShortYear(x)} * 86400000000`,
+      );
   }
 }
 
 /** TO_DAYS('1970-01-01') */
 const DAYS_TO_1970 = 719_528;
 
+/** MySQL's year 0 has no 29 February, that of everybody else has. */
+function inShortYear(x: string): string {
+  return `(YEAR(${x}) = 0 AND MONTH(${x}) < 3)`;
+}
+
 /** A 64-bit integer as 16 digits, negative ones as their complement. */
 function hex(number: string): string {
   return `LOWER(LPAD(HEX(CAST(${number} AS SIGNED)), 16, '0'))`;
+}
+
+/** What a column is read as, with what becomes NULL by rule; undefined where only the decoder can tell what it becomes. */
+export function comparedSql({ select, format, type }: ColumnMapping): string | undefined {
+  switch (format) {
+    case 'parsed':
+      return type.kind === 'uuid' && select.startsWith('`') ? select : undefined;
+    case 'date':
+    case 'datetime':
+      return `CASE WHEN MONTH(${select}) > 0 AND DAYOFMONTH(${select}) BETWEEN 1 AND DAYOFMONTH(LAST_DAY(${select})) THEN ${select} END`;
+    case 'bit':
+    case 'int1':
+    case 'uint1':
+    case 'int2':
+    case 'uint2':
+    case 'int4':
+    case 'uint4':
+    case 'int8':
+    case 'uint8':
+      // Without the zeros that some columns are filled up with, and bits as a number.
+      return `(${select} + 0)`;
+    default:
+      return select;
+  }
 }

@@ -150,7 +150,7 @@ export function whereClause(relation: Relation, range: SliceRange): string {
   return conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`;
 }
 
-function rangeCondition(relation: Relation, range: SliceRange): string | undefined {
+export function rangeCondition(relation: Relation, range: SliceRange): string | undefined {
   switch (range.kind) {
     // MySQL has no pages: a plan never holds them.
     case 'all':

@@ -43,11 +43,18 @@ export async function begin(client: Client): Promise<void> {
  * them, and everybody else, our own readers too, for the ALTER. The snapshot stays.
  */
 export async function releasingLocks<T>(client: Client, work: () => Promise<T>): Promise<T> {
-  await client.query('SAVEPOINT sluice');
+  await client.query(BEGIN_LOCKS);
   try {
     return await work();
   } finally {
-    // Without the savepoint the transaction is gone, and with it the snapshot: nothing may be read here any more.
-    if (client.alive) await client.query('ROLLBACK TO SAVEPOINT sluice').catch(() => client.destroy());
+    await giveLocksBack(client);
   }
+}
+
+/** Locks from here on are given back by {@link giveLocksBack}. */
+export const BEGIN_LOCKS = 'SAVEPOINT sluice';
+
+export async function giveLocksBack(client: Client): Promise<void> {
+  // Without the savepoint the transaction is gone, and with it the snapshot: nothing may be read here any more.
+  if (client.alive) await client.query('ROLLBACK TO SAVEPOINT sluice').catch(() => client.destroy());
 }

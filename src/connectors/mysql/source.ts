@@ -1,5 +1,6 @@
 import { CancelledError, type SluiceError, throwIfAborted, TransientError } from '../../core/errors.ts';
 import type { ByteSink } from '../../core/byte-ring.ts';
+import type { Comparable } from '../../core/compare.ts';
 import type { ConnectorContext } from '../../core/connector.ts';
 import type {
   BytesReader,
@@ -14,6 +15,7 @@ import type { Checkpoint, RunWindow, Slice, StreamConfig } from '../../core/stre
 import { advance } from '../shared/rise.ts';
 import { readCatalog } from './catalog.ts';
 import { type Client, connect, describeTarget, killQuery, type Target, targetOf } from './client.ts';
+import { compareMysql } from './compare.ts';
 import { describeTable } from './describe.ts';
 import { errorNumber, mysqlError } from './errors.ts';
 import { atSnapshot, observe } from './horizon.ts';
@@ -21,8 +23,15 @@ import type { MysqlOptions } from './options.ts';
 import { sliceSql, wireFormats } from './relation.ts';
 import { expectFormats } from './result-types.ts';
 import type { RowDecoderOptions } from './row-decoder.ts';
+import { rowBatches } from './row-batches.ts';
 import { rowsOut } from './rows-out.ts';
-import { prepareSession, releasingLocks, type SessionSettings } from './session.ts';
+import {
+  BEGIN_LOCKS,
+  giveLocksBack,
+  prepareSession,
+  releasingLocks,
+  type SessionSettings,
+} from './session.ts';
 import { beginTogether, SnapshotPool } from './snapshot-pool.ts';
 import { type MysqlSurvey, type SnapshotFacts, survey } from './survey.ts';
 import { warningsOf } from './warnings.ts';
@@ -259,6 +268,36 @@ class MysqlSnapshot implements Snapshot {
   advance(loaded: Loaded): Checkpoint {
     const { relation } = loaded.survey as MysqlSurvey;
     return advance(loaded, { at: this.at, identity: undefined, type: relation.cursor?.type });
+  }
+
+  compare(stream: StreamConfig, surveyed: Survey): Comparable {
+    return compareMysql({
+      relation: (surveyed as MysqlSurvey).relation,
+      skipNulls: stream.nullCursor === 'skip',
+      ask: (sql, { signal }) => this.#rows(stream, sql, signal),
+    });
+  }
+
+  async *#rows(stream: StreamConfig, sql: string, signal: AbortSignal): AsyncGenerator<readonly unknown[][]> {
+    const client = await this.#readers.take(signal);
+    let interrupted: Promise<void> | undefined;
+    const stop = (): void => {
+      interrupted ??= this.#source.interrupt(client);
+    };
+    signal.addEventListener('abort', stop, { once: true });
+    try {
+      await client.query(BEGIN_LOCKS);
+      yield* rowBatches(client, sql, stop);
+    } catch (error) {
+      throwIfAborted(signal);
+      throw planned(error, stream) ?? mysqlError(error, `comparing ${stream.name}`);
+    } finally {
+      signal.removeEventListener('abort', stop);
+      // What comes too late would end the next statement of this connection.
+      await interrupted;
+      await giveLocksBack(client);
+      this.#readers.give(client);
+    }
   }
 
   async alive(): Promise<boolean> {

@@ -23,7 +23,7 @@ export interface CompareDialect {
   /** Whether the server's own text stands for values of columns that both sides have with the same native type. */
   ownText?(type: LogicalType): boolean;
   /** A value as text, for people. */
-  text(expression: string): string;
+  text(expression: string, type?: LogicalType): string;
   /** The bucket of a hash `k`, a number. */
   bucket(digits: number): string;
   /** Sum over the first 60 bits of the hashes `h`. */
@@ -80,7 +80,7 @@ export function compareRelation(
     },
     async *rows(given, buckets, signal) {
       const request = inOwnText(given, dialect);
-      const names = keyColumns(request).map(({ name }) => dialect.text(alias(request, name)));
+      const names = keyColumns(request).map(({ name, type }) => dialect.text(alias(request, name), type));
       const only = buckets === undefined ? '' : dialect.only(buckets, request.digits);
       const sql = `SELECT k, h, waiting${names.map((_, i) => `, n${i}`).join('')} FROM ${hashed({ relation, dialect, request, texts: names, only })} ORDER BY ${dialect.order}`;
       for await (const batch of ask(sql, { many: true, signal }))
@@ -91,7 +91,7 @@ export function compareRelation(
       const operand = operandOf(request, relation);
       const canonical = request.columns.map((column) => rowText([column], operand, dialect.rows));
       const shown = request.columns.map(
-        ({ name }) => `left(${dialect.text(alias(request, name))}, ${SHOWN})`,
+        ({ name, type }) => `left(${dialect.text(alias(request, name), type)}, ${SHOWN})`,
       );
       const texts = [...canonical, ...shown];
       const only = ` WHERE k IN (${looked.map(({ key }) => quoteText(key)).join(', ')})`;
