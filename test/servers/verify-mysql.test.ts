@@ -6,6 +6,7 @@ import { Pair, type Streams } from '../../guarantees/pair.ts';
 import { PostgresTargetSide } from '../../guarantees/postgres-target-side.ts';
 import type { DestinationSide } from '../../guarantees/sides.ts';
 import { verifyPipeline } from '../../src/engine/verify.ts';
+import type { VerifyOptions } from '../../src/engine/verify-types.ts';
 import { mariadbPresent, useMariadb } from '../support/mariadb.ts';
 import { useServer } from '../support/server.ts';
 import { EQUAL, named, verify } from '../support/verification.ts';
@@ -94,7 +95,7 @@ describe.runIf(mariadbPresent).each(['lake', 'postgres'])('from MariaDB to %s', 
       target,
       { t: { load: 'merge', cursor: 'at' } },
       `CREATE TABLE t (id bigint, part varchar(10), v double, note text, at timestamp(6) NOT NULL, PRIMARY KEY (id, part));
-       INSERT INTO t SELECT seq, CONCAT('p', seq % 3), seq / 7, REPEAT('é', seq % 50), TIMESTAMP'2026-01-01' + INTERVAL seq SECOND FROM seq_1_to_60000`,
+       INSERT INTO t SELECT seq, CONCAT('p', seq % 3), seq / 7, REPEAT('é', seq % 50), TIMESTAMP'2026-01-01 00:00:00' + INTERVAL seq SECOND FROM seq_1_to_60000`,
     );
     await pair.run();
     expect(await verify(pair)).toMatchObject({ ...EQUAL, rows: { source: 60_000, target: 60_000 } });
@@ -112,7 +113,7 @@ describe.runIf(mariadbPresent).each(['lake', 'postgres'])('from MariaDB to %s', 
     expect(await verify(pair, { limit: 3 })).toMatchObject({ changed: 59_998, extra: 1, waiting: 1 });
   });
 
-  test('days, queries, and columns that only the decoder can tell', async () => {
+  test('days, and columns that only the decoder can tell', async () => {
     await using pair = await open(
       target,
       {
@@ -133,5 +134,40 @@ describe.runIf(mariadbPresent).each(['lake', 'postgres'])('from MariaDB to %s', 
     expect(d!.rows).toEqual({ source: 5000, target: 5000 });
     expect(named(t!)).toEqual(['changed id 1: v']);
     expect(t!.notes.filter((note) => note.includes('types'))).toHaveLength(2);
+  });
+});
+
+describe.runIf(mariadbPresent)('from MariaDB', () => {
+  test('stops a statement when it is told to, and leaves none behind', async () => {
+    await using pair = await open(
+      'lake',
+      { t: { load: 'replace' } },
+      `CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t SELECT seq FROM seq_1_to_500`,
+    );
+    await pair.run();
+    const [name] = Object.keys(pair.streams);
+    pair.streams = { [name!]: { table: 't', load: 'replace', where: 'SLEEP(0.05) = 0' } };
+    const stop = new AbortController();
+    const started = performance.now();
+    const onEvent: VerifyOptions['onEvent'] = ({ kind }) => {
+      if (kind === 'verify-started') setTimeout(() => stop.abort(), 300);
+    };
+    await expect(verify(pair, { signal: stop.signal, onEvent })).rejects.toMatchObject({ code: 'cancelled' });
+    expect(performance.now() - started).toBeLessThan(15_000);
+    const left = await pair.from.query(
+      `SELECT INFO FROM information_schema.PROCESSLIST WHERE INFO LIKE '%SLEEP(0.05)%' AND ID <> CONNECTION_ID()`,
+    );
+    expect(left).toEqual([]);
+  });
+
+  test('says when a row is longer than the server can hash', async () => {
+    await using pair = await open(
+      'lake',
+      { t: { load: 'replace' } },
+      `CREATE TABLE t (id int PRIMARY KEY, ${Array.from({ length: 150 }, (_, i) => `c${i} blob`).join(', ')});
+       INSERT INTO t VALUES (1${", REPEAT(x'61', 65000)".repeat(150)})`,
+    );
+    await pair.run();
+    expect(await verify(pair)).toMatchObject({ status: 'failed', error: { code: 'verify.row_too_long' } });
   });
 });

@@ -13,15 +13,15 @@ export async function* rowBatches(
   const { connection } = client;
   let rows: unknown[][] = [];
   let ended = false;
-  let failure: unknown;
+  let failure: Error | undefined;
   let wake = (): void => undefined;
-  const fail = (error?: unknown): void => {
+  const fail = (error: Error): void => {
     if (ended) return;
     ended = true;
-    failure = error ?? new Error('the connection was closed');
+    failure = error;
     wake();
   };
-  const close = (): void => fail();
+  const close = (): void => fail(new Error('the connection was closed'));
   connection.on('error', fail);
   client.socket.once('close', close);
   client.waiting++;

@@ -21,9 +21,9 @@ import { keyColumns, type Operand, type RowDialect, rowText } from './row-hash.t
 export interface CompareDialect {
   readonly rows: RowDialect;
   /** Whether the server's own text stands for values of columns that both sides have with the same native type. */
-  ownText?(type: LogicalType): boolean;
+  readonly ownText?: (type: LogicalType) => boolean;
   /** A value as text, for people. */
-  text(expression: string, type?: LogicalType): string;
+  readonly text: (expression: string, type?: LogicalType) => string;
   /** The bucket of a hash `k`, a number. */
   bucket(digits: number): string;
   /** Sum over the first 60 bits of the hashes `h`. */
@@ -74,8 +74,10 @@ export function compareRelation(
       const sql = `SELECT ${dialect.bucket(request.digits)}, ${text('count(*)')}, ${text(dialect.checksum)} FROM ${hashed({ relation, dialect, request })} GROUP BY 1`;
       const found: Bucket[] = [];
       for await (const batch of ask(sql, { many: false, signal }))
-        for (const [bucket, rows, checksum] of batch)
+        for (const [bucket, rows, checksum] of batch) {
+          if (bucket === null) throw rowTooLong();
           found.push({ bucket: Number(bucket), rows: Number(rows), checksum: String(checksum) });
+        }
       return found;
     },
     async *rows(given, buckets, signal) {
@@ -193,16 +195,21 @@ function whereAll(conditions: readonly string[]): string {
 }
 
 function hashedRows(batch: readonly unknown[][], names: number, { waiting }: CompareRequest): HashedRows {
-  const rows = batch.map((row) => row[1] as string);
-  if (rows.includes(null as never))
-    throw new DataError('comparing rows: the text of a row is longer than the server can make', {
-      code: 'data.row_too_large',
-      remedy: 'raise max_allowed_packet of the server, or compare without the largest columns',
-    });
+  const rows = batch.map((row) => row[1] as string | null);
+  if (rows.includes(null)) throw rowTooLong();
   return {
     keys: batch.map((row) => row[0] as string),
-    rows,
+    rows: rows as string[],
     waiting: waiting && batch.map((row) => Number(row[2]) === 1),
     names: Array.from({ length: names }, (_, i) => batch.map((row) => row[3 + i] as string | null)),
   };
+}
+
+/** MySQL gives NULL, with a warning that nobody sees, in place of a text that is longer than a packet. */
+function rowTooLong(): DataError {
+  return new DataError('comparing rows: the text of a row is longer than the server can make', {
+    code: 'verify.row_too_long',
+    remedy:
+      'raise max_allowed_packet of the server, or leave the largest columns out with `columns: { exclude: […] }`',
+  });
 }

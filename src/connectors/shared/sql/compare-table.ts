@@ -1,7 +1,7 @@
 /** Tables of a SQL database as one side of a comparison: what was written, read in one transaction that sees one moment. */
 import type { Comparable, ComparedTable } from '../../../core/compare.ts';
 import type { TableState } from '../../../core/destination.ts';
-import { ConfigError, InternalError, TransientError } from '../../../core/errors.ts';
+import { ConfigError, TransientError } from '../../../core/errors.ts';
 import { type CompareDialect, compareRelation } from '../compare-relation.ts';
 import type { FoundTable, SqlComparison, SqlSession, SqlSystem, TargetColumn } from './system.ts';
 import { LOAD_ID } from './system.ts';
@@ -106,12 +106,10 @@ export class ComparedMoment {
     how: { many: boolean; signal: AbortSignal },
   ): AsyncGenerator<readonly unknown[][]> {
     const session = this.#session;
-    if (!session.batches)
-      throw new InternalError('comparing: sessions cannot read rows', { code: 'sql.no_batches' });
     const doing = `comparing table "${name}"`;
     await session.query('SAVEPOINT sluice', doing);
     try {
-      yield* session.batches(sql, { doing, ...how });
+      yield* session.batches!(sql, { doing, ...how });
       await this.#refuseChanged(name);
     } finally {
       await this.#release();
