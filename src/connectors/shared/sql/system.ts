@@ -14,7 +14,7 @@ export interface SqlSession {
   query(sql: string, doing: string, values?: readonly unknown[]): Promise<SqlResult>;
   /** Loads rows in bulk, all or none, and returns what is known of them. */
   load(into: LoadTarget, reader: BytesReader, onRows: OnProgress, signal: AbortSignal): Promise<DecodeFacts>;
-  /** For `verify`: rows of a query, in batches; in a transaction. `many`: they do not fit memory. */
+  /** Of systems with a `comparison`: rows of a query in a transaction, in batches. `many`: they do not fit memory. */
   batches?(
     sql: string,
     how: { doing: string; many: boolean; signal: AbortSignal },
