@@ -39,9 +39,8 @@ export const MEMORY_ATTACKS: readonly Attack[] = [
   }),
   atAllSizes({
     name: 'merge',
-    tries: 'merges three of ten rows into tables of 1, 2 and 4 million rows',
-    rows: 1_000_000,
-    sizes: [1, 2, 4],
+    tries: 'merges three of ten rows into tables of 0.45, 4.5 and 13.5 million rows',
+    rows: 450_000,
     stream: { load: 'merge', key: 'id', cursor: 'updated_at' },
     steps: [RUN, 'change', RUN],
   }),

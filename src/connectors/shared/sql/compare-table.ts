@@ -63,7 +63,7 @@ export class ComparedMoment {
 
   #rows(name: string, state: TableState, found: FoundTable): Comparable {
     const { dialect } = this.#system;
-    const columns = targetColumns(state.schema, dialect);
+    const columns = targetColumns(state.schema, dialect, false);
     const column = (field: string): TargetColumn => {
       const wanted = columns.find((each) => each.field === field);
       const there = found.columns.find((each) => each.name === wanted?.name);

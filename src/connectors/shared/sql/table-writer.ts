@@ -127,12 +127,8 @@ export class SqlTableWriter implements TableWriter {
     const parts = loads.map((load) => load.parts as Parts);
     const held = parts.filter((part) => part.session !== undefined);
     if (held.length > 1) {
-      throw new InternalError(
-        `${this.#doing('committing')}: the loads were not staged to be committed together`,
-        {
-          code: 'sql.apart',
-        },
-      );
+      const found = 'the loads were not staged to be committed together';
+      throw new InternalError(`${this.#doing('committing')}: ${found}`, { code: 'sql.apart' });
     }
     const session = held[0]?.session ?? (await this.#connect(new AbortController().signal));
     try {
