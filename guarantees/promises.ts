@@ -55,6 +55,6 @@ export const PROMISES: Readonly<Record<PromiseName, Promised>> = {
   'exact-values': {
     title: 'Exact values',
     says: "Every value arrives as the server's own text has it, to the last digit and microsecond, and NULL stays NULL.",
-    tests: ['test/e2e/types.test.ts', 'test/e2e/types-shapes.test.ts'],
+    tests: ['test/e2e/types.test.ts', 'test/servers/types-shapes.test.ts'],
   },
 };

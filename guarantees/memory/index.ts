@@ -63,9 +63,8 @@ export const MEMORY_ATTACKS: readonly Attack[] = [
   }),
   atAllSizes({
     name: 'catalog',
-    tries: 'checks, queries and compacts tables of 0.6, 1.8 and 6 million rows',
-    rows: 600_000,
-    sizes: [1, 3, 10],
+    tries: 'checks, queries and compacts tables of 0.2, 2 and 6 million rows',
+    rows: 200_000,
     stream: { load: 'append', key: 'id', cursor: 'updated_at' },
     steps: [
       RUN,

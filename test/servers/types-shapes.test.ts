@@ -5,7 +5,7 @@ import { issue, makeAuthority } from '../../src/connectors/postgres/certificates
 import { streamName } from '../../src/connectors/shared/stream-name.ts';
 import { startPostgres } from '../../src/testing/postgres-server.ts';
 import { type Cell, differences, quote, type RuleOf, serverRows } from '../../guarantees/fidelity/cells.ts';
-import { Lab, Lake } from './types.fixture.ts';
+import { Lab, Lake } from '../e2e/types.fixture.ts';
 
 let lab: Lab;
 let client: pg.Client;

@@ -18,7 +18,13 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import pg from 'pg';
 import { afterEach, expect, test, vi } from 'vitest';
-import { startPostgres, type PostgresServer, type PostgresServerOptions } from './postgres-server.ts';
+import {
+  startPostgres,
+  type PostgresServer,
+  type PostgresServerOptions,
+} from '../../src/testing/postgres-server.ts';
+
+const TESTING = path.join(import.meta.dirname, '../../src/testing');
 
 const cleanups: (() => unknown)[] = [];
 
@@ -75,7 +81,7 @@ interface Owned {
 
 /** Starts a server in a process of its own, so that its owner can be killed. */
 async function startInChild(
-  module: string = path.join(import.meta.dirname, 'postgres-server.ts'),
+  module: string = path.join(TESTING, 'postgres-server.ts'),
 ): Promise<Owned> {
   const script = `
     const { startPostgres } = await import(${JSON.stringify(module)});
@@ -287,9 +293,9 @@ test('binaries without links, in a folder the server account cannot enter, are m
     rmSync(path.join(copy, target), { force: true });
   }
   for (const file of ['postgres-server.ts', 'postgres-binaries.ts', 'postgres-folder.ts']) {
-    cpSync(path.join(import.meta.dirname, file), path.join(folder, 'testing', file));
+    cpSync(path.join(TESTING, file), path.join(folder, 'testing', file));
   }
-  cpSync(path.join(import.meta.dirname, '../core'), path.join(folder, 'core'), { recursive: true });
+  cpSync(path.join(TESTING, '../core'), path.join(folder, 'core'), { recursive: true });
   chmodSync(folder, 0o700);
   const { owner, ownerPid, url } = await startInChild(path.join(folder, 'testing', 'postgres-server.ts'));
   expect(await query(url, 'select 1')).toEqual([[1]]);
