@@ -23,7 +23,7 @@ export const PROMISES: Readonly<Record<PromiseName, Promised>> = {
     says: 'Every row that was committed in the source before a run began is in the destination after it, however late its transaction committed and whatever its timestamp says.',
     tests: [
       'test/e2e/watermark-late.test.ts',
-      'test/e2e/watermark-values.test.ts',
+      'test/servers/watermark-values.test.ts',
       'test/e2e/replica.test.ts',
     ],
   },
