@@ -41,6 +41,8 @@ describe.runIf(mariadbPresent)('snapshots of MariaDB', () => {
         await writer.query(
           `BEGIN; UPDATE a SET n = n - 7 WHERE id = ${from}; UPDATE b SET n = n + 7 WHERE id = ${to}; COMMIT`,
         );
+        // Without a pause there is no moment at which nobody commits, on a machine that is busy.
+        await sleep(3);
       }
     });
     const opened = await source(pair, 2, more);

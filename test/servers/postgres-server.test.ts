@@ -80,9 +80,7 @@ interface Owned {
 }
 
 /** Starts a server in a process of its own, so that its owner can be killed. */
-async function startInChild(
-  module: string = path.join(TESTING, 'postgres-server.ts'),
-): Promise<Owned> {
+async function startInChild(module: string = path.join(TESTING, 'postgres-server.ts')): Promise<Owned> {
   const script = `
     const { startPostgres } = await import(${JSON.stringify(module)});
     const server = await startPostgres();

@@ -17,7 +17,7 @@ export async function beginTogether(clients: readonly Client[], globalLock: bool
   return clients.length === 1;
 }
 
-const TRIES = 5;
+const TRIES = 20;
 
 /** MariaDB tells for each snapshot the place in the binary log that it belongs to. */
 async function beginAtPosition(clients: readonly Client[]): Promise<boolean> {
