@@ -22,7 +22,7 @@ export const PROMISES: Readonly<Record<PromiseName, Promised>> = {
     title: 'Nothing lost, nothing doubled',
     says: 'Every row that was committed in the source before a run began is in the destination after it, however late its transaction committed and whatever its timestamp says.',
     tests: [
-      'test/e2e/watermark-late.test.ts',
+      'test/servers/watermark-late.test.ts',
       'test/servers/watermark-values.test.ts',
       'test/e2e/replica.test.ts',
     ],
@@ -30,17 +30,17 @@ export const PROMISES: Readonly<Record<PromiseName, Promised>> = {
   'whole-or-not': {
     title: 'Whole or not at all',
     says: 'A reader sees a load whole or not at all, and after a crash at any moment the next run makes the table whole by itself.',
-    tests: ['test/e2e/recovery.test.ts', 'src/testing/destination-checks-commits.ts'],
+    tests: ['test/servers/recovery.test.ts', 'src/testing/destination-checks-commits.ts'],
   },
   'one-at-a-time': {
     title: 'One at a time',
     says: 'Of two runs on one table one works and the other says who holds it; a run that was replaced cannot commit.',
-    tests: ['test/e2e/concurrency.test.ts', 'src/testing/state-conformance.ts'],
+    tests: ['test/servers/concurrency.test.ts', 'src/testing/state-conformance.ts'],
   },
   'faults-heal': {
     title: 'Faults are named and heal',
     says: 'When disk, network, server or configuration fail, the error names the object, the cause and the remedy, nothing is lost, and the next run goes on.',
-    tests: ['test/e2e/ddl-during-run.test.ts', 'src/connectors/shared/local-storage.test.ts'],
+    tests: ['test/servers/ddl-during-run.test.ts', 'src/connectors/shared/local-storage.test.ts'],
   },
   'any-data': {
     title: 'Any data',
