@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Connection } from 'mysql2';
 import type { ByteSink } from '../../core/byte-ring.ts';
-import { setCopies } from '../shared/reusing-socket.ts';
+import { SocketTap } from '../shared/socket-tap.ts';
 import type { Client } from './client.ts';
 
 /** A column of a result as the driver read it from the server's answer to a prepare. */
@@ -64,7 +64,11 @@ export async function rowsOut(job: RowsOut): Promise<void> {
   let tap: RowTap | undefined;
   try {
     job.expect(statement.columns);
-    tap = new RowTap(client.socket, job);
+    tap = new RowTap(client.socket, {
+      ring: job.ring,
+      onBytes: (bytes) => job.onBytes(bytes),
+      stop: () => job.stop(),
+    });
     const taps = tap;
     await new Promise<void>((resolve, reject) => {
       statement.execute([], (error) => {
@@ -87,10 +91,7 @@ const LONGEST = 0xff_ffff;
 type Phase = 'answer' | 'columns' | 'rows';
 
 class RowTap {
-  readonly #socket: Socket;
-  readonly #job: RowsOut;
-  readonly #others: ((chunk: Buffer) => void)[];
-  readonly #listener: (chunk: Buffer) => void;
+  readonly #tap: SocketTap;
   #phase: Phase = 'answer';
   #columns = 0;
   /** Bytes still to come of the packet that the last chunk ended in, and whether it goes on in the next packet. */
@@ -100,33 +101,27 @@ class RowTap {
   #number = 1;
   /** The beginning of a packet that the chunk border cut, as far as it has come. */
   #begun: Buffer = Buffer.alloc(0);
-  /** Pieces that did not fit the ring, in order. */
-  #waiting: Buffer[] = [];
-  #flushing: Promise<void> | undefined;
   #stopped = false;
 
-  constructor(socket: Socket, job: RowsOut) {
-    this.#socket = socket;
-    this.#job = job;
-    this.#others = socket.listeners('data') as ((chunk: Buffer) => void)[];
-    this.#listener = (chunk) => this.#receive(chunk);
-    socket.removeAllListeners('data');
-    setCopies(socket, true);
-    socket.on('data', this.#listener);
+  constructor(socket: Socket, { ring, onBytes, stop }: Pick<RowsOut, 'ring' | 'onBytes' | 'stop'>) {
+    this.#tap = new SocketTap(socket, {
+      sink: ring,
+      receive: (chunk) => this.#receive(chunk),
+      onBytes,
+      // Whoever read the ring has failed. The rest of the table is not wanted, but the connection and its snapshot are.
+      abandoned: () => {
+        if (!this.#stopped) stop();
+        this.#stopped = true;
+      },
+    });
   }
 
-  /** Gives the socket back to the driver. */
   remove(): void {
-    this.#socket.removeListener('data', this.#listener);
-    setCopies(this.#socket, false);
-    for (const other of this.#others)
-      if (!this.#socket.listeners('data').includes(other)) this.#socket.on('data', other);
-    this.#socket.resume();
+    this.#tap.remove();
   }
 
-  /** Resolves when everything received is in the ring, or nobody reads it any more. */
-  async drained(): Promise<void> {
-    await this.#flushing;
+  drained(): Promise<void> {
+    return this.#tap.drained();
   }
 
   #receive(input: Buffer): void {
@@ -178,7 +173,7 @@ class RowTap {
         // A row begins with a zero; what follows a packet of the greatest length belongs to it, whatever it begins with.
         if (chunk[end + HEADER] !== 0 && !this.#continues) {
           this.#left = 0;
-          this.#deliver(chunk, at, end);
+          this.#tap.deliver(chunk, at, end);
           return end > at ? end : this.#packet(chunk, at);
         }
         const length = chunk[end]! | (chunk[end + 1]! << 8) | (chunk[end + 2]! << 16);
@@ -190,52 +185,14 @@ class RowTap {
       end += take;
     }
     this.#left = left;
-    this.#deliver(chunk, at, end);
+    this.#tap.deliver(chunk, at, end);
     return end;
   }
 
-  /** To the driver's parser, which keeps what it is given. */
   #hand(chunk: Buffer, from: number, to: number): void {
     const piece = Buffer.from(chunk.subarray(from, to));
     piece[3] = this.#number;
     this.#number = (this.#number + 1) & 0xff;
-    for (const other of this.#others) other.call(this.#socket, piece);
-  }
-
-  #deliver(chunk: Buffer, from: number, to: number): void {
-    if (from === to) return;
-    const { ring } = this.#job;
-    this.#job.onBytes(to - from);
-    if (ring.abandoned) {
-      this.#stop();
-      return;
-    }
-    const written = this.#flushing ? 0 : ring.write(chunk, from, to);
-    if (written === to - from) return;
-    this.#waiting.push(Buffer.from(chunk.subarray(from + written, to)));
-    this.#flushing ??= this.#flush();
-  }
-
-  /** Whoever read the ring has failed. The rest of the table is not wanted, but the connection and its snapshot are. */
-  #stop(): void {
-    if (this.#stopped) return;
-    this.#stopped = true;
-    this.#job.stop();
-  }
-
-  async #flush(): Promise<void> {
-    const { ring } = this.#job;
-    this.#socket.pause();
-    while (this.#waiting.length > 0 && !ring.abandoned) {
-      await ring.room();
-      const piece = this.#waiting[0]!;
-      const written = ring.write(piece, 0, piece.length);
-      if (written === piece.length) this.#waiting.shift();
-      else this.#waiting[0] = piece.subarray(written);
-    }
-    this.#waiting = [];
-    this.#flushing = undefined;
-    if (ring.abandoned) this.#stop();
-    this.#socket.resume();
+    this.#tap.hand(piece);
   }
 }

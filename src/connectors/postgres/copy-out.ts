@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type pg from 'pg';
 import type { ByteSink } from '../../core/byte-ring.ts';
-import { setCopies } from '../shared/reusing-socket.ts';
+import { SocketTap } from '../shared/socket-tap.ts';
 
 /** The form of bytes that a COPY … FROM STDIN of another server takes as they are. */
 export const COPY_FORM = 'postgres-copy';
@@ -35,43 +35,29 @@ export async function copyOut(
 }
 
 class CopyTap {
-  readonly #socket: Socket;
-  readonly #ring: ByteSink;
-  readonly #onBytes: (bytes: number) => void;
-  readonly #others: ((chunk: Buffer) => void)[];
-  readonly #listener: (chunk: Buffer) => void;
+  readonly #tap: SocketTap;
   /** Bytes still to come of the message that the last chunk ended in, and whether it is CopyData. */
   #left = 0;
   #isData = false;
   /** A header that the chunk border cut, as far as it has come. */
   #header: Buffer = Buffer.alloc(0);
-  /** Pieces that did not fit the ring, in order. */
-  #waiting: Buffer[] = [];
-  #flushing: Promise<void> | undefined;
 
-  constructor(socket: Socket, ring: ByteSink, onBytes: (bytes: number) => void) {
-    this.#socket = socket;
-    this.#ring = ring;
-    this.#onBytes = onBytes;
-    this.#others = socket.listeners('data') as ((chunk: Buffer) => void)[];
-    this.#listener = (chunk) => this.#receive(chunk);
-    socket.removeAllListeners('data');
-    setCopies(socket, true);
-    socket.on('data', this.#listener);
+  constructor(socket: Socket, sink: ByteSink, onBytes: (bytes: number) => void) {
+    this.#tap = new SocketTap(socket, {
+      sink,
+      receive: (chunk) => this.#receive(chunk),
+      onBytes,
+      // Whoever read the sink has failed: end the connection instead of reading the rest of the table.
+      abandoned: () => void socket.destroy(),
+    });
   }
 
-  /** Gives the socket back to pg. */
   remove(): void {
-    this.#socket.removeListener('data', this.#listener);
-    setCopies(this.#socket, false);
-    for (const other of this.#others)
-      if (!this.#socket.listeners('data').includes(other)) this.#socket.on('data', other);
-    this.#socket.resume();
+    this.#tap.remove();
   }
 
-  /** Resolves when everything received is in the ring, or nobody reads it any more. */
-  async drained(): Promise<void> {
-    await this.#flushing;
+  drained(): Promise<void> {
+    return this.#tap.drained();
   }
 
   #receive(input: Buffer): void {
@@ -114,37 +100,7 @@ class CopyTap {
   }
 
   #deliver(chunk: Buffer, from: number, to: number, data: boolean): void {
-    if (from === to) return;
-    if (!data) {
-      // pg's parser keeps what it is given.
-      const piece = Buffer.from(chunk.subarray(from, to));
-      for (const other of this.#others) other.call(this.#socket, piece);
-      return;
-    }
-    this.#onBytes(to - from);
-    if (this.#ring.abandoned) {
-      // Whoever read the ring has failed: end the connection instead of reading the rest of the table.
-      this.#socket.destroy();
-      return;
-    }
-    const written = this.#flushing ? 0 : this.#ring.write(chunk, from, to);
-    if (written === to - from) return;
-    this.#waiting.push(Buffer.from(chunk.subarray(from + written, to)));
-    this.#flushing ??= this.#flush();
-  }
-
-  async #flush(): Promise<void> {
-    this.#socket.pause();
-    while (this.#waiting.length > 0 && !this.#ring.abandoned) {
-      await this.#ring.room();
-      const piece = this.#waiting[0]!;
-      const written = this.#ring.write(piece, 0, piece.length);
-      if (written === piece.length) this.#waiting.shift();
-      else this.#waiting[0] = piece.subarray(written);
-    }
-    this.#waiting = [];
-    this.#flushing = undefined;
-    if (this.#ring.abandoned) this.#socket.destroy();
-    else this.#socket.resume();
+    if (data) this.#tap.deliver(chunk, from, to);
+    else if (from < to) this.#tap.hand(Buffer.from(chunk.subarray(from, to)));
   }
 }
