@@ -1,10 +1,9 @@
 /** A database that others made: all of it arrives and reconciles, and then only what changed is read. */
-import { existsSync, readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import type pg from 'pg';
 import { expect, it } from 'vitest';
 import { renderUpdatedAtTrigger } from '../../src/connectors/postgres/trigger.ts';
 import { createShop } from '../../src/demo/shop.ts';
+import { CHINOOK } from '../support/chinook.ts';
 import { Pair } from '../support/pair.ts';
 import { useServer } from '../support/server.ts';
 
@@ -16,12 +15,9 @@ interface Sample {
   changes: string[];
 }
 
-const FILE = fileURLToPath(new URL('../../../shared/data/chinook/postgresql.sql', import.meta.url));
-
 const chinook: Sample = {
   name: 'Chinook',
-  // It begins with making its own database and changing to it, which is psql's affair.
-  create: (db) => db.query(readFileSync(FILE, 'utf8').replace(/^(DROP|CREATE) DATABASE .*;$|^\\c .*$/gm, '')),
+  create: (db) => db.query(CHINOOK!),
   tables: 11,
   changes: [
     `UPDATE track SET name = name || ' (live)', unit_price = unit_price + 0.01 WHERE track_id % 10 = 3 AND track_id < 3000`,
@@ -42,8 +38,8 @@ const shop: Sample = {
   ],
 };
 
-const sample = existsSync(FILE) ? chinook : shop;
-if (sample === shop) console.log(`Chinook is not there (${FILE}): the shop that we generate takes its place`);
+const sample = CHINOOK === undefined ? shop : chinook;
+if (sample === shop) console.log('Chinook is not there: the shop that we generate takes its place');
 
 const server = useServer();
 

@@ -1,35 +1,23 @@
 /** From one PostgreSQL to another: rows go as they are, and the tables have the types of the source. */
-import { readFileSync, existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
-import { Pair, type Streams } from '../../guarantees/pair.ts';
+import type { Streams } from '../../guarantees/pair.ts';
 import { pauseAt } from '../../guarantees/pause.ts';
-import { PostgresSide } from '../../guarantees/postgres-side.ts';
-import { PostgresTargetSide } from '../../guarantees/postgres-target-side.ts';
+import { CHINOOK } from '../support/chinook.ts';
+import { openReplica, type Replica } from '../support/replica.ts';
 import { useServer } from '../support/server.ts';
 
 const server = useServer();
-type Replica = Pair<PostgresSide, PostgresTargetSide>;
-
-async function open(streams: Streams, sql: string): Promise<Replica> {
-  const from = await PostgresSide.open(server());
-  await from.db.query(sql);
-  const to = await PostgresTargetSide.open(server());
-  return new Pair(from, () => to, streams);
-}
+const open = (streams: Streams, sql: string): Promise<Replica> => openReplica(server(), streams, sql);
 
 async function expectEqual(pair: Replica, table: string): Promise<void> {
   const { lost, extra } = await pair.compare(table);
   expect({ table, lost, extra }).toEqual({ table, lost: [], extra: [] });
 }
 
-const CHINOOK = fileURLToPath(new URL('../../../shared/data/chinook/postgresql.sql', import.meta.url));
-
-it.skipIf(!existsSync(CHINOOK))(
+it.skipIf(CHINOOK === undefined)(
   'Chinook: replaces all tables, merges what changed, and both sides agree',
   async () => {
-    const sql = readFileSync(CHINOOK, 'utf8').replace(/^(DROP|CREATE) DATABASE .*;$|^\\c .*$/gm, '');
-    await using pair = await open({ 'public.*': { cursor: 'xmin', load: 'merge' } }, sql);
+    await using pair = await open({ 'public.*': { cursor: 'xmin', load: 'merge' } }, CHINOOK!);
     const first = await pair.attempt();
     expect(first.streams.map(({ error }) => error)).toEqual(first.streams.map(() => undefined));
     expect(first.streams).toHaveLength(11);

@@ -1,10 +1,9 @@
 /** From PostgreSQL to MariaDB: what has an equal there arrives exactly, by every strategy. */
-import { existsSync, readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { MysqlTargetSide } from '../../guarantees/mysql-target-side.ts';
 import { Pair, type Streams } from '../../guarantees/pair.ts';
 import { PostgresSide } from '../../guarantees/postgres-side.ts';
+import { CHINOOK } from '../support/chinook.ts';
 import { mariadbPresent, useMariadb } from '../support/mariadb.ts';
 import { useServer } from '../support/server.ts';
 
@@ -24,15 +23,12 @@ async function expectEqual(pair: Crossing, table: string): Promise<void> {
   expect({ table, lost, extra }).toEqual({ table, lost: [], extra: [] });
 }
 
-const CHINOOK = fileURLToPath(new URL('../../../shared/data/chinook/postgresql.sql', import.meta.url));
-
 describe.runIf(mariadbPresent)('PostgreSQL to MariaDB', () => {
-  it.skipIf(!existsSync(CHINOOK)).each(['merge', 'replace', 'append'] as const)(
+  it.skipIf(CHINOOK === undefined).each(['merge', 'replace', 'append'] as const)(
     'Chinook by %s: all tables arrive, then what changed, and both sides agree',
     async (load) => {
-      const sql = readFileSync(CHINOOK, 'utf8').replace(/^(DROP|CREATE) DATABASE .*;$|^\\c .*$/gm, '');
       const cursor = load === 'replace' ? {} : { cursor: 'xmin' };
-      await using pair = await open({ 'public.*': { load, ...cursor } }, sql);
+      await using pair = await open({ 'public.*': { load, ...cursor } }, CHINOOK!);
       const first = await pair.attempt();
       expect(first.streams.map(({ error }) => error)).toEqual(first.streams.map(() => undefined));
       expect(first.streams).toHaveLength(11);

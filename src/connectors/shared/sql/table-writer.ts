@@ -348,7 +348,9 @@ export class SqlTableWriter implements TableWriter {
       return { ...record, rows: sumOf(parts), shaped: record.shaped || done.swaps === true };
     }
     if (how.kind === 'everything') return this.#replace(session, parts, { record, before });
-    if (!this.#dialect.ddlApart) await growTable(session, this.#place, before);
+    // That of an open load was made before its rows.
+    if (!this.#dialect.ddlApart && parts.every(({ way }) => way !== 'open'))
+      await growTable(session, this.#place, before);
     for (const part of byTable(parts)) record.rows += await this.#add(session, part, how);
     if (!this.#dialect.ddlApart && !record.shaped && checkpoint && !checkpoint.unfinished) {
       await addKey(session, this.#place, this.#table);
