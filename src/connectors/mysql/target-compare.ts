@@ -72,23 +72,17 @@ function dropKeyless({ stage, table, columns, from, staged, there }: DistinctJob
 }
 
 /** The stage has its key since it was made. */
-export function merge({ stage, table, columns, key, staged }: MergeJob): {
-  prepare: string[];
-  update: string;
-  insert: string;
-} {
+export function merge({ stage, table, columns, key, staged }: MergeJob): string[] {
   const value = ({ name }: TargetColumn): string => (staged.has(name) ? `s.${quoteBackticks(name)}` : 'NULL');
   const set = columns
     .filter((column) => !key.includes(column))
     .map((column) => `t.${quoteBackticks(column.name)} = ${value(column)}`);
   const list = columns.map(({ name }) => quoteBackticks(name)).join(', ');
-  return {
-    prepare: [],
-    update:
-      set.length === 0
-        ? 'DO 0'
-        : `UPDATE ${stage} s STRAIGHT_JOIN ${table} t SET ${set.join(', ')} WHERE ${sameKey('t', 's', key)}`,
-    insert: `INSERT INTO ${table} (${list}) SELECT ${columns.map(value).join(', ')} FROM ${stage} s
+  return [
+    ...(set.length === 0
+      ? []
+      : [`UPDATE ${stage} s STRAIGHT_JOIN ${table} t SET ${set.join(', ')} WHERE ${sameKey('t', 's', key)}`]),
+    `INSERT INTO ${table} (${list}) SELECT ${columns.map(value).join(', ')} FROM ${stage} s
        WHERE NOT EXISTS (SELECT 1 FROM ${table} t WHERE ${sameKey('t', 's', key)})`,
-  };
+  ];
 }

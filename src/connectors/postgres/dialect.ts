@@ -153,6 +153,12 @@ function short(name: string): string {
   return fitNames([name], { bytes: NAME_BYTES, folds: false })[0]!;
 }
 
+/**
+ * What nobody has set: the server's defaults are those of a spinning disk and little memory, and would have it read all of a
+ * table to find a hundredth of its rows.
+ */
+const PLANNER = `SELECT pg_catalog.set_config(name, CASE name WHEN 'work_mem' THEN '64MB' ELSE '1.1' END, true) FROM pg_catalog.pg_settings WHERE name IN ('random_page_cost', 'work_mem') AND source = 'default'`;
+
 function begin(load: LoadMark | undefined): readonly string[] {
   const statements = [
     'BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE',
@@ -163,6 +169,7 @@ function begin(load: LoadMark | undefined): readonly string[] {
     `SET LOCAL extra_float_digits = 1`,
     `SET LOCAL idle_in_transaction_session_timeout = 0`,
     `SET LOCAL client_min_messages = warning`,
+    PLANNER,
     ...(load
       ? [
           `SET LOCAL sluice.load_id = ${quoteText(String(load.loadId))}`,
@@ -325,11 +332,11 @@ async function grantsOf(session: SqlSession, schema: string, name: string): Prom
 }
 
 /** Rows as text: every type has one, and it tells 1.0 from 1.00 and 0 from -0. */
-function rowText(alias: string, columns: readonly TargetColumn[], there: ReadonlySet<string>): string {
+function rowOf(alias: string, columns: readonly TargetColumn[], there: ReadonlySet<string>): string {
   const values = columns.map(({ name, type }) =>
     there.has(name) ? `${alias}.${quoteName(name)}::${type}` : `NULL::${type}`,
   );
-  return `pg_catalog.md5(ROW(${values.join(', ')})::text)`;
+  return `ROW(${values.join(', ')})`;
 }
 
 function sameKey(a: string, b: string, key: readonly TargetColumn[]): string {
@@ -343,35 +350,41 @@ function sameKey(a: string, b: string, key: readonly TargetColumn[]): string {
     .join(' AND ');
 }
 
+/** The server counts rows when it finds the time. What it takes for a small table it reads as a whole. */
+function countRows(table: string, rows: number, key: string): string {
+  const wrong = `SELECT c.reltuples NOT BETWEEN ${rows} * 0.7 AND ${rows} * 1.5 FROM pg_catalog.pg_class c WHERE c.oid = ${quoteText(table)}::regclass`;
+  return `DO LANGUAGE plpgsql ${quoteText(`BEGIN IF (${wrong}) THEN ANALYZE ${table} (${key}); END IF; END`)}`;
+}
+
 function dropLoaded(job: DistinctJob): string[] {
-  const { stage, table, columns, key, from, history, staged, there } = job;
-  const mine = rowText('s', columns, staged);
-  const theirs = rowText('t', columns, there);
+  const { stage, table, columns, key, from, history, staged, there, rows } = job;
+  const mine = rowOf('s', columns, staged);
+  const theirs = rowOf('t', columns, there);
   const list = key.map(({ name }) => quoteName(name)).join(', ');
   if (key.length > 0) {
     const newest = history
       ? `(SELECT DISTINCT ON (${list}) * FROM ${table} o WHERE EXISTS (SELECT 1 FROM ${stage} s WHERE ${sameKey('s', 'o', key)}) ORDER BY ${list}, ${LOAD_ID} DESC)`
       : table;
+    // *= compares bytes. IS TRUE keeps it from becoming a part of the join, for which it would be computed for all rows.
+    const same = `(${mine}::record OPERATOR(pg_catalog.*=) ${theirs}::record) IS TRUE`;
     return [
+      countRows(table, rows, list),
       `ANALYZE ${stage} (${list})`,
-      `DELETE FROM ${stage} s USING ${newest} t WHERE ${sameKey('s', 't', key)} AND ${mine} = ${theirs}`,
+      `DELETE FROM ${stage} s USING ${newest} t WHERE ${sameKey('s', 't', key)} AND ${same}`,
     ];
   }
   const window = from
     ? ` WHERE (${from.columns.map((column) => `t.${quoteName(column.name)} >= ${quoteText(from.value)}::${column.type}`).join(' OR ')})`
     : '';
-  const numbered = (text: string, place: string, more: string): string =>
-    `SELECT ${more}h, pg_catalog.row_number() OVER (PARTITION BY h) AS n FROM (SELECT ${more === '' ? '' : 's.ctid AS place, '}${text} AS h FROM ${place}) x`;
+  const numbered = (row: string, place: string, more: string): string =>
+    `SELECT ${more}h, pg_catalog.row_number() OVER (PARTITION BY h) AS n FROM (SELECT ${more === '' ? '' : 's.ctid AS place, '}pg_catalog.md5(${row}::text) AS h FROM ${place}) x`;
   return [
     `DELETE FROM ${stage} d USING (${numbered(mine, `${stage} s`, 'place, ')}) a JOIN (${numbered(theirs, `${table} t${window}`, '')}) b USING (h, n) WHERE d.ctid = a.place`,
   ];
 }
 
-function merge({ stage, table, columns, key, staged }: MergeJob): {
-  prepare: string[];
-  update: string;
-  insert: string;
-} {
+/** The keys that were found are kept, so that the table is looked through once for both. */
+function merge({ stage, table, columns, key, staged, rows }: MergeJob): string[] {
   const keys = key.map(({ name }) => quoteName(name)).join(', ');
   const value = ({ name, type }: TargetColumn): string =>
     staged.has(name) ? `s.${quoteName(name)}` : `NULL::${type}`;
@@ -379,12 +392,14 @@ function merge({ stage, table, columns, key, staged }: MergeJob): {
     .filter((column) => !key.includes(column))
     .map((column) => `${quoteName(column.name)} = ${value(column)}`);
   const list = columns.map(({ name }) => quoteName(name)).join(', ');
-  return {
-    prepare: [`CREATE UNIQUE INDEX ON ${stage} (${keys})`, `ANALYZE ${stage}`],
-    update:
-      set.length === 0
-        ? 'SELECT 1'
-        : `UPDATE ${table} t SET ${set.join(', ')} FROM ${stage} s WHERE ${sameKey('t', 's', key)}`,
-    insert: `INSERT INTO ${table} (${list}) SELECT ${columns.map(value).join(', ')} FROM ${stage} s WHERE NOT EXISTS (SELECT 1 FROM ${table} t WHERE ${sameKey('t', 's', key)})`,
-  };
+  const found = key.map(({ name }) => `s.${quoteName(name)}`).join(', ');
+  const update = `UPDATE ${table} t SET ${set.join(', ')} FROM ${stage} s WHERE ${sameKey('t', 's', key)} RETURNING ${found}`;
+  const insert = (among: string): string =>
+    `INSERT INTO ${table} (${list}) SELECT ${columns.map(value).join(', ')} FROM ${stage} s WHERE NOT EXISTS (SELECT 1 FROM ${among} t WHERE ${sameKey('t', 's', key)})`;
+  return [
+    `CREATE UNIQUE INDEX ON ${stage} (${keys})`,
+    `ANALYZE ${stage}`,
+    countRows(table, rows, keys),
+    set.length === 0 ? insert(table) : `WITH found AS (${update}) ${insert('found')}`,
+  ];
 }

@@ -151,8 +151,8 @@ export interface SqlDialect {
   grants(session: SqlSession, name: string): Promise<string[]>;
   /** Removes rows of `stage` that `table` holds already, see `StageOptions.distinct`. */
   dropLoaded(job: DistinctJob): string[];
-  /** Rows of `table` take the values of the rows of `stage` with their key; the others are added. */
-  merge(job: MergeJob): { prepare: string[]; update: string; insert: string };
+  /** Rows of `table` take the values of the rows of `stage` with their key; the others are added, and counted by the last statement. */
+  merge(job: MergeJob): string[];
   windowCondition(column: TargetColumn, window: Extract<Supersede, { kind: 'window' }>): string;
   /** Puts the hidden table in the place of the user's; `old` is a hidden name that the user's may take. */
   swap(hidden: string, name: string, old: string): string[];
@@ -209,6 +209,8 @@ export interface DistinctJob {
   /** Rows below this are not met again; undefined: any may be. */
   from: { columns: readonly TargetColumn[]; value: string } | undefined;
   history: boolean;
+  /** Of the table, as far as we know. */
+  rows: number;
 }
 
 export interface MergeJob {
@@ -217,6 +219,8 @@ export interface MergeJob {
   columns: readonly TargetColumn[];
   staged: ReadonlySet<string>;
   key: readonly TargetColumn[];
+  /** Of the table, as far as we know. */
+  rows: number;
 }
 
 export const LOAD_ID = '_sluice_load_id';

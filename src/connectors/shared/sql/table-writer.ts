@@ -318,6 +318,7 @@ export class SqlTableWriter implements TableWriter {
       from:
         from === undefined ? undefined : { columns: cursor.map((field) => this.#column(field)), value: from },
       history: this.#spec.history,
+      rows: this.#rows ?? 0,
     });
     let dropped = 0;
     for (const sql of statements) dropped += (await session.query(sql, doing)).count;
@@ -440,18 +441,19 @@ export class SqlTableWriter implements TableWriter {
       const insert = insertAll(this.#place, this.#table, part.table, part.columns);
       return (await refuseDoubles(this.#place, () => session.query(insert, doing))).count - deleted;
     }
-    const { prepare, update, insert } = this.#dialect.merge({
+    const statements = this.#dialect.merge({
       stage: part.table,
       table: this.#table,
       columns: this.#place.columns,
       staged: new Set(part.columns.map(({ name }) => name)),
       key: how.key.map((field) => this.#column(field)),
+      rows: this.#rows ?? 0,
     });
+    let added = 0;
     await refuseDoubles(this.#place, async () => {
-      for (const sql of prepare) await session.query(sql, doing);
+      for (const sql of statements) added = (await session.query(sql, doing)).count;
     });
-    await session.query(update, this.#doing('changing rows of'));
-    return (await session.query(insert, doing)).count;
+    return added;
   }
 }
 
