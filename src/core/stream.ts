@@ -110,6 +110,8 @@ export interface Checkpoint {
   watermark?: string | undefined;
   /** Greatest cursor value loaded; rows between watermark and this are compared before they are loaded again. */
   high?: string | undefined;
+  /** How far the source's own log was read, where it has one that tells what is new; only the source knows how to read it. */
+  position?: string | undefined;
   /** Database time of the snapshot that was read. */
   readAt?: string | undefined;
   /** A value that may become the watermark once every transaction that was open at `at` has ended. */

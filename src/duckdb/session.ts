@@ -38,9 +38,12 @@ export class Session {
       // Who bounds row groups by bytes has to allow any order. One thread keeps the order as it is.
       preserve_insertion_order: 'false',
     });
-    const connection = await instance.connect();
-    await connection.run(`SET TimeZone = 'UTC'`);
-    return new Session(instance, connection, options);
+    return new Session(instance, await connected(instance), options);
+  }
+
+  /** A connection of its own to the same engine, for statements that run beside others; whoever asks for it closes it. */
+  connect(): Promise<DuckDBConnection> {
+    return connected(this.#instance);
   }
 
   /** Runs one statement; `doing` begins the message of an error. */
@@ -82,6 +85,12 @@ export class Session {
     this.connection.closeSync();
     this.#instance.closeSync();
   }
+}
+
+async function connected(instance: DuckDBInstance): Promise<DuckDBConnection> {
+  const connection = await instance.connect();
+  await connection.run(`SET TimeZone = 'UTC'`);
+  return connection;
 }
 
 function kibibytes(bytes: number): string {

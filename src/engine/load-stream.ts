@@ -324,7 +324,13 @@ class StreamLoad {
       stream.cursor.length === 1 && stream.cursor[0] === 'xmin'
         ? ['_sluice_xmin']
         : stream.cursor.map((name) => renamed(stream, name));
-    return { key: [...planned.schema.key], cursor, from: ordered ? range.from : undefined };
+    // What the table does not hold bounds nothing in it.
+    const held = cursor.every((name) => planned.schema.fields.some((field) => field.name === name));
+    return {
+      key: [...planned.schema.key],
+      cursor: held ? cursor : [],
+      from: ordered && held ? range.from : undefined,
+    };
   }
 
   /** The parts of a first load are remembered, so that another run can go on. */

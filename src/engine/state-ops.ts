@@ -54,6 +54,7 @@ export async function setWatermark(
     }
     const {
       high: _high,
+      position: _position,
       pending: _pending,
       unfinished: _unfinished,
       reload: _reload,

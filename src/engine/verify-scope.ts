@@ -50,9 +50,10 @@ async function cursorScope(request: ScopeRequest): Promise<Scope | string> {
   const scope: Scope = { within: undefined, waiting: { source, target: undefined } };
   if (stream.firstRunSeconds === undefined) return scope;
   // Where the first run began is known by what it brought only.
-  if (stream.lookback || stream.cursor.length > 1 || stream.cursor[0] === 'xmin')
-    return 'it was first loaded from `first_run` on, and with a lookback or this cursor nothing tells where that was';
   const column = renamed(stream, stream.cursor[0]!);
+  const held = survey.schema.fields.some(({ name }) => name === column);
+  if (stream.lookback || stream.cursor.length > 1 || !held)
+    return 'it was first loaded from `first_run` on, and with a lookback or this cursor nothing tells where that was';
   const least = await target.least(column, signal);
   return { ...scope, within: { column, from: least, to: undefined } };
 }

@@ -7,11 +7,12 @@ export const lakeConnector: Connector<LakeOptions> = {
   title: 'Parquet lake',
   summary: 'Partitioned Parquet files in a folder, with atomic commits and a catalog of their own.',
   options: lakeOptions,
-  capabilities: { source: false, destination: true, atomicCommit: true },
+  capabilities: { source: true, destination: true, atomicCommit: true },
   fromUrl: (url) =>
     /^[a-z][a-z0-9+.-]+:\/\//i.test(url) && !url.startsWith('file://')
       ? undefined
       : { type: 'lake', path: url.replace(/^file:\/\//, '') },
+  openSource: async (options, context) => new (await import('./source.ts')).LakeSource(options, context),
   openDestination: async (options, context) =>
     new (await import('./destination.ts')).LakeDestination(options, context),
   openStorage: async (options, context) =>

@@ -109,6 +109,11 @@ export class TableLog {
     });
   }
 
+  /** The commits after number `seq`, up to number `upTo`. */
+  since(seq: number, upTo: number): Promise<CommitRecord[]> {
+    return this.#since(seq, upTo);
+  }
+
   /**
    * Commits `draft` as number `expectedSeq + 1` and returns the new state. Throws ConflictError when somebody else
    * committed since (`lake.conflict`), when a newer lease holder shut this one out (`lake.fenced`), when a file was

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { StreamConfig } from '../../core/stream.ts';
 import { type LogicalType, parseType } from '../../core/types.ts';
-import { boundOf, literal, startOfDay, zoneOffset } from './cursor-sql.ts';
-import { daysOf } from './days.ts';
+import { daysOf } from '../shared/days.ts';
+import { boundOf, startOfDay, zoneOffset } from '../shared/zones.ts';
+import { literal } from './cursor-sql.ts';
 import type { Horizon } from './horizon.ts';
 
 const type = (text: string): LogicalType => parseType(text)!;

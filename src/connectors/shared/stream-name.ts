@@ -10,7 +10,10 @@ export function splitName(name: string): string[] {
 
 /** The name of a stream as `discover` shows it and {@link splitName} reads it. */
 export function streamName(schema: string, table: string): string {
-  // Quoted where it would be read otherwise: dots and quotes here, blanks at an end and wildcards in a project file.
-  const part = (text: string): string => (/[."*?[\]{}%]|^\s|\s$/.test(text) ? quoteName(text) : text);
-  return `${part(schema)}.${part(table)}`;
+  return `${namePart(schema)}.${namePart(table)}`;
+}
+
+/** Quoted where it would be read otherwise: dots and quotes here, blanks at an end and wildcards in a project file. */
+export function namePart(text: string): string {
+  return /[."*?[\]{}%]|^\s|\s$/.test(text) ? quoteName(text) : text;
 }

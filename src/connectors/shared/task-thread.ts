@@ -22,6 +22,7 @@ export class TaskThread<Task extends object, Done extends { id: number }> {
   readonly #pending = new Map<number, Pending<Done>>();
   #next = 1;
   #dead: Error | undefined;
+  readonly #begun: Promise<unknown>;
 
   /** `file` is the module of the thread, seen from `from`, without its ending; `started` is called when it has begun, or ended. */
   constructor(file: string, from: string, workerData: unknown, started: () => void = () => undefined) {
@@ -29,8 +30,11 @@ export class TaskThread<Task extends object, Done extends { id: number }> {
       workerData,
       resourceLimits: { maxOldGenerationSizeMb: 512, maxYoungGenerationSizeMb: 4 },
     });
-    this.#worker.once('message', started);
-    this.#worker.once('exit', started);
+    this.#begun = new Promise((resolve) => {
+      this.#worker.once('message', resolve);
+      this.#worker.once('exit', resolve);
+    });
+    void this.#begun.then(started);
     this.#worker.on('message', (reply: ThreadReply | Done) => this.#receive(reply));
     this.#worker.on('error', (error) => this.#die(error));
     this.#worker.on('exit', (code) => this.#die(new Error(`the worker ended with code ${code}`)));
@@ -59,6 +63,9 @@ export class TaskThread<Task extends object, Done extends { id: number }> {
   /** Tasks after this fail with `error`. */
   async close(error: Error): Promise<void> {
     this.#dead ??= error;
+    // A native module that is being loaded takes the process down with it.
+    this.#worker.ref();
+    await this.#begun;
     await this.#worker.terminate();
   }
 

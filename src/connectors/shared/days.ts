@@ -2,10 +2,9 @@
 import type { Survey } from '../../core/source.ts';
 import type { RunWindow, StreamConfig } from '../../core/stream.ts';
 import type { LogicalType } from '../../core/types.ts';
-import { backBy, parseCursor, renderCursor } from '../shared/cursor-value.ts';
-import { marginOf } from '../shared/rise.ts';
-import { startOfDay, wallClock, zoneOffset } from './cursor-sql.ts';
-import type { Horizon } from './horizon.ts';
+import { backBy, parseCursor, renderCursor } from './cursor-value.ts';
+import { marginOf } from './rise.ts';
+import { startOfDay, wallClock, zoneOffset } from './zones.ts';
 
 const DATE: LogicalType = { kind: 'date' };
 const INSTANT: LogicalType = { kind: 'timestamp', zone: true };
@@ -25,7 +24,16 @@ export interface DaysRequest {
   window: RunWindow;
   /** Newest day that is loaded. */
   loaded: string | undefined;
-  horizon: Horizon;
+  horizon: {
+    /** The system's clock. */
+    at: string;
+    /** Start of the oldest transaction that may still write, or `at`. */
+    oldest: string;
+    blind: string | undefined;
+    blocked: string | undefined;
+    /** Of days, unless the stream says otherwise. */
+    zone: string;
+  };
   type: LogicalType | undefined;
 }
 

@@ -1,0 +1,297 @@
+/**
+ * Facts about one stream of a lake. What is new since the last run is not a matter of cursor values here: the log says which
+ * loads came after the commit that the checkpoint names, and their rows are read, whatever their cursor holds. The cursor
+ * gives the order, the watermark that people see, and the bounds that they ask for.
+ */
+import { ConfigError } from '../../core/errors.ts';
+import type { CursorFacts, Loaded, Survey } from '../../core/source.ts';
+import type { Checkpoint, RunWindow, SliceRange, StreamConfig } from '../../core/stream.ts';
+import type { ObjectStorage } from '../../core/storage.ts';
+import type { LogicalType } from '../../core/types.ts';
+import { backBy, greaterCursor, lesserCursor, parseCursor } from '../shared/cursor-value.ts';
+import { daysOf } from '../shared/days.ts';
+import { sameTable } from '../shared/rise.ts';
+import { wallClock, zoneOffset } from '../shared/zones.ts';
+import type { CommitRecord, FoldedState } from './records.ts';
+import type { SourceEngine } from './source-engine.ts';
+import { nullCondition, type Relation, resolveRelation, whereClause } from './source-relation.ts';
+import { allRows, oldVersionsSql, type Rows, rowsSince, rowsSql } from './source-rows.ts';
+
+const INSTANT: LogicalType = { kind: 'timestamp', zone: true };
+
+export interface LakeSurvey extends Survey {
+  relation: Relation;
+  /** Everything that the stream consists of. */
+  all: Rows;
+  /** What the checkpoint does not cover; undefined: it does not say. */
+  fresh: Rows | undefined;
+  /** Number of the commit that is read. */
+  version: number;
+  /** What tells the table from a later one of its name. */
+  identity: string;
+}
+
+/** A table as the snapshot found it. */
+export interface PinnedTable {
+  name: string;
+  state: FoldedState;
+  /** All versions are read. */
+  history: boolean;
+  /** The commits after this number, up to that of the state. */
+  since(seq: number): Promise<CommitRecord[]>;
+}
+
+export interface SurveyRequest {
+  stream: StreamConfig;
+  checkpoint: Checkpoint | undefined;
+  window: RunWindow;
+  table: PinnedTable;
+  storage: ObjectStorage;
+  engine: SourceEngine;
+  /** Clock of the snapshot. */
+  at: string;
+  partBytes: number;
+  signal: AbortSignal;
+}
+
+export async function survey(request: SurveyRequest): Promise<LakeSurvey> {
+  const { stream, checkpoint, window, table, storage } = request;
+  const { state } = table;
+  const relation = resolveRelation(stream, state, table.history);
+  const all = allRows(storage, state, table.history);
+  const identity = identityOf(state);
+  const fresh = relation.cursor && (await freshRows(request, all, identity));
+  const windowed = window.from !== undefined || window.to !== undefined;
+  const layout = `${identity}/${state.version}`;
+  const parts = partsOf(all, request.partBytes);
+  await checkWhere(request, relation, all);
+  return {
+    schema: relation.schema,
+    relation,
+    all,
+    fresh: windowed ? undefined : fresh,
+    version: state.version,
+    identity,
+    estimatedRows: state.rows,
+    estimatedBytes: state.bytes,
+    layout,
+    parts,
+    // The same commit has the same rows.
+    catchUp: checkpoint?.unfinished?.layout === layout ? [] : undefined,
+    cursor: relation.cursor && (await cursorFacts(request, { relation, all, fresh, identity })),
+    days: stream.date && days(request, relation),
+    sql: `SELECT ${relation.columns.map(({ sql }) => sql).join(', ')} FROM ${table.name}${whereClause(relation, { kind: 'all' })}`,
+  };
+}
+
+function identityOf({ schemas }: FoldedState): string {
+  return `${schemas[0]!.seq} ${schemas[0]!.at}`;
+}
+
+/** Undefined where the checkpoint does not name a commit of this table. */
+async function freshRows(
+  { checkpoint, table }: SurveyRequest,
+  all: Rows,
+  identity: string,
+): Promise<Rows | undefined> {
+  const position = Number(checkpoint?.position);
+  if (!checkpoint || !(position <= table.state.version) || !sameTable(checkpoint, identity)) return undefined;
+  return rowsSince(all, position, await table.since(position));
+}
+
+/** Of many files, some for each part. Where versions are told apart, too: a file is read without its old rows. */
+function partsOf({ files }: Rows, partBytes: number): SliceRange[] {
+  const ends: number[] = [];
+  let bytes = 0;
+  files.forEach((file, i) => {
+    bytes += file.bytes;
+    if (bytes < partBytes || i === files.length - 1) return;
+    ends.push(i + 1);
+    bytes = 0;
+  });
+  if (ends.length === 0) return [];
+  return [...ends, undefined].map((to, i) => ({ kind: 'pages', from: ends[i - 1] ?? 0, to }));
+}
+
+/** What is wrong with `where` is said now, not when rows are read. */
+async function checkWhere(
+  { stream, engine, signal }: SurveyRequest,
+  relation: Relation,
+  all: Rows,
+): Promise<void> {
+  if (relation.where === undefined) return;
+  const nothing = rowsSql({ ...all, files: all.files.slice(0, 1), key: undefined }, undefined);
+  try {
+    await engine.rows(`SELECT 1 FROM (${nothing})${whereClause(relation, { kind: 'all' })} LIMIT 0`, signal);
+  } catch (error) {
+    if (!(error instanceof Error) || !/^(Binder|Parser|Catalog|Conversion) Error/.test(error.message))
+      throw error;
+    throw new ConfigError(`planning ${stream.name}: where: ${error.message.split('\n')[0]!}`, {
+      code: 'stream.invalid',
+      remedy: 'it is a condition in the SQL of DuckDB',
+      cause: error,
+    });
+  }
+}
+
+interface Place {
+  relation: Relation;
+  all: Rows;
+  fresh: Rows | undefined;
+  identity: string;
+}
+
+async function cursorFacts(request: SurveyRequest, place: Place): Promise<CursorFacts> {
+  const { stream, checkpoint } = request;
+  const { relation, fresh, all, identity } = place;
+  const cursor = relation.cursor!;
+  if (checkpoint && checkpoint.cursor.join() !== cursor.names.join())
+    throw new ConfigError(
+      `planning ${stream.name}: it was loaded by cursor "${checkpoint.cursor.join(', ') || 'none'}" and is now configured with "${cursor.names.join(', ')}"`,
+      {
+        code: 'stream.cursor_changed',
+        remedy: 'load it once with --full-refresh, or put the old cursor back',
+      },
+    );
+  // A commit that this table does not have makes the values that go with it meaningless, too.
+  const lost = !sameTable(checkpoint, identity) || (checkpoint?.position !== undefined && !fresh);
+  const known = lost ? undefined : checkpoint;
+  const first = known?.watermark === undefined && known?.high === undefined;
+  const from = first ? firstWindow(request, relation) : known.watermark;
+  if (from !== undefined) parseCursor(from, cursor.type);
+  const some = fresh ? fresh.files.length > 0 : undefined;
+  // Rows of loads that are not read yet need not be compared with the target, but for windows that the user chose.
+  const behind =
+    some && (await anyRow(request, relation, fresh!, { kind: 'cursor', upTo: known?.high, nulls: true }));
+  return {
+    from,
+    horizon: undefined,
+    note: undefined,
+    indexed: fresh !== undefined || !checkpoint,
+    fresh: some,
+    overlap: fresh ? behind : undefined,
+    boundaries:
+      stream.sliceRows === undefined
+        ? []
+        : await boundaries(request, relation, fresh ?? all, {
+            kind: 'cursor',
+            from: known?.high === undefined ? from : undefined,
+            above: known?.high,
+          }),
+    estimatedRows: fresh ? fresh.files.reduce((sum, { rows }) => sum + rows, 0) : undefined,
+    nullRows: cursor.nullable ? undefined : false,
+    since: undefined,
+  };
+}
+
+/** Where a first run with `first_run` begins, in cursor text. */
+function firstWindow({ stream, at }: SurveyRequest, relation: Relation): string | undefined {
+  if (stream.firstRunSeconds === undefined) return undefined;
+  const { type } = relation.cursor!;
+  if (type.kind !== 'timestamp' && type.kind !== 'date')
+    throw new ConfigError(`planning ${stream.name}: first_run is a time span, but the cursor is a number`, {
+      code: 'stream.invalid',
+      remedy: 'use `where` to leave old rows out',
+    });
+  const start = backBy(at, stream.firstRunSeconds, INSTANT);
+  if (type.kind === 'timestamp' && type.zone) return start;
+  const micros = parseCursor(start, INSTANT);
+  return wallClock(micros + zoneOffset(micros, stream.cursorZone ?? 'UTC'), type);
+}
+
+async function anyRow(
+  { engine, signal }: SurveyRequest,
+  relation: Relation,
+  rows: Rows,
+  range: SliceRange,
+): Promise<boolean> {
+  const found = await engine.rows(
+    `SELECT 1 AS one FROM (${rowsSql(rows, undefined)})${whereClause(relation, range)} LIMIT 1`,
+    signal,
+  );
+  return found.length > 0;
+}
+
+/** Where one micro-batch ends and the next begins; rows with the same value stay together. */
+async function boundaries(
+  { stream, engine, signal }: SurveyRequest,
+  relation: Relation,
+  rows: Rows,
+  range: SliceRange,
+): Promise<string[]> {
+  const { expressions, type } = relation.cursor!;
+  if (expressions.length > 1) return [];
+  const where = whereClause(relation, range) || ' WHERE true';
+  const ordered = `SELECT ${expressions[0]} AS v, row_number() OVER (ORDER BY ${expressions[0]}) AS n FROM (${rowsSql(rows, undefined)})${where} AND NOT (${nullCondition(relation)})`;
+  const found = await engine.rows(
+    `SELECT CAST(v AS VARCHAR) AS v FROM (SELECT DISTINCT v FROM (${ordered}) WHERE n % ${Math.trunc(stream.sliceRows!)} = 0) WHERE v IS NOT NULL ORDER BY v LIMIT 1000`,
+    signal,
+  );
+  // Years before Christ and the infinities are no bounds that anybody needs.
+  return found
+    .map(({ v }) => String(v))
+    .filter((text) => !/BC|infinity/.test(text))
+    .map((text) => (type.kind === 'timestamp' && type.zone && !text.endsWith('+00') ? `${text}+00` : text));
+}
+
+/** A day is done when the table was loaded after its end. */
+function days({ stream, window, checkpoint, table, at }: SurveyRequest, relation: Relation): Survey['days'] {
+  const { column } = stream.date!;
+  const oldest = lesserCursor(table.state.loadedAt ?? at, at, INSTANT);
+  return daysOf({
+    stream: { ...stream, overlapSeconds: stream.overlapSeconds ?? 0 },
+    window,
+    loaded: checkpoint?.day,
+    horizon: { at, oldest, blind: undefined, blocked: undefined, zone: 'UTC' },
+    type: relation.known.get(column)!.type,
+  });
+}
+
+/** The rows that a slice reads, and the files that they come from; what is old among them is found first. */
+export async function sliceRows(
+  surveyed: LakeSurvey,
+  range: SliceRange,
+  engine: SourceEngine,
+  signal: AbortSignal,
+): Promise<{ sql: string; files: Rows['files']; exact: number | undefined }> {
+  const { relation, all, fresh } = surveyed;
+  const rows = range.kind === 'cursor' ? (fresh ?? all) : all;
+  const part = range.kind === 'pages' ? rows.files.slice(range.from, range.to) : rows.files;
+  const old =
+    rows.key && rows.files.length > 0
+      ? await engine.table(oldVersionsSql(rows, rows.key), signal)
+      : undefined;
+  // What is not committed yet is new, whatever its cursor says.
+  const wanted = fresh && range.kind === 'cursor' ? { ...range, from: undefined } : range;
+  const where = whereClause(relation, wanted);
+  const list = relation.columns.map(({ sql }, i) => `${sql} AS c${i}`);
+  if (relation.cursor) list.push(...relation.cursor.expressions.map((sql, i) => `${sql} AS k${i}`));
+  const from = rowsSql(
+    { ...rows, files: part },
+    old && old.rows > 0 && part.length > 0 ? old.name : undefined,
+  );
+  const total = part.reduce((sum, file) => sum + file.rows, 0);
+  return {
+    sql: `SELECT ${list.join(', ')} FROM (${from})${where}`,
+    files: part,
+    exact: where === '' && rows.loads === undefined && (old?.rows ?? 0) === 0 ? total : undefined,
+  };
+}
+
+export function advance(loaded: Loaded, at: string): Checkpoint {
+  const { stream, before: committed, loads, last } = loaded;
+  const { relation, identity, version } = loaded.survey as LakeSurvey;
+  const base: Checkpoint = { cursor: stream.cursor, relation: identity, readAt: at };
+  const type = relation.cursor?.type;
+  if (!type) return { ...base, day: committed?.day };
+  const before = sameTable(committed, identity) ? committed : undefined;
+  let high = before?.high;
+  for (const { facts } of loads) high = greaterCursor(high, facts.high, type);
+  if (!last) return { ...base, high, watermark: before?.watermark, position: before?.position };
+  return {
+    ...base,
+    high,
+    watermark: greaterCursor(before?.watermark, high, type),
+    position: String(version),
+  };
+}
