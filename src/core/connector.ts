@@ -27,6 +27,8 @@ export interface Capabilities {
   readonly destination: boolean;
   /** Data and checkpoint commit in one step. */
   readonly atomicCommit: boolean;
+  /** Its source computes in a DuckDB of its own, which gets a part of the memory. */
+  readonly engine?: boolean;
   /** Wire forms that the destination takes without decoding, see `BytesReader.direct`. */
   readonly accepts?: readonly string[];
 }

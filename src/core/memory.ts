@@ -16,15 +16,27 @@ const LEAST_LANE_BYTES = 192 * MEBIBYTE;
 /** The smallest budget, which one lane needs. */
 export const LEAST_MEMORY: number = MAIN_BYTES + LEAST_LANE_BYTES;
 
-export function checkMemory(budget: number): void {
-  if (budget >= LEAST_MEMORY) return;
+/** `sourceBytes` is what {@link sourceMemory} takes. */
+export function checkMemory(budget: number, sourceBytes: number = 0): void {
+  const least = sourceBytes > 0 ? LEAST_MEMORY + LEAST_LANE_BYTES : LEAST_MEMORY;
+  if (budget >= least) return;
   throw new ConfigError(
-    `reading the memory budget: ${inMebibytes(budget)} is less than the ${inMebibytes(LEAST_MEMORY)} that a run needs`,
+    `reading the memory budget: ${inMebibytes(budget)} is less than the ${inMebibytes(least)} that ${sourceBytes > 0 ? 'a run from a lake' : 'a run'} needs`,
     {
       code: 'config.memory',
-      remedy: `set \`memory\` or --memory to at least "${inMebibytes(LEAST_MEMORY)}"`,
+      remedy: `set \`memory\` or --memory to at least "${inMebibytes(least)}"`,
     },
   );
+}
+
+/** What a source with an engine of its own gets of the budget; the lanes have the other half. */
+export function sourceMemory(budget: number): number {
+  return Math.max(LEAST_LANE_BYTES, Math.floor((budget - MAIN_BYTES) / 2));
+}
+
+/** What the DuckDB of such a source may take of that by its own account. */
+export function sourceEngineMemory(bytes: number): number {
+  return Math.floor((bytes - LANE_BYTES) * ENGINE_PART);
 }
 
 /** How many lanes fit into a budget. */

@@ -48,6 +48,12 @@ export async function openDestination(
   return connector.openDestination(options, place);
 }
 
+/** Whether a source needs a part of the memory for an engine of its own. */
+export function hasEngine(context: ProjectContext, connection: string): boolean {
+  const config = context.project.connections[connection];
+  return (config && context.connectors.get(config.type)?.capabilities.engine) ?? false;
+}
+
 /** Wire forms that a destination takes as they are. */
 export function acceptedBy(context: ProjectContext, connection: string): readonly string[] {
   const config = context.project.connections[connection];

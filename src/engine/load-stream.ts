@@ -217,10 +217,19 @@ class StreamLoad {
       planned.plan.stream.date
     )
       return false;
-    const essence = ({ cursor, relation, high, unfinished, watermark, pending }: Checkpoint): string =>
+    const essence = ({
+      cursor,
+      relation,
+      position,
+      high,
+      unfinished,
+      watermark,
+      pending,
+    }: Checkpoint): string =>
       JSON.stringify([
         cursor,
         relation,
+        position,
         high,
         unfinished,
         ...(load.facts.rows > 0 ? [watermark, pending] : []),

@@ -3,12 +3,13 @@ import { availableParallelism } from 'node:os';
 import { resolveStreams } from '../config/resolve-streams.ts';
 import type { Destination } from '../core/destination.ts';
 import { ConfigError } from '../core/errors.ts';
-import { checkMemory, lanesWithin } from '../core/memory.ts';
+import { checkMemory, lanesWithin, sourceMemory } from '../core/memory.ts';
 import type { PipelineConfig } from '../core/project.ts';
 import type { Source } from '../core/source.ts';
 import type { StreamConfig } from '../core/stream.ts';
 import {
   acceptedBy,
+  hasEngine,
   openDestination,
   openSource,
   pipelineOf,
@@ -26,11 +27,19 @@ export interface PipelineSession {
   resources: Resources;
 }
 
-function resourcesOf(context: ProjectContext, options: RunOptions): Resources {
-  const memoryBytes = options.memoryBytes ?? context.project.memoryBytes;
-  checkMemory(memoryBytes);
+/** For both ends: a source with an engine of its own takes its part from what the lanes have. */
+function resourcesOf(
+  context: ProjectContext,
+  from: string,
+  options: RunOptions,
+): { source: Resources; destination: Resources } {
+  const whole = options.memoryBytes ?? context.project.memoryBytes;
+  const part = hasEngine(context, from) ? sourceMemory(whole) : 0;
+  checkMemory(whole, part);
+  const memoryBytes = whole - part;
   const cores = Math.max(1, Math.floor(availableParallelism() / 2));
-  return { memoryBytes, workers: options.workers ?? Math.min(lanesWithin(memoryBytes), cores, 4) };
+  const workers = options.workers ?? Math.min(lanesWithin(memoryBytes), cores, 4);
+  return { source: { memoryBytes: part || whole, workers }, destination: { memoryBytes, workers } };
 }
 
 export async function openPipeline(
@@ -39,12 +48,13 @@ export async function openPipeline(
   options: RunOptions,
 ): Promise<PipelineSession> {
   const config = pipelineOf(context, name);
-  const resources = resourcesOf(context, options);
+  const resources = resourcesOf(context, config.from, options);
   const [source, destination] = await Promise.all([
-    openSource(context, config.from, resources),
-    openDestination(context, config.to, resources),
+    openSource(context, config.from, resources.source),
+    openDestination(context, config.to, resources.destination),
   ]);
-  return { config, source, destination, accepts: acceptedBy(context, config.to), resources };
+  const accepts = acceptedBy(context, config.to);
+  return { config, source, destination, accepts, resources: resources.destination };
 }
 
 /** The streams that are wanted now; throws one ConfigError with all that is wrong with their names. */

@@ -2,9 +2,14 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-const FILE = fileURLToPath(new URL('../../../shared/data/chinook/postgresql.sql', import.meta.url));
+/** It begins with making its own database, which is the affair of the command line. */
+function script(name: string): string | undefined {
+  const file = fileURLToPath(new URL(`../../../shared/data/chinook/${name}.sql`, import.meta.url));
+  if (!existsSync(file)) return undefined;
+  return readFileSync(file, 'utf8').replace(/^((DROP|CREATE) DATABASE|USE) .*;$|^\\c .*$/gm, '');
+}
 
-/** Its statements; undefined when it is not there. It begins with making its own database, which is psql's affair. */
-export const CHINOOK: string | undefined = existsSync(FILE)
-  ? readFileSync(FILE, 'utf8').replace(/^(DROP|CREATE) DATABASE .*;$|^\\c .*$/gm, '')
-  : undefined;
+/** Its statements for PostgreSQL; undefined when it is not there. */
+export const CHINOOK: string | undefined = script('postgresql');
+/** The same for MySQL and MariaDB. */
+export const CHINOOK_MYSQL: string | undefined = script('mysql');

@@ -7,7 +7,7 @@ export const lakeConnector: Connector<LakeOptions> = {
   title: 'Parquet lake',
   summary: 'Partitioned Parquet files in a folder, with atomic commits and a catalog of their own.',
   options: lakeOptions,
-  capabilities: { source: true, destination: true, atomicCommit: true },
+  capabilities: { source: true, destination: true, atomicCommit: true, engine: true },
   fromUrl: (url) =>
     /^[a-z][a-z0-9+.-]+:\/\//i.test(url) && !url.startsWith('file://')
       ? undefined

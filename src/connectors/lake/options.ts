@@ -10,13 +10,15 @@ export interface LakeOptionsInput {
   row_group_rows?: number | undefined;
   file_size?: string | number | undefined;
   retention?: string | number | undefined;
+  slice_size?: string | number | undefined;
 }
 
-/** The same after parsing: `file_size` is bytes, `retention` is seconds. */
+/** The same after parsing: sizes are bytes, `retention` is seconds. */
 export interface LakeOptions extends LakeOptionsInput {
   compression: LakeCompression;
   file_size: number;
   retention: number;
+  slice_size: number;
 }
 
 const duration = z.union([z.string(), z.number()]).transform(inSchema(parseDuration));
@@ -48,6 +50,12 @@ export const lakeOptions: z.ZodType<LakeOptions, LakeOptionsInput> = z
       .default(3600)
       .describe(
         'How long files that a newer load has replaced stay for readers that still use them; default "1 hour".',
+      ),
+    slice_size: size
+      .refine((bytes) => bytes >= 64_000, 'must be at least 64 KB')
+      .default(256_000_000)
+      .describe(
+        'When a lake is read: how many bytes of its files one part of a first load covers; parts are read in parallel, and an interrupted load goes on after the last finished one; default "256 MB".',
       ),
   })
   .describe('A folder of Parquet files with commits, readable by anything that reads Parquet.');

@@ -1,7 +1,7 @@
 /** A query of DuckDB as batches: chunks become columns without a value of JavaScript for each. */
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { Batch, Column } from '../../core/batch.ts';
-import { throwIfAborted, TransientError } from '../../core/errors.ts';
+import { ConfigError, throwIfAborted } from '../../core/errors.ts';
 import type { Schema } from '../../core/schema.ts';
 import type { BatchesReader, DecodeFacts } from '../../core/source.ts';
 import type { LogicalType } from '../../core/types.ts';
@@ -86,7 +86,7 @@ async function* stream(
   }
   facts.high = waters.length === 0 ? undefined : HighWater.greatest(waters);
   if (exact !== undefined && facts.rows !== exact)
-    throw new TransientError(
+    throw new ConfigError(
       `reading ${query.stream}: its files have ${facts.rows} rows where the log says ${exact}`,
       {
         code: 'disk.damaged',

@@ -17,7 +17,7 @@ interface User<T> {
   running?: AsyncGenerator<T>;
   /** Everything was read. */
   ended: boolean;
-  done?: Promise<void>;
+  done: Promise<void> | undefined;
 }
 
 export class SourceEngine {
@@ -43,7 +43,7 @@ export class SourceEngine {
   ): AsyncGenerator<T> {
     throwIfAborted(signal);
     if (this.#ending) throw closed();
-    const user: User<T> = { ended: false };
+    const user: User<T> = { ended: false, done: undefined };
     user.running = this.#run(signal, work, user);
     yield* user.running;
     // Stopped by us, it looks like one that has come to its end.

@@ -205,7 +205,7 @@ export function literal(text: string, type: LogicalType): string {
     return type.kind === 'utf8' ? duckText(text) : parseCursor(text, type).toString();
   // People write moments in zones of theirs, which DuckDB reads.
   const zoned = type.kind === 'timestamp' && type.zone && /[+-]\d\d(:?\d\d)?$/.test(text) && /:/.test(text);
-  const plain = zoned && !/\+00$/.test(text) ? text : renderCursor(parseCursor(text, type), type);
+  const plain = zoned && !text.endsWith('+00') ? text : renderCursor(parseCursor(text, type), type);
   // DuckDB says in another place that a year is before Christ.
   const era = plain.endsWith(' BC') ? plain.slice(0, -3).replace(/^(\d+-\d\d-\d\d)/, '$1 (BC)') : plain;
   return `CAST(${duckText(era)} AS ${duckType(type)})`;

@@ -76,6 +76,13 @@ export function oldVersionsSql(rows: Rows, key: readonly string[]): string {
   ) WHERE nth > 1 OR op = 'delete'`;
 }
 
+/** A query for how many of the old rows lie in these files. */
+export function oldRowsSql({ state, files }: Rows, old: string): string {
+  const wanted = new Set(files.map(({ key }) => key));
+  const numbers = state.files.flatMap(({ key }, i) => (wanted.has(key) ? [i] : []));
+  return `SELECT count(*)::VARCHAR AS n FROM ${old} WHERE f IN (${numbers.join(', ')})`;
+}
+
 /** A query for the rows, with all columns of the files; `old` is the table that holds what {@link oldVersionsSql} found. */
 export function rowsSql(rows: Rows, old: string | undefined): string {
   if (old === undefined) return scan(rows, false);

@@ -15,7 +15,7 @@ import { wallClock, zoneOffset } from '../shared/zones.ts';
 import type { CommitRecord, FoldedState } from './records.ts';
 import type { SourceEngine } from './source-engine.ts';
 import { nullCondition, type Relation, resolveRelation, whereClause } from './source-relation.ts';
-import { allRows, oldVersionsSql, type Rows, rowsSince, rowsSql } from './source-rows.ts';
+import { allRows, oldRowsSql, oldVersionsSql, type Rows, rowsSince, rowsSql } from './source-rows.ts';
 
 const INSTANT: LogicalType = { kind: 'timestamp', zone: true };
 
@@ -41,29 +41,35 @@ export interface PinnedTable {
   since(seq: number): Promise<CommitRecord[]>;
 }
 
+/** What all streams of a snapshot share. */
+export interface Lake {
+  storage: ObjectStorage;
+  engine: SourceEngine;
+  /** Of files that one part of a first load covers. */
+  partBytes: number;
+}
+
 export interface SurveyRequest {
   stream: StreamConfig;
   checkpoint: Checkpoint | undefined;
   window: RunWindow;
   table: PinnedTable;
-  storage: ObjectStorage;
-  engine: SourceEngine;
+  lake: Lake;
   /** Clock of the snapshot. */
   at: string;
-  partBytes: number;
   signal: AbortSignal;
 }
 
 export async function survey(request: SurveyRequest): Promise<LakeSurvey> {
-  const { stream, checkpoint, window, table, storage } = request;
+  const { stream, checkpoint, window, table, lake } = request;
   const { state } = table;
   const relation = resolveRelation(stream, state, table.history);
-  const all = allRows(storage, state, table.history);
+  const all = allRows(lake.storage, state, table.history);
   const identity = identityOf(state);
   const fresh = relation.cursor && (await freshRows(request, all, identity));
   const windowed = window.from !== undefined || window.to !== undefined;
   const layout = `${identity}/${state.version}`;
-  const parts = partsOf(all, request.partBytes);
+  const parts = partsOf(all, lake.partBytes);
   await checkWhere(request, relation, all);
   return {
     schema: relation.schema,
@@ -115,7 +121,7 @@ function partsOf({ files }: Rows, partBytes: number): SliceRange[] {
 
 /** What is wrong with `where` is said now, not when rows are read. */
 async function checkWhere(
-  { stream, engine, signal }: SurveyRequest,
+  { stream, lake: { engine }, signal }: SurveyRequest,
   relation: Relation,
   all: Rows,
 ): Promise<void> {
@@ -159,24 +165,24 @@ async function cursorFacts(request: SurveyRequest, place: Place): Promise<Cursor
   const first = known?.watermark === undefined && known?.high === undefined;
   const from = first ? firstWindow(request, relation) : known.watermark;
   if (from !== undefined) parseCursor(from, cursor.type);
-  const some = fresh ? fresh.files.length > 0 : undefined;
-  // Rows of loads that are not read yet need not be compared with the target, but for windows that the user chose.
-  const behind =
-    some && (await anyRow(request, relation, fresh!, { kind: 'cursor', upTo: known?.high, nulls: true }));
+  const high = known?.high;
+  const any = (range: SliceRange): Promise<boolean> | undefined =>
+    fresh && (fresh.files.length === 0 ? Promise.resolve(false) : anyRow(request, relation, fresh, range));
   return {
     from,
     horizon: undefined,
     note: undefined,
     indexed: fresh !== undefined || !checkpoint,
-    fresh: some,
-    overlap: fresh ? behind : undefined,
+    fresh: await any({ kind: 'cursor', above: high, nulls: high === undefined }),
+    // Rows of loads that are not read yet are not in the target, but for windows that the user chose.
+    overlap: await any({ kind: 'cursor', upTo: high, nulls: true }),
     boundaries:
       stream.sliceRows === undefined
         ? []
         : await boundaries(request, relation, fresh ?? all, {
             kind: 'cursor',
-            from: known?.high === undefined ? from : undefined,
-            above: known?.high,
+            from: high === undefined ? from : undefined,
+            above: high,
           }),
     estimatedRows: fresh ? fresh.files.reduce((sum, { rows }) => sum + rows, 0) : undefined,
     nullRows: cursor.nullable ? undefined : false,
@@ -200,7 +206,7 @@ function firstWindow({ stream, at }: SurveyRequest, relation: Relation): string 
 }
 
 async function anyRow(
-  { engine, signal }: SurveyRequest,
+  { lake: { engine }, signal }: SurveyRequest,
   relation: Relation,
   rows: Rows,
   range: SliceRange,
@@ -214,7 +220,7 @@ async function anyRow(
 
 /** Where one micro-batch ends and the next begins; rows with the same value stay together. */
 async function boundaries(
-  { stream, engine, signal }: SurveyRequest,
+  { stream, lake: { engine }, signal }: SurveyRequest,
   relation: Relation,
   rows: Rows,
   range: SliceRange,
@@ -247,35 +253,34 @@ function days({ stream, window, checkpoint, table, at }: SurveyRequest, relation
   });
 }
 
-/** The rows that a slice reads, and the files that they come from; what is old among them is found first. */
-export async function sliceRows(
+/** The query of a slice, and how many rows it has where the log tells; what is old among the rows is found first. */
+export async function sliceQuery(
   surveyed: LakeSurvey,
   range: SliceRange,
   engine: SourceEngine,
   signal: AbortSignal,
-): Promise<{ sql: string; files: Rows['files']; exact: number | undefined }> {
+): Promise<{ sql: string; exact: number | undefined }> {
   const { relation, all, fresh } = surveyed;
   const rows = range.kind === 'cursor' ? (fresh ?? all) : all;
-  const part = range.kind === 'pages' ? rows.files.slice(range.from, range.to) : rows.files;
+  const files = range.kind === 'pages' ? rows.files.slice(range.from, range.to) : rows.files;
+  const part = { ...rows, files };
   const old =
-    rows.key && rows.files.length > 0
-      ? await engine.table(oldVersionsSql(rows, rows.key), signal)
-      : undefined;
-  // What is not committed yet is new, whatever its cursor says.
+    rows.key && files.length > 0 ? await engine.table(oldVersionsSql(rows, rows.key), signal) : undefined;
+  // What is not read yet is new, whatever its cursor says.
   const wanted = fresh && range.kind === 'cursor' ? { ...range, from: undefined } : range;
   const where = whereClause(relation, wanted);
   const list = relation.columns.map(({ sql }, i) => `${sql} AS c${i}`);
   if (relation.cursor) list.push(...relation.cursor.expressions.map((sql, i) => `${sql} AS k${i}`));
-  const from = rowsSql(
-    { ...rows, files: part },
-    old && old.rows > 0 && part.length > 0 ? old.name : undefined,
-  );
-  const total = part.reduce((sum, file) => sum + file.rows, 0);
-  return {
-    sql: `SELECT ${list.join(', ')} FROM (${from})${where}`,
-    files: part,
-    exact: where === '' && rows.loads === undefined && (old?.rows ?? 0) === 0 ? total : undefined,
-  };
+  const from = rowsSql(part, old && old.rows > 0 ? old.name : undefined);
+  let exact: number | undefined;
+  if (where === '' && rows.loads === undefined) {
+    exact = files.reduce((sum, file) => sum + file.rows, 0);
+    if (old && old.rows > 0) {
+      const [found] = await engine.rows(oldRowsSql(part, old.name), signal);
+      exact -= Number(found!['n']);
+    }
+  }
+  return { sql: `SELECT ${list.join(', ')} FROM (${from})${where}`, exact };
 }
 
 export function advance(loaded: Loaded, at: string): Checkpoint {

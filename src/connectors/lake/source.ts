@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import type { Comparable } from '../../core/compare.ts';
 import type { ConnectorContext } from '../../core/connector.ts';
 import { ConfigError, throwIfAborted, TransientError } from '../../core/errors.ts';
-import { engineMemory } from '../../core/memory.ts';
+import { sourceEngineMemory } from '../../core/memory.ts';
 import type {
   BatchesReader,
   Loaded,
@@ -25,21 +25,26 @@ import { currentSchema, type DataFile, type FoldedState } from './records.ts';
 import { readQuery } from './slice-reader.ts';
 import { compareLake } from './source-compare.ts';
 import { closed, SourceEngine } from './source-engine.ts';
-import { advance, type LakeSurvey, type PinnedTable, sliceRows, survey } from './source-survey.ts';
+import {
+  advance,
+  type Lake,
+  type LakeSurvey,
+  type PinnedTable,
+  sliceQuery,
+  survey,
+} from './source-survey.ts';
 
-/** Of files that one part of a first load covers. */
-const PART_BYTES = 128_000_000;
 const HISTORY = '_history';
 
 export class LakeSource implements Source {
-  readonly #root: string;
   readonly #storage: ObjectStorage;
+  readonly #partBytes: number;
   readonly #context: ConnectorContext;
   readonly #open = new Set<SourceEngine>();
 
   constructor(options: LakeOptions, context: ConnectorContext) {
-    this.#root = resolve(context.directory, options.path);
-    this.#storage = openLocalStorage(this.#root);
+    this.#storage = openLocalStorage(resolve(context.directory, options.path));
+    this.#partBytes = options.slice_size;
     this.#context = context;
   }
 
@@ -65,11 +70,11 @@ export class LakeSource implements Source {
       return [table, { log, state: await log.read().catch((error: unknown) => error as Error) }];
     });
     const engine = new SourceEngine({
-      memoryBytes: engineMemory(this.#context.memoryBytes),
+      memoryBytes: sourceEngineMemory(this.#context.memoryBytes),
       threads: Math.max(1, this.#context.workers),
     });
     this.#open.add(engine);
-    return new LakeSnapshot(this.#storage, engine, new Map(tables));
+    return new LakeSnapshot({ storage: this.#storage, engine, partBytes: this.#partBytes }, new Map(tables));
   }
 
   async close(): Promise<void> {
@@ -92,14 +97,12 @@ type Pinned = [string, { log: TableLog; state: FoldedState | Error | undefined }
 /** The commits that were there when it was made. Their files stay for the lake's `retention` when newer ones replace them. */
 class LakeSnapshot implements Snapshot {
   readonly at: string;
-  readonly #storage: ObjectStorage;
-  readonly #engine: SourceEngine;
+  readonly #lake: Lake;
   readonly #tables: ReadonlyMap<string, Pinned[1]>;
   #closed = false;
 
-  constructor(storage: ObjectStorage, engine: SourceEngine, tables: ReadonlyMap<string, Pinned[1]>) {
-    this.#storage = storage;
-    this.#engine = engine;
+  constructor(lake: Lake, tables: ReadonlyMap<string, Pinned[1]>) {
+    this.#lake = lake;
     this.#tables = tables;
     // Never before a commit that is seen, whatever the clock of this machine says.
     const commits = [...tables.values()].map(({ state }) =>
@@ -120,11 +123,13 @@ class LakeSnapshot implements Snapshot {
     const doing = `looking at ${stream.name}`;
     try {
       return await survey({
-        ...{ stream, checkpoint, window, table, signal },
-        storage: this.#storage,
-        engine: this.#engine,
+        stream,
+        checkpoint,
+        window,
+        table,
+        signal,
         at: this.at,
-        partBytes: PART_BYTES,
+        lake: this.#lake,
       });
     } catch (error) {
       throw duckError(await this.#explain(error, stream, table.state.files), doing);
@@ -139,10 +144,10 @@ class LakeSnapshot implements Snapshot {
   ): Promise<BatchesReader> {
     this.#alive(signal);
     const { relation, all } = surveyed as LakeSurvey;
-    const engine = this.#engine;
+    const { engine } = this.#lake;
     const explain = (error: unknown): Promise<unknown> => this.#explain(error, stream, all.files);
     try {
-      const { sql, exact } = await sliceRows(surveyed as LakeSurvey, slice.range, engine, signal);
+      const { sql, exact } = await sliceQuery(surveyed as LakeSurvey, slice.range, engine, signal);
       const { schema, cursor } = relation;
       return readQuery(
         {
@@ -179,7 +184,7 @@ class LakeSnapshot implements Snapshot {
   ): AsyncGenerator<readonly unknown[][]> {
     this.#alive(signal);
     try {
-      yield* this.#engine.using(signal, async function* (connection) {
+      yield* this.#lake.engine.using(signal, async function* (connection) {
         const result = await connection.stream(sql);
         for (;;) {
           const chunk = await result.fetchChunk();
@@ -199,7 +204,7 @@ class LakeSnapshot implements Snapshot {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    void this.#engine.end();
+    void this.#lake.engine.end();
   }
 
   #alive(signal: AbortSignal): void {
@@ -228,7 +233,7 @@ class LakeSnapshot implements Snapshot {
 
   /** A file that is gone was replaced, and swept when its time was over. */
   async #explain(error: unknown, stream: StreamConfig, files: readonly DataFile[]): Promise<unknown> {
-    const gone = files.find(({ key }) => !existsSync(this.#storage.localPath(key)));
+    const gone = files.find(({ key }) => !existsSync(this.#lake.storage.localPath(key)));
     if (!gone || (error instanceof Error && error.name === 'CancelledError')) return error;
     return new TransientError(`reading ${stream.name}: file "${gone.key}" is gone`, {
       code: 'engine.old_snapshot',

@@ -2,7 +2,15 @@
 import { ConfigError } from '../../core/errors.ts';
 import type { StreamConfig } from '../../core/stream.ts';
 
-/** The columns that the stream reads; names that are not there become mistakes. */
+/** What Sluice has added to tables that it wrote: it tells of that copy, and a copy of the copy has its own. */
+const OURS: ReadonlySet<string> = new Set([
+  '_sluice_load_id',
+  '_sluice_loaded_at',
+  '_sluice_op',
+  '_sluice_xmin',
+]);
+
+/** The columns that the stream reads; names that are not there become mistakes. Columns of ours are read when they are asked for. */
 export function chosenColumns<C extends { name: string }>(
   stream: StreamConfig,
   all: C[],
@@ -13,7 +21,9 @@ export function chosenColumns<C extends { name: string }>(
   for (const name of exclude ?? []) checkColumn(name, 'columns.exclude', all, mistakes);
   for (const name of Object.keys(stream.rename)) checkColumn(name, 'rename', all, mistakes);
   for (const name of Object.keys(stream.types)) checkColumn(name, 'types', all, mistakes);
-  return all.filter((c) => (!include || include.includes(c.name)) && !exclude?.includes(c.name));
+  const wanted = ({ name }: C): boolean =>
+    include ? include.includes(name) : !OURS.has(name) || Object.hasOwn(stream.rename, name);
+  return all.filter((column) => wanted(column) && !exclude?.includes(column.name));
 }
 
 export function checkColumn(name: string, option: string, all: { name: string }[], mistakes: string[]): void {
