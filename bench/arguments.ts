@@ -11,6 +11,7 @@ const BENCHMARKS = [
   'merge',
   'mysql-to-pg',
   'pg-to-mysql',
+  'lake-to-pg',
 ] as const;
 
 export type BenchmarkName = (typeof BENCHMARKS)[number];

@@ -7,6 +7,7 @@ import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Arguments, type BenchmarkName, parseArguments, USAGE } from './arguments.ts';
 import type { BenchContext, BenchOutcome, BenchResult } from './context.ts';
+import { benchFromLake } from './from-lake.ts';
 import { benchIncremental } from './incremental.ts';
 import { findLimit } from './limit.ts';
 import { benchMerge } from './merge.ts';
@@ -81,6 +82,7 @@ const BENCHES: Readonly<Record<BenchmarkName, (context: BenchContext) => Promise
   merge: benchMerge,
   'mysql-to-pg': (context) => benchMysql('mysql-to-pg', context),
   'pg-to-mysql': (context) => benchMysql('pg-to-mysql', context),
+  'lake-to-pg': benchFromLake,
   'pg-to-pg-wide': (context) =>
     benchToPostgres(
       {
@@ -113,6 +115,7 @@ const NEEDS: Readonly<Partial<Record<BenchmarkName, readonly string[]>>> = {
   'pg-to-pg-wide': ['bash', 'psql'],
   'pg-to-pg': ['bash', 'psql', 'pg_dump', 'pg_config'],
   merge: ['bash', 'psql'],
+  'lake-to-pg': ['bash', 'psql'],
   'mysql-to-pg': ['bash', 'psql', 'mariadb', 'mariadbd'],
   'pg-to-mysql': ['bash', 'psql', 'mariadb', 'mariadbd'],
 };

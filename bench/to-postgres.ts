@@ -24,7 +24,7 @@ export interface ToPostgres {
   targets: { ratio: number; peakMb: number };
 }
 
-const TARGET = 'bench_target';
+export const TARGET = 'bench_target';
 /** Without encryption, for a URL. */
 export const PLAIN = '?sslmode=disable&gssencmode=disable';
 

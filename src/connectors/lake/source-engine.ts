@@ -17,7 +17,8 @@ interface User<T> {
   running?: AsyncGenerator<T>;
   /** Everything was read. */
   ended: boolean;
-  done: Promise<void> | undefined;
+  done: Promise<void>;
+  leave(): void;
 }
 
 export class SourceEngine {
@@ -43,7 +44,8 @@ export class SourceEngine {
   ): AsyncGenerator<T> {
     throwIfAborted(signal);
     if (this.#ending) throw closed();
-    const user: User<T> = { ended: false, done: undefined };
+    const { promise: done, resolve: leave } = Promise.withResolvers<void>();
+    const user: User<T> = { ended: false, done, leave };
     user.running = this.#run(signal, work, user);
     yield* user.running;
     // Stopped by us, it looks like one that has come to its end.
@@ -56,8 +58,6 @@ export class SourceEngine {
     user: User<T>,
   ): AsyncGenerator<T> {
     this.#users.add(user);
-    const done = Promise.withResolvers<void>();
-    user.done = done.promise;
     try {
       const connection = await (await this.#open()).connect();
       const stop = (): void => connection.interrupt();
@@ -77,7 +77,7 @@ export class SourceEngine {
       }
     } finally {
       this.#users.delete(user);
-      done.resolve();
+      user.leave();
     }
   }
 

@@ -1,0 +1,102 @@
+/** A table of a lake into an empty database, against DuckDB, which reads the same files, and psql. */
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { atMost, type BenchContext, type BenchOutcome } from './context.ts';
+import { createProject, postgresAt, type EngineRun, runEngine } from './engine.ts';
+import { type Command, measure, type Usage } from './measure.ts';
+import { count, MEGABYTE, peakMb, renderLines, renderTargets, round, usageFields } from './report.ts';
+import { makeTable } from './server.ts';
+import { median, summarizeUsage } from './statistics.ts';
+import { LINEITEM as shape } from './tables.ts';
+import { compareTables, emptyDatabase, PLAIN, TARGET, targetUrl } from './to-postgres.ts';
+
+const ROWS = 3_000_000;
+const QUICK_ROWS = 200_000;
+const READER = fileURLToPath(new URL('./lake-csv.ts', import.meta.url));
+const TARGETS = { ratio: 1.5, peakMb: 400 };
+
+export async function benchFromLake(context: BenchContext): Promise<BenchOutcome> {
+  const { server, signal, say, folder } = context;
+  const rows = context.quick ? QUICK_ROWS : ROWS;
+  say(`making ${shape.name}: ${count(rows)} rows × ${shape.columns.length} columns, and a lake of it`);
+  await makeTable(server, shape, rows, signal);
+  const streams = { [`public.${shape.name}`]: '{ load: replace }' };
+  const filled = await createProject(join(folder, 'fill'), { source: postgresAt(server.url), streams });
+  await runEngine(filled, { server: server.pid, signal });
+  const pairs: { limit: Usage; engine: EngineRun }[] = [];
+  say('warming up');
+  await runLimit(context, filled.lake);
+  for (let i = 0; i < context.pairs; i++) {
+    say(`pair ${i + 1} of ${context.pairs}`);
+    pairs.push({ limit: await runLimit(context, filled.lake), engine: await runOurs(context, filled.lake) });
+  }
+  say('comparing the tables');
+  const verified = await compareTables(server, shape);
+  await server.query(`DROP TABLE ${shape.name}`);
+  return outcome(context, pairs, verified);
+}
+
+async function runLimit({ server, signal }: BenchContext, lake: string): Promise<Usage> {
+  await emptyDatabase(server);
+  const columns = shape.columns.map(({ name, type }) => `${name} ${type}`);
+  await server.queryIn(TARGET, `CREATE TABLE ${shape.name} (${columns.join(', ')})`);
+  const list = shape.columns.map(({ name }) => name).join(', ');
+  const script = `'${process.execPath}' '${READER}' '${lake}/${shape.name}' '${list}' | psql -X -q -d '${targetUrl(server)}${PLAIN}' -c "COPY ${shape.name} FROM STDIN (FORMAT csv)"`;
+  const command: Command = {
+    program: 'bash',
+    args: ['-c', `set -o pipefail; ${script}`],
+    output: false,
+  };
+  return measure(command, { server: server.pid, signal });
+}
+
+async function runOurs({ server, signal, folder }: BenchContext, lake: string): Promise<EngineRun> {
+  await emptyDatabase(server);
+  const project = await createProject(join(folder, 'project'), {
+    source: `{ type: lake, path: "${lake}" }`,
+    target: postgresAt(targetUrl(server)),
+    streams: { [shape.name]: '{ load: replace }' },
+  });
+  return runEngine(project, { server: server.pid, signal });
+}
+
+function outcome(
+  context: BenchContext,
+  pairs: readonly { limit: Usage; engine: EngineRun }[],
+  verified: number,
+): BenchOutcome {
+  const engine = summarizeUsage(pairs.map((pair) => pair.engine));
+  const limit = summarizeUsage(pairs.map((pair) => pair.limit));
+  const ratios = pairs.map((pair) => pair.engine.seconds / pair.limit.seconds);
+  const ratio = median(ratios);
+  const { wireBytes, rows } = pairs[0]!.engine;
+  const peak = engine.peakBytes === undefined ? undefined : engine.peakBytes / MEGABYTE;
+  const targets = context.quick
+    ? []
+    : [...atMost('ratio', ratio, TARGETS.ratio), ...atMost('peak MB', peak, TARGETS.peakMb)];
+  const text = [
+    `lake-to-pg: ${count(rows)} rows, ${Math.round(wireBytes / MEGABYTE)} MB in batches`,
+    renderLines([
+      { name: 'sluice', usage: engine, rows, wireBytes },
+      { name: 'limit: DuckDB | psql', usage: limit, rows, wireBytes },
+    ]),
+    `  ${ratio.toFixed(2)} × the limit (pairs: ${ratios.map((each) => each.toFixed(2)).join(' ')})`,
+    `  ${count(verified)} rows of both sides compared, all equal`,
+    ...(targets.length > 0 ? [renderTargets(targets)] : []),
+  ];
+  return {
+    text: text.join('\n'),
+    result: {
+      bench: 'lake-to-pg',
+      rows,
+      seconds: round(engine.seconds, 3),
+      limit_seconds: round(limit.seconds, 3),
+      ratio: round(ratio, 3),
+      peak_rss_mb: peakMb(engine),
+      quick: context.quick,
+      verified,
+      targets,
+      ...usageFields('', engine),
+    },
+  };
+}
