@@ -4,7 +4,7 @@ import type { ProjectContext } from '../engine/context.ts';
 import type { Invocation } from './command.ts';
 import { connectionFromUrl, looksLikeUrl, urlContext } from './url-project.ts';
 
-/** The connections that `[connection or url]` means: the one named, or all of the project that can play the role. */
+/** The connections that `[connection or url]` means: the one named, or all of the project that play the role, or could. */
 export async function pickConnections(
   invocation: Invocation,
   role: 'source' | undefined,
@@ -26,7 +26,9 @@ export async function pickConnections(
     return role === undefined || connector?.capabilities[role] === true;
   });
   if (wanted === undefined) {
-    if (able.length > 0) return { context, names: able };
+    const sources = new Set(Object.values(context.project.pipelines).map(({ from }) => from));
+    const used = role === undefined ? able : able.filter((name) => sources.has(name));
+    if (able.length > 0) return { context, names: used.length > 0 ? used : able };
     throw new ConfigError(`the project has no connection to use as a ${role ?? 'connection'}`, {
       code: 'cli.no_connection',
     });

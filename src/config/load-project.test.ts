@@ -88,7 +88,14 @@ pipelines:
           indexes: true,
           schema: 'public',
         },
-        lake: { type: 'lake', path: './lake', compression: 'zstd', file_size: 256_000_000, retention: 3600 },
+        lake: {
+          type: 'lake',
+          path: './lake',
+          compression: 'zstd',
+          file_size: 256_000_000,
+          retention: 3600,
+          slice_size: 256_000_000,
+        },
       },
       pipelines: {
         shop_to_lake: {

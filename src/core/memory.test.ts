@@ -1,5 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { budgetFor, checkMemory, engineMemory, LEAST_MEMORY, lanesWithin } from './memory.ts';
+import {
+  budgetFor,
+  checkMemory,
+  engineMemory,
+  LEAST_MEMORY,
+  lanesWithin,
+  sourceEngineMemory,
+  sourceMemory,
+} from './memory.ts';
 
 const MEBIBYTE = 1 << 20;
 
@@ -23,6 +31,16 @@ describe('the memory of a run', () => {
 
   it('can be found from what DuckDB needs', () => {
     expect(engineMemory(budgetFor(300 * MEBIBYTE))).toBeGreaterThanOrEqual(300 * MEBIBYTE - 1);
+  });
+
+  it('is shared with a source that has an engine of its own', () => {
+    expect(sourceMemory(512 * MEBIBYTE)).toBe(192 * MEBIBYTE);
+    expect(sourceMemory(1152 * MEBIBYTE)).toBe(512 * MEBIBYTE);
+    expect(Math.floor(sourceEngineMemory(192 * MEBIBYTE) / MEBIBYTE)).toBe(85);
+    expect(() => checkMemory(512 * MEBIBYTE, 192 * MEBIBYTE)).not.toThrow();
+    expect(() => checkMemory(511 * MEBIBYTE, 192 * MEBIBYTE)).toThrow(
+      'reading the memory budget: 511 MiB is less than the 512 MiB that a run from a lake needs',
+    );
   });
 
   it('is refused below the smallest budget', () => {

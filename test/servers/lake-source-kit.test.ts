@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { lakeConnector } from '../../src/connectors/lake/index.ts';
@@ -76,7 +76,11 @@ testSource({
     };
     return {
       source: () => open('./lake'),
-      unreachable: () => open(`./nowhere-${UNREACHABLE_SECRET.length}`),
+      unreachable: async () => {
+        // There is no folder, and no password.
+        writeFileSync(path.join(folder, 'file'), UNREACHABLE_SECRET);
+        return open('./file');
+      },
       createTable: async (name) => {
         await make(name, ROWS);
         tables.set(namePart(name), name);

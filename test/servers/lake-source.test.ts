@@ -296,7 +296,7 @@ describe('a snapshot of a lake', () => {
     session.close();
     onward.stream = { load: 'replace', key: 'id' };
     const { error } = await onward.attempt();
-    expect(error).toMatchObject({ code: 'disk.damaged' });
+    expect(error).toMatchObject({ code: 'lake.row_count' });
     expect(existsSync(onward.b.root) && (await onward.b.schema('t'))).toBeFalsy();
   });
 });

@@ -125,9 +125,14 @@ async function look(
     });
   }
   const connectors = await services.connectors();
-  const context = urlContext(connectors, {
-    connections: { source: connectionFromUrl(connectors, url, 'source') },
-  });
+  const connection = connectionFromUrl(connectors, url, 'source');
+  if (connection.type === 'lake') {
+    throw new ConfigError(`"${url}" is the path of a lake, and \`init\` begins with a database`, {
+      code: 'cli.init',
+      remedy: 'docs/connectors/lake.md shows a project that reads a lake',
+    });
+  }
+  const context = urlContext(connectors, { connections: { source: connection } });
   const opened = await services.openSource(context, 'source');
   try {
     const { title } = await opened.check(signal);

@@ -1,7 +1,7 @@
 /** A query of DuckDB as batches: chunks become columns without a value of JavaScript for each. */
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { Batch, Column } from '../../core/batch.ts';
-import { ConfigError, throwIfAborted } from '../../core/errors.ts';
+import { DataError, throwIfAborted } from '../../core/errors.ts';
 import type { Schema } from '../../core/schema.ts';
 import type { BatchesReader, DecodeFacts } from '../../core/source.ts';
 import type { LogicalType } from '../../core/types.ts';
@@ -86,10 +86,10 @@ async function* stream(
   }
   facts.high = waters.length === 0 ? undefined : HighWater.greatest(waters);
   if (exact !== undefined && facts.rows !== exact)
-    throw new ConfigError(
+    throw new DataError(
       `reading ${query.stream}: its files have ${facts.rows} rows where the log says ${exact}`,
       {
-        code: 'disk.damaged',
+        code: 'lake.row_count',
         remedy: '`sluice catalog check` names files that are not as they were written',
       },
     );

@@ -49,13 +49,16 @@ export class LakeSource implements Source {
   }
 
   async check(signal: AbortSignal): Promise<SourceFacts> {
-    this.#reach('looking at the lake', signal);
+    throwIfAborted(signal);
     const tables = await listTables(this.#storage);
-    return { title: `${this.#storage.describe()}, ${tables.length} tables`, warnings: [] };
+    return {
+      title: `${this.#storage.describe()}, ${tables.length} ${tables.length === 1 ? 'table' : 'tables'}`,
+      warnings: [],
+    };
   }
 
   async discover(signal: AbortSignal): Promise<StreamInfo[]> {
-    this.#reach('listing the tables of the lake', signal);
+    throwIfAborted(signal);
     const found = await inParallel(await listTables(this.#storage), (table) =>
       openTableLog(this.#storage, table).read(),
     );
@@ -63,7 +66,8 @@ export class LakeSource implements Source {
   }
 
   async open(signal: AbortSignal): Promise<Snapshot> {
-    this.#reach('reading the logs of the lake', signal);
+    throwIfAborted(signal);
+    this.#refuseMissing();
     const tables = await inParallel(await listTables(this.#storage), async (table): Promise<Pinned> => {
       const log = openTableLog(this.#storage, table);
       // A table that cannot be read says so to those who want it.
@@ -81,11 +85,10 @@ export class LakeSource implements Source {
     await Promise.all([...this.#open].map((engine) => engine.close()));
   }
 
-  /** A lake that is not there looks like an empty one, and nothing would be told from everything. */
-  #reach(doing: string, signal: AbortSignal): void {
-    throwIfAborted(signal);
+  /** Where the folder is not there, or its drive is not mounted, every table would look as if it were gone. */
+  #refuseMissing(): void {
     if (existsSync(this.#storage.localPath('_sluice'))) return;
-    throw new ConfigError(`${doing}: there is none in ${this.#storage.describe()}`, {
+    throw new ConfigError(`reading the lake: there is none in ${this.#storage.describe()}`, {
       code: 'lake.missing',
       remedy: 'correct its path, or load something into it first; is its drive mounted?',
     });
