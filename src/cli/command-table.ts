@@ -86,6 +86,11 @@ const RESTART: OptionSpec = {
   name: 'restart',
   summary: 'begin an interrupted load again; without it, it goes on with the parts that are left',
 };
+const VERIFY: OptionSpec = {
+  name: 'verify',
+  value: '<how>',
+  summary: 'what is compared after the load: off, counts or checksums',
+};
 const YES: OptionSpec = { name: 'yes', short: 'y', summary: 'do not ask' };
 const TABLES: OptionSpec = {
   name: 'table',
@@ -201,6 +206,7 @@ const MOVE: readonly CommandSpec[] = [
       FULL_REFRESH,
       RESTART,
       { name: 'dry-run', summary: 'the same as plan' },
+      VERIFY,
       WORKERS,
       MEMORY,
       ...WINDOW,
@@ -209,6 +215,7 @@ const MOVE: readonly CommandSpec[] = [
       'sluice run',
       'sluice run shop_to_lake --select public.orders',
       'sluice run shop_to_lake --date yesterday',
+      'sluice run shop_to_lake --verify checksums',
       'sluice run shop_to_lake --json > events.jsonl',
     ],
   },
@@ -243,6 +250,7 @@ const MOVE: readonly CommandSpec[] = [
       },
       FULL_REFRESH,
       { name: 'dry-run', summary: 'show the plan, write nothing' },
+      VERIFY,
       WORKERS,
       MEMORY,
     ],

@@ -94,6 +94,7 @@ export function streamReport(stream: string, overrides: Partial<StreamReport> = 
     watermark: '2026-07-25 01:00:02.004411+00',
     changes: [],
     warnings: [],
+    verification: undefined,
     error: undefined,
     ...overrides,
   };

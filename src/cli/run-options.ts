@@ -1,7 +1,7 @@
 import { hint } from '../config/suggest.ts';
 import { ConfigError } from '../core/errors.ts';
 import type { Project } from '../core/project.ts';
-import type { RunWindow } from '../core/stream.ts';
+import type { LoadCheck, RunWindow } from '../core/stream.ts';
 import { parseSize } from '../core/units.ts';
 import type { RunOptions } from '../engine/types.ts';
 import type { Flags } from './arguments.ts';
@@ -40,7 +40,20 @@ export function readRunOptions(flags: Flags, timezone: string, now: Date = new D
   if (memory !== undefined) options.memoryBytes = parseSize(memory);
   const window = readWindow(flags, timezone, now);
   if (window) options.window = window;
+  const verify = readCheck(flags);
+  if (verify) options.verify = verify;
   return options;
+}
+
+const CHECKS: readonly LoadCheck[] = ['off', 'counts', 'checksums'];
+
+function readCheck(flags: Flags): LoadCheck | undefined {
+  const text = flags.text('verify');
+  const found = CHECKS.find((check) => check === text);
+  if (text === undefined || found) return found;
+  throw new ConfigError(`--verify: "${text}" is none of ${CHECKS.join(', ')}${hint(text, CHECKS)}`, {
+    code: 'cli.verify',
+  });
 }
 
 /** A whole number above zero. */

@@ -155,6 +155,12 @@ const sharedOptions = {
   slice_rows: positive
     .optional()
     .describe('Most rows of one slice when a backlog is read in the order of the cursor.'),
+  verify: z
+    .enum(['off', 'counts', 'checksums'])
+    .optional()
+    .describe(
+      'What is compared after a load. counts (when absent): rows of the source and of the table, where the load was all of it; checksums: every row, as `sluice verify` does; off: nothing.',
+    ),
 };
 
 const streamOptions = z.strictObject({ ...ownOptions, ...sharedOptions });

@@ -26,6 +26,8 @@ export interface Comparable {
   values(request: CompareRequest, rows: readonly NamedRow[], signal: AbortSignal): Promise<RowValues[]>;
   /** The least value of a column, as text that both sides understand; undefined without any. */
   least(column: string, signal: AbortSignal): Promise<string | undefined>;
+  /** All rows, of a target with all versions of them; of a source only those of the range. */
+  count(range: SliceRange, signal: AbortSignal): Promise<number>;
 }
 
 export interface CompareRequest {
@@ -48,12 +50,25 @@ export interface ComparedColumn {
   readonly type: LogicalType;
   /** The name of its type where both sides are of one kind of system and have the same: its own text may stand for a value. */
   readonly native?: string | undefined;
+  /** Of the source's side: values are compared as what the target keeps in their place. */
+  readonly keeping?: ReadonlySet<KeepingRule> | undefined;
 }
+
+/** What a target has no place for, and keeps as something else by rule. */
+export type KeepingRule =
+  /** NaN and the infinities of floats are NULL. */
+  | 'finite'
+  /** -0 is 0. */
+  | 'unsigned-zero'
+  /** Dates and timestamps outside of the years 1 to 9999 are NULL. */
+  | 'four-digit-years'
+  /** U+0000 in a text is U+FFFD. */
+  | 'no-nul';
 
 export interface Within {
   readonly column: string;
-  readonly from: string | undefined;
-  readonly to: string | undefined;
+  readonly from?: string | undefined;
+  readonly to?: string | undefined;
 }
 
 export interface Bucket {
@@ -94,9 +109,18 @@ export interface RowValues {
   readonly shown: readonly (string | null)[];
 }
 
-/** The target of a stream as it is at one moment. */
+/** Tables of a destination as they are at one moment, where it can show them so. */
+export interface ComparedTables {
+  /** Undefined when there is none. */
+  table(name: string, signal: AbortSignal): Promise<ComparedTable | undefined>;
+  /** After the last table was closed. */
+  close(): Promise<void>;
+}
+
+/** The target of a stream. */
 export interface ComparedTable {
   readonly state: TableState;
   readonly rows: Comparable;
+  readonly keeping?: ReadonlySet<KeepingRule> | undefined;
   close(): Promise<void>;
 }

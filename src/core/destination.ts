@@ -1,4 +1,4 @@
-import type { ComparedTable } from './compare.ts';
+import type { ComparedTables } from './compare.ts';
 import type { DecodeFacts, SliceReader } from './source.ts';
 import type { Schema } from './schema.ts';
 import type { Checkpoint, PartitionBy, Slice } from './stream.ts';
@@ -11,8 +11,8 @@ export interface Destination {
   describe(table: string, signal: AbortSignal): Promise<TableState | undefined>;
   /** Called once per stream that has something to load, while its lease is held. */
   openTable(spec: TableSpec, signal: AbortSignal): Promise<TableWriter>;
-  /** For `verify`: a table as it is now; undefined when there is none. Absent where rows cannot be hashed there. */
-  compare?(table: string, signal: AbortSignal): Promise<ComparedTable | undefined>;
+  /** For `verify`: tables as they are now. Absent where rows cannot be hashed there. */
+  compare?(signal: AbortSignal): Promise<ComparedTables>;
   close(): Promise<void>;
 }
 

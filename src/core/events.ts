@@ -79,7 +79,27 @@ export type RunEvent =
       watermark: string | undefined;
       error?: ErrorInfo | undefined;
     }
+  /** What was loaded was compared with the source. */
+  | ({ kind: 'stream-verified'; stream: string } & LoadVerification)
   | { kind: 'run-finished'; run: string; status: RunStatus; seconds: number; peakRssBytes: number };
+
+/** What the check of a load has found. */
+export interface LoadVerification {
+  by: 'counts' | 'checksums';
+  /** `skipped`: nothing can be said, and the notes say why. */
+  status: 'equal' | 'differs' | 'skipped';
+  /** In the source's snapshot, read by the load, in the table. */
+  rows: { source: number; read: number; target: number };
+  /** Of checksums: as in the report of `sluice verify`. */
+  details?: {
+    missing: number;
+    extra: number;
+    changed: number;
+    notes: string[];
+    differences: { kind: string; key: Record<string, string | null>; columns: string[] }[];
+  };
+  seconds: number;
+}
 
 export type StreamStatus = 'loaded' | 'nothing-new' | 'failed' | 'stopped' | 'skipped';
 export type RunStatus = 'succeeded' | 'failed' | 'partial' | 'stopped';

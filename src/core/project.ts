@@ -1,4 +1,4 @@
-import type { DatePart, LoadStrategy, PartitionBy } from './stream.ts';
+import type { DatePart, LoadCheck, LoadStrategy, PartitionBy } from './stream.ts';
 
 /** A project as the user writes it (YAML or TypeScript), after parsing. */
 export interface Project {
@@ -49,4 +49,5 @@ export interface StreamOptions {
   types?: Record<string, string> | undefined;
   where?: string | undefined;
   slice_rows?: number | undefined;
+  verify?: LoadCheck | undefined;
 }

@@ -74,4 +74,8 @@ export interface RunStreamRecord {
   seconds: number;
   watermark: string | undefined;
   error: { code: string; message: string; remedy: string | undefined } | undefined;
+  /** How the load was checked, and what that found; absent where nothing was compared. */
+  verification?:
+    | { by: string; status: string; rows: { source: number; read: number; target: number } }
+    | undefined;
 }

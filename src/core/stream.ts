@@ -2,6 +2,9 @@
 
 export type LoadStrategy = 'append' | 'merge' | 'replace' | 'delete-insert';
 
+/** What is compared after a load; counts when absent. */
+export type LoadCheck = 'off' | 'counts' | 'checksums';
+
 /** How many days a slice of a dated stream has; day when absent. */
 export type DatePart = 'day' | 'week' | 'month' | 'year';
 
@@ -45,6 +48,7 @@ export interface StreamConfig {
   where?: string | undefined;
   /** Most rows of one micro-batch when a backlog is walked in cursor order. */
   sliceRows?: number | undefined;
+  verify?: LoadCheck | undefined;
 }
 
 /** Name in the destination of a column of the source, which may be called like something that every object has. */

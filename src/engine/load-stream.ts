@@ -31,8 +31,16 @@ export interface LoadJob {
   totals: StreamTotals;
 }
 
-/** Returns the checkpoint after the last commit. */
-export async function loadStream(job: LoadJob): Promise<Checkpoint | undefined> {
+/** What a load has come to. */
+export interface LoadOutcome {
+  checkpoint: Checkpoint | undefined;
+  /** Of the last commit; undefined when there was nothing to commit. */
+  version: number | undefined;
+  /** Rows that its slices have read. */
+  read: number;
+}
+
+export async function loadStream(job: LoadJob): Promise<LoadOutcome> {
   const { planned, source, destination, signal } = job;
   const { stream } = planned.plan;
   const first = planned.table === undefined;
@@ -80,6 +88,8 @@ class StreamLoad {
   readonly #staging = new WeakMap<Load, number>();
   /** The table holds nothing but rows of this load's own snapshot. */
   #fresh: boolean;
+  #version: number | undefined;
+  #read = 0;
 
   constructor(job: LoadJob, writer: TableWriter) {
     this.#job = job;
@@ -90,7 +100,7 @@ class StreamLoad {
     this.#left = job.planned.slices.slices.length;
   }
 
-  async run(): Promise<Checkpoint | undefined> {
+  async run(): Promise<LoadOutcome> {
     const { planned, slots } = this.#job;
     const { slices, parallel } = planned.slices;
     const strategy = STRATEGIES[planned.plan.stream.load];
@@ -105,7 +115,7 @@ class StreamLoad {
       await inParallel(slices, parallel ? slots.size : 1, (slice, index) => this.#oneByOne(slice, index));
       if (slices.length === 0) await this.#commitSchema();
     }
-    return this.#checkpoint;
+    return { checkpoint: this.#checkpoint, version: this.#version, read: this.#read };
   }
 
   async #together(slices: Slice[], workers: number): Promise<void> {
@@ -248,7 +258,7 @@ class StreamLoad {
     const label = loads.length === 1 ? loads[0]!.slice.id : 'all';
     emit({ kind: 'step', stream: name, slice: label, step: 'publish' });
     const started = performance.now();
-    await this.#writer.commit(loads, supersede, checkpoint);
+    this.#version = (await this.#writer.commit(loads, supersede, checkpoint)).version;
     const commit = (performance.now() - started) / 1000;
     this.#checkpoint = checkpoint;
     for (const load of loads) this.#done.add(load.slice.id);
@@ -312,6 +322,7 @@ class StreamLoad {
       );
       this.#staging.set(load, (performance.now() - started) / 1000);
       emit({ kind: 'step', stream: stream.name, slice: slice.id, step: 'staged', rows: load.rows });
+      this.#read += load.facts.rows;
       totals.rows += load.facts.rows;
       totals.bytes += load.facts.bytes;
       for (const [column, count] of Object.entries(load.facts.coerced))

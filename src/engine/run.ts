@@ -6,7 +6,13 @@ import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { asSluiceError, CancelledError } from '../core/errors.ts';
 import { errorInfo } from '../core/error-json.ts';
-import { broadcast, type Listener, type RunStatus, type StreamTotals } from '../core/events.ts';
+import {
+  broadcast,
+  type Listener,
+  type LoadVerification,
+  type RunStatus,
+  type StreamTotals,
+} from '../core/events.ts';
 import type { RunStreamRecord, StateStore } from '../core/state.ts';
 import type { StreamConfig } from '../core/stream.ts';
 import { openState, type ProjectContext } from './context.ts';
@@ -19,6 +25,7 @@ import { type Attempt, DEFAULT_RETRY, withRetry } from './retry.ts';
 import { closePipeline, openPipeline, type PipelineSession, streamsOf } from './session.ts';
 import { SharedSnapshot } from './shared-snapshot.ts';
 import type { RunOptions, RunReport, StreamReport } from './types.ts';
+import { type LoadedStream, loadDiffers, verifyLoad } from './verify-load.ts';
 
 interface Run {
   id: string;
@@ -190,10 +197,15 @@ async function loadOne(run: Run, held: Held): Promise<StreamReport> {
   emit({ kind: 'stream-started', stream: stream.name });
   try {
     const signal = AbortSignal.any([run.signal, lease.lost]);
-    const { watermark, changes } = await retrying(run, stream.name, (attempt) =>
+    const { watermark, changes, loaded } = await retrying(run, stream.name, (attempt) =>
       attemptStream({ run, stream, lease, signal, totals, attempt }),
     );
     totals.seconds = (performance.now() - started) / 1000;
+    const verification = loaded && (await verified(run, loaded, signal));
+    if (verification?.status === 'differs') {
+      const error = loadDiffers(stream.name, verification);
+      return { ...failed(run, { ...held, watermark }, error, totals), changes, verification };
+    }
     const report: StreamReport = {
       stream: stream.name,
       table: stream.table,
@@ -202,6 +214,7 @@ async function loadOne(run: Run, held: Held): Promise<StreamReport> {
       watermark,
       changes,
       warnings: coercions(run, stream, totals),
+      verification,
       error: undefined,
     };
     emit({ kind: 'stream-finished', stream: stream.name, status: report.status, totals, watermark });
@@ -209,6 +222,33 @@ async function loadOne(run: Run, held: Held): Promise<StreamReport> {
   } catch (error) {
     totals.seconds = (performance.now() - started) / 1000;
     return failed(run, held, error, totals);
+  }
+}
+
+/** A count that cannot be had must not make a good load a failure; checksums were asked for. */
+async function verified(
+  run: Run,
+  loaded: LoadedStream,
+  signal: AbortSignal,
+): Promise<LoadVerification | undefined> {
+  const { stream } = loaded.planned.plan;
+  const how = run.options.verify ?? stream.verify ?? 'counts';
+  if (how === 'off') return undefined;
+  const { destination } = run.session;
+  try {
+    const verification = await retrying(run, stream.name, () =>
+      run.slots.use(() => verifyLoad({ how, loaded, destination, signal })),
+    );
+    if (!verification) return undefined;
+    run.emit({ kind: 'stream-verified', stream: stream.name, ...verification });
+    if (verification.status === 'skipped')
+      warn(run, stream.name, 'verify.skipped', `not compared: ${verification.details?.notes.join('; ')}`);
+    return verification;
+  } catch (error) {
+    if (how === 'checksums' || error instanceof CancelledError) throw error;
+    const { message } = asSluiceError(error, `counting the rows of ${stream.name}`);
+    warn(run, stream.name, 'verify.not_counted', `what was loaded was not counted: ${message}`);
+    return undefined;
   }
 }
 
@@ -229,7 +269,7 @@ async function attemptStream({
   signal,
   totals,
   attempt,
-}: StreamAttempt): Promise<{ watermark: string | undefined; changes: string[] }> {
+}: StreamAttempt): Promise<{ watermark: string | undefined; changes: string[]; loaded?: LoadedStream }> {
   const { session, options, emit } = run;
   const source = await run.snapshot.get(signal);
   try {
@@ -255,21 +295,26 @@ async function attemptStream({
     if (plan.changes.length > 0) emit({ kind: 'schema-changed', stream: stream.name, changes: plan.changes });
     if (plan.slices.length === 0 && plan.changes.length === 0)
       return { watermark: planned.checkpoint?.watermark, changes: [] };
-    const checkpoint = await loadStream({
+    const ownWindow = options.window?.from !== undefined || options.window?.to !== undefined;
+    const { checkpoint, version, read } = await loadStream({
       planned,
       source,
       destination: session.destination,
       run: run.id,
       fence: lease.fence,
       takenOver: lease.takenOver,
-      ownWindow: options.window?.from !== undefined || options.window?.to !== undefined,
+      ownWindow,
       slots: run.slots,
       signal,
       emit,
       progressed: () => attempt.progressed(),
       totals,
     });
-    return { watermark: checkpoint?.watermark ?? checkpoint?.day, changes: plan.changes };
+    return {
+      watermark: checkpoint?.watermark ?? checkpoint?.day,
+      changes: plan.changes,
+      ...(version !== undefined && { loaded: { planned, source, read, version, ownWindow } }),
+    };
   } catch (error) {
     if (asSluiceError(error, '').code === 'engine.old_snapshot') await run.snapshot.renew(source);
     else if (!signal.aborted) await run.snapshot.get(signal, source).catch(() => undefined);
@@ -320,6 +365,7 @@ function failed(
     watermark,
     changes: [],
     warnings: [],
+    verification: undefined,
     error,
   };
 }
@@ -347,7 +393,8 @@ function emptyTotals(): StreamTotals {
   return { rows: 0, bytes: 0, loaded: 0, written: 0, coerced: {}, seconds: 0 };
 }
 
-function toRecord({ stream, table, status, totals, watermark, error }: StreamReport): RunStreamRecord {
+function toRecord(report: StreamReport): RunStreamRecord {
+  const { stream, table, status, totals, watermark, verification, error } = report;
   return {
     stream,
     table,
@@ -358,5 +405,8 @@ function toRecord({ stream, table, status, totals, watermark, error }: StreamRep
     seconds: totals.seconds,
     watermark,
     error: error && { code: error.code, message: error.message, remedy: error.remedy },
+    ...(verification && {
+      verification: { by: verification.by, status: verification.status, rows: verification.rows },
+    }),
   };
 }

@@ -1,5 +1,5 @@
-import type { ErrorInfo, Listener, RunStatus, StreamStatus, StreamTotals } from '../core/events.ts';
-import type { RunWindow, Slice, StreamConfig } from '../core/stream.ts';
+import type { ErrorInfo, Listener, LoadVerification, RunStatus, StreamStatus, StreamTotals } from '../core/events.ts';
+import type { LoadCheck, RunWindow, Slice, StreamConfig } from '../core/stream.ts';
 
 /** What `plan` prints and `run` does. Nothing has been written when it exists. */
 export interface PipelinePlan {
@@ -40,6 +40,8 @@ export interface RunOptions {
   /** Begin a load that was interrupted again from its first part; without it, it goes on. */
   restart?: boolean | undefined;
   window?: RunWindow | undefined;
+  /** In the place of what the streams say. */
+  verify?: LoadCheck | undefined;
   workers?: number | undefined;
   memoryBytes?: number | undefined;
   onEvent?: Listener | undefined;
@@ -67,5 +69,7 @@ export interface StreamReport {
   watermark: string | undefined;
   changes: string[];
   warnings: string[];
+  /** What was found when the load was compared with its source; undefined where nothing was compared. */
+  verification: LoadVerification | undefined;
   error: ErrorInfo | undefined;
 }

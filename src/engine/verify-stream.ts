@@ -1,5 +1,6 @@
 /** Compares one stream: checksums of all buckets first, then the rows of those that differ. Both sides work at the same time. */
-import type { Bucket, ComparedTable, CompareRequest } from '../core/compare.ts';
+import type { Bucket, ComparedTable, ComparedTables, CompareRequest } from '../core/compare.ts';
+import type { Destination } from '../core/destination.ts';
 import { ConfigError } from '../core/errors.ts';
 import type { Field, Schema } from '../core/schema.ts';
 import type { Snapshot, Survey } from '../core/source.ts';
@@ -50,7 +51,10 @@ export async function verifyStream(job: StreamVerification): Promise<StreamCompa
   const current = stream.load === 'append';
   const base = { columns, key, digits, current, within: scope.within };
   const sides = new Sides(signal, {
-    source: { rows, request: { ...base, waiting: scope.waiting.source } },
+    source: {
+      rows,
+      request: { ...base, columns: keptColumns(columns, table), waiting: scope.waiting.source },
+    },
     target: { rows: table.rows, request: { ...base, waiting: scope.waiting.target } },
   });
   report.columns = columns.map(({ name }) => name);
@@ -59,6 +63,14 @@ export async function verifyStream(job: StreamVerification): Promise<StreamCompa
   explain(report, job, scope);
   report.seconds = { ...sides.seconds, total: (performance.now() - started) / 1000 };
   return report;
+}
+
+export async function compareTables(destination: Destination, signal: AbortSignal): Promise<ComparedTables> {
+  if (destination.compare) return destination.compare(signal);
+  throw new ConfigError('comparing: the destination cannot make checksums of rows', {
+    code: 'verify.unsupported',
+    remedy: 'docs/concepts/verify.md lists the systems that can',
+  });
 }
 
 function cannotCompare(stream: StreamConfig, side: string): ConfigError {
@@ -126,6 +138,11 @@ function sharedColumns(
         ? { name, type, native }
         : { name, type };
     });
+}
+
+/** What the target keeps in the place of a value is what has to be there. */
+function keptColumns(columns: CompareRequest['columns'], { keeping }: ComparedTable): CompareRequest['columns'] {
+  return keeping === undefined ? columns : columns.map((column) => ({ ...column, keeping }));
 }
 
 /** Buckets of about a hundred rows: the fewer, the less is read again; their checksums are held, so not too many. */

@@ -2,14 +2,12 @@
  * Compares the two ends of a pipeline. The target is looked at first, then the source's snapshot is taken: what was written
  * to the source in between lies above the watermark, and so is known to be newer than the target.
  */
-import type { ComparedTable } from '../core/compare.ts';
-import type { Destination } from '../core/destination.ts';
-import { asSluiceError, CancelledError, ConfigError } from '../core/errors.ts';
+import type { ComparedTable, ComparedTables } from '../core/compare.ts';
+import { asSluiceError, CancelledError } from '../core/errors.ts';
 import { errorInfo } from '../core/error-json.ts';
-import type { StreamConfig } from '../core/stream.ts';
 import type { ProjectContext } from './context.ts';
 import { closePipeline, openPipeline, streamsOf } from './session.ts';
-import { emptyComparison, verifyStream } from './verify-stream.ts';
+import { compareTables, emptyComparison, verifyStream } from './verify-stream.ts';
 import type { StreamComparison, VerifyOptions, VerifyReport } from './verify-types.ts';
 
 /** Reads both ends, writes nothing, holds no lease. A stream that cannot be compared does not keep the others away. */
@@ -22,12 +20,13 @@ export async function verifyPipeline(
   const signal = options.signal ?? new AbortController().signal;
   const session = await openPipeline(context, pipeline, { memoryBytes: options.memoryBytes, workers: 1 });
   const tables = new Map<string, ComparedTable | undefined>();
+  let moment: ComparedTables | undefined;
   try {
     const select = { select: options.select };
     const configs = await streamsOf(session, pipeline, select, signal);
     const streams: StreamComparison[] = [];
-    for (const stream of configs)
-      tables.set(stream.table, await openTable(session.destination, stream, signal));
+    moment = await compareTables(session.destination, signal);
+    for (const { table } of configs) tables.set(table, await moment.table(table, signal));
     const snapshot = await session.source.open(signal, session.accepts);
     for (const stream of configs) {
       const job = { stream, snapshot, table: tables.get(stream.table), options, signal };
@@ -49,20 +48,9 @@ export async function verifyPipeline(
     };
   } finally {
     await Promise.allSettled([...tables.values()].map(async (table) => table?.close()));
+    await moment?.close();
     await closePipeline(session);
   }
-}
-
-async function openTable(
-  destination: Destination,
-  stream: StreamConfig,
-  signal: AbortSignal,
-): Promise<ComparedTable | undefined> {
-  if (destination.compare) return destination.compare(stream.table, signal);
-  throw new ConfigError(`comparing ${stream.name}: its destination cannot make checksums of rows`, {
-    code: 'verify.unsupported',
-    remedy: 'docs/concepts/verify.md lists the systems that can',
-  });
 }
 
 async function verified(job: Parameters<typeof verifyStream>[0]): Promise<StreamComparison> {

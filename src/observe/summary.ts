@@ -1,4 +1,4 @@
-import type { ErrorInfo, RunStatus, StreamStatus, StreamTotals } from '../core/events.ts';
+import type { ErrorInfo, LoadVerification, RunStatus, StreamStatus, StreamTotals } from '../core/events.ts';
 import { redactUrl } from '../core/redact.ts';
 import { formatBytes, formatCount, formatSeconds } from '../core/units.ts';
 import { plural } from './plural.ts';
@@ -22,6 +22,7 @@ export interface FinishedStream {
   readonly watermark: string | undefined;
   readonly changes: readonly string[];
   readonly warnings: readonly string[];
+  readonly verification?: LoadVerification | undefined;
   readonly error: ErrorInfo | undefined;
 }
 
@@ -52,7 +53,7 @@ export function renderSummary(run: FinishedRun, options: SummaryOptions): string
     if (changes.length > 0)
       lines.push(`  ${options.style.cyan('~')} ${stream}: table changed: ${changes.join(', ')}`);
   }
-  lines.push(...warningLines(run, options));
+  lines.push(...verifiedLines(run, options.style), ...warningLines(run, options));
   lines.push(...failureLines(run, options.style));
   return redactUrl(lines.join('\n'));
 }
@@ -109,6 +110,17 @@ function streamTable(streams: readonly FinishedStream[], style: Style): string {
         : style.yellow('stopped'),
   ]);
   return renderTable(COLUMNS, rows, { paintTitle: style.dim });
+}
+
+/** Who agrees is only counted; who does not has failed. */
+function verifiedLines(run: FinishedRun, style: Style): string[] {
+  const agreed = run.streams.flatMap(({ verification }) =>
+    verification?.status === 'equal' ? [verification] : [],
+  );
+  return [...Map.groupBy(agreed, ({ by }) => by)].map(([by, found]) => {
+    const seconds = found.reduce((sum, each) => sum + each.seconds, 0);
+    return `  ${style.green('=')} ${by} agree with the source: ${plural(found.length, 'stream')}, ${formatSeconds(seconds)}`;
+  });
 }
 
 /** What several streams are warned of is said once. */

@@ -39,6 +39,29 @@ export function canonicalValues(): CanonicalValue[] {
   ];
 }
 
+/** Microseconds of the years 1 to 9999. */
+const YEARS = { first: -62_135_596_800_000_000n, last: 253_402_300_799_999_999n };
+
+/** What a target keeps that has years 1 to 9999, no -0 and finite floats only. U+0000 is in none of the values. */
+export function keptCanonical({ type, canonical }: CanonicalValue): string | Buffer {
+  const text = canonical.toString();
+  switch (type.kind) {
+    case 'float32':
+    case 'float64':
+      if (text === '8000000000000000') return '0000000000000000';
+      return /^[7f]ff/.test(text) ? '' : canonical;
+    case 'date':
+      return Number(text) >= -719_162 && Number(text) <= 2_932_896 ? canonical : '';
+    case 'timestamp': {
+      if (text === '') return '';
+      const micros = BigInt.asIntN(64, BigInt(`0x${text}`)) + TO_2000;
+      return micros >= YEARS.first && micros <= YEARS.last ? canonical : '';
+    }
+    default:
+      return canonical;
+  }
+}
+
 function bools(): CanonicalValue[] {
   return ['true', 'false', 'NULL'].map((text) => ({
     type: { kind: 'bool' },

@@ -8,6 +8,7 @@ export const DUCK_DIALECT: RowDialect = {
   orEmpty: (text) => `coalesce(${text}, '')`,
   inline: (long, type) => (type.kind === 'binary' ? `lower(hex(${long}))` : long),
   bytes: (long, type) => `${type.kind === 'binary' ? 'octet_length' : 'strlen'}(${long})`,
+  withoutNul: (text) => `replace(${text}, chr(0), chr(65533))`,
   md5: (text) => `md5(${text})`,
   concat: (...parts) => `(${parts.join(' || ')})`,
   list: (parts) => `concat_ws(',', ${parts.join(', ')})`,

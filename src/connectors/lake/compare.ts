@@ -102,6 +102,11 @@ export class LakeComparable implements Comparable {
     return undefined;
   }
 
+  /** As its records say, which have the numbers from whoever wrote the files. */
+  async count(): Promise<number> {
+    return this.#comparison.state.rows;
+  }
+
   async close(): Promise<void> {
     if (!this.#session) return;
     await this.#session.then(

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { availableParallelism, hostname } from 'node:os';
 import { join, resolve } from 'node:path';
-import type { ComparedTable } from '../../core/compare.ts';
+import type { ComparedTable, ComparedTables } from '../../core/compare.ts';
 import type { ConnectorContext } from '../../core/connector.ts';
 import type { Destination, TableSpec, TableState, TableWriter } from '../../core/destination.ts';
 import { ConflictError } from '../../core/errors.ts';
@@ -25,7 +25,8 @@ export class LakeDestination implements Destination {
   readonly #storage: ObjectStorage;
   readonly #options: LakeOptions;
   readonly #root: string;
-  readonly #memoryBytes: number;
+  /** Of each DuckDB that works for a run. */
+  readonly #engineBytes: number;
   readonly #pool: ThreadPool<Lane>;
   readonly #owner: StagingOwner;
   readonly #logs = new Map<string, TableLog>();
@@ -36,7 +37,6 @@ export class LakeDestination implements Destination {
   constructor(options: LakeOptions, context: ConnectorContext) {
     this.#root = resolve(context.directory, options.path);
     this.#options = options;
-    this.#memoryBytes = context.memoryBytes;
     this.#storage = openLocalStorage(this.#root);
     this.#owner = {
       host: hostname(),
@@ -45,9 +45,10 @@ export class LakeDestination implements Destination {
     };
     // Whoever asks for more waits for one.
     const lanes = Math.max(1, Math.min(context.workers, lanesWithin(context.memoryBytes)));
+    this.#engineBytes = engineMemory(context.memoryBytes, lanes);
     this.#pool = lanePool(
       {
-        memoryBytes: engineMemory(context.memoryBytes, lanes),
+        memoryBytes: this.#engineBytes,
         tempDirectory: join(this.#staging, 'spill'),
         threads: 1,
       },
@@ -68,7 +69,11 @@ export class LakeDestination implements Destination {
     return state && tableState(state);
   }
 
-  async compare(table: string): Promise<ComparedTable | undefined> {
+  async compare(): Promise<ComparedTables> {
+    return { table: (name) => this.#compared(name), close: async () => {} };
+  }
+
+  async #compared(table: string): Promise<ComparedTable | undefined> {
     const state = await this.#log(table).read();
     if (!state) return undefined;
     const facts = tableState(state);
@@ -77,7 +82,7 @@ export class LakeDestination implements Destination {
       state,
       schema: facts.schema,
       session: {
-        memoryBytes: engineMemory(this.#memoryBytes),
+        memoryBytes: this.#engineBytes,
         tempDirectory: join(this.#staging, `compare${this.#scratch++}`),
         threads: availableParallelism(),
       },

@@ -9,6 +9,7 @@ export const MYSQL_DIALECT: RowDialect = {
   orEmpty: (text) => `COALESCE(${text}, '')`,
   inline: (long, type) => (type.kind === 'binary' ? `LOWER(HEX(${long}))` : long),
   bytes: (long) => `LENGTH(${long})`,
+  withoutNul: (text) => `REPLACE(${text}, _utf8mb4 X'00', _utf8mb4 X'EFBFBD')`,
   md5: (text) => `MD5(${text})`,
   concat: (...parts) => `CONCAT(${parts.join(', ')})`,
   list: (parts) => `CONCAT_WS(',', ${parts.join(', ')})`,

@@ -303,13 +303,23 @@ function readTlsFile(path: string): string {
   }
 }
 
-/** Asks the server, over a connection of its own, to end the statement that `client` waits for. Never throws. */
-export async function killQuery(target: Target, client: Client): Promise<void> {
+/** Long enough for a server that is there to end a statement. */
+const INTERRUPT_MS = 3000;
+
+/**
+ * Asks the server, over a connection of its own, to end the statement that `client` waits for, and breaks the connection
+ * when it does not answer. Never throws.
+ */
+export async function interrupt(target: Target, client: Client): Promise<void> {
+  const broken = setTimeout(() => client.destroy(), INTERRUPT_MS);
   try {
     const other = await connect(target, new AbortController().signal);
     await other.query(`KILL QUERY ${client.id}`).catch(() => undefined);
     await other.end();
   } catch {
-    // The connection is broken next, which ends the statement at its next write.
+    // Without the connection the statement ends at its next write.
+    client.destroy();
+  } finally {
+    clearTimeout(broken);
   }
 }

@@ -36,14 +36,14 @@ export function compareMysql({ relation, skipNulls, ask }: MysqlComparison): Com
       find: (keys, rows) => namedCondition(relation, keys, rows),
       without: new Set(without.map(({ name }) => name)),
     },
-    DIALECT,
+    COMPARE_DIALECT,
     ask,
   );
 }
 
 const bucket = (digits: number): string => `CAST(CONV(LEFT(k, ${digits}), 16, 10) AS UNSIGNED)`;
 
-const DIALECT: CompareDialect = {
+export const COMPARE_DIALECT: CompareDialect = {
   rows: MYSQL_DIALECT,
   text: (expression, type) =>
     type?.kind === 'binary' ? `LOWER(HEX(${expression}))` : `CAST(${expression} AS CHAR)`,

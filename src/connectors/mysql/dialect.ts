@@ -10,6 +10,7 @@ import {
   type SqlSession,
   type TargetColumn,
 } from '../shared/sql/system.ts';
+import { mysqlComparison } from './compare-target.ts';
 import { dropLoaded, merge } from './target-compare.ts';
 import { shape, structureOf } from './target-structure.ts';
 import { ddlType, indexedType, literal, targetType, widensType, withoutWidth } from './target-types.ts';
@@ -103,6 +104,7 @@ export function mysqlDialect(database: string, server: () => ServerFacts): SqlDi
     swap: (hidden, name, old) => [`RENAME TABLE ${table(name)} TO ${old}, ${hidden} TO ${table(name)}`],
     holdsOn: (session, name) => holdsOn(session, short(name)),
     tryLock: (owner) => `SELECT GET_LOCK(${quoteEscaped(`sluice_${owner}`)}, 0) AS locked`,
+    comparison: mysqlComparison(short, server),
     listHidden: `SELECT SUBSTRING(TABLE_NAME, ${HIDDEN.length + 1}) AS name FROM information_schema.TABLES
        WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME LIKE '\\_sluice\\_load\\_%'`,
   };

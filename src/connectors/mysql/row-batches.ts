@@ -4,11 +4,11 @@ import type { Client } from './client.ts';
 /** Rows of a batch; the server waits while nobody takes it. */
 const BATCH = 10_000;
 
-/** `stop` ends the statement from outside: called when nobody wants the rest. */
+/** `interrupt` ends the statement from outside: called when nobody wants the rest, or the signal says so. */
 export async function* rowBatches(
   client: Client,
   sql: string,
-  stop: () => void,
+  { interrupt, signal }: { interrupt: () => Promise<void>; signal: AbortSignal },
 ): AsyncGenerator<readonly unknown[][]> {
   const { connection } = client;
   let rows: unknown[][] = [];
@@ -22,6 +22,11 @@ export async function* rowBatches(
     wake();
   };
   const close = (): void => fail(new Error('the connection was closed'));
+  let interrupted: Promise<void> | undefined;
+  const stop = (): void => {
+    interrupted ??= interrupt();
+  };
+  signal.addEventListener('abort', stop, { once: true });
   connection.on('error', fail);
   client.socket.once('close', close);
   client.waiting++;
@@ -62,5 +67,8 @@ export async function* rowBatches(
     client.waiting--;
     connection.off('error', fail);
     client.socket.off('close', close);
+    signal.removeEventListener('abort', stop);
+    // What comes too late would end the next statement of this connection.
+    await interrupted;
   }
 }

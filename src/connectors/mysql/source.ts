@@ -14,7 +14,7 @@ import type {
 import type { Checkpoint, RunWindow, Slice, StreamConfig } from '../../core/stream.ts';
 import { advance } from '../shared/rise.ts';
 import { readCatalog } from './catalog.ts';
-import { type Client, connect, describeTarget, killQuery, type Target, targetOf } from './client.ts';
+import { type Client, connect, describeTarget, interrupt, type Target, targetOf } from './client.ts';
 import { compareMysql } from './compare.ts';
 import { describeTable } from './describe.ts';
 import { errorNumber, mysqlError } from './errors.ts';
@@ -110,10 +110,8 @@ export class MysqlSource implements Source {
   }
 
   /** Ends what a reader is doing, from outside. */
-  async interrupt(client: Client): Promise<void> {
-    const broken = setTimeout(() => client.destroy(), INTERRUPT_MS);
-    await killQuery(this.#target, client);
-    clearTimeout(broken);
+  interrupt(client: Client): Promise<void> {
+    return interrupt(this.#target, client);
   }
 
   async close(): Promise<void> {
@@ -165,9 +163,6 @@ export class MysqlSource implements Source {
     }
   }
 }
-
-/** Long enough for a server that is there to end a statement. */
-const INTERRUPT_MS = 3000;
 
 class MysqlSnapshot implements Snapshot {
   readonly at: string;
@@ -280,21 +275,13 @@ class MysqlSnapshot implements Snapshot {
 
   async *#rows(stream: StreamConfig, sql: string, signal: AbortSignal): AsyncGenerator<readonly unknown[][]> {
     const client = await this.#readers.take(signal);
-    let interrupted: Promise<void> | undefined;
-    const stop = (): void => {
-      interrupted ??= this.#source.interrupt(client);
-    };
-    signal.addEventListener('abort', stop, { once: true });
     try {
       await client.query(BEGIN_LOCKS);
-      yield* rowBatches(client, sql, stop);
+      yield* rowBatches(client, sql, { interrupt: () => this.#source.interrupt(client), signal });
     } catch (error) {
       throwIfAborted(signal);
       throw planned(error, stream) ?? mysqlError(error, `comparing ${stream.name}`);
     } finally {
-      signal.removeEventListener('abort', stop);
-      // What comes too late would end the next statement of this connection.
-      await interrupted;
       await giveLocksBack(client);
       this.#readers.give(client);
     }

@@ -7,13 +7,14 @@ import type { LoadTarget, SqlDialect, SqlResult, SqlSession, SqlSystem } from '.
 import type { OnProgress } from '../shared/task-thread.ts';
 import type { ThreadPool } from '../shared/thread-pool.ts';
 import { type Transcoder, transcoderPool } from '../shared/transcoder.ts';
-import { type Client, connect, describeTarget, type Target, targetOf } from './client.ts';
+import { type Client, connect, describeTarget, interrupt, type Target, targetOf } from './client.ts';
 import { mysqlDialect, type ServerFacts } from './dialect.ts';
 import { mysqlError } from './errors.ts';
 import type { LoadEncoderOptions } from './load-encoder.ts';
 import { LoadFile, LoadInserts, type LoadSink } from './load-in.ts';
 import { checkLoaded } from './load-warnings.ts';
 import type { MysqlOptions } from './options.ts';
+import { rowBatches } from './row-batches.ts';
 import { watch } from './watch.ts';
 
 /** A day: the server waits for rows as long as the source takes, and keeps an open load. */
@@ -74,6 +75,7 @@ export class MysqlTarget implements SqlSystem {
     return {
       query: (sql, doing, values) => query(client, sql, doing, values),
       load: (into, reader, onRows, stop) => this.#load(client, into, { reader, onRows, signal: stop }),
+      batches: (sql, how) => this.#batches(client, sql, how),
       close,
     };
   }
@@ -108,6 +110,20 @@ export class MysqlTarget implements SqlSystem {
       foldsTables: Number(row!['folds']) !== 0,
       takesFiles: Number(row!['files']) === 1,
     };
+  }
+
+  async *#batches(
+    client: Client,
+    sql: string,
+    { doing, signal }: { doing: string; signal: AbortSignal },
+  ): AsyncGenerator<readonly unknown[][]> {
+    throwIfAborted(signal);
+    try {
+      yield* rowBatches(client, sql, { interrupt: () => interrupt(this.#target, client), signal });
+    } catch (error) {
+      throwIfAborted(signal);
+      throw mysqlError(error, doing);
+    }
   }
 
   async #load(

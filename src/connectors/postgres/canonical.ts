@@ -15,6 +15,7 @@ export function postgresDialect(utf8: boolean): RowDialect {
     orEmpty: (text) => `coalesce(${text}::text, '')`,
     inline: (long, type) => (type.kind === 'binary' ? `encode(${long}, 'hex')` : long),
     bytes: (long, type) => `octet_length(${bytesOf(long, type)})`,
+    withoutNul: (text) => text,
     md5: (text, type) => `md5(${bytesOf(text, type)})`,
     concat: (...parts) => `(${parts.join(' || ')})`,
     list: (parts) => `concat_ws(',', ${parts.join(', ')})`,

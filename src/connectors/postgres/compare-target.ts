@@ -1,5 +1,5 @@
 /** How tables that were written to PostgreSQL are compared. */
-import type { SqlComparison } from '../shared/sql/system.ts';
+import type { SqlComparison, SqlMoment, SqlSession } from '../shared/sql/system.ts';
 import { quoteName } from '../shared/quote.ts';
 import { compareDialect, withinCondition } from './compare.ts';
 
@@ -31,12 +31,7 @@ export function postgresComparison(
   place: (table: string) => { schema: string; name: string },
 ): SqlComparison {
   return {
-    begin: BEGIN,
-    dialect: async (session) => {
-      const { rows } = await session.query(ENCODING, 'asking for the encoding');
-      const encoding = String(rows[0]!['encoding']);
-      return compareDialect(encoding === 'UTF8' || encoding === 'SQL_ASCII');
-    },
+    begin: (session) => begin(session, place),
     value: ({ name, type }, { kind }) => {
       const column = quoteName(name);
       if ((kind !== 'utf8' && kind !== 'json') || (CASTABLE.test(type) && !type.endsWith('[]')))
@@ -45,7 +40,20 @@ export function postgresComparison(
       return `CASE WHEN ${column} IS NOT NULL THEN pg_catalog.format('%s', ${column}) END`;
     },
     within: ({ name }, within) => withinCondition(quoteName(name), within),
-    unchanged: async (session, table) => {
+  };
+}
+
+async function begin(
+  session: SqlSession,
+  place: (table: string) => { schema: string; name: string },
+): Promise<SqlMoment> {
+  await session.query(BEGIN, 'beginning to compare');
+  const { rows } = await session.query(ENCODING, 'asking for the encoding');
+  const encoding = String(rows[0]!['encoding']);
+  return {
+    dialect: compareDialect(encoding === 'UTF8' || encoding === 'SQL_ASCII'),
+    keeping: new Set(['no-nul'] as const),
+    unchanged: async (table) => {
       const { schema, name } = place(table);
       const values = [schema, name, `${quoteName(schema)}.${quoteName(name)}`];
       return (await session.query(UNCHANGED, `comparing table "${table}"`, values)).rows.length > 0;

@@ -109,6 +109,13 @@ export function compareRelation(
           });
       return found;
     },
+    async count(range, signal) {
+      const conditions = [...relation.conditions, relation.waiting(range)].filter((each) => each !== undefined);
+      const sql = `SELECT ${dialect.text('count(*)')} FROM ${relation.from}${whereAll(conditions)}`;
+      let rows = 0;
+      for await (const batch of ask(sql, { many: false, signal })) rows += Number(batch[0]?.[0]);
+      return rows;
+    },
     async least(column, signal) {
       const least = dialect.text(`min(${relation.plain(column)})`);
       const sql = `SELECT ${least} FROM ${relation.from}${whereAll(relation.conditions)}`;

@@ -21,6 +21,8 @@ export interface RowDialect {
   inline(value: string, type: LogicalType): string;
   /** Length in bytes, a number. */
   bytes(value: string, type: LogicalType): string;
+  /** A text with U+FFFD in the place of U+0000. */
+  withoutNul(value: string): string;
   /** 32 lower-case hexadecimal digits. */
   md5(value: string, type?: LogicalType): string;
   /** As one text; NULL when one of them is. The first may be a number. */
@@ -47,14 +49,16 @@ export function rowText(
 ): string {
   const parts = columns.map((column) => {
     const { sql, nullable } = operand(column);
-    const text = part(sql, column.type, dialect);
-    // What cannot hold NULL may still become it by a rule of its type.
-    return nullable || mayBecomeNull(column.type) ? dialect.orEmpty(text) : text;
+    const text = part(sql, column, dialect);
+    // What cannot hold NULL may still become it by a rule of its type, or of where it is kept.
+    return nullable || mayBecomeNull(column) ? dialect.orEmpty(text) : text;
   });
   return joined(parts, dialect);
 }
 
-function mayBecomeNull({ kind }: LogicalType): boolean {
+function mayBecomeNull({ type: { kind }, keeping }: ComparedColumn): boolean {
+  if (kind === 'date') return keeping?.has('four-digit-years') === true;
+  if (kind === 'float32' || kind === 'float64') return keeping?.has('finite') === true;
   return kind === 'decimal' || kind === 'timestamp';
 }
 
@@ -63,13 +67,52 @@ export function keyColumns({ columns, key }: CompareRequest): ComparedColumn[] {
   return columns.filter(({ name }) => key.includes(name));
 }
 
-function part(expression: string, type: LogicalType, dialect: RowDialect): string {
-  const value = dialect.value(expression, type);
+function part(expression: string, { type, keeping }: ComparedColumn, dialect: RowDialect): string {
+  const value = kept(expression, { type, rules: keeping ?? NO_RULES }, dialect);
   if (!isLong(type)) return value;
   const short = dialect.inline(value, type);
   const bytes = dialect.bytes(value, type);
   const text = `CASE WHEN ${bytes} > ${LONGEST} THEN ${dialect.md5(value, type)} ELSE ${short} END`;
   return dialect.concat(bytes, `':'`, text);
+}
+
+const NO_RULES: NonNullable<ComparedColumn['keeping']> = new Set();
+
+/** Literals of standard SQL, in which a session in UTC reads a timestamp with a zone too. */
+const YEARS = {
+  date: `DATE '0001-01-01' AND DATE '9999-12-31'`,
+  timestamp: `TIMESTAMP '0001-01-01 00:00:00' AND TIMESTAMP '9999-12-31 23:59:59.999999'`,
+};
+
+/** The canonical text of what a target keeps in the place of a value. */
+function kept(
+  x: string,
+  { type, rules }: { type: LogicalType; rules: NonNullable<ComparedColumn['keeping']> },
+  dialect: RowDialect,
+): string {
+  const value = dialect.value(x, type);
+  switch (type.kind) {
+    case 'float32':
+    case 'float64': {
+      const others = [
+        ...(rules.has('finite')
+          ? ['7ff8000000000000', '7ff0000000000000', 'fff0000000000000'].map((bits) => `WHEN '${bits}' THEN NULL`)
+          : []),
+        ...(rules.has('unsigned-zero') ? [`WHEN '8000000000000000' THEN '0000000000000000'`] : []),
+      ];
+      return others.length === 0 ? value : `CASE ${value} ${others.join(' ')} ELSE ${value} END`;
+    }
+    case 'date':
+    case 'timestamp':
+      return rules.has('four-digit-years')
+        ? `CASE WHEN ${x} BETWEEN ${YEARS[type.kind]} THEN ${value} END`
+        : value;
+    case 'utf8':
+    case 'json':
+      return rules.has('no-nul') ? dialect.withoutNul(value) : value;
+    default:
+      return value;
+  }
 }
 
 function joined(parts: string[], dialect: RowDialect): string {

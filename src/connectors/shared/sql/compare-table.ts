@@ -1,40 +1,34 @@
 /** Tables of a SQL database as one side of a comparison: what was written, read in one transaction that sees one moment. */
-import type { Comparable, ComparedTable } from '../../../core/compare.ts';
+import type { Comparable, ComparedTable, ComparedTables } from '../../../core/compare.ts';
 import type { TableState } from '../../../core/destination.ts';
-import { ConfigError, TransientError } from '../../../core/errors.ts';
-import { type CompareDialect, compareRelation } from '../compare-relation.ts';
-import type { FoundTable, SqlComparison, SqlSession, SqlSystem, TargetColumn } from './system.ts';
+import { ConfigError, SluiceError, TransientError } from '../../../core/errors.ts';
+import { compareRelation } from '../compare-relation.ts';
+import type { FoundTable, SqlComparison, SqlMoment, SqlSession, SqlSystem, TargetColumn } from './system.ts';
 import { LOAD_ID } from './system.ts';
 import { targetColumns } from './table-shape.ts';
 
-export class ComparedMoment {
+/** What is known of a table, as the session sees it. */
+type ReadState = (session: SqlSession, table: string) => Promise<TableState | undefined>;
+
+export class ComparedMoment implements ComparedTables {
   readonly #system: SqlSystem;
   readonly #comparison: SqlComparison;
   readonly #session: SqlSession;
-  readonly #dialect: CompareDialect;
+  readonly #moment: SqlMoment;
+  readonly #read: ReadState;
 
-  private constructor(system: SqlSystem, session: SqlSession, dialect: CompareDialect) {
+  private constructor(system: SqlSystem, read: ReadState, begun: { session: SqlSession; moment: SqlMoment }) {
     this.#system = system;
-    this.#comparison = system.dialect.comparison!;
-    this.#session = session;
-    this.#dialect = dialect;
+    this.#comparison = system.dialect.comparison;
+    this.#session = begun.session;
+    this.#moment = begun.moment;
+    this.#read = read;
   }
 
-  static async open(system: SqlSystem, signal: AbortSignal): Promise<ComparedMoment> {
-    const { comparison } = system.dialect;
-    if (!comparison) {
-      throw new ConfigError(
-        `comparing tables of ${await system.title(signal)}: it cannot make checksums of rows`,
-        {
-          code: 'verify.unsupported',
-          remedy: 'docs/concepts/verify.md lists the systems that can',
-        },
-      );
-    }
+  static async open(system: SqlSystem, signal: AbortSignal, read: ReadState): Promise<ComparedMoment> {
     const session = await system.connect(signal);
     try {
-      await session.query(comparison.begin, 'beginning to compare');
-      return new ComparedMoment(system, session, await comparison.dialect(session));
+      return new ComparedMoment(system, read, { session, moment: await system.dialect.comparison.begin(session) });
     } catch (error) {
       await session.close();
       throw error;
@@ -42,19 +36,17 @@ export class ComparedMoment {
   }
 
   /** A table as it is at this moment; undefined when there is none. */
-  async table(
-    name: string,
-    read: (session: SqlSession) => Promise<TableState | undefined>,
-  ): Promise<ComparedTable | undefined> {
+  async table(name: string): Promise<ComparedTable | undefined> {
     const { dialect } = this.#system;
     const [state, found] = await this.#apart(async () => {
-      const known = await read(this.#session);
+      const known = await this.#read(this.#session, name);
       const there = known && (await dialect.find(this.#session, name));
       if (there) await this.#refuseChanged(name);
       return [known, there] as const;
     });
     if (!state || !found) return undefined;
-    return { state, rows: this.#rows(name, state, found), close: async () => {} };
+    const { keeping } = this.#moment;
+    return { state, rows: this.#rows(name, state, found), keeping, close: async () => {} };
   }
 
   close(): Promise<void> {
@@ -84,18 +76,14 @@ export class ComparedMoment {
         },
         plain: quoted,
         within: (within) => this.#comparison.within(column(within.column), within),
-        // A cursor tells of the source's rows only.
-        waiting: (range) =>
-          range.kind === 'column'
-            ? this.#comparison.within(column(range.column), {
-                column: range.column,
-                from: range.from,
-                to: range.to,
-              })
-            : '1 = 0',
+        waiting: (range) => {
+          if (range.kind === 'all') return undefined;
+          // A cursor tells of the source's rows only.
+          return range.kind === 'column' ? this.#comparison.within(column(range.column), range) : '1 = 0';
+        },
         version: found.columns.some((each) => each.name === LOAD_ID) ? dialect.quote(LOAD_ID) : undefined,
       },
-      this.#dialect,
+      this.#moment.dialect,
       (sql, how) => this.#ask(name, sql, how),
     );
   }
@@ -109,8 +97,10 @@ export class ComparedMoment {
     const doing = `comparing table "${name}"`;
     await session.query('SAVEPOINT sluice', doing);
     try {
-      yield* session.batches!(sql, { doing, ...how });
+      yield* session.batches(sql, { doing, ...how });
       await this.#refuseChanged(name);
+    } catch (error) {
+      throw error instanceof SluiceError && error.code === 'engine.old_snapshot' ? replaced(name) : error;
     } finally {
       await this.#release();
     }
@@ -134,10 +124,13 @@ export class ComparedMoment {
   }
 
   async #refuseChanged(name: string): Promise<void> {
-    if (await this.#comparison.unchanged(this.#session, name)) return;
-    throw new TransientError(`comparing table "${name}": it was replaced or emptied meanwhile`, {
-      code: 'verify.replaced',
-      remedy: 'compare again when no run is loading it',
-    });
+    if (!(await this.#moment.unchanged(name))) throw replaced(name);
   }
+}
+
+function replaced(name: string): TransientError {
+  return new TransientError(`comparing table "${name}": it was replaced or emptied meanwhile`, {
+    code: 'verify.replaced',
+    remedy: 'compare again when no run is loading it',
+  });
 }

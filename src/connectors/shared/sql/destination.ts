@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { ComparedTable } from '../../../core/compare.ts';
+import type { ComparedTables } from '../../../core/compare.ts';
 import type { Destination, TableSpec, TableState, TableWriter } from '../../../core/destination.ts';
 import type { SqlDialect, SqlSession, SqlSystem } from './system.ts';
 import { TransientError } from '../../../core/errors.ts';
@@ -23,8 +23,6 @@ export class SqlDestination implements Destination {
   /** Holds the lock. */
   #alive: Promise<SqlSession> | undefined;
   #known = false;
-  /** What `verify` sees. */
-  #moment: Promise<ComparedMoment> | undefined;
 
   /** `onSwapStep` is for tests. */
   constructor(system: SqlSystem, onSwapStep?: OnSwapStep) {
@@ -46,10 +44,8 @@ export class SqlDestination implements Destination {
     }
   }
 
-  /** All tables are seen as they are when the first one is asked for. */
-  async compare(table: string, signal: AbortSignal): Promise<ComparedTable | undefined> {
-    this.#moment ??= ComparedMoment.open(this.#system, signal);
-    return (await this.#moment).table(table, (session) => this.#state(session, table));
+  compare(signal: AbortSignal): Promise<ComparedTables> {
+    return ComparedMoment.open(this.#system, signal, (session, table) => this.#state(session, table));
   }
 
   async openTable(spec: TableSpec, signal: AbortSignal): Promise<TableWriter> {
@@ -89,8 +85,6 @@ export class SqlDestination implements Destination {
   async close(): Promise<void> {
     const session = await this.#alive?.catch(() => undefined);
     await session?.close();
-    const moment = await this.#moment?.catch(() => undefined);
-    await moment?.close();
     await this.#system.close();
   }
 

@@ -1,5 +1,5 @@
 /** What the writer of SQL tables asks of a database: sessions, and SQL text for what differs between systems. */
-import type { Within } from '../../../core/compare.ts';
+import type { KeepingRule, Within } from '../../../core/compare.ts';
 import type { Supersede } from '../../../core/destination.ts';
 import type { Schema } from '../../../core/schema.ts';
 import type { BytesReader, DecodeFacts } from '../../../core/source.ts';
@@ -14,8 +14,8 @@ export interface SqlSession {
   query(sql: string, doing: string, values?: readonly unknown[]): Promise<SqlResult>;
   /** Loads rows in bulk, all or none, and returns what is known of them. */
   load(into: LoadTarget, reader: BytesReader, onRows: OnProgress, signal: AbortSignal): Promise<DecodeFacts>;
-  /** Of systems with a `comparison`: rows of a query in a transaction, in batches. `many`: they do not fit memory. */
-  batches?(
+  /** Rows of a query in a transaction, in batches. `many`: they do not fit memory. */
+  batches(
     sql: string,
     how: { doing: string; many: boolean; signal: AbortSignal },
   ): AsyncGenerator<readonly unknown[][]>;
@@ -67,16 +67,21 @@ export interface SqlSystem {
   close(): Promise<void>;
 }
 
-/** How tables are compared with their sources, in a transaction that sees one moment. */
+/** How tables are compared with their sources. */
 export interface SqlComparison {
-  /** Statements that begin the transaction, with all settings of ours. */
-  readonly begin: string;
-  dialect(session: SqlSession): Promise<CompareDialect>;
+  /** Begins a transaction of the session that sees one moment, with all settings of ours. */
+  begin(session: SqlSession): Promise<SqlMoment>;
   /** What the canonical text of a column is made of; `column` has the type that the table has now. */
   value(column: TargetColumn, type: LogicalType): string;
-  within(column: TargetColumn, within: Within): string;
-  /** Whether the rows that the transaction sees are still those of the table: it may have been swapped or emptied since. */
-  unchanged(session: SqlSession, table: string): Promise<boolean>;
+  within(column: TargetColumn, within: Omit<Within, 'column'>): string;
+}
+
+/** A transaction that sees one moment. */
+export interface SqlMoment {
+  readonly dialect: CompareDialect;
+  readonly keeping: ReadonlySet<KeepingRule>;
+  /** Whether the rows that it sees are still those of the table: it may have been swapped or emptied since. */
+  unchanged(table: string): Promise<boolean>;
 }
 
 export interface SqlDialect {
@@ -160,8 +165,7 @@ export interface SqlDialect {
   holdsOn(session: SqlSession, name: string): Promise<string | undefined>;
   /** Takes a lock that ends with the session: a row with `locked`, 0 when another session has it. */
   tryLock(owner: string): string;
-  /** Absent where `verify` cannot read what was written. */
-  readonly comparison?: SqlComparison;
+  readonly comparison: SqlComparison;
   /** Names of all hidden tables. */
   readonly listHidden: string;
 }

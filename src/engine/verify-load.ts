@@ -1,0 +1,138 @@
+/**
+ * Checks what a stream has just loaded. In: the load, committed under a lease that is still held, and the snapshot that it
+ * has read. Out: counts, or a whole comparison. Writes nothing, and changes nothing of what is committed.
+ */
+import type { ComparedTable } from '../core/compare.ts';
+import type { Destination } from '../core/destination.ts';
+import { DataError } from '../core/errors.ts';
+import type { LoadVerification } from '../core/events.ts';
+import type { Snapshot } from '../core/source.ts';
+import type { LoadCheck, SliceRange } from '../core/stream.ts';
+import { STRATEGIES } from '../strategies/index.ts';
+import type { Planned } from './plan-stream.ts';
+import { compareTables, verifyStream } from './verify-stream.ts';
+import type { StreamComparison } from './verify-types.ts';
+
+/** A load that was carried out. */
+export interface LoadedStream {
+  planned: Planned;
+  source: Snapshot;
+  /** Rows that its slices have read. */
+  read: number;
+  /** Of its last commit. */
+  version: number;
+  /** The user chose the window. */
+  ownWindow: boolean;
+}
+
+export interface LoadVerificationJob {
+  how: Exclude<LoadCheck, 'off'>;
+  loaded: LoadedStream;
+  destination: Destination;
+  signal: AbortSignal;
+}
+
+/** Undefined where there is nothing to compare: what was read is not all that the table holds, or an end cannot tell. */
+export async function verifyLoad(job: LoadVerificationJob): Promise<LoadVerification | undefined> {
+  const { how, loaded, destination, signal } = job;
+  const { stream } = loaded.planned.plan;
+  const range = how === 'counts' ? wholeOf(loaded) : undefined;
+  if (how === 'counts' && (!range || !destination.compare)) return undefined;
+  const started = performance.now();
+  const tables = await compareTables(destination, signal);
+  let table: ComparedTable | undefined;
+  try {
+    table = await tables.table(stream.table, signal);
+    // Whoever has taken our lease over knows better.
+    if (table && table.state.version !== loaded.version) return undefined;
+    const verification = range
+      ? await counted(job, range, table)
+      : await compared(job, table);
+    return verification && { ...verification, seconds: (performance.now() - started) / 1000 };
+  } finally {
+    await table?.close();
+    await tables.close();
+  }
+}
+
+type Untimed = Omit<LoadVerification, 'seconds'>;
+
+/**
+ * What a single statement has read is what its server has sent. Of several it is counted anew: they may overlap, or leave
+ * something out between them.
+ */
+async function counted(
+  { loaded, signal }: LoadVerificationJob,
+  range: SliceRange,
+  table: ComparedTable | undefined,
+): Promise<Untimed | undefined> {
+  const { planned, source, read } = loaded;
+  const several = planned.slices.slices.length > 1;
+  const rows = several ? source.compare?.(planned.plan.stream, planned.survey) : undefined;
+  const [there, here] = await Promise.all([
+    rows ? rows.count(range, signal) : read,
+    table?.rows.count({ kind: 'all' }, signal) ?? 0,
+  ]);
+  return {
+    by: 'counts',
+    status: there === here && there === read ? 'equal' : 'differs',
+    rows: { source: there, read, target: here },
+  };
+}
+
+async function compared(
+  { loaded, signal }: LoadVerificationJob,
+  table: ComparedTable | undefined,
+): Promise<Untimed> {
+  const { planned, source, read } = loaded;
+  const { stream } = planned.plan;
+  // A load that never deletes has not promised it.
+  const ignoreExtra = stream.load === 'merge' || stream.load === 'append';
+  const found = await verifyStream({ stream, snapshot: source, table, options: { ignoreExtra }, signal });
+  const { status, rows, missing, extra, changed, notes, differences } = found;
+  return {
+    by: 'checksums',
+    status: status === 'differs' ? 'differs' : status === 'equal' ? 'equal' : 'skipped',
+    rows: { ...rows, read },
+    details: { missing, extra, changed, notes, differences },
+  };
+}
+
+/** All that the table holds after the load, as a range of the source; undefined when it may hold rows of other loads. */
+function wholeOf({ planned, ownWindow }: LoadedStream): SliceRange | undefined {
+  const { plan, slices: all, survey, table, fullRefresh } = planned;
+  const { stream, action } = plan;
+  const alone =
+    fullRefresh ||
+    all.restart ||
+    STRATEGIES[stream.load].commits === 'together' ||
+    (table?.rows ?? 0) === 0;
+  const ranges = all.slices.map(({ range }) => range);
+  if (!alone || action === 'resume' || action === 'load' || ranges.length === 0) return undefined;
+  if (stream.date) {
+    const [first, last] = [ranges[0], ranges.at(-1)];
+    if (first?.kind !== 'column' || last?.kind !== 'column') return undefined;
+    return { ...first, to: last.to };
+  }
+  if (ownWindow && stream.cursor.length > 0) return undefined;
+  const from = survey.cursor?.from;
+  if (from === undefined) return { kind: 'all' };
+  return { kind: 'cursor', from, nulls: stream.nullCursor === 'load', since: survey.cursor?.since };
+}
+
+/** What a stream ends with whose load is committed and does not agree with its source. */
+export function loadDiffers(stream: string, { by, rows, details }: LoadVerification): DataError {
+  const found =
+    by === 'counts'
+      ? `the source has ${rows.source} rows, ${rows.read} were read, the table has ${rows.target}`
+      : differText(details!);
+  return new DataError(`verifying ${stream}: ${found}; the load is committed`, {
+    code: 'verify.differs',
+    remedy: '`sluice verify` names the rows; `--full-refresh` loads all of them again',
+  });
+}
+
+function differText({ missing, extra, changed }: Pick<StreamComparison, 'missing' | 'extra' | 'changed'>): string {
+  const parts = Object.entries({ missing, extra, changed }).filter(([, count]) => count > 0);
+  return `rows differ: ${parts.map(([kind, count]) => `${count} ${kind}`).join(', ')}`;
+}
