@@ -128,6 +128,28 @@ it('loads what is there, then what is new, then nothing', async () => {
   expect(bench.store.tables.get('a')!.state.version).toBeLessThanOrEqual(version + 1);
 });
 
+it('a count that cannot be had is a warning, checksums that cannot be had are an error', async () => {
+  const bench = new Bench({ a: { load: 'replace' } });
+  bench.write('a', [1, 'one']);
+  bench.destination = () => {
+    const destination = new MemoryDestination(bench.store);
+    const compare: Destination['compare'] = async () => {
+      throw new ConfigError('comparing: not today', { code: 'test.compare' });
+    };
+    return Object.assign(destination, { compare });
+  };
+  const counted = await bench.run();
+  expect(counted.streams).toMatchObject([{ status: 'loaded', verification: undefined }]);
+  expect(bench.events).toContainEqual(
+    expect.objectContaining({ kind: 'warning', code: 'verify.not_counted' }),
+  );
+  const checked = await bench.run({ verify: 'checksums' });
+  expect(checked.streams).toMatchObject([
+    { status: 'failed', totals: { loaded: 1 }, error: { code: 'test.compare' } },
+  ]);
+  expect(await bench.run({ verify: 'off' })).toMatchObject({ status: 'succeeded' });
+});
+
 it('warns when a table that was loaded before is gone, and loads it again', async () => {
   const bench = new Bench({ a: { cursor: 'at', load: 'merge' } });
   bench.write('a', [1, 'one']);

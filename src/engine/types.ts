@@ -1,4 +1,11 @@
-import type { ErrorInfo, Listener, LoadVerification, RunStatus, StreamStatus, StreamTotals } from '../core/events.ts';
+import type {
+  ErrorInfo,
+  Listener,
+  LoadVerification,
+  RunStatus,
+  StreamStatus,
+  StreamTotals,
+} from '../core/events.ts';
 import type { LoadCheck, RunWindow, Slice, StreamConfig } from '../core/stream.ts';
 
 /** What `plan` prints and `run` does. Nothing has been written when it exists. */

@@ -45,9 +45,7 @@ export async function verifyLoad(job: LoadVerificationJob): Promise<LoadVerifica
     table = await tables.table(stream.table, signal);
     // Whoever has taken our lease over knows better.
     if (table && table.state.version !== loaded.version) return undefined;
-    const verification = range
-      ? await counted(job, range, table)
-      : await compared(job, table);
+    const verification = range ? await counted(job, range, table) : await compared(job, table);
     return verification && { ...verification, seconds: (performance.now() - started) / 1000 };
   } finally {
     await table?.close();
@@ -103,10 +101,7 @@ function wholeOf({ planned, ownWindow }: LoadedStream): SliceRange | undefined {
   const { plan, slices: all, survey, table, fullRefresh } = planned;
   const { stream, action } = plan;
   const alone =
-    fullRefresh ||
-    all.restart ||
-    STRATEGIES[stream.load].commits === 'together' ||
-    (table?.rows ?? 0) === 0;
+    fullRefresh || all.restart || STRATEGIES[stream.load].commits === 'together' || (table?.rows ?? 0) === 0;
   const ranges = all.slices.map(({ range }) => range);
   if (!alone || action === 'resume' || action === 'load' || ranges.length === 0) return undefined;
   if (stream.date) {
@@ -132,7 +127,11 @@ export function loadDiffers(stream: string, { by, rows, details }: LoadVerificat
   });
 }
 
-function differText({ missing, extra, changed }: Pick<StreamComparison, 'missing' | 'extra' | 'changed'>): string {
+function differText({
+  missing,
+  extra,
+  changed,
+}: Pick<StreamComparison, 'missing' | 'extra' | 'changed'>): string {
   const parts = Object.entries({ missing, extra, changed }).filter(([, count]) => count > 0);
   return `rows differ: ${parts.map(([kind, count]) => `${count} ${kind}`).join(', ')}`;
 }

@@ -141,7 +141,10 @@ function sharedColumns(
 }
 
 /** What the target keeps in the place of a value is what has to be there. */
-function keptColumns(columns: CompareRequest['columns'], { keeping }: ComparedTable): CompareRequest['columns'] {
+function keptColumns(
+  columns: CompareRequest['columns'],
+  { keeping }: ComparedTable,
+): CompareRequest['columns'] {
   return keeping === undefined ? columns : columns.map((column) => ({ ...column, keeping }));
 }
 

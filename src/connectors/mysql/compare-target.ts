@@ -43,7 +43,11 @@ async function begin(
   for (const sql of BEGIN) await session.query(sql, 'beginning to compare');
   return {
     dialect: COMPARE_DIALECT,
-    keeping: new Set<KeepingRule>(['finite', 'four-digit-years', ...(mariadb ? ['unsigned-zero' as const] : [])]),
+    keeping: new Set<KeepingRule>([
+      'finite',
+      'four-digit-years',
+      ...(mariadb ? ['unsigned-zero' as const] : []),
+    ]),
     unchanged: async (table) => {
       const found = await marksOf(session, place(table));
       return found.size > 0 && [...found].every(([name, mark]) => marks.get(name) === mark);

@@ -16,19 +16,20 @@ interface WireClient {
 /**
  * Runs a COPY … TO STDOUT and moves its CopyData messages, framing included, from the socket into the ring in
  * large pieces; every other message goes to pg's own parser, so results and errors arrive as for any query.
- * Nothing happens here per row but one step over the message's length.
+ * Nothing happens here per row but one step over the message's length. Returns how many rows the server says it has sent.
  */
 export async function copyOut(
   client: pg.Client,
   sql: string,
   ring: ByteSink,
   onBytes: (bytes: number) => void,
-): Promise<void> {
+): Promise<number> {
   const socket = (client as unknown as WireClient).connection.stream;
   const tap = new CopyTap(socket, ring, onBytes);
   try {
-    await client.query(sql);
+    const { rowCount } = await client.query(sql);
     await tap.drained();
+    return rowCount ?? 0;
   } finally {
     tap.remove();
   }

@@ -307,15 +307,20 @@ class PostgresSnapshot implements Snapshot {
     };
     const file = import.meta.url.endsWith('.ts') ? './copy-decoder.ts' : './copy-decoder.js';
     let high: string | undefined;
+    let rows = 0;
     return {
       format: 'bytes',
       schema: relation.schema,
       decoder: { module: new URL(file, import.meta.url).href, name: 'createCopyDecoder', options },
       ...(this.#facts.direct && {
-        direct: { format: COPY_FORM, facts: () => ({ rows: 0, bytes: 0, high, coerced: {} }) },
+        direct: { format: COPY_FORM, facts: () => ({ rows, bytes: 0, high, coerced: {} }) },
       }),
       pump: async (sink, onBytes) => {
-        await this.#pump({ client, stream, sql: sliceSql(relation, slice.range), signal }, sink, onBytes);
+        rows = await this.#pump(
+          { client, stream, sql: sliceSql(relation, slice.range), signal },
+          sink,
+          onBytes,
+        );
         if (this.#facts.direct) high = await highOf(client, stream, { relation, range: slice.range });
       },
       close: () => this.#source.release(client),
@@ -326,14 +331,15 @@ class PostgresSnapshot implements Snapshot {
     job: { client: pg.Client; stream: StreamConfig; sql: string; signal: AbortSignal },
     ring: ByteSink,
     onBytes: (bytes: number) => void,
-  ): Promise<void> {
+  ): Promise<number> {
     const { client, stream, sql, signal } = job;
     throwIfAborted(signal);
     const abort = (): void => void this.#source.interrupt(client);
     signal.addEventListener('abort', abort, { once: true });
     try {
-      await copyOut(client, `COPY (${sql}) TO STDOUT (FORMAT binary)`, ring, onBytes);
+      const rows = await copyOut(client, `COPY (${sql}) TO STDOUT (FORMAT binary)`, ring, onBytes);
       await refuseRewritten(client, stream);
+      return rows;
     } catch (error) {
       throwIfAborted(signal);
       if (ring.abandoned)

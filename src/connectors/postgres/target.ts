@@ -5,6 +5,7 @@ import type { ConnectorContext } from '../../core/connector.ts';
 import { CancelledError, throwIfAborted } from '../../core/errors.ts';
 import type { BytesReader, DecodeFacts } from '../../core/source.ts';
 import type { LoadTarget, SqlDialect, SqlResult, SqlSession, SqlSystem } from '../shared/sql/system.ts';
+import { expectTaken } from '../shared/sql/table-check.ts';
 import type { OnProgress } from '../shared/task-thread.ts';
 import type { ThreadPool } from '../shared/thread-pool.ts';
 import { type Transcoder, transcoderPool } from '../shared/transcoder.ts';
@@ -118,7 +119,8 @@ export class PostgresTarget implements SqlSystem {
         reader.direct?.format === COPY_FORM
           ? await pumpDirect(reader, copy, onRows)
           : await this.#pool.use((thread) => transcode(thread, { reader, copy, onRows, signal }));
-      return { ...facts, rows: await copy.finish() };
+      expectTaken(await copy.finish(), facts.rows, into.doing);
+      return facts;
     } catch (error) {
       await copy.fail();
       throwIfAborted(signal);

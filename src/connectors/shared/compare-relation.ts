@@ -110,7 +110,9 @@ export function compareRelation(
       return found;
     },
     async count(range, signal) {
-      const conditions = [...relation.conditions, relation.waiting(range)].filter((each) => each !== undefined);
+      const conditions = [...relation.conditions, relation.waiting(range)].filter(
+        (each) => each !== undefined,
+      );
       const sql = `SELECT ${dialect.text('count(*)')} FROM ${relation.from}${whereAll(conditions)}`;
       let rows = 0;
       for await (const batch of ask(sql, { many: false, signal })) rows += Number(batch[0]?.[0]);

@@ -96,7 +96,9 @@ function kept(
     case 'float64': {
       const others = [
         ...(rules.has('finite')
-          ? ['7ff8000000000000', '7ff0000000000000', 'fff0000000000000'].map((bits) => `WHEN '${bits}' THEN NULL`)
+          ? ['7ff8000000000000', '7ff0000000000000', 'fff0000000000000'].map(
+              (bits) => `WHEN '${bits}' THEN NULL`,
+            )
           : []),
         ...(rules.has('unsigned-zero') ? [`WHEN '8000000000000000' THEN '0000000000000000'`] : []),
       ];

@@ -28,7 +28,10 @@ export class ComparedMoment implements ComparedTables {
   static async open(system: SqlSystem, signal: AbortSignal, read: ReadState): Promise<ComparedMoment> {
     const session = await system.connect(signal);
     try {
-      return new ComparedMoment(system, read, { session, moment: await system.dialect.comparison.begin(session) });
+      return new ComparedMoment(system, read, {
+        session,
+        moment: await system.dialect.comparison.begin(session),
+      });
     } catch (error) {
       await session.close();
       throw error;

@@ -1,5 +1,5 @@
 /** Whether the table is still the one that the record tells of. */
-import { ConfigError, ConflictError, TransientError } from '../../../core/errors.ts';
+import { ConfigError, ConflictError, DataError, TransientError } from '../../../core/errors.ts';
 import type { FoundTable, SqlSystem } from './system.ts';
 import { checkUnchanged, readRecord, type TableRecord } from './table-record.ts';
 
@@ -18,6 +18,15 @@ export function tableLost(table: string): ConflictError {
       details: { table },
     },
   );
+}
+
+/** A server says how many rows it took: all that were sent, or the load is none. */
+export function expectTaken(taken: number, rows: number, doing: string): void {
+  if (taken === rows) return;
+  throw new DataError(`${doing}: the server took ${taken} of ${rows} rows`, {
+    code: 'sql.rows_lost',
+    remedy: 'does a trigger of the table leave rows out? load into a table without it',
+  });
 }
 
 export function notOurs(table: string): ConfigError {

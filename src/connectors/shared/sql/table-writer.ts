@@ -14,7 +14,7 @@ import { HiddenTables } from './hidden-tables.ts';
 import { laps } from './laps.ts';
 import { lockRecord, type OnSwapStep, swapApart } from './swap-apart.ts';
 import type { LoadMark, SqlDialect, SqlSession, SqlSystem, TargetColumn } from './system.ts';
-import { isLost, notOurs, refuseOldFence, tableLost } from './table-check.ts';
+import { expectTaken, isLost, notOurs, refuseOldFence, tableLost } from './table-check.ts';
 import { checkUnchanged, type TableRecord, writeRecord } from './table-record.ts';
 import { addKey, refuseDoubles, shapeHidden, shapeOf } from './shape-table.ts';
 import { growTable, insertAll, type Place, prepareTable, targetColumns } from './table-shape.ts';
@@ -345,7 +345,7 @@ export class SqlTableWriter implements TableWriter {
     if (parts.length === 0 && !checkpoint) return record;
     record.schema = schema;
     if (done.hidden !== undefined) {
-      if (done.swaps !== true) await this.#refill(session, done.hidden);
+      if (done.swaps !== true) await this.#refill(session, done.hidden, parts);
       return { ...record, rows: sumOf(parts), shaped: record.shaped || done.swaps === true };
     }
     if (how.kind === 'everything') return this.#replace(session, parts, { record, before });
@@ -381,7 +381,7 @@ export class SqlTableWriter implements TableWriter {
       return { ...record, rows, shaped: true };
     }
     await prepareTable(session, this.#place, before);
-    await this.#refill(session, hidden);
+    await this.#refill(session, hidden, parts);
     return { ...record, rows };
   }
 
@@ -396,10 +396,11 @@ export class SqlTableWriter implements TableWriter {
     return hidden;
   }
 
-  async #refill(session: SqlSession, hidden: string): Promise<void> {
+  async #refill(session: SqlSession, hidden: string, parts: readonly Parts[]): Promise<void> {
     const doing = this.#doing('replacing');
     await session.query(`DELETE FROM ${this.#table}`, doing);
-    await session.query(insertAll(this.#place, this.#table, hidden, this.#place.columns), doing);
+    const insert = insertAll(this.#place, this.#table, hidden, this.#place.columns);
+    expectTaken((await session.query(insert, doing)).count, sumOf(parts), doing);
   }
 
   /** Makes and changes tables for a commit where that ends transactions. Rows of open loads are never in one that it ends. */
@@ -439,7 +440,9 @@ export class SqlTableWriter implements TableWriter {
     const deleted = await this.#deleteWindow(session, how);
     if (how.kind !== 'key') {
       const insert = insertAll(this.#place, this.#table, part.table, part.columns);
-      return (await refuseDoubles(this.#place, () => session.query(insert, doing))).count - deleted;
+      const { count } = await refuseDoubles(this.#place, () => session.query(insert, doing));
+      expectTaken(count, part.rows, doing);
+      return count - deleted;
     }
     const statements = this.#dialect.merge({
       stage: part.table,
@@ -466,9 +469,9 @@ function sumOf(parts: readonly Parts[]): number {
   return parts.reduce((sum, part) => sum + part.rows, 0);
 }
 
-/** Loads that share a hidden table are added with it. */
+/** Loads that share a hidden table are added with it, as one. */
 function byTable(parts: readonly Parts[]): Parts[] {
-  return parts.filter(
-    (part, i) => part.way !== 'aside' || parts.findIndex(({ table }) => table === part.table) === i,
-  );
+  const [apart, aside] = [false, true].map((is) => parts.filter(({ way }) => (way === 'aside') === is));
+  const shared = Map.groupBy(aside!, ({ table }) => table);
+  return [...apart!, ...[...shared.values()].map((same) => ({ ...same[0]!, rows: sumOf(same) }))];
 }
