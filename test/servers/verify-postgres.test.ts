@@ -1,5 +1,6 @@
 /** `verify` from one PostgreSQL to another, whatever is in the tables. */
 import { expect, it } from 'vitest';
+import { compareDialect } from '../../src/connectors/postgres/compare.ts';
 import type { VerifyOptions } from '../../src/engine/verify-types.ts';
 import { CASES, USER_TYPES } from '../e2e/types-cases.fixture.ts';
 import { openReplica } from '../support/replica.ts';
@@ -33,6 +34,24 @@ it('values of every type are equal as they were loaded, and no other value is', 
   const { differences } = await verify(pair);
   const empty = cases.filter(({ values }) => values[0] === null).length;
   expect(differences[0]!.columns).toHaveLength(cases.length - empty);
+});
+
+it('rows are hashed by as many workers as the server gives', async () => {
+  const { fence } = compareDialect(true);
+  await using pair = await openReplica(
+    server(),
+    { 'public.t': {} },
+    `CREATE TABLE t (id int); INSERT INTO t SELECT generate_series(1, 10000); ANALYZE t`,
+  );
+  const { db } = pair.from;
+  await db.query(
+    'SET min_parallel_table_scan_size = 0; SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0',
+  );
+  const { rows } = await db.query<Record<string, string>>(
+    `EXPLAIN SELECT h, count(*), sum(length(h)) FROM (SELECT left(md5(id::text), 2) AS h FROM t${fence}) s GROUP BY 1`,
+  );
+  const plan = rows.map((row) => row['QUERY PLAN']!).join('\n');
+  expect(plan).toMatch(/Partial (Hash|Group)Aggregate/);
 });
 
 it('tells apart what a lake would not, and says when a table was swapped', async () => {

@@ -129,8 +129,7 @@ describe.runIf(mariadbPresent)('from PostgreSQL to MariaDB', () => {
         const moment = await destination.compare!(signal);
         const table = await moment.table('t', signal);
         await work();
-        const rows = await table!.rows.count({ kind: 'all' }, signal).finally(() => moment.close());
-        return rows;
+        return await table!.rows.count({ kind: 'all' }, signal);
       } finally {
         await destination.close();
       }

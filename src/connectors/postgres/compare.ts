@@ -58,8 +58,8 @@ export function compareDialect(utf8: boolean): CompareDialect {
     text: (expression) => `(${expression})::text`,
     bucket,
     checksum: `sum(('x' || h)::bit(60)::int8)`,
-    // The planner moves nothing over it.
-    fence: ' OFFSET 0',
+    // The planner moves nothing over it. A bare 0 is no constant when it decides whether workers may share the scan.
+    fence: ` OFFSET '0'`,
     // A join, since servers before 14 look through a list one by one.
     only: (buckets, digits) =>
       ` JOIN unnest(${quoteText(`{${buckets.join(',')}}`)}::int4[]) AS wanted(bucket) ON wanted.bucket = ${bucket(digits)}`,

@@ -471,7 +471,6 @@ function sumOf(parts: readonly Parts[]): number {
 
 /** Loads that share a hidden table are added with it, as one. */
 function byTable(parts: readonly Parts[]): Parts[] {
-  const [apart, aside] = [false, true].map((is) => parts.filter(({ way }) => (way === 'aside') === is));
-  const shared = Map.groupBy(aside!, ({ table }) => table);
-  return [...apart!, ...[...shared.values()].map((same) => ({ ...same[0]!, rows: sumOf(same) }))];
+  const groups = Map.groupBy(parts, (part) => (part.way === 'aside' ? part.table : part));
+  return [...groups.values()].map((same) => ({ ...same[0]!, rows: sumOf(same) }));
 }
