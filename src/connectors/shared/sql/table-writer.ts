@@ -12,27 +12,13 @@ import type { SliceReader } from '../../../core/source.ts';
 import type { Checkpoint, Slice } from '../../../core/stream.ts';
 import { HiddenTables } from './hidden-tables.ts';
 import { laps } from './laps.ts';
+import { byTable, type Parts, sumOf, type Way, wayOf } from './load-parts.ts';
 import { lockRecord, type OnSwapStep, swapApart } from './swap-apart.ts';
 import type { LoadMark, SqlDialect, SqlSession, SqlSystem, TargetColumn } from './system.ts';
 import { expectTaken, isLost, notOurs, refuseOldFence, tableLost } from './table-check.ts';
 import { checkUnchanged, type TableRecord, writeRecord } from './table-record.ts';
 import { addKey, refuseDoubles, shapeHidden, shapeOf } from './shape-table.ts';
 import { growTable, insertAll, type Place, prepareTable, targetColumns } from './table-shape.ts';
-
-type Way = 'open' | 'temporary' | 'aside';
-
-/** Private part of a Load. */
-interface Parts {
-  way: Way;
-  /** Holds the open transaction; undefined for loads aside. */
-  session: SqlSession | undefined;
-  /** Quoted table with the rows; the user's own for open loads. */
-  table: string;
-  columns: TargetColumn[];
-  rows: number;
-  /** Rows that an open load has deleted. */
-  deleted: number;
-}
 
 interface Commit {
   parts: Parts[];
@@ -458,19 +444,4 @@ export class SqlTableWriter implements TableWriter {
     });
     return added;
   }
-}
-
-function wayOf({ supersede, together, distinct }: StageOptions): Way {
-  if (together || supersede.kind === 'everything') return 'aside';
-  return distinct || supersede.kind === 'key' ? 'temporary' : 'open';
-}
-
-function sumOf(parts: readonly Parts[]): number {
-  return parts.reduce((sum, part) => sum + part.rows, 0);
-}
-
-/** Loads that share a hidden table are added with it, as one. */
-function byTable(parts: readonly Parts[]): Parts[] {
-  const groups = Map.groupBy(parts, (part) => (part.way === 'aside' ? part.table : part));
-  return [...groups.values()].map((same) => ({ ...same[0]!, rows: sumOf(same) }));
 }
