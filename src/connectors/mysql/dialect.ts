@@ -13,7 +13,7 @@ import {
 import { mysqlComparison } from './compare-target.ts';
 import { dropLoaded, merge } from './target-compare.ts';
 import { shape, structureOf } from './target-structure.ts';
-import { ddlType, indexedType, literal, targetType, widensType, withoutWidth } from './target-types.ts';
+import { ddlType, foundType, indexedType, literal, targetType, widensType } from './target-types.ts';
 
 /** What is known of the server after the first connection. */
 export interface ServerFacts {
@@ -181,7 +181,7 @@ async function find(session: SqlSession, name: string, folds: boolean): Promise<
   );
   if (tables.length === 0) return undefined;
   const { rows } = await session.query(
-    `SELECT COLUMN_NAME AS name, COLUMN_TYPE AS type, IS_NULLABLE AS nullable FROM information_schema.COLUMNS
+    `SELECT COLUMN_NAME AS name, COLUMN_TYPE AS type, CHARACTER_SET_NAME AS charset, IS_NULLABLE AS nullable FROM information_schema.COLUMNS
       WHERE TABLE_SCHEMA = DATABASE() AND ${same('TABLE_NAME')} ORDER BY ORDINAL_POSITION`,
     doing,
     values,
@@ -190,7 +190,7 @@ async function find(session: SqlSession, name: string, folds: boolean): Promise<
   return {
     columns: rows.map((row) => ({
       name: String(row['name']),
-      type: withoutWidth(String(row['type']).toLowerCase()),
+      type: foundType(String(row['type']), row['charset']),
       nullable: row['nullable'] === 'YES',
     })),
     filled: Number(some.rows[0]!['filled']) === 1,

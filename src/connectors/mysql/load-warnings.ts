@@ -36,7 +36,7 @@ export async function checkLoaded(
   const first = warnings.find(({ Code }) => !DUPLICATE.includes(Number(Code)));
   if (!first && warnings.length > 0)
     throw mysqlError({ errno: DUPLICATE[0], message: 'rows share their key' }, doing);
-  const column = /column\s+[`']?(?:.*`\.`)?([^`']+)[`']/i.exec(first?.Message ?? '')?.[1];
+  const column = /column\s+[`'](?:.*`\.`)?([^`']+)[`']/i.exec(first?.Message ?? '')?.[1];
   const row = /at row (\d+)/.exec(first?.Message ?? '')?.[1];
   const meaning = first && (MEANINGS[Number(first.Code)] ?? `warning ${first.Code} of the server`);
   const place = [column === undefined ? '' : `column "${column}"`, row === undefined ? '' : `row ${row}`]

@@ -81,8 +81,18 @@ function atLeast(version: string, least: readonly number[]): boolean {
   return i < 0 || found[i]! > least[i]!;
 }
 
+/** Goes behind the type of a text that does not hold every character. */
+const CHARSET = /^(.*) character set \w+$/;
+
+/** The type of a column that is there, `charset` that of its text. */
+export function foundType(type: string, charset: unknown): string {
+  const name = withoutWidth(type.toLowerCase());
+  const narrow = typeof charset === 'string' && charset !== 'utf8mb4' && name !== 'char(36)';
+  return narrow && COLLATED.test(name) ? `${name} character set ${charset}` : name;
+}
+
 /** `bigint(20)` → `bigint`: older servers and MariaDB show a width that means nothing. */
-export function withoutWidth(type: string): string {
+function withoutWidth(type: string): string {
   return type === 'tinyint(1)' ? type : type.replace(/^((?:tiny|small|medium|big)?int)\(\d+\)/, '$1');
 }
 
@@ -99,6 +109,8 @@ const IN_FLOAT = ['tinyint', 'smallint', 'mediumint'];
 
 /** Whether a column of type `from` can be changed to `to` and keep every value. */
 export function widensType(from: string, to: string): boolean {
+  const text = CHARSET.exec(from)?.[1];
+  if (text !== undefined) return text === to || widensType(text, to);
   if (ORDER.includes(from) && ORDER.includes(to)) return ORDER.indexOf(from) < ORDER.indexOf(to);
   if (to === 'double') return from === 'float' || from === 'int' || IN_FLOAT.includes(from);
   if (to === 'float') return from === 'tinyint' || from === 'smallint';

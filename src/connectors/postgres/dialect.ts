@@ -18,7 +18,7 @@ import { quoteName, quoteText } from '../shared/quote.ts';
 import { postgresComparison } from './compare-target.ts';
 import type { TableStructure } from '../../core/structure.ts';
 import { readStructure } from './structure.ts';
-import { targetType, widensType } from './target-types.ts';
+import { keepsType, sameForm, targetType, widensType } from './target-types.ts';
 
 const NAME_BYTES = 63;
 /** So long the server waits in the midst of a commit for a client that has fallen silent. */
@@ -89,6 +89,8 @@ export function postgresDialect(schema: string, indexes: boolean): SqlDialect {
     insertUnlessThere: (into, rest) => `INSERT INTO ${into} ${rest} ON CONFLICT DO NOTHING`,
     type: (field, { schema: { dialect } }) => targetType(field, dialect),
     widens: widensType,
+    holds: keepsType,
+    copies: sameForm,
     find: (session, name) => find(session, schema, short(name)),
     createTable,
     addColumn: (name, column) => `ALTER TABLE ${name} ADD COLUMN ${quoteName(column.name)} ${column.type}`,

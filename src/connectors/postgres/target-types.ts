@@ -64,6 +64,51 @@ export function widensType(from: string, to: string): boolean {
   return a.numbers.length > 0 && a.numbers[0]! <= b.numbers[0]!;
 }
 
+const TEXTS: ReadonlySet<string> = new Set(['text', 'character varying', 'character']);
+const MOMENTS = ['timestamp without time zone', 'timestamp with time zone'];
+
+/** Whether the server keeps every `wanted` in a column of type `found`, or says that it does not: it rounds and cuts some. */
+export function keepsType(found: string, wanted: string): boolean {
+  const [a, b] = [parse(wanted), parse(found)];
+  const [from, to] = [scaleOf(a), scaleOf(b)];
+  if (from !== undefined && to !== undefined) {
+    const float = FLOATS.includes(found);
+    return float ? found === wanted || widensType(wanted, found) : from <= to;
+  }
+  if (b.name === 'date' || b.name === 'time without time zone') return !MOMENTS.includes(a.name);
+  return !(TEXTS.has(a.name) && (b.name === 'name' || b.name === '"char"'));
+}
+
+/** Most digits behind the point; infinite where nothing limits them. */
+function scaleOf({ name, numbers }: Parsed): number | undefined {
+  if (ORDER.includes(name)) return 0;
+  if (FLOATS.includes(name)) return Infinity;
+  return name === 'numeric' ? (numbers.length === 0 ? Infinity : (numbers[1] ?? 0)) : undefined;
+}
+
+/** Types of which none has the binary form of another one; others read text, or say what they cannot read. */
+const FORMS: ReadonlySet<string> = new Set([
+  ...ORDER,
+  ...FLOATS,
+  'boolean',
+  'numeric',
+  'uuid',
+  'date',
+  'time without time zone',
+  'time with time zone',
+  'interval',
+  'jsonb',
+  'money',
+]);
+
+/** Whether a value that is sent as `wanted` is not taken for another one in a column of type `found`. */
+export function sameForm(found: string, wanted: string): boolean {
+  const [a, b] = [parse(wanted).name, parse(found).name];
+  const form = (name: string): string | undefined =>
+    MOMENTS.includes(name) ? 'timestamp' : FORMS.has(name) ? name : undefined;
+  return form(a) === form(b);
+}
+
 const DIGITS: Readonly<Record<string, number>> = { smallint: 5, integer: 10, bigint: 19 };
 
 function toNumeric(a: Parsed, b: Parsed): boolean {

@@ -133,10 +133,10 @@ export interface SqlDialect {
   type(field: Schema['fields'][number], place: { schema: Schema; indexed: boolean }): string;
   /** Whether a column of type `from` may be turned into `to` without a loss. */
   widens(from: string, to: string): boolean;
-  /**
-   * Whether a column of type `found` keeps what `wanted` holds; absent where the server itself refuses what would be changed.
-   */
-  readonly holds?: (found: string, wanted: string) => boolean;
+  /** Whether a column of type `found` keeps what `wanted` holds, or the server itself refuses what it does not keep. */
+  holds(found: string, wanted: string): boolean;
+  /** Whether rows that are copied straight into a column may come as `wanted`; absent where any may. */
+  readonly copies?: (found: string, wanted: string) => boolean;
   find(session: SqlSession, table: string): Promise<FoundTable | undefined>;
   createTable(
     table: string,

@@ -36,10 +36,10 @@ export function targetColumns(schema: Schema, dialect: SqlDialect, indexed: bool
 export async function growTable(
   session: SqlSession,
   place: Place,
-  record: TableRecord | undefined,
+  { record, straight }: { record: TableRecord | undefined; straight: boolean },
 ): Promise<boolean> {
   if (record && record.version > 0) checkGrows(record.schema, place.schema, place.table);
-  return prepareTable(session, place, record);
+  return prepareTable(session, place, record, straight);
 }
 
 /** Makes or changes the table, in the transaction of `session` where the system can; whether it had to be made. */
@@ -47,6 +47,7 @@ export async function prepareTable(
   session: SqlSession,
   place: Place,
   record: TableRecord | undefined,
+  straight: boolean = false,
 ): Promise<boolean> {
   const { dialect, table, columns } = place;
   const quoted = dialect.table(table);
@@ -56,31 +57,54 @@ export async function prepareTable(
     await session.query(dialect.createTable(quoted, columns, place), `making table "${table}"`);
     return true;
   }
-  const required = new Set(
-    record?.version ? record.schema.fields.filter((field) => !field.nullable).map(({ name }) => name) : [],
-  );
+  const required = requiredIn(record?.version ? record.schema : undefined);
   const there = new Map(found.columns.map((column) => [column.name, column]));
   for (const column of columns) {
     const was = there.get(column.name);
     if (!was) await session.query(dialect.addColumn(quoted, column), doing);
     else {
-      const widens = was.type !== column.type && dialect.widens(was.type, column.type);
-      // Some systems state both where one is changed.
-      const type = widens ? column.type : was.type;
-      if (dialect.holds?.(type, column.type) === false) throw misfit(table, column, was.type);
+      const { type, widens, keeps, loosens } = becomes(was, column, { dialect, required, straight });
+      if (!keeps) throw misfit(table, column, was.type);
       if (widens)
         await session.query(dialect.changeType(quoted, { ...column, nullable: was.nullable }), doing);
-      // Only where it was required at the source until now: any other NOT NULL is the user's.
-      if (!was.nullable && column.nullable && required.has(column.field))
-        await session.query(dialect.dropNotNull(quoted, { ...column, type }), doing);
+      // Some systems state both where one is changed.
+      if (loosens) await session.query(dialect.dropNotNull(quoted, { ...column, type }), doing);
     }
   }
   return false;
 }
 
+export interface Growth {
+  dialect: SqlDialect;
+  /** See {@link requiredIn}. */
+  required: ReadonlySet<string>;
+  /** Rows are copied straight into the table. */
+  straight: boolean;
+}
+
+/** What a load makes of a column that is there. */
+export function becomes(
+  was: Omit<TargetColumn, 'field'>,
+  column: TargetColumn,
+  { dialect, required, straight }: Growth,
+): { type: string; widens: boolean; keeps: boolean; loosens: boolean } {
+  const widens = was.type !== column.type && dialect.widens(was.type, column.type);
+  const type = widens ? column.type : was.type;
+  // Only where it was required at the source until now: any other NOT NULL is the user's.
+  const loosens = !was.nullable && column.nullable && required.has(column.field);
+  const keeps =
+    dialect.holds(type, column.type) && (!straight || dialect.copies?.(type, column.type) !== false);
+  return { type, widens, loosens, keeps };
+}
+
+/** Columns that could hold no NULL when the table was last loaded. */
+export function requiredIn(schema: Schema | undefined): ReadonlySet<string> {
+  return new Set(schema?.fields.filter(({ nullable }) => !nullable).map(({ name }) => name));
+}
+
 function misfit(table: string, column: TargetColumn, found: string): SchemaError {
   return new SchemaError(
-    `loading table "${table}": column "${column.name}" is ${found} there, which does not keep every ${column.type}`,
+    `loading table "${table}": column "${column.name}" is ${found} there, which does not take every ${column.type} as it is`,
     {
       code: 'sql.misfit',
       remedy: `make it ${column.type}, or give the stream another \`table\``,

@@ -221,7 +221,7 @@ export class SqlTableWriter implements TableWriter {
         const record = await this.#lock(session);
         await this.#expectTable(session);
         await this.#expectNobody(session);
-        const made = await growTable(session, this.#place, record);
+        const made = await growTable(session, this.#place, { record, straight: true });
         // Where that ends transactions it cannot wait for the last rows.
         if (made && this.#dialect.ddlApart)
           for (const sql of shapeOf(this.#place, this.#table, this.#spec.structure).first)
@@ -337,7 +337,7 @@ export class SqlTableWriter implements TableWriter {
     if (how.kind === 'everything') return this.#replace(session, parts, { record, before });
     // That of an open load was made before its rows.
     if (!this.#dialect.ddlApart && parts.every(({ way }) => way !== 'open'))
-      await growTable(session, this.#place, before);
+      await growTable(session, this.#place, { record: before, straight: false });
     for (const part of byTable(parts)) record.rows += await this.#add(session, part, how);
     if (!this.#dialect.ddlApart && !record.shaped && checkpoint && !checkpoint.unfinished) {
       await addKey(session, this.#place, this.#table);
