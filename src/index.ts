@@ -2,13 +2,20 @@
 
 // A project, and what can be done with it.
 export { defineProject, env, lake, mysql, postgres } from './config/define.ts';
-export { openCatalog, plan, run, verify } from './library.ts';
+export { diagnose, openCatalog, plan, run, verify } from './library.ts';
 export type { ProjectInput, ProjectOptions } from './library.ts';
 export type { PipelineDefinition, ProjectDefinition, StreamDefinition } from './config/define.ts';
 export type { ConnectionConfig } from './core/project.ts';
 
 // What comes back.
 export type { PipelinePlan, RunOptions, RunReport, StreamPlan, StreamReport } from './engine/types.ts';
+export type {
+  DiagnosedProblem,
+  DiagnoseEvent,
+  DiagnoseOptions,
+  DiagnosisReport,
+  StreamDiagnosis,
+} from './engine/diagnose-types.ts';
 export type {
   RowDifference,
   StreamComparison,
@@ -56,6 +63,18 @@ export type {
   StreamInfo,
   Survey,
 } from './core/source.ts';
+export type {
+  ColumnLimits,
+  DiagnoseRequest,
+  Diagnosis,
+  Fate,
+  Finding,
+  Limit,
+  LimitsRequest,
+  Problem,
+  Suspicion,
+  TableLimits,
+} from './core/diagnose.ts';
 export type {
   Bucket,
   Comparable,

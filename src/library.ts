@@ -1,4 +1,4 @@
-/** The program as a library: what the commands `plan`, `run`, `verify` and `catalog` do. What is heavy is loaded on first use. */
+/** The program as a library: what the commands `plan`, `check`, `run`, `verify` and `catalog` do. What is heavy is loaded on first use. */
 import { stat } from 'node:fs/promises';
 import type { Catalog } from './catalog/index.ts';
 import type { ProjectDefinition } from './config/define.ts';
@@ -8,6 +8,7 @@ import { ConfigError } from './core/errors.ts';
 import { engineMemory } from './core/memory.ts';
 import type { ConnectionConfig } from './core/project.ts';
 import type { ProjectContext } from './engine/context.ts';
+import type { DiagnoseOptions, DiagnosisReport } from './engine/diagnose-types.ts';
 import type { PipelinePlan, RunOptions, RunReport } from './engine/types.ts';
 import type { VerifyOptions, VerifyReport } from './engine/verify-types.ts';
 
@@ -77,6 +78,29 @@ export async function plan(
   const context = await openProject(project, options);
   const { planPipeline } = await import('./engine/plan.ts');
   return planPipeline(context, pipeline, options);
+}
+
+/**
+ * Looks for rows that {@link run} would change or stop at: the destination says what its columns do not hold, and the source
+ * counts the rows that have it, where they are. Reads both ends and writes nothing. Resolves whatever is found: `status` says so.
+ *
+ * ```ts
+ * import { diagnose } from 'sluice';
+ *
+ * const { status, streams } = await diagnose('./sluice.yaml', 'shop_to_mirror', { rows: 1_000_000 });
+ * for (const { stream, findings } of streams)
+ *   for (const { columns, problem, rows } of findings) console.log(stream, columns, problem, rows);
+ * if (status === 'refused') process.exitCode = 4;
+ * ```
+ */
+export async function diagnose(
+  project: ProjectInput,
+  pipeline: string,
+  options: DiagnoseOptions & ProjectOptions = {},
+): Promise<DiagnosisReport> {
+  const context = await openProject(project, options);
+  const { diagnosePipeline } = await import('./engine/diagnose.ts');
+  return diagnosePipeline(context, pipeline, options);
 }
 
 /**

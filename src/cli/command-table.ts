@@ -155,10 +155,23 @@ const START: readonly CommandSpec[] = [
   {
     name: 'check',
     group: 'start',
-    summary: 'can we connect, read and write? what should be known?',
-    arguments: [{ name: 'connection or url', optional: true }],
-    options: [],
-    examples: ['sluice check', 'sluice check shop'],
+    summary: 'can we connect? which rows of a pipeline would its target change or refuse?',
+    about:
+      'Of a pipeline, values that would be too long, too large, out of range or changed by rule are counted in the source, before anything is loaded. Exit code 4 when something would stop the load.',
+    arguments: [{ name: 'pipeline, connection or url', optional: true }],
+    options: [
+      SELECT,
+      { name: 'no-scan', summary: 'read the catalogs only; says what would have to be looked for' },
+      { name: 'rows', value: '<n>', summary: 'most rows of a stream that are looked at (default: all)' },
+      { name: 'limit', value: '<n>', summary: 'most rows that are named for each finding (default: 5)' },
+      { ...FULL_REFRESH, summary: 'as if everything were to be loaded again' },
+      ...WINDOW,
+    ],
+    examples: [
+      'sluice check',
+      'sluice check shop',
+      'sluice check shop_to_mirror --select public.orders --rows 1000000',
+    ],
   },
   {
     name: 'demo',

@@ -7,6 +7,7 @@ import type { ObjectStorage } from '../core/storage.ts';
 import type { Checkpoint } from '../core/stream.ts';
 import type { DemoOptions, DemoReport } from '../demo/demo.ts';
 import type { ProjectContext } from '../engine/context.ts';
+import type { DiagnoseOptions, DiagnosisReport } from '../engine/diagnose-types.ts';
 import type { StreamState } from '../engine/state-ops.ts';
 import type { PipelinePlan, RunOptions, RunReport } from '../engine/types.ts';
 import type { VerifyOptions, VerifyReport } from '../engine/verify-types.ts';
@@ -20,6 +21,7 @@ export interface Services {
   plan(context: ProjectContext, pipeline: string, options: RunOptions): Promise<PipelinePlan>;
   run(context: ProjectContext, pipeline: string, options: RunOptions): Promise<RunReport>;
   verify(context: ProjectContext, pipeline: string, options: VerifyOptions): Promise<VerifyReport>;
+  diagnose(context: ProjectContext, pipeline: string, options: DiagnoseOptions): Promise<DiagnosisReport>;
   openSource(context: ProjectContext, connection: string): Promise<Source>;
   openDestination(context: ProjectContext, connection: string): Promise<Destination>;
   openState(context: ProjectContext): Promise<StateStore>;
@@ -47,6 +49,7 @@ export function realServices(): Services {
     plan: async (...args) => (await import('../engine/plan.ts')).planPipeline(...args),
     run: async (...args) => (await import('../engine/run.ts')).runPipeline(...args),
     verify: async (...args) => (await import('../engine/verify.ts')).verifyPipeline(...args),
+    diagnose: async (...args) => (await import('../engine/diagnose.ts')).diagnosePipeline(...args),
     openSource: async (context, connection) =>
       (await import('../engine/context.ts')).openSource(context, connection, few(context)),
     openDestination: async (context, connection) =>

@@ -1,35 +1,18 @@
-import { formatCount, formatSeconds } from '../core/units.ts';
+import { formatCount } from '../core/units.ts';
 import type { VerifyEvent } from '../engine/verify-types.ts';
 import { plural } from '../observe/plural.ts';
-import { truncate } from '../observe/text-width.ts';
+import { openProgressLine } from './progress-line.ts';
 import type { Terminal } from './terminal.ts';
 
-const FRAME_MS = 200;
-
-/** What is being compared now, in one line that is rewritten; nothing where output is not a terminal. */
-export function openVerifyProgress({ stderr, noteStyle }: Terminal): {
+/** What is being compared now. */
+export function openVerifyProgress(terminal: Terminal): {
   listener: (event: VerifyEvent) => void;
   close: () => void;
 } {
-  if (stderr.isTTY !== true) return { listener: () => undefined, close: () => undefined };
-  let text = 'connecting';
-  let began = performance.now();
-  const draw = (): void => {
-    const line = `  ${text}   ${formatSeconds((performance.now() - began) / 1000)}`;
-    stderr.write(`\r\u001b[2K${noteStyle.dim(truncate(line, (stderr.columns ?? 80) - 1))}`);
-  };
-  const timer = setInterval(draw, FRAME_MS);
-  timer.unref();
+  const line = openProgressLine(terminal);
   return {
-    listener: (event) => {
-      if (event.kind === 'verify-started') began = performance.now();
-      text = stepText(event);
-      draw();
-    },
-    close: () => {
-      clearInterval(timer);
-      stderr.write('\r\u001b[2K');
-    },
+    listener: (event) => line.show(stepText(event), event.kind === 'verify-started'),
+    close: () => line.close(),
   };
 }
 

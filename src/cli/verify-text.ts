@@ -67,8 +67,8 @@ function differText(stream: StreamComparison): string {
   return `${number(changed + missing + extra + 0)} differ: ${parts.join(', ')}${tail}`;
 }
 
-/** Of keys with one column, its name is said once. */
-function keyList(rows: readonly RowDifference[], count: number): string {
+/** Of keys with one column, its name is said once. `count`: how many rows there are in all. */
+export function keyList(rows: readonly Pick<RowDifference, 'key'>[], count: number): string {
   if (rows.length === 0) return '';
   const columns = Object.keys(rows[0]!.key);
   const shown =
@@ -99,6 +99,6 @@ function detailLines(stream: StreamComparison, style: Style): string[] {
 }
 
 /** With all digits: whoever compares wants to know exactly. */
-function number(count: number): string {
+export function number(count: number): string {
   return new Intl.NumberFormat('en-US').format(count);
 }

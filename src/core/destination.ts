@@ -1,4 +1,5 @@
 import type { ComparedTables } from './compare.ts';
+import type { LimitsRequest, TableLimits } from './diagnose.ts';
 import type { DecodeFacts, SliceReader } from './source.ts';
 import type { Schema } from './schema.ts';
 import type { Checkpoint, PartitionBy, Slice } from './stream.ts';
@@ -13,6 +14,8 @@ export interface Destination {
   openTable(spec: TableSpec, signal: AbortSignal): Promise<TableWriter>;
   /** For `verify`: tables as they are now. Absent where rows cannot be hashed there. */
   compare?(signal: AbortSignal): Promise<ComparedTables>;
+  /** For `check`: what the table would not hold after a planned load has made or changed it. Reads only. */
+  limits?(load: LimitsRequest, signal: AbortSignal): Promise<TableLimits>;
   close(): Promise<void>;
 }
 

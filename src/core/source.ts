@@ -1,5 +1,6 @@
 import type { Batch } from './batch.ts';
 import type { Comparable } from './compare.ts';
+import type { DiagnoseRequest, Diagnosis } from './diagnose.ts';
 import type { Schema } from './schema.ts';
 import type { TableStructure } from './structure.ts';
 import type { ByteSink } from './byte-ring.ts';
@@ -49,6 +50,13 @@ export interface Snapshot {
   advance(loaded: Loaded): Checkpoint;
   /** For `verify`: the rows of a surveyed stream. Absent where rows cannot be hashed in the source. */
   compare?(stream: StreamConfig, survey: Survey): Comparable;
+  /** For `check`: rows of a surveyed stream that reading or the target would change or refuse. Absent where none can be counted. */
+  diagnose?(
+    stream: StreamConfig,
+    survey: Survey,
+    request: DiagnoseRequest,
+    signal: AbortSignal,
+  ): Promise<Diagnosis>;
   /** Whether the connection that holds the snapshot still does; without it nothing more can be read. */
   alive(): Promise<boolean>;
   close(): Promise<void>;

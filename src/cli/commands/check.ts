@@ -1,88 +1,76 @@
-import { asSluiceError, type SluiceError } from '../../core/errors.ts';
-import { formatSeconds } from '../../core/units.ts';
+import { ConfigError } from '../../core/errors.ts';
 import type { ProjectContext } from '../../engine/context.ts';
+import type { DiagnoseOptions, DiagnosisReport } from '../../engine/diagnose-types.ts';
 import type { Command, Invocation } from '../command.ts';
-import { closing, pickConnections } from '../connections.ts';
-import { renderError } from '../error-text.ts';
-import { EXIT, exitCodeFor } from '../exit-codes.ts';
+import { checkConnections } from '../check-connections.ts';
+import { openDiagnosisProgress } from '../diagnosis-progress.ts';
+import { renderDiagnosis } from '../diagnosis-text.ts';
+import { EXIT, type ExitCode, exitCodeOf } from '../exit-codes.ts';
 import { printJson } from '../output.ts';
+import { readCount, readRunOptions } from '../run-options.ts';
+import { failedOutcome } from '../run-pipelines.ts';
+import { looksLikeUrl } from '../url-project.ts';
 
-interface Finding {
-  readonly connection: string;
-  readonly seconds: number;
-  readonly title: string | undefined;
-  readonly warnings: readonly { code: string; message: string; remedy?: string | undefined }[];
-  readonly error: SluiceError | undefined;
-}
-
-/** `sluice check`: connects to every connection and says what should be known before a run. */
+/** `sluice check`: connections, or what would go wrong with the rows of a pipeline. */
 export const check: Command = async (invocation) => {
-  const { context, names } = await pickConnections(invocation, undefined);
-  const findings = await Promise.all(names.map((name) => examine(invocation, context, name)));
-  invocation.signal.throwIfAborted();
-  for (const finding of findings) {
-    if (invocation.json) printFinding(invocation, finding);
-    else invocation.terminal.print(findingText(invocation, finding));
+  const [name] = invocation.arguments;
+  if (name !== undefined && !looksLikeUrl(name)) {
+    const context = await invocation.services.openProject(invocation.project);
+    if (Object.hasOwn(context.project.pipelines, name)) return diagnose(invocation, context, name);
   }
-  // Unlike with a run, there is no good part that would make a failure a partial success.
-  const failed = findings.find(({ error }) => error);
-  return failed?.error ? exitCodeFor(failed.error.recovery) : EXIT.ok;
+  const { flags } = invocation;
+  const given = [
+    ...SWITCHES.filter((flag) => flags.on(flag)),
+    ...VALUES.filter((flag) => flags.text(flag) !== undefined),
+  ];
+  if (given.length > 0 || flags.list('select').length > 0) {
+    const first = given[0] ?? 'select';
+    throw new ConfigError(`--${first}: this is for the rows of a pipeline, and none is named`, {
+      code: 'cli.needs_pipeline',
+      remedy: 'sluice check <pipeline>; without one, connections are checked',
+    });
+  }
+  return checkConnections(invocation);
 };
 
-async function examine(
-  { services, signal }: Invocation,
+const SWITCHES = ['no-scan', 'full-refresh'];
+const VALUES = ['rows', 'limit', 'date', 'from', 'to'];
+
+async function diagnose(
+  invocation: Invocation,
   context: ProjectContext,
-  connection: string,
-): Promise<Finding> {
-  const started = performance.now();
-  const finish = (
-    title: string | undefined,
-    warnings: Finding['warnings'],
-    error?: SluiceError,
-  ): Finding => ({
-    connection,
-    seconds: (performance.now() - started) / 1000,
-    title,
-    warnings,
-    error,
-  });
+  pipeline: string,
+): Promise<ExitCode> {
+  const { json, services, signal, terminal } = invocation;
+  const options = readOptions(invocation, context.project.pipelines[pipeline]?.timezone ?? 'UTC');
+  const progress = json ? undefined : openDiagnosisProgress(terminal);
   try {
-    const type = context.project.connections[connection]?.type ?? '';
-    if (context.connectors.get(type)?.capabilities.source === true) {
-      const source = await services.openSource(context, connection);
-      const facts = await closing(source, () => source.check(signal));
-      return finish(facts.title, facts.warnings);
-    }
-    const destination = await services.openDestination(context, connection);
-    const { title } = await closing(destination, () => destination.check(signal));
-    return finish(title, []);
+    const report = await services
+      .diagnose(context, pipeline, { ...options, signal, onEvent: progress?.listener })
+      .finally(() => progress?.close());
+    if (json) printJson(terminal, report);
+    else terminal.print(renderDiagnosis(report, terminal.style));
+    return codeOf(report);
   } catch (thrown) {
-    return finish(undefined, [], asSluiceError(thrown, `checking "${connection}"`));
+    return exitCodeOf([failedOutcome(invocation, thrown)]);
   }
 }
 
-function printFinding(
-  { terminal }: Invocation,
-  { connection, title, seconds, warnings, error }: Finding,
-): void {
-  const failed = error && {
-    code: error.code,
-    message: error.message,
-    remedy: error.remedy,
-    recovery: error.recovery,
+function readOptions({ flags }: Invocation, timezone: string): DiagnoseOptions {
+  const { select, window, fullRefresh } = readRunOptions(flags, timezone);
+  return {
+    select,
+    window,
+    fullRefresh,
+    scan: !flags.on('no-scan'),
+    rows: readCount(flags, 'rows'),
+    limit: readCount(flags, 'limit'),
   };
-  printJson(terminal, { connection, ok: !error, title, seconds, warnings, error: failed });
 }
 
-function findingText({ terminal, verbose }: Invocation, finding: Finding): string {
-  const { style } = terminal;
-  if (finding.error) return renderError(finding.error, { style, verbose });
-  const lines = [
-    `${style.green('✓')} ${finding.connection}   ${finding.title ?? ''}   ${formatSeconds(finding.seconds)}`,
-  ];
-  for (const { message, remedy } of finding.warnings) {
-    lines.push(`  ${style.yellow('!')} ${message}`);
-    if (remedy !== undefined) lines.push(`    ${remedy}`);
-  }
-  return lines.join('\n');
+/** What was found comes first; a stream that could not be looked at is an error of its own. */
+function codeOf({ streams }: DiagnosisReport): ExitCode {
+  if (streams.some(({ status }) => status === 'refused')) return EXIT.differs;
+  const failures = streams.flatMap(({ error }) => (error ? [error.recovery] : []));
+  return failures.length === 0 ? EXIT.ok : exitCodeOf([{ status: 'failed', failures }]);
 }

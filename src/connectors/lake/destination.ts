@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { availableParallelism, hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { ComparedTable, ComparedTables } from '../../core/compare.ts';
+import type { LimitsRequest, TableLimits } from '../../core/diagnose.ts';
 import type { ConnectorContext } from '../../core/connector.ts';
 import type { Destination, TableSpec, TableState, TableWriter } from '../../core/destination.ts';
 import { ConflictError } from '../../core/errors.ts';
@@ -67,6 +68,11 @@ export class LakeDestination implements Destination {
   async describe(table: string): Promise<TableState | undefined> {
     const state = await this.#log(table).read();
     return state && tableState(state);
+  }
+
+  /** Files hold whatever a batch does. */
+  async limits({ merges }: LimitsRequest): Promise<TableLimits> {
+    return { columns: [], unique: merges };
   }
 
   async compare(): Promise<ComparedTables> {

@@ -1,8 +1,11 @@
 import type { Column } from '../../core/batch.ts';
 
 /** 0001-01-01 and 10000-01-01. Year 0 cannot be told from a missing date there. */
-const DAYS = { from: -719_162, below: 2_932_897 };
-const MICROS = { from: -62_135_596_800_000_000n, below: 253_402_300_800_000_000n };
+export const DAYS: { from: number; below: number } = { from: -719_162, below: 2_932_897 };
+export const MICROS: { from: bigint; below: bigint } = {
+  from: -62_135_596_800_000_000n,
+  below: 253_402_300_800_000_000n,
+};
 /** High words of the same, for a look without bigints. */
 const HIGH = { from: -14_467_071, below: 58_999_820 };
 

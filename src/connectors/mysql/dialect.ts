@@ -12,6 +12,7 @@ import {
 } from '../shared/sql/system.ts';
 import { mysqlComparison } from './compare-target.ts';
 import { dropLoaded, merge } from './target-compare.ts';
+import { targetLimits } from './target-limits.ts';
 import { shape, structureOf } from './target-structure.ts';
 import { ddlType, foundType, indexedType, literal, targetType, widensType } from './target-types.ts';
 
@@ -74,6 +75,7 @@ export function mysqlDialect(database: string, server: () => ServerFacts): SqlDi
     type: (field, place) => targetType(field, place, server().mariadb),
     widens: widensType,
     holds: (found, wanted) => found === wanted || widensType(wanted, found),
+    limits: (type, logical) => targetLimits(type, logical, server().mariadb),
     find: (session, name) => find(session, short(name), server().foldsTables),
     createTable: (name, columns, { history, temporary, key = [] }) => {
       const stage = temporary === true && key.length === 0;

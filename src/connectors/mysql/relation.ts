@@ -4,7 +4,7 @@ import { renamed, type SliceRange, type StreamConfig } from '../../core/stream.t
 import type { LogicalType } from '../../core/types.ts';
 import { cursorCondition } from '../shared/cursor-condition.ts';
 import { quoteBackticks } from '../shared/quote.ts';
-import { checkColumn, chosenColumns, refuseMistakes } from '../shared/stream-columns.ts';
+import { checkColumn, chosenColumns, isUnique, refuseMistakes } from '../shared/stream-columns.ts';
 import type { CatalogColumn } from './catalog.ts';
 import { literal } from './cursor-sql.ts';
 import type { WireFormat } from './row-columns.ts';
@@ -13,10 +13,14 @@ import { canBeCursor, type ColumnMapping, mapColumn, mapForced, type TypeSetting
 export interface Relation {
   /** Body of a FROM clause. */
   from: string;
-  columns: { name: string; mapping: ColumnMapping; source: string }[];
+  columns: { name: string; mapping: ColumnMapping; source: string; column: CatalogColumn }[];
   schema: Schema;
   cursor: Cursor | undefined;
   where: string | undefined;
+  /** Names of columns whose type is pinned by `types`. */
+  forced: ReadonlySet<string>;
+  /** The catalog says that no two rows have the same key. */
+  unique: boolean;
   /** Type of every column of the table, also of those that are not read. */
   types: Record<string, LogicalType>;
 }
@@ -73,6 +77,10 @@ export function resolveRelation({ stream, table, settings }: RelationInput): Rel
     schema: { fields, key: known ? key : [] },
     cursor,
     where: stream.where,
+    forced: new Set(
+      columns.filter(({ source }) => Object.hasOwn(stream.types, source)).map(({ name }) => name),
+    ),
+    unique: known && isUnique(stream, table.key),
     types: Object.fromEntries(
       table.columns.map((column) => [column.name, mapColumn(column.name, column.type, settings).type]),
     ),

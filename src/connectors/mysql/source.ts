@@ -1,6 +1,7 @@
 import { CancelledError, type SluiceError, throwIfAborted, TransientError } from '../../core/errors.ts';
 import type { ByteSink } from '../../core/byte-ring.ts';
 import type { Comparable } from '../../core/compare.ts';
+import type { DiagnoseRequest, Diagnosis } from '../../core/diagnose.ts';
 import type { ConnectorContext } from '../../core/connector.ts';
 import type {
   BytesReader,
@@ -12,11 +13,13 @@ import type {
   Survey,
 } from '../../core/source.ts';
 import type { Checkpoint, RunWindow, Slice, StreamConfig } from '../../core/stream.ts';
+import { diagnoseRelation } from '../shared/diagnose-relation.ts';
 import { advance } from '../shared/rise.ts';
 import { readCatalog } from './catalog.ts';
 import { type Client, connect, describeTarget, interrupt, type Target, targetOf } from './client.ts';
 import { compareMysql } from './compare.ts';
 import { describeTable } from './describe.ts';
+import { diagnosed } from './diagnose.ts';
 import { errorNumber, mysqlError } from './errors.ts';
 import { atSnapshot, observe } from './horizon.ts';
 import type { MysqlOptions } from './options.ts';
@@ -269,18 +272,33 @@ class MysqlSnapshot implements Snapshot {
     return compareMysql({
       relation: (surveyed as MysqlSurvey).relation,
       skipNulls: stream.nullCursor === 'skip',
-      ask: (sql, { signal }) => this.#rows(stream, sql, signal),
+      ask: (sql, { signal }) => this.#rows({ doing: `comparing ${stream.name}`, stream, signal }, sql),
     });
   }
 
-  async *#rows(stream: StreamConfig, sql: string, signal: AbortSignal): AsyncGenerator<readonly unknown[][]> {
+  diagnose(
+    stream: StreamConfig,
+    surveyed: Survey,
+    request: DiagnoseRequest,
+    signal: AbortSignal,
+  ): Promise<Diagnosis> {
+    const { relation } = surveyed as MysqlSurvey;
+    const job = { doing: `looking through ${stream.name}`, stream, signal };
+    const rows = diagnosed(relation, request.ranges, { mariadb: this.#clients[0]!.mariadb });
+    return diagnoseRelation(rows, request, { ask: (sql) => this.#rows(job, sql), signal });
+  }
+
+  async *#rows(
+    { doing, stream, signal }: { doing: string; stream: StreamConfig; signal: AbortSignal },
+    sql: string,
+  ): AsyncGenerator<readonly unknown[][]> {
     const client = await this.#readers.take(signal);
     try {
       await client.query(BEGIN_LOCKS);
       yield* rowBatches(client, sql, { interrupt: () => this.#source.interrupt(client), signal });
     } catch (error) {
       throwIfAborted(signal);
-      throw planned(error, stream) ?? mysqlError(error, `comparing ${stream.name}`);
+      throw planned(error, stream) ?? mysqlError(error, doing);
     } finally {
       await giveLocksBack(client);
       this.#readers.give(client);

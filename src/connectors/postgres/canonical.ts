@@ -4,7 +4,7 @@ import type { RowDialect } from '../shared/row-hash.ts';
 import type { ColumnMapping } from './types.ts';
 
 /** The last moment whose microseconds since 1970 fit 64 bits, the greatest of which is infinity. */
-const LAST_MOMENT = '294247-01-10 04:00:54.775806';
+export const LAST_MOMENT: string = '294247-01-10 04:00:54.775806';
 
 /** `utf8`: the server keeps text as UTF-8, or as bytes without an encoding. */
 export function postgresDialect(utf8: boolean): RowDialect {

@@ -18,6 +18,7 @@ import { quoteName, quoteText } from '../shared/quote.ts';
 import { postgresComparison } from './compare-target.ts';
 import type { TableStructure } from '../../core/structure.ts';
 import { readStructure } from './structure.ts';
+import { targetLimits } from './target-limits.ts';
 import { keepsType, sameForm, targetType, widensType } from './target-types.ts';
 
 const NAME_BYTES = 63;
@@ -91,6 +92,7 @@ export function postgresDialect(schema: string, indexes: boolean): SqlDialect {
     widens: widensType,
     holds: keepsType,
     copies: sameForm,
+    limits: targetLimits,
     find: (session, name) => find(session, schema, short(name)),
     createTable,
     addColumn: (name, column) => `ALTER TABLE ${name} ADD COLUMN ${quoteName(column.name)} ${column.type}`,

@@ -156,6 +156,12 @@ export function fieldWriter(type: LogicalType): WriteFields {
   }
 }
 
+/** What the server's calendar has a place for, in days or microseconds since 1970. */
+export function calendar(kind: 'date' | 'timestamp'): { from: bigint; below: bigint } {
+  if (kind === 'timestamp') return { from: MICROS.from + EPOCH_MICROS, below: MICROS.below + EPOCH_MICROS };
+  return { from: BigInt(DAYS.from + EPOCH_DAYS), below: BigInt(DAYS.below + EPOCH_DAYS) };
+}
+
 /** Makes values NULL that the server's calendar has no place for; returns how many. */
 export function clipCalendar(column: Column, rows: number): number {
   const { kind } = column.type;

@@ -4,7 +4,7 @@ import { renamed, type SliceRange, type StreamConfig } from '../../core/stream.t
 import type { LogicalType } from '../../core/types.ts';
 import { cursorCondition } from '../shared/cursor-condition.ts';
 import { quoteName, quoteText } from '../shared/quote.ts';
-import { checkColumn, chosenColumns, refuseMistakes } from '../shared/stream-columns.ts';
+import { checkColumn, chosenColumns, isUnique, refuseMistakes } from '../shared/stream-columns.ts';
 import type { CatalogColumn, CatalogTable } from './catalog.ts';
 import type { WireFormat } from './copy-columns.ts';
 import { columnType } from './target-types.ts';
@@ -20,6 +20,10 @@ export interface Relation {
   schema: Schema;
   cursor: Cursor | undefined;
   where: string | undefined;
+  /** Names of columns whose type is pinned by `types`. */
+  forced: ReadonlySet<string>;
+  /** The catalog says that no two rows have the same key. */
+  unique: boolean;
   /** SQL of the transaction that wrote a row, in 64 bits; only for tables. */
   xmin: string;
 }
@@ -84,6 +88,10 @@ export function resolveRelation(input: RelationInput): Relation {
     schema: { fields, key: known ? key : [], ...(input.direct && { dialect: 'postgres' }) },
     cursor,
     where: stream.where,
+    forced: new Set(
+      columns.filter(({ source }) => Object.hasOwn(stream.types, source)).map(({ name }) => name),
+    ),
+    unique: known && isUnique(stream, table.key),
     xmin: xminSql(input.nextXid),
   };
 }

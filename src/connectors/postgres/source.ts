@@ -9,18 +9,21 @@ import type {
   Survey,
 } from '../../core/source.ts';
 import type { Comparable } from '../../core/compare.ts';
+import type { DiagnoseRequest, Diagnosis } from '../../core/diagnose.ts';
 import { CancelledError, throwIfAborted, TransientError } from '../../core/errors.ts';
 import type { ByteSink } from '../../core/byte-ring.ts';
 import type { ConnectorContext } from '../../core/connector.ts';
 import type { Checkpoint, RunWindow, Slice, SliceRange, StreamConfig } from '../../core/stream.ts';
 import { readCatalog } from './catalog.ts';
 import { cancel, connect, describeTarget, type Target, targetOf } from './client.ts';
-import { comparePostgres } from './compare.ts';
+import { comparePostgres, rowsOf } from './compare.ts';
 import type { CopyDecoderOptions } from './copy-decoder.ts';
 import { COPY_FORM, copyOut } from './copy-out.ts';
 import { parseCursor, renderCursor } from '../shared/cursor-value.ts';
+import { diagnoseRelation } from '../shared/diagnose-relation.ts';
 import { advance } from '../shared/rise.ts';
 import { describeTable } from './describe.ts';
+import { diagnosed } from './diagnose.ts';
 import { postgresError } from './errors.ts';
 import { atSnapshot, observe } from './horizon.ts';
 import type { PostgresOptions } from './options.ts';
@@ -360,13 +363,31 @@ class PostgresSnapshot implements Snapshot {
       relation: (surveyed as PostgresSurvey).relation,
       utf8: this.#facts.utf8,
       skipNulls: stream.nullCursor === 'skip',
-      connected: (signal, work) => this.#connected(stream, signal, work),
+      connected: (signal, work) =>
+        this.#connected({ doing: `comparing ${stream.name}`, stream, signal }, work),
     });
   }
 
-  async *#connected<T>(
+  async diagnose(
     stream: StreamConfig,
+    surveyed: Survey,
+    request: DiagnoseRequest,
     signal: AbortSignal,
+  ): Promise<Diagnosis> {
+    const { relation } = surveyed as PostgresSurvey;
+    const { serverVersion: version, direct } = this.#facts;
+    const job = { doing: `looking through ${stream.name}`, stream, signal };
+    const ask = (sql: string): AsyncGenerator<readonly unknown[][]> =>
+      this.#connected(job, (client) => rowsOf(client, sql, false));
+    // Whether there are such casts the server knows.
+    if (relation.forced.size > 0)
+      for await (const _ of ask(`${sliceSql(relation, { kind: 'all' })} LIMIT 0`));
+    const rows = diagnosed(relation, request.ranges, { version, direct });
+    return diagnoseRelation(rows, request, { ask, signal });
+  }
+
+  async *#connected<T>(
+    { doing, stream, signal }: { doing: string; stream: StreamConfig; signal: AbortSignal },
     work: (client: pg.Client) => AsyncGenerator<T>,
   ): AsyncGenerator<T> {
     throwIfAborted(signal);
@@ -378,7 +399,7 @@ class PostgresSnapshot implements Snapshot {
       await refuseRewritten(client, stream);
     } catch (error) {
       throwIfAborted(signal);
-      throw outdated(error, stream) ?? postgresError(error, `comparing ${stream.name}`);
+      throw outdated(error, stream) ?? postgresError(error, doing);
     } finally {
       signal.removeEventListener('abort', abort);
       await this.#source.release(client);

@@ -36,6 +36,14 @@ export function checkColumn(name: string, option: string, all: { name: string }[
   );
 }
 
+/** Whether the key of the catalog says that no two rows have the same key of the stream. */
+export function isUnique({ key, types }: StreamConfig, catalog: readonly string[]): boolean {
+  return (
+    catalog.length > 0 &&
+    catalog.every((name) => (key ?? catalog).includes(name) && !Object.hasOwn(types, name))
+  );
+}
+
 /** Throws one ConfigError with all mistakes; those of the destination's names are added first. `ours` is a name that may begin with _sluice_. */
 export function refuseMistakes(
   stream: StreamConfig,

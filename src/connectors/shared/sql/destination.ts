@@ -1,11 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import type { ComparedTables } from '../../../core/compare.ts';
+import type { LimitsRequest, TableLimits } from '../../../core/diagnose.ts';
 import type { Destination, TableSpec, TableState, TableWriter } from '../../../core/destination.ts';
 import type { SqlDialect, SqlSession, SqlSystem } from './system.ts';
 import { TransientError } from '../../../core/errors.ts';
 import { ComparedMoment } from './compare-table.ts';
 import { effectiveRecord, type OnSwapStep, pendingTables, settle } from './swap-apart.ts';
 import { isLost, notOurs, tableLost } from './table-check.ts';
+import { tableLimits } from './table-limits.ts';
 import { checkUnchanged, ensureRecord, readRecord } from './table-record.ts';
 import { SqlTableWriter } from './table-writer.ts';
 
@@ -39,6 +41,15 @@ export class SqlDestination implements Destination {
     const session = await this.#system.connect(signal);
     try {
       return await this.#state(session, table);
+    } finally {
+      await session.close();
+    }
+  }
+
+  async limits(load: LimitsRequest, signal: AbortSignal): Promise<TableLimits> {
+    const session = await this.#system.connect(signal);
+    try {
+      return await tableLimits(session, this.#dialect, load);
     } finally {
       await session.close();
     }

@@ -1,5 +1,6 @@
 /** What the writer of SQL tables asks of a database: sessions, and SQL text for what differs between systems. */
 import type { KeepingRule, Within } from '../../../core/compare.ts';
+import type { Limit } from '../../../core/diagnose.ts';
 import type { Supersede } from '../../../core/destination.ts';
 import type { Schema } from '../../../core/schema.ts';
 import type { BytesReader, DecodeFacts } from '../../../core/source.ts';
@@ -137,6 +138,8 @@ export interface SqlDialect {
   holds(found: string, wanted: string): boolean;
   /** Whether rows that are copied straight into a column may come as `wanted`; absent where any may. */
   readonly copies?: (found: string, wanted: string) => boolean;
+  /** Which values of a logical type cannot go into a column of a type that is there or is made for it. */
+  limits(type: string, logical: LogicalType): readonly Limit[];
   find(session: SqlSession, table: string): Promise<FoundTable | undefined>;
   createTable(
     table: string,
