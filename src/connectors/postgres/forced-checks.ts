@@ -49,8 +49,7 @@ export function forcedChecks(cast: Cast): readonly ForcedCheck[] {
     case 'timestamp':
       return toMoment(cast);
     case 'bool':
-      if (native.name === 'int4')
-        return [{ problem: 'no-value', fate: 'altered', sql: `${cast.x} NOT IN (0, 1)` }];
+      if (native.name === 'int4') return [ROUNDED(`${cast.x} NOT IN (0, 1)`)];
       return native.name === 'bool' ? [] : [UNSEEN];
     case 'json':
       return /^jsonb?$/.test(native.name) ? [] : [UNSEEN];
@@ -150,9 +149,7 @@ function toFloat({ x, native, type }: Cast): readonly ForcedCheck[] {
     return [
       REFUSED(`${finite} AND (${outside})`),
       // What is printed of a float is the shortest text that stands for it.
-      ROUNDED(
-        `${finite} AND ${as === 'float8' ? `${x}::float4::float8` : `${x}::${to}::text::numeric`} <> ${x}`,
-      ),
+      ROUNDED(`${finite} AND ${x}::${to}::text::${as} <> ${x}`),
     ];
   }
   return INTS[native.name] === undefined ? [UNSEEN] : [ROUNDED(`${x}::${to}::text::numeric <> ${x}`)];

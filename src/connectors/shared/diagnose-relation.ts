@@ -17,7 +17,7 @@ export interface DiagnosedRelation {
   fence: string;
 }
 
-export interface DiagnosedKey {
+interface DiagnosedKey {
   field: string;
   /** As text, for people. */
   text: string;
