@@ -17,12 +17,21 @@ describe('readRunOptions', () => {
   });
 
   it('reads everything there is', () => {
-    expect(read(['-s', 'a,b', '--full-refresh', '--workers', '3', '--memory', '1 GB'])).toEqual({
+    expect(
+      read(['-s', 'a,b', '--full-refresh', '--workers', '3', '--memory', '1 GB', '--verify', 'off']),
+    ).toEqual({
       select: ['a', 'b'],
       fullRefresh: true,
       workers: 3,
       memoryBytes: 1e9,
+      verify: 'off',
     });
+  });
+
+  it('knows the ways to compare', () => {
+    expect(() => read(['--verify', 'checksum'])).toThrow(
+      /--verify: "checksum" is none of off, counts, checksums; did you mean "checksums"/,
+    );
   });
 
   it.each([

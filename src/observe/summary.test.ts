@@ -31,6 +31,34 @@ function run(overrides: Partial<FinishedRun>): FinishedRun {
 const nothing = { rows: 0, bytes: 0, loaded: 0, written: 0, coerced: {}, seconds: 0.1 };
 
 describe('renderSummary', () => {
+  it('says which loads were compared with their source, and what was found where they differ', () => {
+    const rows = { source: 412, read: 412, target: 411 };
+    const equal = { by: 'counts', status: 'equal', rows: { ...rows, target: 412 }, seconds: 0.2 } as const;
+    const error = {
+      code: 'verify.differs',
+      recovery: 'data',
+      message:
+        'verifying b: the source has 412 rows, 412 were read, the table has 411; the load is committed',
+      remedy: '`sluice verify` names the rows',
+    };
+    const streams = [
+      stream('a', { verification: equal }),
+      stream('b', {
+        status: 'failed',
+        error,
+        verification: { by: 'counts', status: 'differs', rows, seconds: 0.1 },
+      }),
+      stream('c', { verification: equal }),
+    ];
+    const text = renderSummary(run({ status: 'partial', streams }), { style });
+    expect(text.split('\n').slice(5)).toEqual([
+      '  = counts agree with the source: 2 streams, 0.4 s',
+      '  ✗ verifying b: the source has 412 rows, 412 were read, the table has 411; the load is committed',
+      '    `sluice verify` names the rows',
+      '    412 rows are loaded and stay; the next run continues at 2026-07-25 01:00:02.004411+00',
+    ]);
+  });
+
   it('of a run that went well', () => {
     const streams = [
       stream('public.customers'),
