@@ -1,5 +1,5 @@
 /** A lake that is read on: what is new is found by its log, whatever happens to its files. */
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -170,6 +170,22 @@ describe('a table of a lake, read on', () => {
     await onward.write(some(50, 100, 'new'));
     expect(await onward.run()).toMatchObject({ rows: 100 });
     expect(await onward.b.lines('t', 'current', ['v'])).toEqual(Array.from({ length: 100 }, () => 'new'));
+  });
+
+  it('that was restored from a backup and went another way is compared as a whole', async () => {
+    await using onward = new Onward({ load: 'append', cursor: '_sluice_loaded_at' });
+    await onward.write(some(0, 100, 'old'));
+    const backup = path.join(onward.folder, 'backup');
+    cpSync(onward.a.root, backup, { recursive: true });
+    await onward.write(some(100, 200, 'lost'));
+    expect(await onward.run()).toEqual({ rows: 200, loaded: 200 });
+    rmSync(onward.a.root, { recursive: true });
+    renameSync(backup, onward.a.root);
+    await onward.write(some(200, 300, 'new'));
+    await onward.write(some(50, 60, 'new'));
+    // Those that are there are the same.
+    expect(await onward.run()).toEqual({ rows: 200, loaded: 110 });
+    expect(await onward.run()).toEqual({ rows: 0, loaded: 0 });
   });
 
   it('gives all versions by the name of its history', async () => {

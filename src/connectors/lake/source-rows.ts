@@ -27,10 +27,14 @@ export function allRows(storage: ObjectStorage, state: FoldedState, history: boo
   return { storage, state, files: state.files, loads: undefined, key: versions ? rule.key : undefined };
 }
 
-/** What the loads of `commits` brought, all that came after commit `since`, and is still there. */
-export function rowsSince(all: Rows, since: number, commits: readonly CommitRecord[]): Rows {
+/** What the loads of `commits`, all that there were since, brought and is still there. Older files hold none of it. */
+export function rowsSince(all: Rows, commits: readonly CommitRecord[]): Rows {
   const brought = commits.filter(({ kind, slices }) => kind === 'load' && slices.length > 0);
-  const files = brought.length === 0 ? [] : all.files.filter(({ origin }) => origin > since || origin === 0);
+  const loads = new Set(brought.map(({ seq }) => seq));
+  const added = new Set(commits.flatMap(({ add }) => add.map(({ key }) => key)));
+  const files = all.files.filter(
+    ({ key, origin }) => loads.has(origin) || (loads.size > 0 && origin === 0 && added.has(key)),
+  );
   // One load brings a row once.
   return { ...all, files, loads: brought.flatMap(loadIds), key: brought.length > 1 ? all.key : undefined };
 }

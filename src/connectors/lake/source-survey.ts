@@ -25,8 +25,8 @@ export interface LakeSurvey extends Survey {
   all: Rows;
   /** What the checkpoint does not cover; undefined: it does not say. */
   fresh: Rows | undefined;
-  /** Number of the commit that is read. */
-  version: number;
+  /** Names the commit that is read. */
+  position: string;
   /** What tells the table from a later one of its name. */
   identity: string;
 }
@@ -76,7 +76,7 @@ export async function survey(request: SurveyRequest): Promise<LakeSurvey> {
     relation,
     all,
     fresh: windowed ? undefined : fresh,
-    version: state.version,
+    position: positionOf(state),
     identity,
     estimatedRows: state.rows,
     estimatedBytes: state.bytes,
@@ -94,15 +94,23 @@ function identityOf({ schemas }: FoldedState): string {
   return `${schemas[0]!.seq} ${schemas[0]!.at}`;
 }
 
+/** Names a commit: another one may have its number after a lake was restored from a backup. */
+function positionOf({ version, last }: FoldedState): string {
+  return `${version} ${last.wallMs}`;
+}
+
 /** Undefined where the checkpoint does not name a commit of this table. */
 async function freshRows(
   { checkpoint, table }: SurveyRequest,
   all: Rows,
   identity: string,
 ): Promise<Rows | undefined> {
-  const position = Number(checkpoint?.position);
-  if (!checkpoint || !(position <= table.state.version) || !sameTable(checkpoint, identity)) return undefined;
-  return rowsSince(all, position, await table.since(position));
+  const { state } = table;
+  const [seq = NaN, wallMs] = checkpoint?.position?.split(' ').map(Number) ?? [];
+  if (!checkpoint || !(seq >= 1 && seq <= state.version) || !sameTable(checkpoint, identity)) return undefined;
+  if (checkpoint.position === positionOf(state)) return rowsSince(all, []);
+  const [read, ...since] = await table.since(seq - 1);
+  return read?.wallMs === wallMs ? rowsSince(all, since) : undefined;
 }
 
 /** Of many files, some for each part. Where versions are told apart, too: a file is read without its old rows. */
@@ -285,7 +293,7 @@ export async function sliceQuery(
 
 export function advance(loaded: Loaded, at: string): Checkpoint {
   const { stream, before: committed, loads, last } = loaded;
-  const { relation, identity, version } = loaded.survey as LakeSurvey;
+  const { relation, identity, position } = loaded.survey as LakeSurvey;
   const base: Checkpoint = { cursor: stream.cursor, relation: identity, readAt: at };
   const type = relation.cursor?.type;
   if (!type) return { ...base, day: committed?.day };
@@ -297,6 +305,6 @@ export function advance(loaded: Loaded, at: string): Checkpoint {
     ...base,
     high,
     watermark: greaterCursor(before?.watermark, high, type),
-    position: String(version),
+    position,
   };
 }
