@@ -242,7 +242,7 @@ const MOVE: readonly CommandSpec[] = [
       TABLES,
       { name: 'sql', value: '<query>', summary: 'copy the result of a query; needs --name' },
       { name: 'name', value: '<table>', summary: 'name of the table in the destination' },
-      { name: 'load', value: '<strategy>', summary: 'append, merge, replace or delete-insert' },
+      { name: 'load', value: '<strategy>', summary: 'append, merge, replace, delete-insert or scd2' },
       {
         name: 'cursor',
         value: '<column>',

@@ -41,7 +41,11 @@ export function checkProject(tree: Tree, { file, directory, connectors }: Projec
     findings.push(...options.findings);
     connections[name] = { type, ...(options.data as object | undefined) };
   }
-  findings.push(...checkReferences(tree, connectors), ...checkStreams(tree));
+  findings.push(
+    ...checkReferences(tree, connectors),
+    ...checkStreams(tree),
+    ...checkVersions(tree, connectors),
+  );
   if (tree.findings.length > 0 || findings.length > 0 || !shape.data)
     throw invalidProject(file, tree, findings, secrets);
   const { pipelines, state, memory } = shape.data;
@@ -89,6 +93,29 @@ function checkReferences(tree: Tree, connectors: ReadonlyMap<string, Connector>)
     connector.name === 'lake' ? undefined : 'only a lake can keep the state',
   );
   return findings;
+}
+
+/** Where `load` asks for versions of rows, the destination has to keep them. */
+function checkVersions(tree: Tree, connectors: ReadonlyMap<string, Connector>): Finding[] {
+  const types = new Map(connectionTypes(tree));
+  const able = [...connectors.values()].filter(({ capabilities }) => capabilities.versions === true);
+  const list = able.map(({ name }) => name).join(', ');
+  return mapAt(tree, ['pipelines']).flatMap(([pipeline]) => {
+    const path = ['pipelines', pipeline];
+    const name = String(valueAt(tree.value, [...path, 'to']));
+    const to = connectors.get(types.get(name) ?? '');
+    if (!to || able.includes(to)) return [];
+    const options = [
+      [...path, 'defaults'],
+      ...mapAt(tree, [...path, 'streams']).map(([stream]) => [...path, 'streams', stream]),
+    ];
+    return options
+      .filter((each) => optionsAt(tree, each).load === 'scd2')
+      .map((each) => ({
+        path: [...each, 'load'],
+        message: `"scd2" needs a destination that keeps versions of rows (${list}), and "${name}" is of type ${to.name}`,
+      }));
+  });
 }
 
 function checkStreams(tree: Tree): Finding[] {

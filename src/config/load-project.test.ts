@@ -319,7 +319,7 @@ pipelins: {}
       '20:83 pipelines.p.streams.e.rename: two columns cannot both become "z"',
       '21:20 pipelines.p.streams.f.cursor: "xmin" stands alone',
       '21:37 pipelines.p.streams.f.key: needs at least 1 entry',
-      '21:47 pipelines.p.streams.f.load: "upsert" is none of append, merge, replace, delete-insert',
+      '21:47 pipelines.p.streams.f.load: "upsert" is none of append, merge, replace, delete-insert, scd2',
       '22:6 pipelines.q.streams: missing',
       '22:14 pipelines.q.from: "lake" is of type lake, from which sluice cannot read',
       '23:8 state.connection: missing',
@@ -327,6 +327,30 @@ pipelins: {}
       '24:9 memory: must be at least 320 MiB',
       '25:1 pipelins: unknown option; did you mean "pipelines"?',
     ]);
+  });
+
+  test('versions need a destination that keeps them', async () => {
+    const text = (to: string): string => `connections:
+  shop: { type: postgres, url: "postgres://x/y" }
+  lake: { type: lake, path: x }
+pipelines:
+  p:
+    from: shop
+    to: ${to}
+    defaults: { load: scd2 }
+    streams: { a: { load: scd2, cursor: x }, b: { load: merge } }
+`;
+    const able = connector('postgres', connectors.get('postgres')!.options, 'source');
+    const both = { source: true, destination: true, atomicCommit: true, versions: true };
+    const known = new Map([...connectors, ['postgres', { ...able, capabilities: both }]]);
+    const read = (to: string): Promise<unknown> => load(text(to), {}, known);
+    const problem =
+      '"scd2" needs a destination that keeps versions of rows (postgres), and "lake" is of type lake';
+    expect(mistakesOf(await failure(() => read('lake')))).toEqual([
+      `8:23 pipelines.p.defaults.load: ${problem}`,
+      `9:27 pipelines.p.streams.a.load: ${problem}`,
+    ]);
+    await read('shop');
   });
 
   test('one is called one', async () => {

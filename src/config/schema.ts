@@ -98,10 +98,10 @@ const ownOptions = {
 
 const sharedOptions = {
   load: z
-    .enum(['append', 'merge', 'replace', 'delete-insert'])
+    .enum(['append', 'merge', 'replace', 'delete-insert', 'scd2'])
     .optional()
     .describe(
-      'How rows meet the table: append adds them, merge replaces rows with the same key, replace swaps the whole table, delete-insert replaces days. Default: append with a cursor, delete-insert with a date, else replace.',
+      'How rows meet the table: append adds them, merge replaces rows with the same key, replace swaps the whole table, delete-insert replaces days, scd2 keeps every version of a row with the times it was valid (in databases). Default: append with a cursor, delete-insert with a date, else replace.',
     ),
   cursor: columns
     .superRefine((value, context) => {

@@ -30,13 +30,17 @@ export function mergeOptions(defaults: StreamOptions | undefined, own: StreamOpt
 function givingWay(defaults: StreamOptions, own: StreamOptions): Option[] {
   const options: Option[] = [];
   if (own.load === 'replace') options.push(...INCREMENTAL_OPTIONS);
-  if (own.load === 'append' || own.load === 'merge') options.push('date');
+  if (isByCursor(own)) options.push('date');
   if (own.load === 'delete-insert' || own.date !== undefined) options.push('cursor');
   if (own.cursor !== undefined) options.push('date');
-  const incremental = defaults.load === 'append' || defaults.load === 'merge';
-  if (own.cursor !== undefined && !incremental) options.push('load');
+  if (own.cursor !== undefined && !isByCursor(defaults)) options.push('load');
   if (own.date !== undefined && defaults.load !== 'delete-insert') options.push('load');
   return options;
+}
+
+/** The strategies that a cursor goes with. */
+function isByCursor({ load }: StreamOptions): boolean {
+  return load === 'append' || load === 'merge' || load === 'scd2';
 }
 
 export interface Contradiction {

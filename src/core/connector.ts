@@ -29,6 +29,8 @@ export interface Capabilities {
   readonly atomicCommit: boolean;
   /** Its source computes in a DuckDB of its own, which gets a part of the memory. */
   readonly engine?: boolean;
+  /** The destination keeps versions of rows (`Supersede` of kind `versions`), which `load: scd2` needs. */
+  readonly versions?: boolean;
   /** Wire forms that the destination takes without decoding, see `BytesReader.direct`. */
   readonly accepts?: readonly string[];
 }

@@ -31,7 +31,15 @@ export interface TableState {
   version: number;
   /** Greatest fence that has committed here. */
   fence: number;
+  /** It holds versions: rows of other loads would be taken for some. */
+  versions?: boolean | undefined;
 }
+
+/**
+ * What stays in a table beside the newest rows. `loads`: rows of earlier loads; `versions`: earlier versions of a row, each with
+ * the time from which on it was valid and the time up to which it was, none for the one that is valid now.
+ */
+export type History = 'loads' | 'versions';
 
 export interface TableSpec {
   table: string;
@@ -44,11 +52,10 @@ export interface TableSpec {
   fence: number;
   /** Commit version that the plan was made from. */
   expectedVersion: number;
-  /** Database time of the snapshot, value of `_sluice_loaded_at`. */
+  /** Database time of the snapshot, value of `_sluice_loaded_at`; versions begin and end at it. */
   loadedAt: string;
   operation: 'snapshot' | 'upsert';
-  /** Rows of earlier loads stay beside newer versions of them. */
-  history: boolean;
+  history: History | undefined;
   /** For a table that is made by this load. */
   structure: TableStructure | undefined;
 }
@@ -73,7 +80,21 @@ export type Supersede =
   /** Rows with a key that a load brings. */
   | { kind: 'key'; key: string[] }
   /** Rows whose `column` lies in [from, to). */
-  | { kind: 'window'; column: string; from: string; to: string };
+  | { kind: 'window'; column: string; from: string; to: string }
+  /**
+   * Versions that are valid now, of keys that a load brings with other values: they end, and those of the load begin. Rows that
+   * equal theirs change nothing. `gone`: the loads are all that the source has, so versions of keys that are not among them end too.
+   */
+  | { kind: 'versions'; key: string[]; gone: boolean };
+
+export interface Committed {
+  version: number;
+  /** Of the table. */
+  rows: number;
+  bytes: number;
+  /** How many keys have other versions now, where they were counted. */
+  changed?: number | undefined;
+}
 
 export interface StageOptions {
   /** Drop incoming rows that equal the newest committed version (by key) or a committed row (without key). */
@@ -93,11 +114,7 @@ export interface TableWriter {
    * and checkpoint it only shuts out holders of older fences.
    * Throws ConflictError when somebody else has committed since; then nothing has changed.
    */
-  commit(
-    loads: Load[],
-    supersede: Supersede,
-    checkpoint: Checkpoint | undefined,
-  ): Promise<{ version: number; rows: number; bytes: number }>;
+  commit(loads: Load[], supersede: Supersede, checkpoint: Checkpoint | undefined): Promise<Committed>;
   /** Forgets loads that will not be committed; never throws. */
   abort(loads: Load[]): Promise<void>;
   close(): Promise<void>;

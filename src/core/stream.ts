@@ -1,6 +1,6 @@
 /** What the user wants of one stream, after defaults and wildcards are resolved. Plain data: a fleet worker gets it as JSON. */
 
-export type LoadStrategy = 'append' | 'merge' | 'replace' | 'delete-insert';
+export type LoadStrategy = 'append' | 'merge' | 'replace' | 'delete-insert' | 'scd2';
 
 /** What is compared after a load; counts when absent. */
 export type LoadCheck = 'off' | 'counts' | 'checksums';

@@ -95,17 +95,18 @@ function loadOf({
   const { stream } = plan;
   const strategy = STRATEGIES[stream.load];
   const filled = (table?.rows ?? 0) > 0;
-  const whole = stream.load === 'append' && stream.cursor.length === 0 && stream.date === undefined;
-  const replaces = strategy.commits === 'together' || fullRefresh || slices.restart;
+  const together = strategy.commits(stream) === 'together';
+  const anew = fullRefresh || slices.restart;
+  const replaces = strategy.history === undefined ? together || anew : strategy.history === 'loads' && anew;
   // Parts of a first load are not looked for among each other.
-  const merges = filled && !replaces && stream.load === 'merge';
+  const merges = stream.load === 'scd2' || (filled && !replaces && stream.load === 'merge');
   return {
     table: stream.table,
     schema,
     before: table?.schema,
-    history: strategy.history,
+    history: strategy.history !== undefined,
     replaces,
-    together: replaces || whole,
+    together: replaces || together,
     merges: merges && survey.schema.key.length > 0,
   };
 }

@@ -8,6 +8,7 @@ import type { Listener, StreamTotals } from '../core/events.ts';
 import type { Snapshot } from '../core/source.ts';
 import { type Checkpoint, renamed, type Slice } from '../core/stream.ts';
 import { STRATEGIES } from '../strategies/index.ts';
+import type { Strategy } from '../strategies/strategy.ts';
 import { BY_DATES } from './date-slices.ts';
 import { inParallel, type Slots } from './parallel.ts';
 import type { Planned } from './plan-stream.ts';
@@ -90,25 +91,28 @@ class StreamLoad {
   #fresh: boolean;
   #version: number | undefined;
   #read = 0;
+  readonly #strategy: Strategy;
+  /** No load takes the place of what is there as a whole. */
+  readonly #keeps: boolean;
 
   constructor(job: LoadJob, writer: TableWriter) {
     this.#job = job;
     this.#writer = writer;
     this.#checkpoint = job.planned.checkpoint;
-    this.#restart = job.planned.slices.restart;
+    this.#strategy = STRATEGIES[job.planned.plan.stream.load];
+    this.#keeps = this.#strategy.history === 'versions';
+    this.#restart = job.planned.slices.restart && !this.#keeps;
     this.#fresh = (job.planned.table?.rows ?? 0) === 0;
     this.#left = job.planned.slices.slices.length;
   }
 
   async run(): Promise<LoadOutcome> {
     const { planned, slots } = this.#job;
-    const { slices, parallel } = planned.slices;
-    const strategy = STRATEGIES[planned.plan.stream.load];
-    const { load, cursor, date } = planned.plan.stream;
-    // Nothing would tell the rows of a part from those of the whole that is appended next time.
-    const wholeCopy = load === 'append' && cursor.length === 0 && date === undefined;
-    // A full refresh takes the place of everything at once, whatever the strategy does day by day.
-    if (strategy.commits === 'together' || planned.fullRefresh || wholeCopy)
+    const { slices, parallel, restart } = planned.slices;
+    // A full refresh takes the place of everything at once, whatever the strategy does day by day. Where that stays, all of the
+    // source has to be there at once to see what is gone.
+    const refresh = planned.fullRefresh || (restart && this.#keeps);
+    if (refresh || this.#strategy.commits(planned.plan.stream) === 'together')
       await this.#together(slices, parallel ? slots.size : 1);
     else {
       this.#rememberParts(slices, parallel);
@@ -144,9 +148,14 @@ class StreamLoad {
 
   /** What loads that are committed together take the place of. */
   #replacing(): Supersede {
-    const { fullRefresh, plan } = this.#job.planned;
-    const all = fullRefresh || STRATEGIES[plan.stream.load].commits === 'together';
-    return { kind: all ? 'everything' : 'nothing' };
+    const { fullRefresh, slices } = this.#job.planned;
+    if (this.#keeps ? this.#fresh : fullRefresh) return { kind: 'everything' };
+    return this.#superseded(slices.slices, slices.whole === true);
+  }
+
+  #superseded(slices: Slice[], whole: boolean): Supersede {
+    const { plan, schema, survey } = this.#job.planned;
+    return this.#strategy.supersedes({ stream: plan.stream, schema, survey, slices, whole });
   }
 
   async #oneByOne(slice: Slice, index: number): Promise<void> {
@@ -192,15 +201,9 @@ class StreamLoad {
 
   #supersede(slice: Slice): Supersede {
     if (this.#restart) return { kind: 'everything' };
-    const { plan, schema, survey } = this.#job.planned;
-    const how = STRATEGIES[plan.stream.load].supersedes({
-      stream: plan.stream,
-      schema,
-      survey,
-      slices: [slice],
-    });
+    const how = this.#superseded([slice], false);
     // Parts of one snapshot have no key in common, so a first load need not look for them.
-    return how.kind === 'key' && this.#fresh ? { kind: 'nothing' } : how;
+    return 'key' in how && this.#fresh ? { kind: 'nothing' } : how;
   }
 
   /**
@@ -211,7 +214,12 @@ class StreamLoad {
     const { date, cursor } = this.#job.planned.plan.stream;
     const before = this.#checkpoint;
     if (before && this.#job.planned.checkpoint)
-      return before.high === undefined ? before : { ...before, high: advanced.high };
+      return {
+        ...before,
+        ...(before.high !== undefined && { high: advanced.high }),
+        // Versions that begin at a moment cannot be followed by those of an earlier one.
+        ...(this.#keeps && { readAt: advanced.readAt }),
+      };
     return date ? this.#withDay(advanced, loads) : { cursor, readAt: advanced.readAt };
   }
 
@@ -258,21 +266,24 @@ class StreamLoad {
     const label = loads.length === 1 ? loads[0]!.slice.id : 'all';
     emit({ kind: 'step', stream: name, slice: label, step: 'publish' });
     const started = performance.now();
-    this.#version = (await this.#writer.commit(loads, supersede, checkpoint)).version;
+    const { changed, version } = await this.#writer.commit(loads, supersede, checkpoint);
+    this.#version = version;
     const commit = (performance.now() - started) / 1000;
     this.#checkpoint = checkpoint;
     for (const load of loads) this.#done.add(load.slice.id);
     this.#job.progressed();
     emit({ kind: 'step', stream: name, slice: label, step: 'published' });
-    for (const load of loads) {
-      totals.loaded += load.rows;
+    for (const [i, load] of loads.entries()) {
+      // What has changed is known of all of them together.
+      const loaded = changed === undefined ? load.rows : i === 0 ? changed : 0;
+      totals.loaded += loaded;
       totals.written += load.bytes;
       emit({
         kind: 'slice-committed',
         stream: name,
         slice: load.slice.id,
         rows: load.facts.rows,
-        loaded: load.rows,
+        loaded,
         bytes: load.facts.bytes,
         ...this.#timingOf(load, commit),
       });
@@ -309,10 +320,7 @@ class StreamLoad {
         reader,
         {
           // What is to be replaced as a whole is not there to compare with.
-          distinct:
-            slice.overlap && planned.table && !planned.fullRefresh && !this.#restart
-              ? this.#distinct(slice)
-              : undefined,
+          distinct: together === undefined && this.#meetsLoaded(slice) ? this.#distinct(slice) : undefined,
           supersede: together ?? this.#supersede(slice),
           together: together !== undefined,
           onRows: (rows, bytes) =>
@@ -332,6 +340,11 @@ class StreamLoad {
     } finally {
       await reader.close();
     }
+  }
+
+  #meetsLoaded(slice: Slice): boolean {
+    const { table } = this.#job.planned;
+    return table !== undefined && !this.#restart && (slice.overlap || (this.#keeps && !this.#fresh));
   }
 
   /** Rows outside of the cursor's order (no value, lookback) may lie anywhere in the table. */

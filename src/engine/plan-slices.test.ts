@@ -65,7 +65,7 @@ describe('a first load', () => {
   it('is one slice, or one per part', () => {
     expect(ranges(plan({}))).toEqual([{ kind: 'all', overlap: false }]);
     const parts = plan({ survey: { parts: PARTS } });
-    expect(parts).toMatchObject({ action: 'first-load', parallel: true, restart: false });
+    expect(parts).toMatchObject({ action: 'first-load', parallel: true, restart: false, whole: true });
     expect(parts.slices.map(({ id }) => id)).toEqual(['pages-0-10', 'pages-10-20', 'pages-20-end']);
   });
 
@@ -223,5 +223,22 @@ it('a stream without cursor is read in full each time', () => {
     survey: { cursor: undefined, parts: PARTS },
     checkpoint: { cursor: [] },
   });
-  expect(made).toMatchObject({ action: 'reload', parallel: true, restart: false, slices: [{}, {}, {}] });
+  expect(made).toMatchObject({
+    action: 'reload',
+    parallel: true,
+    restart: false,
+    whole: true,
+    slices: [{}, {}, {}],
+  });
+});
+
+it('a part of the source tells nothing of what is gone', () => {
+  const some = [
+    plan({ cursor: { from: '5' } }),
+    plan({ cursor: { from: '5' }, fullRefresh: true }),
+    plan({ window: { from: '1' }, fullRefresh: true }),
+    plan({ checkpoint: { cursor: ['at'], watermark: '5' }, cursor: { from: '5' } }),
+  ];
+  for (const { whole } of some) expect(whole).not.toBe(true);
+  expect(plan({ cursor: { boundaries: ['7'] }, stream: { sliceRows: 10 } }).whole).toBe(true);
 });

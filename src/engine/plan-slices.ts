@@ -28,6 +28,8 @@ export interface SlicePlan {
   window: string;
   /** Slices may be read at the same time; otherwise each starts from the watermark of the one before. */
   parallel: boolean;
+  /** The slices are all that the source has: what they lack is gone. */
+  whole?: boolean;
   /** A load of parts that others cannot take up: what is there is dropped with the first commit. */
   restart: boolean;
   /** Of streams by date: the slice of each day of the survey. */
@@ -75,6 +77,7 @@ function planFull({ survey, checkpoint, fullRefresh }: SliceRequest): SlicePlan 
     slices,
     window: 'all',
     parallel: true,
+    whole: true,
     restart: false,
   };
 }
@@ -138,10 +141,11 @@ function planFirst({ stream, survey, fullRefresh }: SliceRequest): SlicePlan {
       slices: inBatches({ kind: 'cursor', nulls }, cursor.boundaries),
       window: 'all, in order of the cursor',
       parallel: false,
+      whole: true,
     };
   }
   const slices = nulls ? everything(survey) : [slice({ kind: 'cursor', nulls: false }, false)];
-  return { ...base, slices, window: 'all', parallel: true };
+  return { ...base, slices, window: 'all', parallel: true, whole: true };
 }
 
 function planIncrement({ stream, survey }: SliceRequest, checkpoint: Checkpoint): SlicePlan {

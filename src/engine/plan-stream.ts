@@ -36,13 +36,16 @@ export async function planStream(request: StreamRequest): Promise<Planned> {
   const { stream, source, destination, signal } = request;
   const table = await destination.describe(stream.table, signal);
   checkOwner(stream, table);
+  const keeps = STRATEGIES[stream.load].history === 'versions';
+  checkVersions(stream, table, keeps);
   const fullRefresh = request.fullRefresh || table?.checkpoint?.reload === true;
   const committed = fullRefresh ? undefined : table?.checkpoint;
-  if (committed?.readAt !== undefined && newer(committed.readAt, source.at)) {
+  // A version cannot begin before the one that it follows.
+  const earlier = keeps ? table?.checkpoint : committed;
+  if (earlier?.readAt !== undefined && newer(earlier.readAt, source.at)) {
     throw new TransientError(`planning ${stream.name}: another run has read a later moment`, {
       code: 'engine.old_snapshot',
-      remedy:
-        "run again; if it stays, the source's clock went back or another server answers: load it once with --full-refresh",
+      remedy: `run again; if it stays, the source's clock went back or another server answers: ${keeps ? `wait until its clock is past ${earlier.readAt}` : 'load it once with --full-refresh'}`,
     });
   }
   const survey = await source.survey(stream, committed, request.window, signal);
@@ -61,8 +64,8 @@ export async function planStream(request: StreamRequest): Promise<Planned> {
     fullRefresh,
     restart: request.restart,
   });
-  const fresh = fullRefresh || slices.restart;
-  const { schema, changes } = evolve(fresh ? undefined : table?.schema, survey.schema, stream.name);
+  const fresh = !keeps && (fullRefresh || slices.restart);
+  const { schema, changes } = evolve(fresh ? undefined : table?.schema, survey.schema, stream.name, keeps);
   const plan: StreamPlan = {
     stream,
     action: slices.action,
@@ -97,6 +100,16 @@ export function checkOwner(stream: StreamConfig, table: TableState | undefined):
       remedy: 'give one of them another `table`',
     },
   );
+}
+
+/** Rows of a load would be taken for versions, or versions for rows; nobody gets the history back that a replaced table had. */
+function checkVersions(stream: StreamConfig, table: TableState | undefined, keeps: boolean): void {
+  if (!table || (table.versions === true) === keeps) return;
+  const found = keeps ? 'was loaded without versions' : 'holds versions of rows';
+  throw new ConfigError(`planning ${stream.name} by ${stream.load}: table "${stream.table}" ${found}`, {
+    code: 'stream.history',
+    remedy: 'give the stream another `table`, or drop that one',
+  });
 }
 
 function checkPartition(stream: StreamConfig, schema: Schema): void {

@@ -78,8 +78,9 @@ export async function resetStream(
   pipeline: string,
   name: string,
 ): Promise<Checkpoint> {
-  return changeCheckpoint(context, pipeline, name, async (_session, stream) => ({
+  return changeCheckpoint(context, pipeline, name, async (_session, stream, state) => ({
     cursor: stream.cursor,
+    readAt: state.checkpoint?.readAt,
     reload: true,
   }));
 }

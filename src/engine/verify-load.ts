@@ -100,8 +100,10 @@ async function compared(
 function wholeOf({ planned, ownWindow }: LoadedStream): SliceRange | undefined {
   const { plan, slices: all, survey, table, fullRefresh } = planned;
   const { stream, action } = plan;
-  const alone =
-    fullRefresh || all.restart || STRATEGIES[stream.load].commits === 'together' || (table?.rows ?? 0) === 0;
+  const { commits, history } = STRATEGIES[stream.load];
+  const anew = history !== 'versions' && (fullRefresh || all.restart);
+  const replaces = history === undefined && commits(stream) === 'together';
+  const alone = anew || replaces || (table?.rows ?? 0) === 0;
   const ranges = all.slices.map(({ range }) => range);
   if (!alone || action === 'resume' || action === 'load' || ranges.length === 0) return undefined;
   if (stream.date) {

@@ -222,11 +222,12 @@ function explain(
   scope: Scope,
 ): void {
   const { missing, extra, changed, waiting, notes } = report;
-  const keeps = stream.load === 'append' || stream.load === 'merge';
+  const { load, cursor } = stream;
+  const keeps = load === 'append' || load === 'merge' || (load === 'scd2' && cursor.length > 0);
   if (extra > 0 && keeps)
     notes.push(
       report.key.length > 0
-        ? `rows that only the target has were deleted in the source, or are not selected any more: ${stream.load} does not see that (replace and delete-insert do)`
+        ? `rows that only the target has were deleted in the source, or are not selected any more: ${load === 'scd2' ? 'with a cursor scd2 does not see that (a full refresh does)' : `${load} does not see that (replace and delete-insert do)`}`
         : 'rows that only the target has are earlier versions of rows that changed, or were deleted in the source: without a key append keeps them all',
     );
   const readAt = table?.state.checkpoint?.readAt;

@@ -9,8 +9,16 @@ export interface Evolution {
   changes: string[];
 }
 
-/** The table's schema after a load of `incoming`; throws SchemaError naming every column that cannot follow. */
-export function evolve(table: Schema | undefined, incoming: Schema, stream: string): Evolution {
+/**
+ * The table's schema after a load of `incoming`; throws SchemaError naming every column that cannot follow. `keeps`: not even
+ * a full refresh makes the table anew.
+ */
+export function evolve(
+  table: Schema | undefined,
+  incoming: Schema,
+  stream: string,
+  keeps: boolean = false,
+): Evolution {
   if (!table || table.fields.length === 0) return { schema: incoming, changes: [] };
   const changes: string[] = [];
   const conflicts: string[] = [];
@@ -40,8 +48,7 @@ export function evolve(table: Schema | undefined, incoming: Schema, stream: stri
   if (conflicts.length > 0) {
     throw new SchemaError(`loading ${stream}: ${conflicts.join('; ')}`, {
       code: 'schema.incompatible',
-      remedy:
-        'keep the old type with `types:` or the old key with `key:` in the stream, give the new column another name with `rename:`, or load again with --full-refresh',
+      remedy: `keep the old type with \`types:\` or the old key with \`key:\` in the stream, give the new column another name with \`rename:\`, or ${keeps ? 'give the stream another `table`' : 'load again with --full-refresh'}`,
       details: { stream, conflicts },
     });
   }

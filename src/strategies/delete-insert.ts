@@ -4,8 +4,8 @@ import type { Strategy } from './strategy.ts';
 
 /** The rows of one day take the place of that day's rows, so a day can be loaded as often as one likes. */
 export const deleteInsert: Strategy = {
-  commits: 'each',
-  history: false,
+  history: undefined,
+  commits: () => 'each',
   misfit: (stream, schema) => {
     if (!stream.date)
       return 'load: delete-insert needs `date`, the column that says which day a row belongs to';

@@ -2,8 +2,8 @@ import type { Strategy } from './strategy.ts';
 
 /** One row per key: a new version takes the place of the old one. */
 export const merge: Strategy = {
-  commits: 'each',
-  history: false,
+  history: undefined,
+  commits: () => 'each',
   misfit: (stream, schema) =>
     schema.key.length > 0
       ? undefined

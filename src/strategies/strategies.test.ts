@@ -34,25 +34,36 @@ const supersedes = (
   name: keyof typeof STRATEGIES,
   stream: Partial<StreamConfig> = {},
   slice: Slice = ALL,
+  whole: boolean = false,
 ): unknown =>
   STRATEGIES[name].supersedes({
     stream: { ...STREAM, ...stream },
     schema: SCHEMA,
     survey: SURVEY,
     slices: [slice],
+    whole,
   });
 
 it('append takes the place of nothing, replace of everything in one step', () => {
   expect(supersedes('append')).toEqual({ kind: 'nothing' });
   expect(supersedes('replace')).toEqual({ kind: 'everything' });
-  expect(STRATEGIES.append.commits).toBe('each');
-  expect(STRATEGIES.replace.commits).toBe('together');
+  expect(STRATEGIES.append.commits({ ...STREAM, cursor: ['at'] })).toBe('each');
+  expect(STRATEGIES.append.commits(STREAM)).toBe('together');
+  expect(STRATEGIES.replace.commits(STREAM)).toBe('together');
 });
 
 it('merge goes by the key and wants one', () => {
   expect(supersedes('merge')).toEqual({ kind: 'key', key: ['id'] });
   expect(STRATEGIES.merge.misfit(STREAM, SCHEMA)).toBeUndefined();
   expect(STRATEGIES.merge.misfit(STREAM, { ...SCHEMA, key: [] })).toContain('public.t has none');
+});
+
+it('scd2 goes by the key, and takes for gone what a whole reading lacks', () => {
+  expect(supersedes('scd2')).toEqual({ kind: 'versions', key: ['id'], gone: false });
+  expect(supersedes('scd2', {}, ALL, true)).toEqual({ kind: 'versions', key: ['id'], gone: true });
+  expect(STRATEGIES.scd2.commits(STREAM)).toBe('together');
+  expect(STRATEGIES.scd2.commits({ ...STREAM, cursor: ['at'] })).toBe('each');
+  expect(STRATEGIES.scd2.misfit(STREAM, { ...SCHEMA, key: [] })).toContain('public.t has none');
 });
 
 describe('delete-insert', () => {

@@ -2,6 +2,7 @@ import { describe, it } from 'vitest';
 import { COLUMN_CHECKS } from './destination-checks-columns.ts';
 import { COMMIT_CHECKS } from './destination-checks-commits.ts';
 import { ROW_CHECKS } from './destination-checks-rows.ts';
+import { VERSION_CHECKS } from './destination-checks-versions.ts';
 import type { DestinationCheck, DestinationSuite } from './destination-suite.ts';
 
 /** The contract in parts; exported so that the kit itself can be tested against broken destinations. */
@@ -9,6 +10,7 @@ export const DESTINATION_CHECKS: readonly DestinationCheck[] = [
   ...ROW_CHECKS,
   ...COLUMN_CHECKS,
   ...COMMIT_CHECKS,
+  ...VERSION_CHECKS,
 ];
 
 /** Registers every check of the destination contract with vitest. */

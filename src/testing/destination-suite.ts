@@ -2,6 +2,7 @@
 import { expect } from 'vitest';
 import type { Destination } from '../core/destination.ts';
 import { type Recovery, SluiceError } from '../core/errors.ts';
+import type { Field } from '../core/schema.ts';
 import type { LogicalType } from '../core/types.ts';
 import type { Cell } from './batch-rows.ts';
 
@@ -21,6 +22,8 @@ export interface DestinationUnderTest {
   kept?(cell: Cell, type: LogicalType): Cell;
   /** What a reader sees now, in any order; undefined when there is no table. Cells as in batch-rows.ts. */
   read(table: string): Promise<{ columns: string[]; rows: Cell[][] } | undefined>;
+  /** The same of a table with versions, two columns more: when each row began to be valid, and when it ended. */
+  versions?(table: string): Promise<{ columns: string[]; rows: Cell[][] } | undefined>;
   close(): Promise<void>;
 }
 
@@ -29,6 +32,13 @@ export interface DestinationCheck {
   name: string;
   run(under: DestinationUnderTest): Promise<void>;
 }
+
+/** The columns of `versions` in databases. */
+export const VERSION_FIELDS: readonly Field[] = ['_sluice_valid_from', '_sluice_valid_to'].map((name) => ({
+  name,
+  type: { kind: 'timestamp', zone: true },
+  nullable: true,
+}));
 
 /** Rows of the table that most checks load. */
 export const CAST: Cell[][] = [

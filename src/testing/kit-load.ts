@@ -73,6 +73,10 @@ export interface LoadPlan {
   fence?: number;
   checkpoint?: Checkpoint;
   slice?: string;
+  /** For `supersede` of the kind `versions`. */
+  history?: TableSpec['history'];
+  /** A new one when absent. */
+  loadedAt?: string;
 }
 
 let moments = 0;
@@ -80,6 +84,13 @@ let moments = 0;
 /** A moment of the source that is later than all before. */
 export function nextMoment(): string {
   return `2026-07-24 00:00:00.${String(++moments).padStart(6, '0')}+00`;
+}
+
+/** A moment as batch-rows.ts writes it; NULL when there is none. */
+export function microseconds(moment: string | undefined): Cell {
+  if (moment === undefined) return null;
+  const [, second, fraction = ''] = /^(.{19})(?:\.(\d+))?\+00$/.exec(moment)!;
+  return String(Date.parse(`${second!}Z`) * 1000 + Number(fraction.padEnd(6, '0')));
 }
 
 export function sliceOf(id: string, overlap: boolean = false): Slice {
@@ -103,7 +114,7 @@ export async function openWriter(
     expectedVersion: state?.version ?? 0,
     loadedAt: nextMoment(),
     operation: state ? 'upsert' : 'snapshot',
-    history: true,
+    history: 'loads',
     structure: undefined,
     ...more,
   };
@@ -140,6 +151,8 @@ export async function load(destination: Destination, table: string, plan: LoadPl
   const writer = await openWriter(destination, table, {
     schema: plan.schema ?? PEOPLE,
     ...(plan.fence !== undefined && { fence: plan.fence }),
+    ...(plan.history !== undefined && { history: plan.history }),
+    ...(plan.loadedAt !== undefined && { loadedAt: plan.loadedAt }),
   });
   try {
     const staged = await stage(writer, plan);

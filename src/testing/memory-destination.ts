@@ -1,5 +1,6 @@
 /** A destination in the memory of this process: the reference for whoever writes one. Every promise of the contract is kept in the plainest way. */
 import type {
+  Committed,
   Destination,
   Load,
   StageOptions,
@@ -14,12 +15,16 @@ import type { SliceReader } from '../core/source.ts';
 import type { Checkpoint, Slice } from '../core/stream.ts';
 import { renderType, sameType, widen } from '../core/types.ts';
 import type { Cell } from './batch-rows.ts';
+import { microseconds } from './kit-load.ts';
 import { readSlice } from './read-slice.ts';
 
 /** A row by names, so that it outlives changes of the schema; `load` tells which of two versions is newer. */
 interface StoredRow {
   cells: ReadonlyMap<string, Cell>;
   load: number;
+  /** When it was valid, in tables with versions. */
+  from?: string;
+  to?: string;
 }
 
 interface StoredTable {
@@ -38,6 +43,13 @@ export class MemoryStore {
     if (!stored) return undefined;
     const columns = stored.state.schema.fields.map((field) => field.name);
     return { columns, rows: stored.rows.map(({ cells }) => columns.map((name) => cells.get(name) ?? null)) };
+  }
+
+  /** The same, each row with the times between which it was valid. */
+  versions(table: string): { columns: string[]; rows: Cell[][] } | undefined {
+    const times = this.tables.get(table)?.rows.map(({ from, to }) => [from, to].map(microseconds));
+    const found = this.read(table);
+    return found && { ...found, rows: found.rows.map((row, i) => [...row, ...times![i]!]) };
   }
 }
 
@@ -90,13 +102,9 @@ class MemoryTableWriter implements TableWriter {
   }
 
   /** Nothing here waits, so no other commit can come in between. */
-  async commit(
-    loads: Load[],
-    supersede: Supersede,
-    checkpoint: Checkpoint | undefined,
-  ): Promise<{ version: number; rows: number; bytes: number }> {
+  async commit(loads: Load[], supersede: Supersede, checkpoint: Checkpoint | undefined): Promise<Committed> {
     this.checkVersion();
-    const { table, stream, schema, fence } = this.#spec;
+    const { table, stream, schema, fence, loadedAt, history } = this.#spec;
     const before = this.#store.tables.get(table);
     if (before && fence < before.state.fence) {
       throw new ConflictError(`committing to "${table}": somebody with a newer lease has taken it over`, {
@@ -104,11 +112,14 @@ class MemoryTableWriter implements TableWriter {
       });
     }
     if (before && supersede.kind !== 'everything') checkGrows(before.state.schema, schema, table);
-    const incoming = loads.flatMap((load) => load.parts as StoredRow[]);
-    const kept = staying(before?.rows ?? [], incoming, supersede).map((row) =>
-      widened(row, before!.state.schema, schema),
-    );
-    const rows = [...kept, ...incoming];
+    const incoming = loads
+      .flatMap((load) => load.parts as StoredRow[])
+      .map((row) => (history === 'versions' ? { ...row, from: loadedAt } : row));
+    const old = (before?.rows ?? []).map((row) => widened(row, before!.state.schema, schema));
+    const { rows, changed } =
+      supersede.kind === 'versions'
+        ? followed(old, incoming, { ...supersede, schema, at: loadedAt })
+        : { rows: [...staying(old, incoming, supersede), ...incoming] };
     const state: TableState = {
       schema: loads.length > 0 || checkpoint || !before ? schema : before.state.schema,
       checkpoint: checkpoint ?? before?.state.checkpoint,
@@ -117,10 +128,11 @@ class MemoryTableWriter implements TableWriter {
       bytes: 0,
       version: this.#version + 1,
       fence,
+      versions: history === 'versions',
     };
     this.#store.tables.set(table, { state, rows });
     this.#version = state.version;
-    return { version: state.version, rows: state.rows, bytes: 0 };
+    return { version: state.version, rows: state.rows, bytes: 0, changed };
   }
 
   async abort(): Promise<void> {}
@@ -140,7 +152,7 @@ class MemoryTableWriter implements TableWriter {
     const { rows } = this.#store.tables.get(this.#spec.table) ?? { rows: [] };
     const { schema } = this.#spec;
     const newest = new Map<string, StoredRow>();
-    for (const row of rows) {
+    for (const row of rows.filter(({ to }) => to === undefined)) {
       const key = keyOf(row, distinct.key);
       if (row.load >= (newest.get(key)?.load ?? 0)) newest.set(key, row);
     }
@@ -159,7 +171,7 @@ class MemoryTableWriter implements TableWriter {
 function staying(
   rows: readonly StoredRow[],
   incoming: readonly StoredRow[],
-  supersede: Supersede,
+  supersede: Exclude<Supersede, { kind: 'versions' }>,
 ): readonly StoredRow[] {
   switch (supersede.kind) {
     case 'nothing':
@@ -167,11 +179,7 @@ function staying(
     case 'everything':
       return [];
     case 'key': {
-      const keys = new Set(incoming.map((row) => keyOf(row, supersede.key)));
-      if (keys.size < incoming.length)
-        throw new DataError(`merging by (${supersede.key.join(', ')}): rows share their key`, {
-          code: 'memory.duplicate_key',
-        });
+      const keys = byKey(incoming, supersede.key);
       return rows.filter((row) => !keys.has(keyOf(row, supersede.key)));
     }
     case 'window': {
@@ -181,6 +189,34 @@ function staying(
       return rows.filter((row) => !inside(row.cells.get(column)));
     }
   }
+}
+
+/** Rows by their key; throws when two of them share it. */
+function byKey(rows: readonly StoredRow[], key: readonly string[]): Map<string, StoredRow> {
+  const found = new Map(rows.map((row) => [keyOf(row, key), row]));
+  if (found.size === rows.length) return found;
+  throw new DataError(`merging by (${key.join(', ')}): rows share their key`, {
+    code: 'memory.duplicate_key',
+  });
+}
+
+/** Versions that end at this moment, and those that begin. */
+function followed(
+  rows: readonly StoredRow[],
+  incoming: readonly StoredRow[],
+  how: Extract<Supersede, { kind: 'versions' }> & { schema: Schema; at: string },
+): { rows: StoredRow[]; changed: number } {
+  const news = byKey(incoming, how.key);
+  const ends = (row: StoredRow): boolean => {
+    const next = row.to === undefined ? news.get(keyOf(row, how.key)) : undefined;
+    if (next) return textOf(next, how.schema) !== textOf(row, how.schema);
+    return row.to === undefined && how.gone;
+  };
+  const after = rows.map((row) => (ends(row) ? { ...row, to: how.at } : row));
+  const valid = new Set(after.filter(({ to }) => to === undefined).map((row) => keyOf(row, how.key)));
+  const begun = incoming.filter((row) => !valid.has(keyOf(row, how.key)));
+  const gone = after.filter((row, i) => row !== rows[i] && !news.has(keyOf(row, how.key)));
+  return { rows: [...after, ...begun], changed: begun.length + gone.length };
 }
 
 /** A row that is there, with its values as the types of the new schema write them. */
@@ -195,7 +231,7 @@ function widened(row: StoredRow, before: Schema, after: Schema): StoredRow {
       cells.set(name, type.scale === 0 ? whole : `${whole}.${fraction.padEnd(type.scale, '0')}`);
     } else if (was.kind === 'date') cells.set(name, (BigInt(cell) * 86_400_000_000n).toString());
   }
-  return { cells, load: row.load };
+  return { ...row, cells };
 }
 
 function keyOf(row: StoredRow, key: readonly string[]): string {

@@ -1,6 +1,7 @@
 /** The kit is worth something only if it notices: each of these destinations breaks one promise, and one check names it. */
 import { describe, expect, it } from 'vitest';
 import type {
+  Committed,
   Destination,
   Load,
   StageOptions,
@@ -63,11 +64,7 @@ class Writer implements TableWriter {
     return this.inner.stage(slice, reader, options, signal);
   }
 
-  commit(
-    loads: Load[],
-    supersede: Supersede,
-    checkpoint: Checkpoint | undefined,
-  ): Promise<{ version: number; rows: number; bytes: number }> {
+  commit(loads: Load[], supersede: Supersede, checkpoint: Checkpoint | undefined): Promise<Committed> {
     return this.inner.commit(loads, supersede, checkpoint);
   }
 
@@ -433,6 +430,78 @@ const DEFECTS: Record<string, { destination: Class; found: string }> = {
       }
     },
   },
+  'begins a version for every row that it gets': {
+    found: 'ends the version of a row that changed, begins another, and leaves those that are the same',
+    destination: class extends Good {
+      override wrap(writer: TableWriter, spec: TableSpec): TableWriter {
+        const { store } = this;
+        const commit: TableWriter['commit'] = (loads, supersede, checkpoint) => {
+          const stored = store.tables.get(spec.table);
+          const rows = stored?.rows.map((row) => ({ ...row, to: row.to ?? spec.loadedAt }));
+          if (stored && supersede.kind === 'versions')
+            store.tables.set(spec.table, { ...stored, rows: rows! });
+          return writer.commit(loads, supersede, checkpoint);
+        };
+        return Object.assign(new Writer(writer), { commit });
+      }
+    },
+  },
+  'takes for gone what a load does not bring': {
+    found: 'ends versions of what is gone when all was read, and begins others when it comes back',
+    destination: committing(function (loads, supersede, checkpoint) {
+      const all = supersede.kind === 'versions' ? { ...supersede, gone: true } : supersede;
+      return this.inner.commit(loads, all, checkpoint);
+    }),
+  },
+  'compares with versions that have ended': {
+    found: 'changes no version when a load is done again, and tells which rows would',
+    destination: class extends Good {
+      override wrap(writer: TableWriter, spec: TableSpec): TableWriter {
+        const { store } = this;
+        const stage: TableWriter['stage'] = async (...args) => {
+          const stored = store.tables.get(spec.table);
+          if (!stored) return writer.stage(...args);
+          const rows = stored.rows.map(({ cells, load }) => ({ cells, load }));
+          store.tables.set(spec.table, { ...stored, rows });
+          const staged = await writer.stage(...args);
+          store.tables.set(spec.table, stored);
+          return staged;
+        };
+        return Object.assign(new Writer(writer), { stage });
+      }
+    },
+  },
+  'begins a version with the last of rows that share a key': {
+    found: 'refuses rows that share a key when they are to begin versions',
+    destination: committing(function (loads, supersede, checkpoint) {
+      if (supersede.kind === 'versions')
+        for (const load of loads)
+          load.parts = [...new Map(rowsOf(load).map((row) => [row.cells.get('id'), row])).values()];
+      return this.inner.commit(loads, supersede, checkpoint);
+    }),
+  },
+  'takes a value that is missing for another one': {
+    found: 'takes a column that is new for NULL in versions that are there',
+    destination: class extends Good {
+      override wrap(writer: TableWriter, spec: TableSpec): TableWriter {
+        const { store } = this;
+        const commit: TableWriter['commit'] = (...args) => {
+          for (const row of store.tables.get(spec.table)?.rows ?? [])
+            for (const { name } of spec.schema.fields)
+              if (!row.cells.has(name)) (row.cells as Map<string, Cell>).set(name, '');
+          return writer.commit(...args);
+        };
+        return Object.assign(new Writer(writer), { commit });
+      }
+    },
+  },
+  'takes NULLs in the key of a version for different': {
+    found: 'takes NULLs in the key of versions for equal',
+    destination: committing(function (loads, supersede, checkpoint) {
+      const some = supersede.kind === 'versions' && supersede.key.length > 1;
+      return this.inner.commit(loads, some ? { ...supersede, gone: false } : supersede, checkpoint);
+    }),
+  },
 };
 
 function suiteOf(Broken: Class): Parameters<typeof runCheck>[1] {
@@ -442,6 +511,7 @@ function suiteOf(Broken: Class): Parameters<typeof runCheck>[1] {
       return {
         destination: async () => new Broken(store),
         read: async (table) => store.read(table),
+        versions: async (table) => store.versions(table),
         close: async () => {},
       };
     },

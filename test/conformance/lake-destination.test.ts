@@ -5,10 +5,12 @@ import { lakeConnector } from '../../src/connectors/lake/index.ts';
 import { lakeOptions } from '../../src/connectors/lake/options.ts';
 import type { Destination } from '../../src/core/destination.ts';
 import { testDestination } from '../../src/testing/destination-conformance.ts';
+import { VERSION_CHECKS } from '../../src/testing/destination-checks-versions.ts';
 import { LakeReader } from '../support/lake-reader.ts';
 
 testDestination({
   name: 'lake in a local folder',
+  skips: VERSION_CHECKS.map(({ name }) => ({ check: name, reason: 'a lake keeps no versions' })),
   open: async () => {
     const folder = mkdtempSync(path.join(tmpdir(), 'sluice-lake-'));
     const reader = new LakeReader(path.join(folder, 'lake'));

@@ -8,6 +8,7 @@ testDestination({
     return {
       destination: async () => new MemoryDestination(store),
       read: async (table) => store.read(table),
+      versions: async (table) => store.versions(table),
       close: async () => {},
     };
   },

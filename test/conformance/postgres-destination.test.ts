@@ -3,6 +3,7 @@ import { postgresConnector } from '../../src/connectors/postgres/index.ts';
 import { postgresOptions } from '../../src/connectors/postgres/options.ts';
 import type { Destination } from '../../src/core/destination.ts';
 import { testDestination } from '../../src/testing/destination-conformance.ts';
+import { VERSION_FIELDS } from '../../src/testing/destination-suite.ts';
 import { readPostgres } from '../support/postgres-reader.ts';
 import { useServer } from '../support/server.ts';
 
@@ -24,6 +25,7 @@ testDestination({
         return destination;
       },
       read: (table) => readPostgres(reader, table),
+      versions: (table) => readPostgres(reader, table, VERSION_FIELDS),
       close: async () => {
         await Promise.all(opened.map((destination) => destination.close()));
         await reader.end();

@@ -29,7 +29,7 @@ async function open(): Promise<{ destination: Destination; db: Connection }> {
 
 /** A load into a table without history, whose key has an index. */
 async function keyed(destination: Destination, table: string, plan: LoadPlan): Promise<void> {
-  const writer = await openWriter(destination, table, { schema: plan.schema!, history: false });
+  const writer = await openWriter(destination, table, { schema: plan.schema!, history: undefined });
   try {
     const staged = await stage(writer, plan);
     await writer.commit([staged], plan.supersede ?? { kind: 'nothing' }, { cursor: [] });

@@ -5,7 +5,11 @@ import { mysqlOptions } from '../../src/connectors/mysql/options.ts';
 import type { Destination } from '../../src/core/destination.ts';
 import type { LogicalType } from '../../src/core/types.ts';
 import type { Cell } from '../../src/testing/batch-rows.ts';
-import type { DestinationSuite, DestinationUnderTest } from '../../src/testing/destination-suite.ts';
+import {
+  type DestinationSuite,
+  type DestinationUnderTest,
+  VERSION_FIELDS,
+} from '../../src/testing/destination-suite.ts';
 import type { MariadbServer } from '../../src/testing/mariadb-server.ts';
 import { session } from './mariadb.ts';
 import { readMysql } from './mysql-reader.ts';
@@ -43,6 +47,7 @@ async function openSuite(server: MariadbServer): Promise<DestinationUnderTest> {
     },
     kept,
     read: (table) => readMysql(reader, table),
+    versions: (table) => readMysql(reader, table, VERSION_FIELDS),
     close: async () => {
       await Promise.all(opened.map((destination) => destination.close()));
       await reader.end();

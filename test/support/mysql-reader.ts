@@ -2,7 +2,7 @@
 import type { Connection } from 'mysql2/promise';
 import { quoteBackticks } from '../../src/connectors/shared/quote.ts';
 import { fitNames } from '../../src/connectors/shared/sql/names.ts';
-import { schemaFromJson, type SchemaJson } from '../../src/core/schema.ts';
+import { type Field, schemaFromJson, type SchemaJson } from '../../src/core/schema.ts';
 import type { LogicalType } from '../../src/core/types.ts';
 import type { Cell } from '../../src/testing/batch-rows.ts';
 
@@ -11,6 +11,7 @@ const LIMIT = { bytes: 64, folds: true, plain: true };
 export async function readMysql(
   client: Connection,
   table: string,
+  more: readonly Field[] = [],
 ): Promise<{ columns: string[]; rows: Cell[][] } | undefined> {
   const known = await rowsOf(client, `SHOW TABLES LIKE '\\_sluice\\_tables'`);
   if (known.length === 0) return undefined;
@@ -20,19 +21,19 @@ export async function readMysql(
     [table],
   );
   if (!record) return undefined;
-  const schema = schemaFromJson(JSON.parse(record['table_schema']!) as SchemaJson);
+  const fields = [...schemaFromJson(JSON.parse(record['table_schema']!) as SchemaJson).fields, ...more];
   const names = fitNames(
-    schema.fields.map(({ name }) => name),
+    fields.map(({ name }) => name),
     LIMIT,
   );
-  const cells = schema.fields.map(({ type }, i) => `${cellSql(quoteBackticks(names[i]!), type)} AS c${i}`);
+  const cells = fields.map(({ type }, i) => `${cellSql(quoteBackticks(names[i]!), type)} AS c${i}`);
   const rows = await rowsOf(
     client,
     `SELECT ${cells.join(', ')} FROM ${quoteBackticks(fitNames([table], LIMIT)[0]!)}`,
   );
   return {
-    columns: schema.fields.map(({ name }) => name),
-    rows: rows.map((row) => schema.fields.map(({ type }, i) => asCell(row[`c${i}`]!, type))),
+    columns: fields.map(({ name }) => name),
+    rows: rows.map((row) => fields.map(({ type }, i) => asCell(row[`c${i}`]!, type))),
   };
 }
 

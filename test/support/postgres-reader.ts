@@ -2,7 +2,7 @@
 import type pg from 'pg';
 import { fitNames } from '../../src/connectors/shared/sql/names.ts';
 import { quoteName } from '../../src/connectors/shared/quote.ts';
-import { schemaFromJson, type SchemaJson } from '../../src/core/schema.ts';
+import { type Field, schemaFromJson, type SchemaJson } from '../../src/core/schema.ts';
 import type { LogicalType } from '../../src/core/types.ts';
 import type { Cell } from '../../src/testing/batch-rows.ts';
 
@@ -11,6 +11,7 @@ const LIMIT = { bytes: 63, folds: false };
 export async function readPostgres(
   client: pg.Client,
   table: string,
+  more: readonly Field[] = [],
 ): Promise<{ columns: string[]; rows: Cell[][] } | undefined> {
   const known = await client.query<{ there: boolean }>(
     `SELECT to_regclass('_sluice.tables') IS NOT NULL AS there`,
@@ -21,19 +22,19 @@ export async function readPostgres(
     [`"public"."${fitNames([table], { bytes: 63, folds: false })[0]!.replaceAll('"', '""')}"`],
   );
   if (!records[0]) return undefined;
-  const schema = schemaFromJson(JSON.parse(records[0].table_schema) as SchemaJson);
+  const fields = [...schemaFromJson(JSON.parse(records[0].table_schema) as SchemaJson).fields, ...more];
   const names = fitNames(
-    schema.fields.map(({ name }) => name),
+    fields.map(({ name }) => name),
     LIMIT,
   );
-  const cells = schema.fields.map(({ type }, i) => `${cellSql(quoteName(names[i]!), type)} AS c${i}`);
+  const cells = fields.map(({ type }, i) => `${cellSql(quoteName(names[i]!), type)} AS c${i}`);
   const from = `public.${quoteName(fitNames([table], LIMIT)[0]!)}`;
   const { rows } = await client.query<Record<string, string | null>>(
     `SELECT ${cells.join(', ')} FROM ${from}`,
   );
   return {
-    columns: schema.fields.map(({ name }) => name),
-    rows: rows.map((row) => schema.fields.map(({ type }, i) => asCell(row[`c${i}`]!, type))),
+    columns: fields.map(({ name }) => name),
+    rows: rows.map((row) => fields.map(({ type }, i) => asCell(row[`c${i}`]!, type))),
   };
 }
 

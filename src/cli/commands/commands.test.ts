@@ -252,7 +252,7 @@ describe('copy', () => {
     [['--sql', 'select 1'], '--sql needs --name'],
     [['--sql', 'select 1', '--name', 'x', '--table', 'y'], '--sql and --table exclude each other'],
     [['--name', 'x'], '--name goes with --sql or with one --table'],
-    [['--load', 'upsert'], '--load: "upsert" is none of append, merge, replace, delete-insert'],
+    [['--load', 'upsert'], '--load: "upsert" is none of append, merge, replace, delete-insert, scd2'],
     [['--partition-by', 'day'], '--partition-by: "day" has no unit'],
     [['--load', 'replace', '--cursor', 'a'], 'means nothing with "load: replace"'],
   ])('refuses %j', async (args, message) => {

@@ -52,7 +52,7 @@ function readPipeline(flags: Flags): PipelineDefinition {
   };
 }
 
-const STRATEGIES: readonly LoadStrategy[] = ['append', 'merge', 'replace', 'delete-insert'];
+const STRATEGIES: readonly LoadStrategy[] = ['append', 'merge', 'replace', 'delete-insert', 'scd2'];
 const UNITS: readonly PartitionBy['by'][] = ['hour', 'day', 'month', 'year', 'value'];
 
 function readStreamOptions(flags: Flags): StreamOptions {

@@ -1,7 +1,7 @@
 /** Finds the committed rows that new loads take the place of. */
 import { join } from 'node:path';
 import type { Supersede } from '../../core/destination.ts';
-import { DataError } from '../../core/errors.ts';
+import { DataError, InternalError } from '../../core/errors.ts';
 import type { Schema } from '../../core/schema.ts';
 import type { ObjectStorage } from '../../core/storage.ts';
 import { duckName, duckText } from '../../duckdb/types.ts';
@@ -35,6 +35,8 @@ export async function supersede(job: SupersedeJob, how: Supersede): Promise<Repl
       return job.staged.length === 0 ? NOTHING : byKey(job, how.key);
     case 'window':
       return job.state.files.length === 0 ? NOTHING : byWindow(job, windowCondition(job, how));
+    case 'versions':
+      throw new InternalError('a lake keeps no versions of rows', { code: 'lake.versions' });
   }
 }
 

@@ -1,4 +1,5 @@
 /** SQL of MySQL and MariaDB for the tables that are written. */
+import type { History } from '../../core/destination.ts';
 import { quoteBackticks, quoteEscaped } from '../shared/quote.ts';
 import { fitNames } from '../shared/sql/names.ts';
 import {
@@ -9,9 +10,12 @@ import {
   type SqlDialect,
   type SqlSession,
   type TargetColumn,
+  VALID_FROM,
+  VALID_TO,
+  versionKey,
 } from '../shared/sql/system.ts';
 import { mysqlComparison } from './compare-target.ts';
-import { dropLoaded, merge } from './target-compare.ts';
+import { dropLoaded, merge, versions } from './target-compare.ts';
 import { targetLimits } from './target-limits.ts';
 import { shape, structureOf } from './target-structure.ts';
 import { ddlType, foundType, indexedType, literal, targetType, widensType } from './target-types.ts';
@@ -59,10 +63,13 @@ export function mysqlDialect(database: string, server: () => ServerFacts): SqlDi
       },
     },
     begin,
-    stamps: [
-      { column: quoteBackticks(LOAD_ID), value: '@sluice_load_id' },
-      { column: quoteBackticks(LOADED_AT), value: '@sluice_loaded_at' },
-    ],
+    stamps: {
+      loads: [
+        { column: quoteBackticks(LOAD_ID), value: '@sluice_load_id' },
+        { column: quoteBackticks(LOADED_AT), value: '@sluice_loaded_at' },
+      ],
+      versions: [{ column: quoteBackticks(VALID_FROM), value: '@sluice_loaded_at' }],
+    },
     setUp: [SET_UP],
     recordsExist: EXISTS.replace('?', quoteEscaped(unquoted(RECORDS))),
     records: RECORDS,
@@ -79,14 +86,14 @@ export function mysqlDialect(database: string, server: () => ServerFacts): SqlDi
     find: (session, name) => find(session, short(name), server().foldsTables),
     createTable: (name, columns, { history, temporary, key = [] }) => {
       const stage = temporary === true && key.length === 0;
-      const unique = history ? [] : key;
+      const unique = history === 'loads' ? [] : key;
       const all = [
         ...columns.map((column) =>
           columnSql(unique.includes(column) ? indexable(column) : column, column.nullable || stage),
         ),
-        ...(history ? HISTORY : []),
+        ...(history ? HISTORY[history] : []),
         ...(stage ? ['`_sluice_row` BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY'] : []),
-        ...(key.length > 0 ? [history ? historyKey(key) : keySql(key)] : []),
+        ...(key.length > 0 ? [indexSql(key, history)] : []),
       ];
       const mark = markOf(name);
       return `CREATE ${temporary === true ? 'TEMPORARY ' : ''}TABLE ${name} (${all.join(', ')}) ENGINE=InnoDB ROW_FORMAT=DYNAMIC${mark === undefined ? '' : ` COMMENT=${quoteEscaped(mark)}`}`;
@@ -101,6 +108,7 @@ export function mysqlDialect(database: string, server: () => ServerFacts): SqlDi
     grants: async () => [],
     dropLoaded,
     merge,
+    versions,
     windowCondition: (column, { from, to }) =>
       `${quoteBackticks(column.name)} >= ${literal(from, column.type)} AND ${quoteBackticks(column.name)} < ${literal(to, column.type)}`,
     swap: (hidden, name, old) => [`RENAME TABLE ${table(name)} TO ${old}, ${hidden} TO ${table(name)}`],
@@ -139,6 +147,11 @@ function keySql(key: readonly TargetColumn[]): string {
     : `PRIMARY KEY (${list})`;
 }
 
+function indexSql(key: readonly TargetColumn[], history: History | undefined): string {
+  if (history === 'loads') return historyKey(key);
+  return keySql(history === 'versions' ? versionKey(key) : key);
+}
+
 /** Characters or bytes of a long text that go into an index. */
 const PREFIX = 100;
 
@@ -156,7 +169,10 @@ function begin(load: LoadMark | undefined): readonly string[] {
   return [`SET @sluice_load_id = ${load.loadId}, @sluice_loaded_at = ${at}`, 'START TRANSACTION'];
 }
 
-const HISTORY = [`\`${LOAD_ID}\` BIGINT NULL`, `\`${LOADED_AT}\` DATETIME(6) NULL`];
+const HISTORY: Readonly<Record<History, readonly string[]>> = {
+  loads: [`\`${LOAD_ID}\` BIGINT NULL`, `\`${LOADED_AT}\` DATETIME(6) NULL`],
+  versions: [`\`${VALID_FROM}\` DATETIME(6) NOT NULL`, `\`${VALID_TO}\` DATETIME(6) NULL`],
+};
 
 const EXISTS = `SELECT 1 AS n FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ?`;
 

@@ -1,9 +1,20 @@
 /** Rows of a load against those of the table, in SQL of MySQL and MariaDB. A temporary table may be named once in a statement only. */
+import type { History } from '../../core/destination.ts';
 import { quoteBackticks } from '../shared/quote.ts';
-import { type DistinctJob, LOAD_ID, type MergeJob, type TargetColumn } from '../shared/sql/system.ts';
+import {
+  type DistinctJob,
+  LOAD_ID,
+  type MergeJob,
+  type TargetColumn,
+  VALID_FROM,
+  VALID_TO,
+  type VersionJob,
+  type VersionStatements,
+} from '../shared/sql/system.ts';
 import { literal } from './target-types.ts';
 
 const DOOMED = '`sluice_doomed`';
+const IS_VALID = `t.${quoteBackticks(VALID_TO)} IS NULL`;
 
 /** What can be compared in the place of a value: it tells 0 from -0, keeps all digits, and is NULL for NULL. */
 function valueText({ name, type }: TargetColumn, alias: string): string {
@@ -46,14 +57,27 @@ export function dropLoaded(job: DistinctJob): string[] {
 /** Compared with the newest row of its key only, which the index of the table finds: the load is the smaller of the two. */
 function dropKeyed({ stage, table, columns, key, history, staged, there }: DistinctJob): string[] {
   const id = quoteBackticks(LOAD_ID);
-  const newest = history
-    ? [`t.${id} <=> (SELECT MAX(o.${id}) FROM ${table} o WHERE ${sameKey('o', 't', key)})`]
-    : [];
-  const others = columns.filter((column) => !key.includes(column));
-  const same = others.map((column) => `${textOf(column, 's', staged)} <=> ${textOf(column, 't', there)}`);
-  return [
-    `DELETE s FROM ${stage} s STRAIGHT_JOIN ${table} t WHERE ${[sameKey('s', 't', key), ...same, ...newest].join(' AND ')}`,
+  const newest: Readonly<Record<History, string>> = {
+    loads: `t.${id} <=> (SELECT MAX(o.${id}) FROM ${table} o WHERE ${sameKey('o', 't', key)})`,
+    versions: IS_VALID,
+  };
+  const conditions = [
+    sameKey('s', 't', key),
+    ...sameValues({ columns, key, staged, there }),
+    ...(history ? [newest[history]] : []),
   ];
+  return [`DELETE s FROM ${stage} s STRAIGHT_JOIN ${table} t WHERE ${conditions.join(' AND ')}`];
+}
+
+/** Whether row `s` of the stage and row `t` of the table, which have the same key, are the same. */
+function sameValues({
+  columns,
+  key,
+  staged,
+  there,
+}: Pick<DistinctJob, 'columns' | 'key' | 'staged' | 'there'>): string[] {
+  const others = columns.filter((column) => !key.includes(column));
+  return others.map((column) => `${textOf(column, 's', staged)} <=> ${textOf(column, 't', there)}`);
 }
 
 /** Each row there takes one equal row away. */
@@ -71,9 +95,13 @@ function dropKeyless({ stage, table, columns, from, staged, there }: DistinctJob
   ];
 }
 
+function valueOf({ name }: TargetColumn, staged: ReadonlySet<string>): string {
+  return staged.has(name) ? `s.${quoteBackticks(name)}` : 'NULL';
+}
+
 /** The stage has its key since it was made. */
 export function merge({ stage, table, columns, key, staged }: MergeJob): string[] {
-  const value = ({ name }: TargetColumn): string => (staged.has(name) ? `s.${quoteBackticks(name)}` : 'NULL');
+  const value = (column: TargetColumn): string => valueOf(column, staged);
   const set = columns
     .filter((column) => !key.includes(column))
     .map((column) => `t.${quoteBackticks(column.name)} = ${value(column)}`);
@@ -85,4 +113,21 @@ export function merge({ stage, table, columns, key, staged }: MergeJob): string[
     `INSERT INTO ${table} (${list}) SELECT ${columns.map(value).join(', ')} FROM ${stage} s
        WHERE NOT EXISTS (SELECT 1 FROM ${table} t WHERE ${sameKey('t', 's', key)})`,
   ];
+}
+
+/** The stage has its key since it was made. `@sluice_loaded_at` is the moment of the load. */
+export function versions({ stage, table, columns, key, staged, compared }: VersionJob): VersionStatements {
+  const there = new Set(columns.map(({ name }) => name));
+  const end = `t.${quoteBackticks(VALID_TO)} = @sluice_loaded_at`;
+  const met = `${IS_VALID} AND ${sameKey('t', 's', key)}`;
+  const same = sameValues({ columns: compared, key, staged, there });
+  const list = columns.map(({ name }) => quoteBackticks(name)).join(', ');
+  const values = columns.map((column) => valueOf(column, staged)).join(', ');
+  return {
+    prepare: [],
+    gone: `UPDATE ${table} t SET ${end} WHERE ${IS_VALID} AND NOT EXISTS (SELECT 1 FROM ${stage} s WHERE ${sameKey('t', 's', key)})`,
+    changed: `UPDATE ${stage} s STRAIGHT_JOIN ${table} t SET ${end} WHERE ${met} AND NOT (${['1 = 1', ...same].join(' AND ')})`,
+    insert: `INSERT INTO ${table} (${list}, ${quoteBackticks(VALID_FROM)}) SELECT ${values}, @sluice_loaded_at FROM ${stage} s
+       WHERE NOT EXISTS (SELECT 1 FROM ${table} t WHERE ${met})`,
+  };
 }

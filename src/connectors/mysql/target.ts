@@ -1,5 +1,6 @@
 /** MySQL and MariaDB as a place to write to: sessions with LOAD DATA LOCAL, or INSERT where the server forbids that. */
 import type { ConnectorContext } from '../../core/connector.ts';
+import type { History } from '../../core/destination.ts';
 import { ConfigError, throwIfAborted } from '../../core/errors.ts';
 import type { BytesReader, DecodeFacts } from '../../core/source.ts';
 import { quoteBackticks } from '../shared/quote.ts';
@@ -160,7 +161,7 @@ export class MysqlTarget implements SqlSystem {
     const { takesFiles, mariadb } = this.#facts!;
     const signedZeros = !mariadb;
     if (takesFiles) return { form: 'load', stamps: [], signedZeros };
-    const stamps = into.stamped ? this.dialect.stamps.map(({ value }) => value) : [];
+    const stamps = stampsOf(into, this.dialect).map(({ value }) => value);
     return { form: 'insert', stamps, signedZeros };
   }
 
@@ -182,9 +183,13 @@ function listOf(into: LoadTarget): string[] {
   return into.columns.map((column) => quoteBackticks(column.name));
 }
 
+function stampsOf({ stamped }: LoadTarget, { stamps }: SqlDialect): SqlDialect['stamps'][History] {
+  return stamped === undefined ? [] : stamps[stamped];
+}
+
 /** In CHARACTER SET binary the bytes go into texts as they are, and into binary columns as well. */
-async function openFile(client: Client, into: LoadTarget, { stamps }: SqlDialect): Promise<LoadSink> {
-  const set = into.stamped ? stamps.map(({ column, value }) => `${column} = ${value}`) : [];
+async function openFile(client: Client, into: LoadTarget, dialect: SqlDialect): Promise<LoadSink> {
+  const set = stampsOf(into, dialect).map(({ column, value }) => `${column} = ${value}`);
   const file = new LoadFile(
     client,
     `LOAD DATA LOCAL INFILE 'sluice' INTO TABLE ${into.table} CHARACTER SET binary FIELDS TERMINATED BY '\\t' ENCLOSED BY '' ESCAPED BY '\\\\' LINES TERMINATED BY '\\n' (${listOf(into).join(', ')})${set.length > 0 ? ` SET ${set.join(', ')}` : ''}`,
@@ -193,8 +198,8 @@ async function openFile(client: Client, into: LoadTarget, { stamps }: SqlDialect
   return file;
 }
 
-function openInserts(client: Client, into: LoadTarget, { stamps }: SqlDialect): LoadSink {
-  const list = [...listOf(into), ...(into.stamped ? stamps.map(({ column }) => column) : [])];
+function openInserts(client: Client, into: LoadTarget, dialect: SqlDialect): LoadSink {
+  const list = [...listOf(into), ...stampsOf(into, dialect).map(({ column }) => column)];
   return new LoadInserts(client, `INSERT INTO ${into.table} (${list.join(', ')}) VALUES `);
 }
 

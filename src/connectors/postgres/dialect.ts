@@ -1,23 +1,25 @@
 /** SQL of PostgreSQL for the tables that are written. */
 import { createHash } from 'node:crypto';
 import {
-  type DistinctJob,
   type FoundTable,
   LOAD_ID,
   LOADED_AT,
   type LoadMark,
-  type MergeJob,
   type Shape,
   type ShapeJob,
   type SqlDialect,
   type SqlSession,
   type TargetColumn,
+  VALID_FROM,
+  VALID_TO,
 } from '../shared/sql/system.ts';
 import { fitNames } from '../shared/sql/names.ts';
 import { quoteName, quoteText } from '../shared/quote.ts';
 import { postgresComparison } from './compare-target.ts';
+import type { History } from '../../core/destination.ts';
 import type { TableStructure } from '../../core/structure.ts';
 import { readStructure } from './structure.ts';
+import { dropLoaded, merge, MOMENT, versions } from './target-rows.ts';
 import { targetLimits } from './target-limits.ts';
 import { keepsType, sameForm, targetType, widensType } from './target-types.ts';
 
@@ -71,7 +73,7 @@ export function postgresDialect(schema: string, indexes: boolean): SqlDialect {
     foldsNames: false,
     plainNames: false,
     ddlApart: undefined,
-    stamps: [],
+    stamps: { loads: [], versions: [] },
     begin,
     claims: {
       claim: (name, fence) =>
@@ -105,6 +107,7 @@ export function postgresDialect(schema: string, indexes: boolean): SqlDialect {
     grants: (session, name) => grantsOf(session, schema, short(name)),
     dropLoaded,
     merge,
+    versions,
     windowCondition: (column, { from, to }) =>
       `${quoteName(column.name)} >= ${quoteText(from)}::${column.type} AND ${quoteName(column.name)} < ${quoteText(to)}::${column.type}`,
     swap: (hidden, name) => [
@@ -204,21 +207,27 @@ async function find(session: SqlSession, schema: string, name: string): Promise<
 }
 
 /** Columns of ours get their values from settings of the session, so that a COPY need not bring them. */
-const HISTORY = [
-  `${LOAD_ID} bigint DEFAULT pg_catalog.current_setting('sluice.load_id', true)::bigint`,
-  `${LOADED_AT} timestamp with time zone DEFAULT pg_catalog.current_setting('sluice.loaded_at', true)::timestamptz`,
-];
+const HISTORY: Readonly<Record<History, readonly string[]>> = {
+  loads: [
+    `${LOAD_ID} bigint DEFAULT pg_catalog.current_setting('sluice.load_id', true)::bigint`,
+    `${LOADED_AT} timestamp with time zone DEFAULT ${MOMENT}`,
+  ],
+  versions: [
+    `${VALID_FROM} timestamp with time zone NOT NULL DEFAULT ${MOMENT}`,
+    `${VALID_TO} timestamp with time zone`,
+  ],
+};
 
 function createTable(
   name: string,
   columns: readonly TargetColumn[],
-  { history, temporary }: { history: boolean; temporary?: boolean },
+  { history, temporary }: { history: History | undefined; temporary?: boolean },
 ): string {
   const list = columns.map(
     (column) =>
       `${quoteName(column.name)} ${column.type}${column.nullable || temporary === true ? '' : ' NOT NULL'}`,
   );
-  const all = [...list, ...(history ? HISTORY : [])].join(', ');
+  const all = [...list, ...(history ? HISTORY[history] : [])].join(', ');
   return temporary === true
     ? `CREATE TEMPORARY TABLE ${name} (${all}) ON COMMIT DROP`
     : `CREATE TABLE ${name} (${all})`;
@@ -333,77 +342,4 @@ async function grantsOf(session: SqlSession, schema: string, name: string): Prom
     [schema, name],
   );
   return rows.map((row) => row['sql'] as string);
-}
-
-/** Rows as text: every type has one, and it tells 1.0 from 1.00 and 0 from -0. */
-function rowOf(alias: string, columns: readonly TargetColumn[], there: ReadonlySet<string>): string {
-  const values = columns.map(({ name, type }) =>
-    there.has(name) ? `${alias}.${quoteName(name)}::${type}` : `NULL::${type}`,
-  );
-  return `ROW(${values.join(', ')})`;
-}
-
-function sameKey(a: string, b: string, key: readonly TargetColumn[]): string {
-  return key
-    .map(({ name, nullable }) => {
-      const [left, right] = [`${a}.${quoteName(name)}`, `${b}.${quoteName(name)}`];
-      return nullable
-        ? `(${left} = ${right} OR (${left} IS NULL AND ${right} IS NULL))`
-        : `${left} = ${right}`;
-    })
-    .join(' AND ');
-}
-
-/** The server counts rows when it finds the time. What it takes for a small table it reads as a whole. */
-function countRows(table: string, rows: number, key: string): string {
-  const wrong = `SELECT c.reltuples NOT BETWEEN ${rows} * 0.7 AND ${rows} * 1.5 FROM pg_catalog.pg_class c WHERE c.oid = ${quoteText(table)}::regclass`;
-  return `DO LANGUAGE plpgsql ${quoteText(`BEGIN IF (${wrong}) THEN ANALYZE ${table} (${key}); END IF; END`)}`;
-}
-
-function dropLoaded(job: DistinctJob): string[] {
-  const { stage, table, columns, key, from, history, staged, there, rows } = job;
-  const mine = rowOf('s', columns, staged);
-  const theirs = rowOf('t', columns, there);
-  const list = key.map(({ name }) => quoteName(name)).join(', ');
-  if (key.length > 0) {
-    const newest = history
-      ? `(SELECT DISTINCT ON (${list}) * FROM ${table} o WHERE EXISTS (SELECT 1 FROM ${stage} s WHERE ${sameKey('s', 'o', key)}) ORDER BY ${list}, ${LOAD_ID} DESC)`
-      : table;
-    // *= compares bytes. IS TRUE keeps it from becoming a part of the join, for which it would be computed for all rows.
-    const same = `(${mine}::record OPERATOR(pg_catalog.*=) ${theirs}::record) IS TRUE`;
-    return [
-      countRows(table, rows, list),
-      `ANALYZE ${stage} (${list})`,
-      `DELETE FROM ${stage} s USING ${newest} t WHERE ${sameKey('s', 't', key)} AND ${same}`,
-    ];
-  }
-  const window = from
-    ? ` WHERE (${from.columns.map((column) => `t.${quoteName(column.name)} >= ${quoteText(from.value)}::${column.type}`).join(' OR ')})`
-    : '';
-  const numbered = (row: string, place: string, more: string): string =>
-    `SELECT ${more}h, pg_catalog.row_number() OVER (PARTITION BY h) AS n FROM (SELECT ${more === '' ? '' : 's.ctid AS place, '}pg_catalog.md5(${row}::text) AS h FROM ${place}) x`;
-  return [
-    `DELETE FROM ${stage} d USING (${numbered(mine, `${stage} s`, 'place, ')}) a JOIN (${numbered(theirs, `${table} t${window}`, '')}) b USING (h, n) WHERE d.ctid = a.place`,
-  ];
-}
-
-/** The keys that were found are kept, so that the table is looked through once for both. */
-function merge({ stage, table, columns, key, staged, rows }: MergeJob): string[] {
-  const keys = key.map(({ name }) => quoteName(name)).join(', ');
-  const value = ({ name, type }: TargetColumn): string =>
-    staged.has(name) ? `s.${quoteName(name)}` : `NULL::${type}`;
-  const set = columns
-    .filter((column) => !key.includes(column))
-    .map((column) => `${quoteName(column.name)} = ${value(column)}`);
-  const list = columns.map(({ name }) => quoteName(name)).join(', ');
-  const found = key.map(({ name }) => `s.${quoteName(name)}`).join(', ');
-  const update = `UPDATE ${table} t SET ${set.join(', ')} FROM ${stage} s WHERE ${sameKey('t', 's', key)} RETURNING ${found}`;
-  const insert = (among: string): string =>
-    `INSERT INTO ${table} (${list}) SELECT ${columns.map(value).join(', ')} FROM ${stage} s WHERE NOT EXISTS (SELECT 1 FROM ${among} t WHERE ${sameKey('t', 's', key)})`;
-  return [
-    `CREATE UNIQUE INDEX ON ${stage} (${keys})`,
-    `ANALYZE ${stage}`,
-    countRows(table, rows, keys),
-    set.length === 0 ? insert(table) : `WITH found AS (${update}) ${insert('found')}`,
-  ];
 }

@@ -6,7 +6,13 @@ export const postgresConnector: Connector<PostgresOptions> = {
   title: 'PostgreSQL',
   summary: 'Tables, views and queries of PostgreSQL 12 and later, read and written by binary COPY.',
   options: postgresOptions,
-  capabilities: { source: true, destination: true, atomicCommit: true, accepts: ['postgres-copy'] },
+  capabilities: {
+    source: true,
+    destination: true,
+    atomicCommit: true,
+    versions: true,
+    accepts: ['postgres-copy'],
+  },
   fromUrl: (url) => (/^postgres(ql)?:\/\//.test(url) ? { type: 'postgres', url } : undefined),
   // The driver is loaded only when something is read.
   openSource: async (options, context) => new (await import('./source.ts')).PostgresSource(options, context),

@@ -4,8 +4,9 @@ import type { TableState } from '../../../core/destination.ts';
 import { ConfigError, SluiceError, TransientError } from '../../../core/errors.ts';
 import { compareRelation } from '../compare-relation.ts';
 import type { FoundTable, SqlComparison, SqlMoment, SqlSession, SqlSystem, TargetColumn } from './system.ts';
-import { LOAD_ID } from './system.ts';
+import { LOAD_ID, VALID_TO } from './system.ts';
 import { targetColumns } from './table-shape.ts';
+import { hasVersions } from './versions.ts';
 
 /** What is known of a table, as the session sees it. */
 type ReadState = (session: SqlSession, table: string) => Promise<TableState | undefined>;
@@ -72,7 +73,8 @@ export class ComparedMoment implements ComparedTables {
     return compareRelation(
       {
         from: dialect.table(name),
-        conditions: [],
+        // Earlier versions are not the source's any more.
+        conditions: hasVersions(found) ? [`${dialect.quote(VALID_TO)} IS NULL`] : [],
         column: (compared) => {
           const target = column(compared.name);
           return { sql: this.#comparison.value(target, compared.type), nullable: target.nullable };

@@ -10,6 +10,7 @@ import { isLost, notOurs, tableLost } from './table-check.ts';
 import { tableLimits } from './table-limits.ts';
 import { checkUnchanged, ensureRecord, readRecord } from './table-record.ts';
 import { SqlTableWriter } from './table-writer.ts';
+import { hasVersions, refuseWithoutVersions } from './versions.ts';
 
 /** Hidden tables are called `load_<owner>_<number>`. */
 const HIDDEN = /^load_([0-9a-f]+)_\d+$/;
@@ -73,6 +74,7 @@ export class SqlDestination implements Destination {
       await settle(this.#system, session, spec.table);
       const record = await readRecord(session, this.#dialect, spec.table);
       const found = await this.#dialect.find(session, spec.table);
+      if (spec.history === 'versions') refuseWithoutVersions(spec.table, found);
       const rows = record?.rows ?? 0;
       const lost = record !== undefined && record.version > 0 && isLost(found, rows);
       const there = spec.expectedVersion > 0;
@@ -107,7 +109,8 @@ export class SqlDestination implements Destination {
     if (record && record.version > 0) {
       if (!found || isLost(found, record.rows)) return undefined;
       const { schema, checkpoint, stream, rows, version, fence } = record;
-      return { schema, checkpoint, stream, rows, bytes: found.bytes, version, fence };
+      const versions = hasVersions(found);
+      return { schema, checkpoint, stream, rows, bytes: found.bytes, version, fence, versions };
     }
     if (found?.filled === true) throw notOurs(table);
     return undefined;

@@ -1,7 +1,7 @@
 /** Gives tables their key, indexes, defaults and comments once the rows are in. */
 import { DataError, SluiceError } from '../../../core/errors.ts';
 import type { TableStructure } from '../../../core/structure.ts';
-import type { Shape, SqlSession, SqlSystem } from './system.ts';
+import { type Shape, type SqlSession, type SqlSystem, versionKey } from './system.ts';
 import type { Place } from './table-shape.ts';
 
 /** Statements for the structure of a table. */
@@ -11,12 +11,13 @@ export function shapeOf(place: Place, table: string, structure: TableStructure |
   return dialect.shape({ table, name, columns, structure, history });
 }
 
-/** A table with history has several rows of each key. */
+/** A table with history has several rows of each key, but only one version of it that begins at a moment. */
 export async function addKey(session: SqlSession, place: Place, table: string): Promise<void> {
   const { dialect, key, history } = place;
-  if (history || key.length === 0) return;
+  if (history === 'loads' || key.length === 0) return;
+  const unique = history === 'versions' ? versionKey(key) : key;
   await refuseDoubles(place, () =>
-    session.query(dialect.addKey(table, place.table, key), `adding the key of table "${place.table}"`),
+    session.query(dialect.addKey(table, place.table, unique), `adding the key of table "${place.table}"`),
   );
 }
 
@@ -67,16 +68,20 @@ async function sideBySide(system: SqlSystem, statements: readonly string[], doin
 }
 
 /** Two rows with one key: nobody knows which of them is to stay. */
-export async function refuseDoubles<T>({ table, schema }: Place, work: () => Promise<T>): Promise<T> {
+export async function refuseDoubles<T>(place: Place, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
     if (!(error instanceof SluiceError) || !error.code.endsWith('.duplicate')) throw error;
-    throw new DataError(`loading table "${table}": rows share their key (${schema.key.join(', ')})`, {
-      code: 'sql.duplicate_key',
-      remedy: 'name columns with `key` that tell all rows apart',
-      details: { key: schema.key },
-      cause: error,
-    });
+    throw keyShared(place, error);
   }
+}
+
+export function keyShared({ table, schema }: Place, cause?: unknown): DataError {
+  return new DataError(`loading table "${table}": rows share their key (${schema.key.join(', ')})`, {
+    code: 'sql.duplicate_key',
+    remedy: 'name columns with `key` that tell all rows apart',
+    details: { key: schema.key },
+    cause,
+  });
 }

@@ -1,7 +1,7 @@
 /** What the writer of SQL tables asks of a database: sessions, and SQL text for what differs between systems. */
 import type { KeepingRule, Within } from '../../../core/compare.ts';
 import type { Limit } from '../../../core/diagnose.ts';
-import type { Supersede } from '../../../core/destination.ts';
+import type { History, Supersede } from '../../../core/destination.ts';
 import type { Schema } from '../../../core/schema.ts';
 import type { BytesReader, DecodeFacts } from '../../../core/source.ts';
 import type { TableStructure } from '../../../core/structure.ts';
@@ -35,8 +35,8 @@ export interface LoadTarget {
   /** Quoted. */
   table: string;
   columns: readonly TargetColumn[];
-  /** It has the columns of a {@link LoadMark}, for the transaction's own. */
-  stamped: boolean;
+  /** It has columns for the {@link LoadMark} of the transaction. */
+  stamped: History | undefined;
 }
 
 /** A column of the destination's table. */
@@ -99,7 +99,7 @@ export interface SqlDialect {
   /** Statements that make a transaction with all settings of ours. */
   begin(load: LoadMark | undefined): readonly string[];
   /** Columns of a {@link LoadMark} that an INSERT has to name, with their values; none where defaults bring them. */
-  readonly stamps: readonly { column: string; value: string }[];
+  readonly stamps: Readonly<Record<History, readonly { column: string; value: string }[]>>;
   /**
    * `claim` says in a transaction that it works on a table under a fence; `evict` ends sessions that do so under an older
    * one: a process that was stopped, or whose machine is gone, holds locks for as long as the server takes it for alive.
@@ -144,8 +144,8 @@ export interface SqlDialect {
   createTable(
     table: string,
     columns: readonly TargetColumn[],
-    /** `key`: columns to have an index on, unique without history, for systems that make it best with the table. */
-    how: { history: boolean; temporary?: boolean; key?: readonly TargetColumn[] },
+    /** `key`: columns to have an index on, for systems that make it best with the table; unique but for the rows of `loads`. */
+    how: { history: History | undefined; temporary?: boolean; key?: readonly TargetColumn[] },
   ): string;
   addColumn(table: string, column: TargetColumn): string;
   changeType(table: string, column: TargetColumn): string;
@@ -161,6 +161,8 @@ export interface SqlDialect {
   dropLoaded(job: DistinctJob): string[];
   /** Rows of `table` take the values of the rows of `stage` with their key; the others are added, and counted by the last statement. */
   merge(job: MergeJob): string[];
+  /** Versions of `table` and rows of `stage`, in a transaction with a {@link LoadMark}: to be done in this order. */
+  versions(job: VersionJob): VersionStatements;
   windowCondition(column: TargetColumn, window: Extract<Supersede, { kind: 'window' }>): string;
   /** Puts the hidden table in the place of the user's; `old` is a hidden name that the user's may take. */
   swap(hidden: string, name: string, old: string): string[];
@@ -194,7 +196,7 @@ export interface ShapeJob {
   name: string;
   columns: readonly TargetColumn[];
   structure: TableStructure;
-  history: boolean;
+  history: History | undefined;
 }
 
 export interface Shape {
@@ -215,7 +217,7 @@ export interface DistinctJob {
   key: readonly TargetColumn[];
   /** Rows below this are not met again; undefined: any may be. */
   from: { columns: readonly TargetColumn[]; value: string } | undefined;
-  history: boolean;
+  history: History | undefined;
   /** Of the table, as far as we know. */
   rows: number;
 }
@@ -230,5 +232,29 @@ export interface MergeJob {
   rows: number;
 }
 
+export interface VersionJob extends MergeJob {
+  /** Some of the columns: rows that agree in them are one version. */
+  compared: readonly TargetColumn[];
+}
+
+export interface VersionStatements {
+  prepare: string[];
+  /** Ends versions whose key the stage lacks. */
+  gone: string;
+  /** Ends versions that differ from the row of the stage with their key. */
+  changed: string;
+  /** Begins versions of all keys of the stage without one that is valid. */
+  insert: string;
+}
+
+/** Columns of tables with the history `loads`. */
 export const LOAD_ID = '_sluice_load_id';
 export const LOADED_AT = '_sluice_loaded_at';
+/** Columns of tables with the history `versions`: a row was valid in [from, to), and is now where the end is NULL. */
+export const VALID_FROM = '_sluice_valid_from';
+export const VALID_TO = '_sluice_valid_to';
+
+/** What no two versions have in common. */
+export function versionKey(key: readonly TargetColumn[]): TargetColumn[] {
+  return [...key, { field: VALID_FROM, name: VALID_FROM, type: 'timestamp', nullable: false }];
+}

@@ -1,6 +1,7 @@
 /** Makes the user's table fit the schema of a load. Columns are added and widened, never dropped or narrowed. */
+import type { History } from '../../../core/destination.ts';
 import type { Schema } from '../../../core/schema.ts';
-import { SchemaError } from '../../../core/errors.ts';
+import { InternalError, SchemaError } from '../../../core/errors.ts';
 import { checkGrows } from '../check-grows.ts';
 import { fitNames } from './names.ts';
 import type { SqlDialect, SqlSession, TargetColumn } from './system.ts';
@@ -11,7 +12,7 @@ export interface Place {
   table: string;
   schema: Schema;
   columns: readonly TargetColumn[];
-  history: boolean;
+  history: History | undefined;
   /** Of the schema. */
   key: readonly TargetColumn[];
 }
@@ -30,6 +31,14 @@ export function targetColumns(schema: Schema, dialect: SqlDialect, indexed: bool
     type: dialect.type(field, { schema, indexed }),
     nullable: field.nullable,
   }));
+}
+
+export function columnOf({ table, columns }: Pick<Place, 'table' | 'columns'>, field: string): TargetColumn {
+  const column = columns.find((each) => each.field === field);
+  if (column) return column;
+  throw new InternalError(`loading table "${table}": it has no column "${field}"`, {
+    code: 'sql.no_column',
+  });
 }
 
 /** As {@link prepareTable}; throws SchemaError when the table would shrink. */
@@ -120,7 +129,7 @@ export function insertAll(
   from: string,
   columns: readonly TargetColumn[],
 ): string {
-  const stamps = history ? dialect.stamps : [];
+  const stamps = history ? dialect.stamps[history] : [];
   const list = columns.map(({ name }) => dialect.quote(name));
   const names = [...list, ...stamps.map(({ column }) => column)].join(', ');
   return `INSERT INTO ${into} (${names}) SELECT ${[...list, ...stamps.map(({ value }) => value)].join(', ')} FROM ${from}`;

@@ -5,9 +5,15 @@
  * that take the place of everything or are committed with others.
  */
 import { asBytes } from '../../../core/batch-wire.ts';
-import type { Load, StageOptions, Supersede, TableSpec, TableWriter } from '../../../core/destination.ts';
+import type {
+  Committed,
+  Load,
+  StageOptions,
+  Supersede,
+  TableSpec,
+  TableWriter,
+} from '../../../core/destination.ts';
 import { InternalError } from '../../../core/errors.ts';
-import type { Schema } from '../../../core/schema.ts';
 import type { SliceReader } from '../../../core/source.ts';
 import type { Checkpoint, Slice } from '../../../core/stream.ts';
 import { HiddenTables } from './hidden-tables.ts';
@@ -18,7 +24,8 @@ import type { LoadMark, SqlDialect, SqlSession, SqlSystem, TargetColumn } from '
 import { expectTaken, isLost, notOurs, refuseOldFence, tableLost } from './table-check.ts';
 import { checkUnchanged, type TableRecord, writeRecord } from './table-record.ts';
 import { addKey, refuseDoubles, shapeHidden, shapeOf } from './shape-table.ts';
-import { growTable, insertAll, type Place, prepareTable, targetColumns } from './table-shape.ts';
+import { addStage, deleteWindow, dropLoaded, type Stage } from './stage-rows.ts';
+import { columnOf, growTable, insertAll, type Place, prepareTable, targetColumns } from './table-shape.ts';
 
 interface Commit {
   parts: Parts[];
@@ -35,6 +42,9 @@ interface DoneBefore {
   /** It is to take the name of the user's table; else only its rows go there. */
   swaps?: boolean;
 }
+
+/** The record after a commit, and how many keys have other versions than before. */
+type Applied = TableRecord & { changed?: number };
 
 interface WriterPlace {
   /** Gives hidden names of tables that are dropped when this process is gone. */
@@ -60,7 +70,7 @@ export class SqlTableWriter implements TableWriter {
   constructor(system: SqlSystem, spec: TableSpec, hidden: WriterPlace) {
     const { dialect } = system;
     const { table, schema, history } = spec;
-    const columns = targetColumns(schema, dialect, !history && schema.key.length > 0);
+    const columns = targetColumns(schema, dialect, history !== 'loads' && schema.key.length > 0);
     const key = schema.key.map((field) => columns.find((each) => each.field === field)!);
     this.#system = system;
     this.#dialect = dialect;
@@ -75,7 +85,7 @@ export class SqlTableWriter implements TableWriter {
   async stage(slice: Slice, given: SliceReader, options: StageOptions, signal: AbortSignal): Promise<Load> {
     const reader = given.format === 'bytes' ? given : asBytes(given);
     const way = wayOf(options);
-    const columns = this.#columnsOf(reader.schema);
+    const columns = reader.schema.fields.map(({ name }) => columnOf(this.#place, name));
     if (way === 'open') await this.#prepare(signal);
     const session = await this.#connect(signal);
     const lap = laps();
@@ -83,14 +93,17 @@ export class SqlTableWriter implements TableWriter {
       await this.#begin(session, this.#mark);
       if (way === 'open') await this.#expectTable(session);
       const table = await this.#tableFor(way, session, columns, options);
-      const deleted = way === 'open' ? await this.#deleteWindow(session, options.supersede) : 0;
+      const deleted = way === 'open' ? await deleteWindow(session, this.#place, options.supersede) : 0;
       if (options.supersede.kind === 'window' && way === 'open') lap('delete');
-      const stamped = this.#spec.history && way !== 'temporary';
+      const stamped = way === 'temporary' ? undefined : this.#spec.history;
       const into = { doing: this.#doing('writing rows of'), table, columns, stamped };
       const read = await refuseDoubles(this.#place, () => session.load(into, reader, options.onRows, signal));
       const facts = given.format === 'bytes' ? read : { ...given.facts(), rows: read.rows };
       lap('copy');
-      const dropped = way === 'temporary' ? await this.#dropLoaded(session, { table, columns }, options) : 0;
+      const dropped =
+        way === 'temporary'
+          ? await dropLoaded(session, this.#place, this.#stage({ table, columns }), options.distinct)
+          : 0;
       const timing = options.distinct ? lap('compare') : lap();
       const parts: Parts = { way, session, table, columns, rows: facts.rows - dropped, deleted };
       if (way === 'aside') {
@@ -105,11 +118,7 @@ export class SqlTableWriter implements TableWriter {
     }
   }
 
-  async commit(
-    loads: Load[],
-    how: Supersede,
-    checkpoint: Checkpoint | undefined,
-  ): Promise<{ version: number; rows: number; bytes: number }> {
+  async commit(loads: Load[], how: Supersede, checkpoint: Checkpoint | undefined): Promise<Committed> {
     const parts = loads.map((load) => load.parts as Parts);
     const held = parts.filter((part) => part.session !== undefined);
     if (held.length > 1) {
@@ -126,7 +135,7 @@ export class SqlTableWriter implements TableWriter {
         await session.query(this.#dialect.hurry, this.#doing('committing'));
       const before = await this.#lock(session);
       if (!this.#dialect.ddlApart) await this.#expectUnharmed(session, commit);
-      const after = await this.#apply(session, commit, { before, done });
+      const { changed, ...after } = await this.#apply(session, commit, { before, done });
       if (done.swaps === true) await this.#swapApart(session, done.hidden!, after);
       else {
         await writeRecord(session, this.#dialect, this.#spec.table, after);
@@ -134,7 +143,7 @@ export class SqlTableWriter implements TableWriter {
       }
       this.#version = after.version;
       if (parts.length > 0 || checkpoint) this.#rows = after.rows;
-      return { version: after.version, rows: after.rows, bytes: 0 };
+      return { version: after.version, rows: after.rows, bytes: 0, changed };
     } catch (error) {
       await refuseOldFence(this.#system, this.#spec, error);
       throw error;
@@ -162,6 +171,10 @@ export class SqlTableWriter implements TableWriter {
 
   get #table(): string {
     return this.#dialect.table(this.#spec.table);
+  }
+
+  #stage({ table, columns }: Pick<Parts, 'table' | 'columns'>): Stage {
+    return { table, columns, tableRows: this.#rows ?? 0 };
   }
 
   get #mark(): LoadMark | undefined {
@@ -198,18 +211,6 @@ export class SqlTableWriter implements TableWriter {
     const record = await lockRecord(this.#system, session, table);
     checkUnchanged(record, { table, version: this.#version, fence });
     return record;
-  }
-
-  #columnsOf(schema: Schema): TargetColumn[] {
-    return schema.fields.map(({ name }) => this.#column(name));
-  }
-
-  #column(field: string): TargetColumn {
-    const column = this.#place.columns.find((each) => each.field === field);
-    if (column) return column;
-    throw new InternalError(`${this.#doing('loading')}: it has no column "${field}"`, {
-      code: 'sql.no_column',
-    });
   }
 
   /** Makes the table before rows go straight into it, in a transaction of its own. */
@@ -263,52 +264,12 @@ export class SqlTableWriter implements TableWriter {
     const { dialect } = this.#place;
     const name = dialect.quote('sluice_stage');
     const { supersede } = options;
-    const key = supersede.kind === 'key' ? supersede.key.map((field) => this.#column(field)) : [];
+    const key = 'key' in supersede ? supersede.key.map((field) => columnOf(this.#place, field)) : [];
     await session.query(
-      dialect.createTable(name, columns, { history: false, temporary: true, key }),
+      dialect.createTable(name, columns, { history: undefined, temporary: true, key }),
       this.#doing('loading'),
     );
     return name;
-  }
-
-  async #deleteWindow(session: SqlSession, how: Supersede): Promise<number> {
-    if (how.kind !== 'window') return 0;
-    const condition = this.#dialect.windowCondition(this.#column(how.column), how);
-    return (
-      await session.query(
-        `DELETE FROM ${this.#table} WHERE ${condition}`,
-        this.#doing('emptying a window of'),
-      )
-    ).count;
-  }
-
-  /** Takes away what the table holds already; how many rows that were. */
-  async #dropLoaded(
-    session: SqlSession,
-    stage: { table: string; columns: TargetColumn[] },
-    { distinct }: StageOptions,
-  ): Promise<number> {
-    if (!distinct) return 0;
-    const found = await this.#dialect.find(session, this.#spec.table);
-    if (!found) return 0;
-    const doing = `comparing rows with those of table "${this.#spec.table}"`;
-    const { from, cursor, key } = distinct;
-    const there = new Set(found.columns.map(({ name }) => name));
-    const statements = this.#dialect.dropLoaded({
-      stage: stage.table,
-      table: this.#table,
-      columns: this.#place.columns,
-      staged: new Set(stage.columns.map(({ name }) => name)),
-      there,
-      key: key.map((field) => this.#column(field)),
-      from:
-        from === undefined ? undefined : { columns: cursor.map((field) => this.#column(field)), value: from },
-      history: this.#spec.history,
-      rows: this.#rows ?? 0,
-    });
-    let dropped = 0;
-    for (const sql of statements) dropped += (await session.query(sql, doing)).count;
-    return dropped;
   }
 
   /** Rows and checkpoint of one commit, in the transaction; the record as it is after it. */
@@ -316,9 +277,9 @@ export class SqlTableWriter implements TableWriter {
     session: SqlSession,
     { parts, how, checkpoint }: Commit,
     { before, done }: { before: TableRecord | undefined; done: DoneBefore },
-  ): Promise<TableRecord> {
+  ): Promise<Applied> {
     const { stream, schema, fence } = this.#spec;
-    const record: TableRecord = {
+    const record: Applied = {
       stream,
       version: this.#version + 1,
       fence,
@@ -338,7 +299,14 @@ export class SqlTableWriter implements TableWriter {
     // That of an open load was made before its rows.
     if (!this.#dialect.ddlApart && parts.every(({ way }) => way !== 'open'))
       await growTable(session, this.#place, { record: before, straight: false });
-    for (const part of byTable(parts)) record.rows += await this.#add(session, part, how);
+    for (const part of byTable(parts)) {
+      const { rows, changed } =
+        part.way === 'open'
+          ? { rows: part.rows - part.deleted }
+          : await addStage(session, this.#place, { ...this.#stage(part), rows: part.rows }, how);
+      record.rows += rows;
+      if (changed !== undefined) record.changed = (record.changed ?? 0) + changed;
+    }
     if (!this.#dialect.ddlApart && !record.shaped && checkpoint && !checkpoint.unfinished) {
       await addKey(session, this.#place, this.#table);
       const { first, indexes } = shapeOf(this.#place, this.#table, this.#spec.structure);
@@ -417,31 +385,5 @@ export class SqlTableWriter implements TableWriter {
     const { table } = this.#spec;
     await swapApart(this.#system, session, { table, hidden, old, after, onStep: this.#onSwapStep });
     await this.#hidden.drop([old]);
-  }
-
-  /** Takes one load into the table; by how many rows it has grown. */
-  async #add(session: SqlSession, part: Parts, how: Supersede): Promise<number> {
-    if (part.way === 'open') return part.rows - part.deleted;
-    const doing = this.#doing('adding rows to');
-    const deleted = await this.#deleteWindow(session, how);
-    if (how.kind !== 'key') {
-      const insert = insertAll(this.#place, this.#table, part.table, part.columns);
-      const { count } = await refuseDoubles(this.#place, () => session.query(insert, doing));
-      expectTaken(count, part.rows, doing);
-      return count - deleted;
-    }
-    const statements = this.#dialect.merge({
-      stage: part.table,
-      table: this.#table,
-      columns: this.#place.columns,
-      staged: new Set(part.columns.map(({ name }) => name)),
-      key: how.key.map((field) => this.#column(field)),
-      rows: this.#rows ?? 0,
-    });
-    let added = 0;
-    await refuseDoubles(this.#place, async () => {
-      for (const sql of statements) added = (await session.query(sql, doing)).count;
-    });
-    return added;
   }
 }

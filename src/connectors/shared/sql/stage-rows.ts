@@ -1,0 +1,98 @@
+/** How the rows of a stage meet those of the table, in the transaction of their load. */
+import type { StageOptions, Supersede } from '../../../core/destination.ts';
+import { refuseDoubles } from './shape-table.ts';
+import type { SqlSession, TargetColumn } from './system.ts';
+import { expectTaken } from './table-check.ts';
+import { columnOf, insertAll, type Place } from './table-shape.ts';
+import { addVersions, comparedColumns } from './versions.ts';
+
+/** A table with rows of a load. */
+export interface Stage {
+  /** Quoted. */
+  table: string;
+  columns: readonly TargetColumn[];
+  /** Of the table that they go to, as far as we know. */
+  tableRows: number;
+}
+
+/** Takes away what the table holds already; how many rows that were. */
+export async function dropLoaded(
+  session: SqlSession,
+  place: Place,
+  stage: Stage,
+  distinct: StageOptions['distinct'],
+): Promise<number> {
+  const { dialect, table } = place;
+  const found = distinct && (await dialect.find(session, table));
+  if (!found) return 0;
+  const { from, cursor, key } = distinct;
+  const column = (field: string): TargetColumn => columnOf(place, field);
+  const statements = dialect.dropLoaded({
+    stage: stage.table,
+    table: dialect.table(table),
+    columns: comparedColumns(place),
+    staged: new Set(stage.columns.map(({ name }) => name)),
+    there: new Set(found.columns.map(({ name }) => name)),
+    key: key.map(column),
+    from: from === undefined ? undefined : { columns: cursor.map(column), value: from },
+    history: place.history,
+    rows: stage.tableRows,
+  });
+  let dropped = 0;
+  for (const sql of statements)
+    dropped += (await session.query(sql, `comparing rows with those of table "${table}"`)).count;
+  return dropped;
+}
+
+/** How many rows that were. */
+export async function deleteWindow(session: SqlSession, place: Place, how: Supersede): Promise<number> {
+  if (how.kind !== 'window') return 0;
+  const { dialect, table } = place;
+  const condition = dialect.windowCondition(columnOf(place, how.column), how);
+  const sql = `DELETE FROM ${dialect.table(table)} WHERE ${condition}`;
+  return (await session.query(sql, `emptying a window of table "${table}"`)).count;
+}
+
+/** Takes a stage into the table; by how many rows it has grown, and how many keys have other versions now. */
+export async function addStage(
+  session: SqlSession,
+  place: Place,
+  stage: Stage & { rows: number },
+  how: Supersede,
+): Promise<{ rows: number; changed?: number }> {
+  if (how.kind === 'versions') {
+    const { begun, gone } = await addVersions(session, place, stage, how);
+    return { rows: begun, changed: begun + gone };
+  }
+  if (how.kind === 'key') return { rows: await mergeRows(session, place, stage, how.key) };
+  const { dialect, table } = place;
+  const deleted = await deleteWindow(session, place, how);
+  const insert = insertAll(place, dialect.table(table), stage.table, stage.columns);
+  const doing = `adding rows to table "${table}"`;
+  const { count } = await refuseDoubles(place, () => session.query(insert, doing));
+  expectTaken(count, stage.rows, doing);
+  return { rows: count - deleted };
+}
+
+async function mergeRows(
+  session: SqlSession,
+  place: Place,
+  stage: Stage,
+  key: readonly string[],
+): Promise<number> {
+  const { dialect, table, columns } = place;
+  const doing = `adding rows to table "${table}"`;
+  const statements = dialect.merge({
+    stage: stage.table,
+    table: dialect.table(table),
+    columns,
+    staged: new Set(stage.columns.map(({ name }) => name)),
+    key: key.map((field) => columnOf(place, field)),
+    rows: stage.tableRows,
+  });
+  let added = 0;
+  await refuseDoubles(place, async () => {
+    for (const sql of statements) added = (await session.query(sql, doing)).count;
+  });
+  return added;
+}
