@@ -87,7 +87,9 @@ export type {
   Within,
 } from './core/compare.ts';
 export type {
+  Committed,
   Destination,
+  History,
   Load,
   StageOptions,
   Supersede,

@@ -41,8 +41,8 @@ const MARIADB: System = {
   table: `CREATE TABLE t (region varchar(10) COLLATE utf8mb4_bin NOT NULL, id int NOT NULL, note text COLLATE utf8mb4_nopad_bin, n numeric(10,2), rev int, at timestamp(6) NOT NULL, PRIMARY KEY (region, id), KEY (at))`,
 };
 
-function lineOf({ text, micros: time }: System): string {
-  const parts = ['note', text('n'), text('rev'), time('at')];
+function lineOf(system: System): string {
+  const parts = ['note', system.text('n'), system.text('rev'), system.micros('at')];
   return `concat_ws('|', ${parts.map((part) => `coalesce(${part}, '~')`).join(', ')})`;
 }
 
