@@ -121,7 +121,9 @@ export class SqlTableWriter implements TableWriter {
   async commit(loads: Load[], how: Supersede, checkpoint: Checkpoint | undefined): Promise<Committed> {
     const parts = loads.map((load) => load.parts as Parts);
     const held = parts.filter((part) => part.session !== undefined);
-    if (held.length > 1) {
+    // What is gone shows only beside all that is there.
+    const parted = how.kind === 'versions' && how.gone && byTable(parts).length > 1;
+    if (held.length > 1 || parted) {
       const found = 'the loads were not staged to be committed together';
       throw new InternalError(`${this.#doing('committing')}: ${found}`, { code: 'sql.apart' });
     }
