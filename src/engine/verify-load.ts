@@ -85,7 +85,10 @@ async function compared(
   const { planned, source, read } = loaded;
   const { stream } = planned.plan;
   // A load that never deletes has not promised it.
-  const ignoreExtra = stream.load === 'merge' || stream.load === 'append';
+  const ignoreExtra =
+    stream.load === 'merge' ||
+    stream.load === 'append' ||
+    (stream.load === 'scd2' && stream.cursor.length > 0);
   const found = await verifyStream({ stream, snapshot: source, table, options: { ignoreExtra }, signal });
   const { status, rows, missing, extra, changed, notes, differences } = found;
   return {
@@ -100,9 +103,10 @@ async function compared(
 function wholeOf({ planned, ownWindow }: LoadedStream): SliceRange | undefined {
   const { plan, slices: all, survey, table, fullRefresh } = planned;
   const { stream, action } = plan;
-  const { commits, history } = STRATEGIES[stream.load];
+  const strategy = STRATEGIES[stream.load];
+  const { history } = strategy;
   const anew = history !== 'versions' && (fullRefresh || all.restart);
-  const replaces = history === undefined && commits(stream) === 'together';
+  const replaces = history === undefined && strategy.commits(stream) === 'together';
   const alone = anew || replaces || (table?.rows ?? 0) === 0;
   const ranges = all.slices.map(({ range }) => range);
   if (!alone || action === 'resume' || action === 'load' || ranges.length === 0) return undefined;

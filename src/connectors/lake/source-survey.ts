@@ -107,7 +107,8 @@ async function freshRows(
 ): Promise<Rows | undefined> {
   const { state } = table;
   const [seq = NaN, wallMs] = checkpoint?.position?.split(' ').map(Number) ?? [];
-  if (!checkpoint || !(seq >= 1 && seq <= state.version) || !sameTable(checkpoint, identity)) return undefined;
+  if (!checkpoint || !(seq >= 1 && seq <= state.version) || !sameTable(checkpoint, identity))
+    return undefined;
   if (checkpoint.position === positionOf(state)) return rowsSince(all, []);
   const [read, ...since] = await table.since(seq - 1);
   return read?.wallMs === wallMs ? rowsSince(all, since) : undefined;
