@@ -82,10 +82,13 @@ const FULL_REFRESH: OptionSpec = {
   name: 'full-refresh',
   summary: 'load everything again and replace what is there in one step',
 };
-const RESTART: OptionSpec = {
-  name: 'restart',
-  summary: 'begin an interrupted load again; without it, it goes on with the parts that are left',
-};
+const RESUME: readonly OptionSpec[] = [
+  {
+    name: 'resume',
+    summary: 'go on with the parts of an interrupted load that are left (this is the default)',
+  },
+  { name: 'restart', summary: 'begin an interrupted load again' },
+];
 const VERIFY: OptionSpec = {
   name: 'verify',
   value: '<how>',
@@ -201,7 +204,7 @@ const MOVE: readonly CommandSpec[] = [
     options: [
       SELECT,
       FULL_REFRESH,
-      RESTART,
+      ...RESUME,
       ...WINDOW,
       { name: 'sql', summary: 'also the SQL for each stream' },
     ],
@@ -217,7 +220,7 @@ const MOVE: readonly CommandSpec[] = [
     options: [
       SELECT,
       FULL_REFRESH,
-      RESTART,
+      ...RESUME,
       { name: 'dry-run', summary: 'the same as plan' },
       VERIFY,
       WORKERS,

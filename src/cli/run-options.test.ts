@@ -63,6 +63,7 @@ describe('readRunOptions', () => {
   });
 
   it.each([
+    [['--resume', '--restart']],
     [['--workers', '0']],
     [['--workers', 'many']],
     [['--workers', '1.5']],

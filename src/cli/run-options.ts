@@ -33,7 +33,7 @@ export function readRunOptions(flags: Flags, timezone: string, now: Date = new D
   const select = flags.list('select');
   if (select.length > 0) options.select = select;
   if (flags.on('full-refresh')) options.fullRefresh = true;
-  if (flags.on('restart')) options.restart = true;
+  if (flags.on('restart')) options.restart = restart(flags);
   const workers = readCount(flags, 'workers');
   if (workers !== undefined) options.workers = workers;
   const memory = flags.text('memory');
@@ -53,6 +53,14 @@ function readCheck(flags: Flags): LoadCheck | undefined {
   if (text === undefined || found) return found;
   throw new ConfigError(`--verify: "${text}" is none of ${CHECKS.join(', ')}${hint(text, CHECKS)}`, {
     code: 'cli.verify',
+  });
+}
+
+function restart(flags: Flags): true {
+  if (!flags.on('resume')) return true;
+  throw new ConfigError('--resume and --restart ask for opposite things', {
+    code: 'cli.usage',
+    remedy: 'without either, an interrupted load goes on with the parts that are left',
   });
 }
 
