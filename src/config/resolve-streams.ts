@@ -175,6 +175,7 @@ function streamConfig(name: string, options: StreamOptions): StreamConfig {
     types: options.types ?? {},
     where: options.where,
     sliceRows: options.slice_rows,
+    sliceBy: list(options.slice_by),
     verify: options.verify,
   };
 }

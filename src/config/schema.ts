@@ -161,6 +161,11 @@ const sharedOptions = {
     .describe(
       'What is compared after a load. counts (when absent): rows of the source and of the table, where the load was all of it; checksums: every row, as `sluice verify` does; off: nothing.',
     ),
+  slice_by: columns
+    .optional()
+    .describe(
+      'Column or columns with an index by whose ranges everything is read side by side: for views, queries and foreign tables, which are read in one piece otherwise.',
+    ),
 };
 
 const streamOptions = z.strictObject({ ...ownOptions, ...sharedOptions });

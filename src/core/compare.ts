@@ -39,7 +39,7 @@ export interface CompareRequest {
   readonly digits: number;
   /** Of a target that keeps all versions of a row: only the newest of each key. */
   readonly current: boolean;
-  /** Only rows whose value of this column lies in [from, to). */
+  /** Only rows whose value of this column lies in [from, to), and with `nulls` those without one. */
   readonly within: Within | undefined;
   /** Rows that the next run reads or replaces anyway; names of columns are those of the side that is asked. */
   readonly waiting: SliceRange | undefined;
@@ -69,6 +69,7 @@ export interface Within {
   readonly column: string;
   readonly from?: string | undefined;
   readonly to?: string | undefined;
+  readonly nulls?: boolean | undefined;
 }
 
 export interface Bucket {

@@ -81,6 +81,8 @@ export type Supersede =
   | { kind: 'key'; key: string[] }
   /** Rows whose `column` lies in [from, to). */
   | { kind: 'window'; column: string; from: string; to: string }
+  /** Rows whose `column` is NULL. */
+  | { kind: 'missing'; column: string }
   /**
    * Versions that are valid now, of keys that a load brings with other values: they end, and those of the load begin. Rows that
    * equal theirs change nothing. `gone`: the loads are all that the source has, so versions of keys that are not among them end too.

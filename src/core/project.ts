@@ -49,5 +49,6 @@ export interface StreamOptions {
   types?: Record<string, string> | undefined;
   where?: string | undefined;
   slice_rows?: number | undefined;
+  slice_by?: string | string[] | undefined;
   verify?: LoadCheck | undefined;
 }

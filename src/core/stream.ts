@@ -46,6 +46,8 @@ export interface StreamConfig {
   types: Record<string, string>;
   /** SQL condition put to the source, added with AND. */
   where?: string | undefined;
+  /** Columns by whose ranges everything is read in parts; undefined: as lies near for the source. */
+  sliceBy?: string[] | undefined;
   /** Most rows of one micro-batch when a backlog is walked in cursor order. */
   sliceRows?: number | undefined;
   verify?: LoadCheck | undefined;
@@ -72,14 +74,27 @@ export type SliceRange =
   | { kind: 'all' }
   /** Physical pages of a table; with `since` only rows that this transaction or a later one has written. */
   | { kind: 'pages'; from: number; to?: number | undefined; since?: string | undefined }
-  /** By value of one column, for example the key; with `since` only rows whose cursor is at least this. */
+  /**
+   * By the values of some columns, compared one after the other, for example those of the key. Rows with a NULL among them
+   * belong to the range without `from`. With `since` only rows that were changed since then, as the source tells it.
+   */
+  | {
+      kind: 'key';
+      columns: string[];
+      from?: string[] | undefined;
+      to?: string[] | undefined;
+      since?: string | undefined;
+    }
+  /** By value of one column; `nulls` adds rows without a value. */
   | {
       kind: 'column';
       column: string;
       from?: string | undefined;
       to?: string | undefined;
-      since?: string | undefined;
+      nulls?: boolean | undefined;
     }
+  /** Rows without a value of the column. What becomes NULL by rule, such as a date 0000-00-00, is none, here and above. */
+  | { kind: 'missing'; column: string }
   /**
    * By cursor (the greatest of several columns, NULLs ignored). `above` is exclusive and stands for "newer than
    * everything ever loaded". `nulls` adds rows without any cursor value, `since` rows of the lookback window.

@@ -1,4 +1,4 @@
-/** Slices of a stream that is loaded by date: days, or the days of a week, month or year. Pure. */
+/** Slices of a stream that is loaded by date: days, or the days of a week, month or year, and rows without a date. Pure. */
 import type { Survey } from '../core/source.ts';
 import type { DatePart, Slice } from '../core/stream.ts';
 
@@ -33,6 +33,11 @@ export function dateSlices(days: Days, column: string, by: DatePart, open: boole
     first = last + 1;
   }
   return result;
+}
+
+/** Rows that belong to no day. Nobody knows when the last one was written, so that no load of them is the last. */
+export function withoutDate(column: string): Slice {
+  return { id: 'no-date', range: { kind: 'missing', column }, overlap: false };
 }
 
 /** Days of one period give the same text. */

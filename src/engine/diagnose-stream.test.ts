@@ -14,15 +14,18 @@ it('ranges that follow one another become one', () => {
   ]);
   expect(
     joinRanges([
-      { kind: 'column', column: 'id', to: '5' },
-      { kind: 'column', column: 'id', from: '5', to: '9' },
-      { kind: 'column', column: 'id', from: '9' },
-      { kind: 'column', column: 'id', from: '9', since: '2026-01-01' },
+      { kind: 'key', columns: ['a', 'b'], to: ['5', 'x'] },
+      { kind: 'key', columns: ['a', 'b'], from: ['5', 'x'], to: ['9', 'y'] },
+      { kind: 'key', columns: ['a', 'b'], from: ['9', 'y'] },
+      { kind: 'key', columns: ['a', 'b'], from: ['9', 'y'], since: '2026-01-01' },
+      { kind: 'column', column: 'day', to: '5' },
+      { kind: 'column', column: 'day', from: '5', to: '9' },
       { kind: 'cursor', above: '3' },
     ]),
   ).toEqual([
-    { kind: 'column', column: 'id', to: undefined },
-    { kind: 'column', column: 'id', from: '9', since: '2026-01-01' },
+    { kind: 'key', columns: ['a', 'b'], to: undefined },
+    { kind: 'key', columns: ['a', 'b'], from: ['9', 'y'], since: '2026-01-01' },
+    { kind: 'column', column: 'day', to: '9' },
     { kind: 'cursor', above: '3' },
   ]);
   expect(joinRanges([])).toEqual([]);

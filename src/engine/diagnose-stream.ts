@@ -126,9 +126,15 @@ export function joinRanges(ranges: readonly SliceRange[]): SliceRange[] {
 function joinedRange(a: SliceRange, b: SliceRange): SliceRange | undefined {
   if (a.kind === 'pages' && b.kind === 'pages' && a.since === b.since && a.to === b.from)
     return { ...a, to: b.to };
-  if (a.kind === 'column' && b.kind === 'column' && a.column === b.column && a.since === b.since)
+  if (a.kind === 'key' && b.kind === 'key' && a.since === b.since && same(a.columns, b.columns))
+    return a.to && b.from && same(a.to, b.from) ? { ...a, to: b.to } : undefined;
+  if (a.kind === 'column' && b.kind === 'column' && a.column === b.column && a.nulls === b.nulls)
     return a.to !== undefined && a.to === b.from ? { ...a, to: b.to } : undefined;
   return undefined;
+}
+
+function same(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((each, i) => each === b[i]);
 }
 
 function problemOf(finding: Finding, target: TableLimits): DiagnosedProblem {

@@ -378,15 +378,16 @@ class StreamLoad {
     };
   }
 
-  #settled(slice: string): boolean {
+  #settled({ id, range }: Slice): boolean {
     const { slices, survey } = this.#job.planned;
-    return (survey.days ?? []).every(({ settled }, i) => settled || slices.sliceOf![i] !== slice);
+    if (range.kind === 'missing') return false;
+    return (survey.days ?? []).every(({ settled }, i) => settled || slices.sliceOf![i] !== id);
   }
 
   #partsAfter(done: Slice): Checkpoint['unfinished'] {
     const unfinished = this.#checkpoint?.unfinished;
-    // Days that somebody may still write to are loaded again.
-    if (!unfinished || !this.#settled(done.id)) return unfinished;
+    // What somebody may still write to is loaded again.
+    if (!unfinished || !this.#settled(done)) return unfinished;
     return { ...unfinished, done: [...unfinished.done, done.id] };
   }
 

@@ -201,6 +201,19 @@ describe('a stream by day', () => {
     });
   });
 
+  it('has a slice for rows without a date where there may be some, unless days are asked for', () => {
+    const schema = { fields: [{ name: 'tag', type: { kind: 'date' as const }, nullable: true }], key: [] };
+    const nullable: Given = {
+      stream: { ...dated.stream, rename: { day: 'tag' } },
+      survey: { ...dated.survey, schema },
+    };
+    const missing = { kind: 'missing', column: 'day', overlap: false };
+    expect(plan(nullable).window).toBe('day 2026-01-01 … 2026-01-02 or NULL');
+    expect(ranges(plan(nullable))[0]).toEqual(missing);
+    expect(ranges(plan({ ...nullable, fullRefresh: true }))[0]).toEqual(missing);
+    expect(ranges(plan({ ...nullable, window: { from: '2026-01-01' } }))).toHaveLength(2);
+  });
+
   it('begins at the beginning of time in a full refresh, unless somebody says where', () => {
     expect(ranges(plan({ ...dated, fullRefresh: true }))[0]).toEqual({
       kind: 'column',

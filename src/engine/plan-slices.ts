@@ -5,8 +5,15 @@
 import { createHash } from 'node:crypto';
 import { ConfigError } from '../core/errors.ts';
 import type { Survey } from '../core/source.ts';
-import type { Checkpoint, RunWindow, Slice, SliceRange, StreamConfig } from '../core/stream.ts';
-import { BY_DATES, dateSlices } from './date-slices.ts';
+import {
+  type Checkpoint,
+  renamed,
+  type RunWindow,
+  type Slice,
+  type SliceRange,
+  type StreamConfig,
+} from '../core/stream.ts';
+import { BY_DATES, dateSlices, withoutDate } from './date-slices.ts';
 import type { StreamPlan } from './types.ts';
 
 export interface SliceRequest {
@@ -52,13 +59,11 @@ function planDays(request: SliceRequest): SlicePlan {
   // Loading everything again must not shrink the table to the days that a first run would take.
   const all = fullRefresh && wanted.from === undefined && stream.firstRunSeconds === undefined;
   const { slices, sliceOf } = dateSlices(days, column, by, all);
-  const window = all
-    ? `${column} ≤ ${days.at(-1)?.day}`
-    : days.length === 0
-      ? 'no day'
-      : days.length === 1
-        ? `${column} = ${days[0]!.day}`
-        : `${column} ${days[0]!.day} … ${days.at(-1)!.day}`;
+  // Who asks for days does not ask for rows of no day.
+  const dateless =
+    wanted.from === undefined && wanted.to === undefined && mayBeNull(survey, renamed(stream, column));
+  if (dateless) slices.unshift(withoutDate(column));
+  const window = `${all ? `${column} ≤ ${days.at(-1)?.day}` : daysText(column, days)}${dateless ? ' or NULL' : ''}`;
   const plan = { slices, window, parallel: true, restart: false, sliceOf };
   const unfinished = fullRefresh || restart ? undefined : checkpoint?.unfinished;
   // Only the very same slices can be taken up.
@@ -68,6 +73,16 @@ function planDays(request: SliceRequest): SlicePlan {
     return { ...plan, action: 'resume', slices: left, window: text };
   }
   return { ...plan, action: slices.length === 0 ? 'nothing-new' : checkpoint ? 'load' : 'first-load' };
+}
+
+function mayBeNull({ schema }: Survey, name: string): boolean {
+  return schema.fields.some((field) => field.name === name && field.nullable);
+}
+
+function daysText(column: string, days: NonNullable<Survey['days']>): string {
+  if (days.length === 0) return 'no day';
+  const { day } = days[0]!;
+  return days.length === 1 ? `${column} = ${day}` : `${column} ${day} … ${days.at(-1)!.day}`;
 }
 
 function planFull({ survey, checkpoint, fullRefresh }: SliceRequest): SlicePlan {
@@ -193,7 +208,8 @@ function slice(range: SliceRange, overlap: boolean): Slice {
     return { id: `pages-${range.from}-${range.to ?? 'end'}${since}`, range, overlap };
   }
   const hash = createHash('sha256').update(JSON.stringify(range)).digest('hex').slice(0, 12);
-  return { id: `${overlap ? 'overlap' : 'cursor'}-${hash}`, range, overlap };
+  const kind = range.kind === 'key' ? 'key' : 'cursor';
+  return { id: `${overlap ? 'overlap' : kind}-${hash}`, range, overlap };
 }
 
 function name(stream: StreamConfig): string {

@@ -58,13 +58,13 @@ async function cursorScope(request: ScopeRequest): Promise<Scope | string> {
   return { ...scope, within: { column, from: least, to: undefined } };
 }
 
-/** Days that are loaded: from the first one that the table holds up to the last one that is done. */
+/** Days that are loaded: from the first one that the table holds up to the last one that is done; and rows of no day. */
 async function dayScope(request: ScopeRequest, last: string | undefined): Promise<Scope | string> {
   const { stream, snapshot, survey, checkpoint, target, window, signal } = request;
   if (last === undefined) return 'no day of it is loaded for good yet';
   const column = renamed(stream, stream.date!.column);
   const least = await target.least(column, signal);
-  if (least === undefined) return 'its table has no rows';
+  if (least === undefined) return 'its table has no rows with a date';
   const end = window.to !== undefined && window.to <= last ? window.to : dayAfter(last);
   const begin = dayAfter(least.slice(0, 10), -1);
   const start = window.from !== undefined && window.from > begin ? window.from : begin;
@@ -72,10 +72,12 @@ async function dayScope(request: ScopeRequest, last: string | undefined): Promis
   // The day that the least value is in; the one before is there for zones that are behind.
   const loaded = days.filter(({ to }) => to > least);
   if (loaded.length === 0) return 'none of these days is loaded';
-  const within: Within = { column, from: loaded[0]!.from, to: loaded.at(-1)!.to };
+  // Rows without a date are read by every run.
+  const nulls = window.from === undefined && window.to === undefined;
+  const within: Within = { column, from: loaded[0]!.from, to: loaded.at(-1)!.to, nulls };
   const again = survey.days?.[0]?.from;
   const waiting = (name: string): CompareRequest['waiting'] =>
-    again === undefined ? undefined : { kind: 'column', column: name, from: again };
+    again === undefined ? undefined : { kind: 'column', column: name, from: again, nulls };
   return { within, waiting: { source: waiting(stream.date!.column), target: waiting(column) } };
 }
 

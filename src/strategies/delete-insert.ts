@@ -2,7 +2,7 @@ import { InternalError } from '../core/errors.ts';
 import { renamed } from '../core/stream.ts';
 import type { Strategy } from './strategy.ts';
 
-/** The rows of one day take the place of that day's rows, so a day can be loaded as often as one likes. */
+/** The rows of one day take the place of that day's rows, so a day can be loaded as often as one likes. So do those without a date. */
 export const deleteInsert: Strategy = {
   history: undefined,
   commits: () => 'each',
@@ -16,6 +16,7 @@ export const deleteInsert: Strategy = {
   },
   supersedes: ({ stream, slices }) => {
     const range = slices[0]?.range;
+    if (range?.kind === 'missing') return { kind: 'missing', column: renamed(stream, range.column) };
     if (range?.kind !== 'column' || range.from === undefined || range.to === undefined) {
       throw new InternalError(`the slice of ${stream.name} is not a day`, { code: 'strategy.no_window' });
     }

@@ -82,6 +82,14 @@ describe('delete-insert', () => {
     });
   });
 
+  it('replaces rows without a date as a whole', () => {
+    const missing: Slice = { id: 'no-date', range: { kind: 'missing', column: 'day' }, overlap: false };
+    expect(supersedes('delete-insert', { rename: { day: 'tag' } }, missing)).toEqual({
+      kind: 'missing',
+      column: 'tag',
+    });
+  });
+
   it('wants a date', () => {
     expect(STRATEGIES['delete-insert'].misfit(STREAM, SCHEMA)).toContain('needs `date`');
     expect(

@@ -1,5 +1,6 @@
 /** What a table holds after its loads: how rows meet those that are there. */
 import { expect } from 'vitest';
+import type { Supersede } from '../core/destination.ts';
 import { schemaToJson } from '../core/schema.ts';
 import type { Cell } from './batch-rows.ts';
 import { CAST, type DestinationCheck, expectRows, refusal } from './destination-suite.ts';
@@ -169,6 +170,24 @@ export const ROW_CHECKS: readonly DestinationCheck[] = [
         ['5', 'old', null],
         ['100', 'new', '10'],
       ]);
+    },
+  },
+  {
+    name: 'lets rows take the place of those without a value of a column',
+    async run(under) {
+      const destination = await under.destination();
+      await load(destination, 'people', {
+        rows: ['9', null, '20', null].map((age, i) => [String(i), 'old', age]),
+      });
+      const supersede: Supersede = { kind: 'missing', column: 'age' };
+      await load(destination, 'people', { rows: [['100', 'new', null]], supersede });
+      const kept: Cell[][] = [
+        ['0', 'old', '9'],
+        ['2', 'old', '20'],
+      ];
+      await expectRows(under, 'people', [...kept, ['100', 'new', null]]);
+      await load(destination, 'people', { rows: [], supersede });
+      await expectRows(under, 'people', kept);
     },
   },
   {

@@ -258,11 +258,14 @@ function within(
   row: readonly Cell[],
   { schema, cursorIndex }: { schema: Schema; cursorIndex: number },
 ): boolean {
-  if (range.kind === 'all' || range.kind === 'pages') return true;
+  if (range.kind === 'all' || range.kind === 'pages' || range.kind === 'key') return true;
   const column =
-    range.kind === 'column' ? schema.fields.findIndex((field) => field.name === range.column) : cursorIndex;
+    range.kind === 'column' || range.kind === 'missing'
+      ? schema.fields.findIndex((field) => field.name === range.column)
+      : cursorIndex;
   const cell = row[column] ?? null;
-  if (cell === null) return range.kind === 'cursor' && range.nulls === true;
+  if (range.kind === 'missing') return cell === null;
+  if (cell === null) return range.nulls === true;
   const value = BigInt(cell);
   if (range.kind === 'cursor') {
     if (range.upTo !== undefined && value > BigInt(range.upTo)) return false;

@@ -189,6 +189,16 @@ const DEFECTS: Record<string, { destination: Class; found: string }> = {
       );
     }),
   },
+  'keeps rows without a value': {
+    found: 'lets rows take the place of those without a value of a column',
+    destination: committing(function (loads, supersede, checkpoint) {
+      return this.inner.commit(
+        loads,
+        supersede.kind === 'missing' ? { kind: 'nothing' } : supersede,
+        checkpoint,
+      );
+    }),
+  },
   'empties a table before it fills it': {
     found: 'lets rows take the place of everything',
     destination: committing(async function (loads, supersede, checkpoint) {

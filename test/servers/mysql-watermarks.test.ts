@@ -172,4 +172,23 @@ describe.runIf(mariadbPresent)('watermarks of MariaDB', () => {
     expect(await count()).toBe(100);
     expect(await pair.to.query('t', 'SELECT v FROM t WHERE id = 31')).toEqual([{ v: -1 }]);
   });
+
+  test('what is no date belongs to no day, whatever lies around it', async () => {
+    const sql = `
+      SET sql_mode = 'ALLOW_INVALID_DATES';
+      CREATE TABLE t (id int PRIMARY KEY, v int, day date NOT NULL);
+      INSERT INTO t VALUES (1, 0, '2026-01-31'), (2, 0, '2026-02-00'), (3, 0, '2026-02-01'), (4, 0, '0000-00-00'), (5, 0, '2026-02-30'), (6, 0, '2026-02-28');`;
+    await using pair = await open({ cursor: undefined, overlap: undefined, date: 'day' }, sql);
+    const window = { from: '2026-01-31', to: '2026-03-02' };
+    const ids = async (): Promise<unknown[]> =>
+      (await pair.to.query('t', 'SELECT id, v FROM t ORDER BY id, v')).map((row) => [row['id'], row['v']]);
+    await pair.run({ window });
+    expect(await ids()).toEqual([1, 3, 6].map((id) => [id, 0]));
+    await pair.run();
+    expect(await ids()).toEqual([1, 2, 3, 4, 5, 6].map((id) => [id, 0]));
+    await pair.from.query(`UPDATE t SET v = 1; DELETE FROM t WHERE id = 5`);
+    await pair.run({ window });
+    await pair.run();
+    expect(await ids()).toEqual([1, 2, 3, 4, 6].map((id) => [id, 1]));
+  });
 });

@@ -68,12 +68,51 @@ describe('a stream by day', () => {
 
   it('loads yesterday, again and again without doubling it', async () => {
     await using pair = await Pair.open(server(), { 'public.d': { date: 'day' } }, SQL);
-    expect((await pair.run()).totals.loaded).toBe(10);
+    expect((await pair.run()).totals.loaded).toBe(11);
     await pair.db.query(
       `UPDATE d SET v = 'y' WHERE id = 10; DELETE FROM d WHERE id = 11; INSERT INTO d VALUES (500, 'late', '${day(1)}')`,
     );
-    expect((await pair.run()).totals.loaded).toBe(10);
-    await pair.expectEqual('d', `d WHERE day = '${day(1)}'`);
+    expect((await pair.run()).totals.loaded).toBe(11);
+    await pair.expectEqual('d', `d WHERE day = '${day(1)}' OR day IS NULL`);
+  });
+
+  it('replaces rows without a date in every run, and leaves them alone when days are asked for', async () => {
+    await using pair = await Pair.open(server(), { 'public.d': { date: 'day' } }, SQL);
+    await pair.run({ window: { from: day(3), to: day(2) } });
+    await pair.expectEqual('d', `d WHERE day = '${day(3)}'`);
+    await pair.db.query(`INSERT INTO d VALUES (1001, 'no day', NULL), (1002, 'no day', NULL)`);
+    await pair.run();
+    const wanted = `day >= '${day(3)}' AND day < '${day(0)}'`;
+    await pair.expectEqual('d', `d WHERE ${wanted} OR day IS NULL`);
+    // One is gone, one has got a day, one has changed.
+    await pair.db.query(
+      `DELETE FROM d WHERE id = 1001; UPDATE d SET day = '${day(3)}' WHERE id = 1002; UPDATE d SET v = 'y' WHERE id = 1000`,
+    );
+    await pair.run({ window: { from: day(3), to: day(2) } });
+    expect((await pair.lines('d', 'current', ['id'])).filter((id) => Number(id) >= 1000).toSorted()).toEqual([
+      '1000',
+      '1001',
+      '1002',
+    ]);
+    await pair.run();
+    await pair.expectEqual('d', `d WHERE ${wanted} OR day IS NULL`);
+  });
+
+  it('brings rows without a date again after it was interrupted', async () => {
+    await using pair = await Pair.open(server(), { 'public.d': { date: 'day', first_run: 4 * 86_400 } }, SQL);
+    const stop = new AbortController();
+    const report = await pair.attempt({
+      workers: 1,
+      signal: stop.signal,
+      onEvent: (event) => {
+        if (event.kind === 'slice-committed' && event.slice === 'no-date') stop.abort();
+      },
+    });
+    expect(report.status).toBe('stopped');
+    await pair.db.query(`UPDATE d SET v = 'y' WHERE day IS NULL`);
+    expect((await pair.plan()).streams[0]!.slices.map(({ id }) => id)).toContain('no-date');
+    await pair.run();
+    await pair.expectEqual('d', `d WHERE day >= '${day(4)}' AND day < '${day(0)}' OR day IS NULL`);
   });
 
   it('loads the days of a range, each in the place of what was there', async () => {
@@ -93,11 +132,12 @@ describe('a stream by day', () => {
   it('catches up with the days since the last run', async () => {
     await using pair = await Pair.open(server(), { 'public.d': { date: 'day', first_run: 4 * 86_400 } }, SQL);
     await pair.run();
-    await pair.expectEqual('d', `d WHERE day >= '${day(4)}' AND day < '${day(0)}'`);
+    await pair.expectEqual('d', `d WHERE day >= '${day(4)}' AND day < '${day(0)}' OR day IS NULL`);
     const { checkpoint } = (await pair.state('d'))!;
     expect(checkpoint!.day).toBe(day(1));
     await pair.commitCheckpoint('d', { ...checkpoint!, day: day(4) });
     expect((await pair.plan()).streams[0]!.slices.map((slice) => slice.id)).toEqual([
+      'no-date',
       `day-${day(3)}`,
       `day-${day(2)}`,
       `day-${day(1)}`,
@@ -112,7 +152,7 @@ describe('a stream by day', () => {
     expect((await pair.state('d'))!.checkpoint!.day).toBe(day(6));
     await pair.db.query(`COMMIT PREPARED 'day'`);
     await pair.run();
-    await pair.expectEqual('d', `d WHERE day >= '${day(5)}' AND day < '${day(0)}'`);
+    await pair.expectEqual('d', `d WHERE day >= '${day(5)}' AND day < '${day(0)}' OR day IS NULL`);
     expect((await pair.state('d'))!.checkpoint!.day).toBe(day(1));
   });
 
@@ -130,7 +170,7 @@ describe('a stream by day', () => {
     await using pair = await Pair.open(server(), { 'public.d': { date: 'day' } }, SQL);
     await pair.run({ window: { from: day(5), to: day(0) } });
     await pair.run({ fullRefresh: true });
-    await pair.expectEqual('d', `d WHERE day < '${day(0)}'`);
+    await pair.expectEqual('d', `d WHERE day < '${day(0)}' OR day IS NULL`);
     expect((await pair.state('d'))!.checkpoint!.day).toBe(day(1));
   });
 });

@@ -159,14 +159,12 @@ export class LakeComparable implements Comparable {
       within.from === undefined ? 'true' : `${name} >= ${value(within.from)}`,
       within.to === undefined ? 'true' : `${name} < ${value(within.to)}`,
     ];
-    return `coalesce(${parts.join(' AND ')}, false)`;
+    return `coalesce(${parts.join(' AND ')}, ${within.nulls === true})`;
   }
 
   /** A cursor tells of the source's rows only. */
   #waiting(range: SliceRange | undefined): string {
-    return range?.kind === 'column'
-      ? this.#within({ column: range.column, from: range.from, to: range.to })
-      : 'false';
+    return range?.kind === 'column' ? this.#within(range) : 'false';
   }
 
   /** The result a chunk at a time, in columns of text. */

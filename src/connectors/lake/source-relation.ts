@@ -1,4 +1,5 @@
 /** What a stream reads of a table of the lake: columns, cursor, SQL of its slices. Pure. */
+import { InternalError } from '../../core/errors.ts';
 import { schemaFromJson, type Field, type Schema } from '../../core/schema.ts';
 import { renamed, type SliceRange, type StreamConfig } from '../../core/stream.ts';
 import { type LogicalType, parseType, sameType, widen } from '../../core/types.ts';
@@ -177,8 +178,15 @@ export function rangeCondition(relation: Relation, range: SliceRange): string | 
         range.from === undefined ? undefined : `${sql} >= ${literal(range.from, type)}`,
         range.to === undefined ? undefined : `${sql} < ${literal(range.to, type)}`,
       ].filter((part) => part !== undefined);
-      return parts.length === 0 ? undefined : parts.join(' AND ');
+      const inside = parts.length === 0 ? undefined : parts.join(' AND ');
+      return inside !== undefined && range.nulls === true ? `(${inside} OR ${sql} IS NULL)` : inside;
     }
+    case 'missing':
+      return `${relation.known.get(range.column)!.sql} IS NULL`;
+    case 'key':
+      throw new InternalError('reading a lake: its parts are files, not ranges of keys', {
+        code: 'lake.key_range',
+      });
     case 'cursor': {
       const { expressions, type } = relation.cursor!;
       return cursorCondition(

@@ -34,6 +34,7 @@ export async function supersede(job: SupersedeJob, how: Supersede): Promise<Repl
     case 'key':
       return job.staged.length === 0 ? NOTHING : byKey(job, how.key);
     case 'window':
+    case 'missing':
       return job.state.files.length === 0 ? NOTHING : byWindow(job, windowCondition(job, how));
     case 'versions':
       throw new InternalError('a lake keeps no versions of rows', { code: 'lake.versions' });
@@ -79,8 +80,9 @@ async function byWindow(job: SupersedeJob, condition: string): Promise<Replaceme
   return rewrite(job, touched, notMeeting(job, condition));
 }
 
-function windowCondition(job: SupersedeJob, how: Extract<Supersede, { kind: 'window' }>): string {
+function windowCondition(job: SupersedeJob, how: Extract<Supersede, { kind: 'window' | 'missing' }>): string {
   const column = fileColumn(job.schema, how.column);
+  if (how.kind === 'missing') return `${duckName(column.name)} IS NULL`;
   const value = (text: string): string => `CAST(${duckText(text)} AS ${column.sqlType})`;
   return `${duckName(column.name)} >= ${value(how.from)} AND ${duckName(column.name)} < ${value(how.to)}`;
 }

@@ -1,6 +1,7 @@
 /** The canonical text of values in the SQL of MySQL and MariaDB; docs/concepts/verify.md says what it is. */
 import type { LogicalType } from '../../core/types.ts';
 import type { RowDialect } from '../shared/row-hash.ts';
+import { hasDate } from './cursor-sql.ts';
 import type { ColumnMapping } from './types.ts';
 
 /** For a session with `time_zone = '+00:00'` and utf8mb4. */
@@ -68,7 +69,7 @@ export function comparedSql({ select, format, type }: ColumnMapping): string | u
       return type.kind === 'uuid' && select.startsWith('`') ? select : undefined;
     case 'date':
     case 'datetime':
-      return `CASE WHEN MONTH(${select}) > 0 AND DAYOFMONTH(${select}) BETWEEN 1 AND DAYOFMONTH(LAST_DAY(${select})) THEN ${select} END`;
+      return `CASE WHEN ${hasDate(select)} THEN ${select} END`;
     case 'bit':
     case 'int1':
     case 'uint1':

@@ -20,12 +20,13 @@ export function mysqlComparison(place: (table: string) => string, server: () => 
   return {
     begin: (session) => begin(session, place, server()),
     value: ({ name }) => quoteBackticks(name),
-    within: ({ name, type }, { from, to }) => {
+    within: ({ name, type }, { from, to, nulls }) => {
       const parts = [
         from === undefined ? undefined : `${quoteBackticks(name)} >= ${literal(from, type)}`,
         to === undefined ? undefined : `${quoteBackticks(name)} < ${literal(to, type)}`,
       ].filter((part) => part !== undefined);
-      return parts.join(' AND ') || 'true';
+      const inside = parts.join(' AND ') || 'true';
+      return nulls === true ? `(${inside} OR ${quoteBackticks(name)} IS NULL)` : inside;
     },
   };
 }

@@ -4,7 +4,7 @@ import { type AskRows, type CompareDialect, compareRelation } from '../shared/co
 import { quoteBackticks, quoteEscaped } from '../shared/quote.ts';
 import { comparedSql, MYSQL_DIALECT } from './canonical.ts';
 import { literal } from './cursor-sql.ts';
-import { nullCondition, rangeCondition, type Relation } from './relation.ts';
+import { noValue, nullCondition, rangeCondition, type Relation } from './relation.ts';
 
 export interface MysqlComparison {
   relation: Relation;
@@ -55,14 +55,15 @@ export const COMPARE_DIALECT: CompareDialect = {
   order: 'k',
 };
 
-function withinCondition(relation: Relation, column: string, { from, to }: Within): string {
+function withinCondition(relation: Relation, column: string, { from, to, nulls }: Within): string {
   const name = quoteBackticks(column);
   const type = relation.types[column]!;
   const parts = [
     from === undefined ? undefined : `${name} >= ${literal(from, type)}`,
     to === undefined ? undefined : `${name} < ${literal(to, type)}`,
   ].filter((part) => part !== undefined);
-  return parts.length === 0 ? 'true' : parts.join(' AND ');
+  const inside = parts.length === 0 ? 'true' : parts.join(' AND ');
+  return nulls === true ? `(${inside} OR ${noValue(relation, column)})` : inside;
 }
 
 /** Types of which a comparison with text finds at least the rows with that value, by an index where there is one. */

@@ -23,6 +23,25 @@ export function literal(text: string, type: LogicalType): string {
   return quoteEscaped(text);
 }
 
+/** Whether a date or time is one: others, such as 2026-02-00, are read as NULL. */
+export function hasDate(value: string): string {
+  return `MONTH(${value}) > 0 AND DAYOFMONTH(${value}) BETWEEN 1 AND DAYOFMONTH(LAST_DAY(${value}))`;
+}
+
+/** What {@link keyText} gives, as a value again. Any will do that stands for the same in every statement. */
+export function keyLiteral(text: string, type: LogicalType): string {
+  if (type.kind === 'binary') return `X'${text}'`;
+  return /^-?\d+(\.\d+)?$/.test(text) && isNumber(type) ? text : quoteEscaped(text);
+}
+
+export function keyText(expression: string, type: LogicalType | undefined): string {
+  return type?.kind === 'binary' ? `HEX(${expression})` : `CAST(${expression} AS CHAR)`;
+}
+
+function isNumber({ kind }: LogicalType): boolean {
+  return /^(int|float)\d+$|^decimal$/.test(kind);
+}
+
 /** Minutes east of Greenwich, when the text says so. */
 function splitOffset(text: string): { moment: string; offset: number } {
   const trimmed = text.trim().replace(/Z$/i, '');

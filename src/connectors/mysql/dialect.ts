@@ -109,8 +109,10 @@ export function mysqlDialect(database: string, server: () => ServerFacts): SqlDi
     dropLoaded,
     merge,
     versions,
-    windowCondition: (column, { from, to }) =>
-      `${quoteBackticks(column.name)} >= ${literal(from, column.type)} AND ${quoteBackticks(column.name)} < ${literal(to, column.type)}`,
+    windowCondition: ({ name, type }, window) =>
+      window.kind === 'missing'
+        ? `${quoteBackticks(name)} IS NULL`
+        : `${quoteBackticks(name)} >= ${literal(window.from, type)} AND ${quoteBackticks(name)} < ${literal(window.to, type)}`,
     swap: (hidden, name, old) => [`RENAME TABLE ${table(name)} TO ${old}, ${hidden} TO ${table(name)}`],
     holdsOn: (session, name) => holdsOn(session, short(name)),
     tryLock: (owner) => `SELECT GET_LOCK(${quoteEscaped(`sluice_${owner}`)}, 0) AS locked`,

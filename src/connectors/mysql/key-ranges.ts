@@ -1,8 +1,11 @@
 /** Ranges of the primary key with about as many rows each. Rows lie in its order in InnoDB, so that a range is read in one piece. */
 import type { SliceRange } from '../../core/stream.ts';
 import type { LogicalType } from '../../core/types.ts';
+import { cutsSql, rangesBetween, sampleOf } from '../shared/key-sample.ts';
 import { quoteBackticks } from '../shared/quote.ts';
 import type { Client } from './client.ts';
+import { keyText } from './cursor-sql.ts';
+import { type Relation, sliceSql } from './relation.ts';
 
 export interface KeyedTable {
   from: string;
@@ -36,11 +39,43 @@ export async function keyRanges(client: Client, table: KeyedTable): Promise<Slic
   const pieces = await bisect({ low, end, rows: share * wanted }, share, estimate);
   const cuts = merge(pieces, share);
   return [undefined, ...cuts].map((from, i) => ({
-    kind: 'column',
-    column: table.column,
-    from: from?.toString(),
-    to: cuts[i]?.toString(),
+    kind: 'key',
+    columns: [table.column],
+    from: from === undefined ? undefined : [from.toString()],
+    to: cuts[i] === undefined ? undefined : [cuts[i].toString()],
   }));
+}
+
+/** What a row has when nothing tells its size. */
+const COLUMN_BYTES = 16;
+
+/** Ranges of any columns, cut at values of a sample for which all rows are looked at. */
+export async function sampledRanges(
+  client: Client,
+  job: { relation: Relation; columns: string[]; bytes: number | undefined; partBytes: number },
+): Promise<SliceRange[]> {
+  const { relation, columns, partBytes } = job;
+  const rows = await estimatedRows(client, sliceSql(relation, { kind: 'all' }));
+  const sample = sampleOf(job.bytes ?? rows * relation.columns.length * COLUMN_BYTES, partBytes);
+  if (!sample) return [];
+  const share = sample.rows / Math.max(1, rows);
+  const sql = cutsSql(
+    {
+      from: relation.from,
+      where: [
+        ...(relation.where === undefined ? [] : [`(${relation.where})`]),
+        ...(share < 1 ? [`RAND() < ${share}`] : []),
+      ],
+      columns: columns.map(quoteBackticks),
+      text: (name, i) => `${keyText(name, relation.types[columns[i]!])} AS cut${i}`,
+    },
+    sample.parts,
+  );
+  const cuts = await client.query<Record<string, string>>(sql);
+  return rangesBetween(
+    columns,
+    cuts.map((cut) => columns.map((_, i) => cut[`cut${i}`]!)),
+  );
 }
 
 interface Piece {

@@ -3,10 +3,11 @@ import type { Field, Schema } from '../../core/schema.ts';
 import { renamed, type SliceRange, type StreamConfig } from '../../core/stream.ts';
 import type { LogicalType } from '../../core/types.ts';
 import { cursorCondition } from '../shared/cursor-condition.ts';
+import { keyCondition, type KeySql } from '../shared/key-sample.ts';
 import { quoteBackticks } from '../shared/quote.ts';
-import { checkColumn, chosenColumns, isUnique, refuseMistakes } from '../shared/stream-columns.ts';
+import { checkColumn, checkNamed, chosenColumns, isUnique, refuseMistakes } from '../shared/stream-columns.ts';
 import type { CatalogColumn } from './catalog.ts';
-import { literal } from './cursor-sql.ts';
+import { hasDate, keyLiteral, literal } from './cursor-sql.ts';
 import type { WireFormat } from './row-columns.ts';
 import { canBeCursor, type ColumnMapping, mapColumn, mapForced, type TypeSettings } from './types.ts';
 
@@ -62,12 +63,7 @@ export function resolveRelation({ stream, table, settings }: RelationInput): Rel
   const key = (stream.key ?? table.key).map((name) => renamed(stream, name));
   for (const name of stream.key ?? []) checkColumn(name, 'key', table.columns, mistakes);
   const cursor = resolveCursor(stream, table.columns, columns, mistakes);
-  for (const [option, name] of [
-    ['lookback', stream.lookback?.column],
-    ['date', stream.date?.column],
-  ] as const) {
-    if (name !== undefined) checkColumn(name, option, table.columns, mistakes);
-  }
+  checkNamed(stream, table.columns, mistakes);
   const names = fields.map((field) => field.name);
   refuseMistakes(stream, names, mistakes);
   const known = key.every((name) => names.includes(name));
@@ -164,19 +160,47 @@ export function rangeCondition(relation: Relation, range: SliceRange): string | 
     case 'all':
     case 'pages':
       return undefined;
+    case 'key':
+      return [
+        keyCondition(keySql(relation, range.columns), range),
+        range.since === undefined ? undefined : cursorOf(relation, { kind: 'cursor', from: range.since }),
+      ]
+        .filter(Boolean)
+        .join(' AND ');
     case 'column': {
       const name = quoteBackticks(range.column);
       const value = (text: string): string => literal(text, relation.types[range.column]!);
       const parts = [
         range.from && `${name} >= ${value(range.from)}`,
         range.to && `${name} < ${value(range.to)}`,
-        range.since === undefined ? undefined : cursorOf(relation, { kind: 'cursor', from: range.since }),
+        isDated(relation, range.column) && !range.nulls ? hasDate(name) : undefined,
       ];
-      return parts.filter(Boolean).join(' AND ') || undefined;
+      const inside = parts.filter(Boolean).join(' AND ') || undefined;
+      return inside && range.nulls ? `(${inside} OR ${noValue(relation, range.column)})` : inside;
     }
+    case 'missing':
+      return noValue(relation, range.column);
     case 'cursor':
       return cursorOf(relation, range);
   }
+}
+
+/** Comparisons of rows are spelled out: the optimizer finds no range of an index by `(a, b) >= (1, 2)`. */
+function keySql(relation: Relation, names: string[]): KeySql {
+  const columns = names.map(quoteBackticks);
+  const compare: KeySql['compare'] = (operator, texts) => {
+    const values = texts.map((text, i) => keyLiteral(text, relation.types[names[i]!]!));
+    const strict = operator === '<' ? '<' : '>';
+    const last = columns.length - 1;
+    const steps = columns.map((column, i) =>
+      [
+        ...columns.slice(0, i).map((before, j) => `${before} = ${values[j]}`),
+        `${column} ${i === last ? operator : strict} ${values[i]}`,
+      ].join(' AND '),
+    );
+    return steps.length === 1 ? steps[0]! : `(${steps.map((step) => `(${step})`).join(' OR ')})`;
+  };
+  return { columns, compare };
 }
 
 function cursorOf(relation: Relation, range: Extract<SliceRange, { kind: 'cursor' }>): string | undefined {
@@ -190,6 +214,17 @@ function cursorOf(relation: Relation, range: Extract<SliceRange, { kind: 'cursor
     },
     range,
   );
+}
+
+/** Its values are read as dates, and become NULL where they are none. */
+function isDated({ columns }: Relation, column: string): boolean {
+  const format = columns.find(({ source }) => source === column)?.mapping.format;
+  return format === 'date' || format === 'datetime';
+}
+
+export function noValue(relation: Relation, column: string): string {
+  const name = quoteBackticks(column);
+  return isDated(relation, column) ? `(${hasDate(name)}) IS NOT TRUE` : `${name} IS NULL`;
 }
 
 /** The date 0000-00-00 is no value either. */

@@ -4,13 +4,14 @@ import type { CursorFacts, Survey } from '../../core/source.ts';
 import type { Checkpoint, RunWindow, SliceRange, StreamConfig } from '../../core/stream.ts';
 import { backBy, parseCursor } from '../shared/cursor-value.ts';
 import { addDays, dateAt, daysOf } from '../shared/days.ts';
+import { readsAll } from '../shared/key-sample.ts';
 import { quoteBackticks } from '../shared/quote.ts';
 import { marginOf } from '../shared/rise.ts';
 import { boundOf, wallClock, zoneOffset } from '../shared/zones.ts';
 import type { Client } from './client.ts';
 import { looseEngine } from './describe.ts';
 import type { CursorHorizon, CursorKind, Horizon } from './horizon.ts';
-import { estimatedRows, isKeyType, keyRanges } from './key-ranges.ts';
+import { estimatedRows, isKeyType, keyRanges, sampledRanges } from './key-ranges.ts';
 import {
   nullCondition,
   type Relation,
@@ -64,7 +65,7 @@ export async function survey(
     estimatedRows: table?.rows ?? (await estimatedRows(client, sql)),
     estimatedBytes: table?.bytes,
     layout,
-    parts: await parts(client, found, facts, relation),
+    parts: await parts(client, facts, request, { found, relation }),
     catchUp: catchUp(checkpoint, layout, relation),
     cursor: relation.cursor ? await cursorFacts(client, facts, request, { found, relation }) : undefined,
     days: stream.date
@@ -92,14 +93,22 @@ function checkReadable(stream: StreamConfig, relation: Relation, found: Found): 
   });
 }
 
-/** Only where rows lie in the order of a key of whole numbers. */
+/** By `slice_by`, or where rows lie in the order of a key of whole numbers. */
 async function parts(
   client: Client,
-  found: Found,
   facts: SnapshotFacts,
-  relation: Relation,
+  { stream, checkpoint }: SurveyRequest,
+  { found, relation }: Place,
 ): Promise<SliceRange[]> {
+  if (!readsAll(stream, checkpoint)) return [];
   const { table } = found;
+  if (stream.sliceBy)
+    return sampledRanges(client, {
+      relation,
+      columns: stream.sliceBy,
+      bytes: relation.where === undefined ? table?.bytes : undefined,
+      partBytes: facts.partBytes,
+    });
   const column = table?.primary[0];
   if (!table || column === undefined || relation.where !== undefined) return [];
   if (table.engine?.toLowerCase() !== 'innodb' || !isKeyType(relation.types[column])) return [];
@@ -121,7 +130,7 @@ function catchUp(
   const since = safe ?? floor;
   if (since === undefined || late || blocked !== undefined) return undefined;
   return unfinished.slices.flatMap(({ id, range }) =>
-    unfinished.done.includes(id) && range.kind === 'column' ? [{ ...range, since }] : [],
+    unfinished.done.includes(id) && range.kind === 'key' ? [{ ...range, since }] : [],
   );
 }
 

@@ -93,12 +93,13 @@ function sourceName(relation: Relation, column: string): string {
   return relation.columns.find(({ name }) => name === column)?.source ?? column;
 }
 
-export function withinCondition(name: string, { from, to }: Omit<Within, 'column'>): string {
+export function withinCondition(name: string, { from, to, nulls }: Omit<Within, 'column'>): string {
   const parts = [
     from === undefined ? undefined : `${name} >= ${quoteText(from)}`,
     to === undefined ? undefined : `${name} < ${quoteText(to)}`,
   ].filter((part) => part !== undefined);
-  return parts.length === 0 ? 'true' : parts.join(' AND ');
+  const inside = parts.length === 0 ? 'true' : parts.join(' AND ');
+  return nulls === true ? `(${inside} OR ${name} IS NULL)` : inside;
 }
 
 /** Types whose values are found again by their text, which an index can do. */

@@ -108,8 +108,10 @@ export function postgresDialect(schema: string, indexes: boolean): SqlDialect {
     dropLoaded,
     merge,
     versions,
-    windowCondition: (column, { from, to }) =>
-      `${quoteName(column.name)} >= ${quoteText(from)}::${column.type} AND ${quoteName(column.name)} < ${quoteText(to)}::${column.type}`,
+    windowCondition: ({ name, type }, window) =>
+      window.kind === 'missing'
+        ? `${quoteName(name)} IS NULL`
+        : `${quoteName(name)} >= ${quoteText(window.from)}::${type} AND ${quoteName(name)} < ${quoteText(window.to)}::${type}`,
     swap: (hidden, name) => [
       `DROP TABLE IF EXISTS ${table(name)}`,
       `ALTER TABLE ${hidden} SET SCHEMA ${quoteName(schema)}`,

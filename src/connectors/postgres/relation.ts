@@ -3,8 +3,9 @@ import type { Field, Schema } from '../../core/schema.ts';
 import { renamed, type SliceRange, type StreamConfig } from '../../core/stream.ts';
 import type { LogicalType } from '../../core/types.ts';
 import { cursorCondition } from '../shared/cursor-condition.ts';
+import { keyCondition } from '../shared/key-sample.ts';
 import { quoteName, quoteText } from '../shared/quote.ts';
-import { checkColumn, chosenColumns, isUnique, refuseMistakes } from '../shared/stream-columns.ts';
+import { checkColumn, checkNamed, chosenColumns, isUnique, refuseMistakes } from '../shared/stream-columns.ts';
 import type { CatalogColumn, CatalogTable } from './catalog.ts';
 import type { WireFormat } from './copy-columns.ts';
 import { columnType } from './target-types.ts';
@@ -73,12 +74,7 @@ export function resolveRelation(input: RelationInput): Relation {
   const key = (stream.key ?? table.key).map((name) => renamed(stream, name));
   for (const name of stream.key ?? []) checkColumn(name, 'key', table.columns, mistakes);
   const cursor = resolveCursor(input, columns, fields, mistakes);
-  for (const [option, name] of [
-    ['lookback', stream.lookback?.column],
-    ['date', stream.date?.column],
-  ] as const) {
-    if (name !== undefined) checkColumn(name, option, table.columns, mistakes);
-  }
+  checkNamed(stream, table.columns, mistakes);
   const names = fields.map((field) => field.name);
   refuseMistakes(stream, names, mistakes, XMIN_COLUMN);
   const known = key.every((name) => names.includes(name));
@@ -212,19 +208,30 @@ export function rangeCondition(relation: Relation, range: SliceRange): string | 
     case 'all':
       return undefined;
     case 'pages':
-      return [
+      return allOf([
         `ctid >= '(${range.from},0)'::tid`,
-        ...(range.to === undefined ? [] : [`ctid < '(${range.to},0)'::tid`]),
-        ...(range.since === undefined ? [] : [`${relation.xmin} >= ${quoteText(range.since)}::int8`]),
-      ].join(' AND ');
+        range.to === undefined ? undefined : `ctid < '(${range.to},0)'::tid`,
+        sinceXid(relation, range.since),
+      ]);
+    case 'key': {
+      const columns = range.columns.map(quoteName);
+      const row = (values: readonly string[]): string =>
+        values.length > 1 ? `(${values.join(', ')})` : values[0]!;
+      const compare = (operator: string, values: readonly string[]): string =>
+        `${row(columns)} ${operator} ${row(values.map(quoteText))}`;
+      return allOf([keyCondition({ columns, compare }, range), sinceXid(relation, range.since)]);
+    }
     case 'column': {
       const name = quoteName(range.column);
       const parts = [
         range.from && `${name} >= ${quoteText(range.from)}`,
         range.to && `${name} < ${quoteText(range.to)}`,
       ];
-      return parts.filter(Boolean).join(' AND ') || undefined;
+      const inside = parts.filter(Boolean).join(' AND ') || undefined;
+      return inside && range.nulls ? `(${inside} OR ${name} IS NULL)` : inside;
     }
+    case 'missing':
+      return `${quoteName(range.column)} IS NULL`;
     case 'cursor':
       return cursorCondition(
         {
@@ -236,6 +243,14 @@ export function rangeCondition(relation: Relation, range: SliceRange): string | 
         range,
       );
   }
+}
+
+function sinceXid({ xmin }: Relation, since: string | undefined): string | undefined {
+  return since === undefined ? undefined : `${xmin} >= ${quoteText(since)}::int8`;
+}
+
+function allOf(conditions: readonly (string | undefined)[]): string | undefined {
+  return conditions.filter((condition) => condition !== undefined).join(' AND ') || undefined;
 }
 
 export function wireFormats(relation: Relation): WireFormat[] {

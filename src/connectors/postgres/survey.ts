@@ -10,6 +10,7 @@ import { marginOf, sameTable } from '../shared/rise.ts';
 import { delayOf } from './delay.ts';
 import { blockedBy, boundSql, type CursorHorizon, type CursorKind, type Horizon } from './horizon.ts';
 import { type Relation, resolveRelation, sliceSql, whereClause } from './relation.ts';
+import { catchUp, partsOf } from './parts.ts';
 import { findRelation, type Found } from './resolve.ts';
 import { readStructure } from './structure.ts';
 
@@ -62,7 +63,8 @@ export async function survey(
   checkReadable(stream, relation, found);
   const sql = sliceSql(relation, { kind: 'all' });
   const table = found.table;
-  const layout = table ? `${table.oid}/${table.filenode}` : 'query';
+  const wanted = { stream, checkpoint: request.checkpoint, found, relation, ...facts };
+  const { ranges: parts, layout } = await partsOf(client, wanted);
   const identity = identityOf(table, relation);
   return {
     identity,
@@ -71,8 +73,8 @@ export async function survey(
     estimatedRows: table?.rows ?? (await estimateRows(client, sql)),
     estimatedBytes: table?.bytes,
     layout,
-    parts: parts(found, facts, stream),
-    catchUp: catchUp(request.checkpoint, layout, relation),
+    parts,
+    catchUp: catchUp(wanted, layout),
     // Only a table that is made needs it.
     structure: request.checkpoint ? undefined : await structureOf(client, found, relation),
     cursor: relation.cursor
@@ -110,46 +112,6 @@ function checkReadable(stream: StreamConfig, relation: Relation, found: Found): 
         ? 'GRANT USAGE on the schema and SELECT on the table to this role'
         : 'GRANT SELECT on the table or on these columns to this role, or leave them out with `columns`',
   });
-}
-
-/** Page ranges of about equal size; PostgreSQL 14 and later find them without reading the rest of the table. */
-function parts(found: Found, facts: SnapshotFacts, stream: StreamConfig): SliceRange[] {
-  const table = found.table;
-  if (
-    !table ||
-    (table.kind !== 'r' && table.kind !== 'm') ||
-    table.hasChildren ||
-    facts.serverVersion < 140_000 ||
-    stream.where !== undefined
-  )
-    return [];
-  const blocks = Math.max(1, Math.round(table.bytes / facts.partBytes));
-  if (blocks < 2) return [];
-  const step = Math.ceil(table.pages / blocks);
-  // The last range is open: pages may be added while we read.
-  return Array.from({ length: blocks }, (_, i) => ({
-    kind: 'pages' as const,
-    from: i * step,
-    to: i === blocks - 1 ? undefined : (i + 1) * step,
-  }));
-}
-
-/**
- * What has changed since an unfinished load began, in the parts that it has done: updates move rows between pages, so a
- * row may since have come from a part that is still to be read. Transaction ids tell, whatever the cursor is. Without a
- * key such a row could not be told from its equals.
- */
-function catchUp(
-  checkpoint: Checkpoint | undefined,
-  layout: string,
-  relation: Relation,
-): SliceRange[] | undefined {
-  const unfinished = checkpoint?.unfinished;
-  if (!unfinished || unfinished.layout !== layout || relation.schema.key.length === 0) return undefined;
-  const { oldestXid } = unfinished.horizon as CursorHorizon;
-  return unfinished.slices.flatMap(({ id, range }) =>
-    unfinished.done.includes(id) && range.kind === 'pages' ? [{ ...range, since: oldestXid }] : [],
-  );
 }
 
 interface Place {

@@ -26,6 +26,16 @@ export function chosenColumns<C extends { name: string }>(
   return all.filter((column) => wanted(column) && !exclude?.includes(column.name));
 }
 
+/** Columns that need not be among those that are read. */
+export function checkNamed(stream: StreamConfig, all: { name: string }[], mistakes: string[]): void {
+  for (const [option, name] of [
+    ['lookback', stream.lookback?.column],
+    ['date', stream.date?.column],
+    ...(stream.sliceBy ?? []).map((column) => ['slice_by', column] as const),
+  ] as const)
+    if (name !== undefined) checkColumn(name, option, all, mistakes);
+}
+
 export function checkColumn(name: string, option: string, all: { name: string }[], mistakes: string[]): void {
   if (all.some((column) => column.name === name)) return;
   mistakes.push(

@@ -163,7 +163,7 @@ export interface SqlDialect {
   merge(job: MergeJob): string[];
   /** Versions of `table` and rows of `stage`, in a transaction with a {@link LoadMark}: to be done in this order. */
   versions(job: VersionJob): VersionStatements;
-  windowCondition(column: TargetColumn, window: Extract<Supersede, { kind: 'window' }>): string;
+  windowCondition(column: TargetColumn, window: Extract<Supersede, { kind: 'window' | 'missing' }>): string;
   /** Puts the hidden table in the place of the user's; `old` is a hidden name that the user's may take. */
   swap(hidden: string, name: string, old: string): string[];
   /** What hangs on the user's table and would be lost with it; undefined when it can be swapped. */

@@ -94,7 +94,7 @@ export class SqlTableWriter implements TableWriter {
       if (way === 'open') await this.#expectTable(session);
       const table = await this.#tableFor(way, session, columns, options);
       const deleted = way === 'open' ? await deleteWindow(session, this.#place, options.supersede) : 0;
-      if (options.supersede.kind === 'window' && way === 'open') lap('delete');
+      if (options.supersede.kind !== 'nothing' && way === 'open') lap('delete');
       const stamped = way === 'temporary' ? undefined : this.#spec.history;
       const into = { doing: this.#doing('writing rows of'), table, columns, stamped };
       const read = await refuseDoubles(this.#place, () => session.load(into, reader, options.onRows, signal));
