@@ -50,15 +50,24 @@ export class AuthError extends SluiceError {
   readonly recovery = 'auth' as const;
 }
 
+/**
+ * `wait`: the same again after a while. `at-once`: there is nothing to wait for, since the next try goes another way.
+ * `replan`: what was staged before is lost, or nobody knows whether it is there, so the stream begins from what is committed.
+ */
+export type NextTry = 'wait' | 'at-once' | 'replan';
+
 /** Worth another try: connection lost, server restarting, throttled, deadlock. */
 export class TransientError extends SluiceError {
   readonly recovery = 'transient' as const;
   /** Least wait before the next try, in milliseconds. */
   readonly retryAfterMs: number | undefined;
+  /** How to try again. */
+  readonly next: NextTry;
 
-  constructor(message: string, detail: ErrorDetail & { retryAfterMs?: number }) {
+  constructor(message: string, detail: ErrorDetail & { retryAfterMs?: number; next?: NextTry }) {
     super(message, detail);
     this.retryAfterMs = detail.retryAfterMs;
+    this.next = detail.next ?? 'wait';
   }
 }
 

@@ -63,6 +63,14 @@ export type RunEvent =
       code: string;
       message: string;
     }
+  /** How many slices are loaded side by side from now on; with `code` and `message` of the failure that made it fewer. */
+  | {
+      kind: 'concurrency';
+      workers: number;
+      of: number;
+      code: string | undefined;
+      message: string | undefined;
+    }
   | { kind: 'schema-changed'; stream: string; changes: string[] }
   | {
       kind: 'warning';

@@ -10,8 +10,10 @@ import { type Checkpoint, renamed, type Slice } from '../core/stream.ts';
 import { STRATEGIES } from '../strategies/index.ts';
 import type { Strategy } from '../strategies/strategy.ts';
 import { BY_DATES } from './date-slices.ts';
-import { inParallel, type Slots } from './parallel.ts';
+import { inParallel } from './parallel.ts';
 import type { Planned } from './plan-stream.ts';
+import { retrySlice } from './slice-retry.ts';
+import type { Slots } from './slots.ts';
 
 export interface LoadJob {
   planned: Planned;
@@ -297,21 +299,19 @@ class StreamLoad {
 
   /** `together` is set for loads that are committed with others. */
   #stage(slice: Slice, index: number, together?: Supersede): Promise<Load> {
-    return this.#job.slots.use(() => this.#stageNow(slice, index, together));
+    const { planned, signal, emit } = this.#job;
+    const stream = planned.plan.stream.name;
+    const slices = planned.slices.slices.length;
+    return retrySlice({ ...this.#job, stream }, slice, (attempt) => {
+      throwIfAborted(signal);
+      emit({ kind: 'slice-started', stream, slice: slice.id, index, slices, attempt });
+      return this.#stageNow(slice, together);
+    });
   }
 
-  async #stageNow(slice: Slice, index: number, together: Supersede | undefined): Promise<Load> {
+  async #stageNow(slice: Slice, together: Supersede | undefined): Promise<Load> {
     const { planned, source, signal, emit, totals } = this.#job;
     const { stream } = planned.plan;
-    throwIfAborted(signal);
-    emit({
-      kind: 'slice-started',
-      stream: stream.name,
-      slice: slice.id,
-      index,
-      slices: planned.slices.slices.length,
-      attempt: 1,
-    });
     const started = performance.now();
     const reader = await source.read(stream, planned.survey, slice, signal);
     try {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
-import { inParallel, Slots } from './parallel.ts';
+import { inParallel } from './parallel.ts';
 
 it('starts in order and keeps to the width', async () => {
   const started: number[] = [];
@@ -32,29 +32,4 @@ it('does nothing for no items, and something for a width of nothing', async () =
   let count = 0;
   await inParallel([1, 2], 0, async () => void count++);
   expect(count).toBe(2);
-});
-
-it('slots are shared by all who use them, given on in order, and given back after a failure', async () => {
-  const slots = new Slots(2);
-  const order: number[] = [];
-  let now = 0;
-  let most = 0;
-  const work = (item: number): Promise<void> =>
-    slots.use(async () => {
-      most = Math.max(most, ++now);
-      order.push(item);
-      await sleep(5);
-      now--;
-      if (item === 2) throw new Error('second');
-    });
-  const settled = await Promise.allSettled([1, 2, 3, 4, 5].map(work));
-  expect(settled.map(({ status }) => status)).toEqual([
-    'fulfilled',
-    'rejected',
-    'fulfilled',
-    'fulfilled',
-    'fulfilled',
-  ]);
-  expect(order).toEqual([1, 2, 3, 4, 5]);
-  expect(most).toBe(2);
 });

@@ -22,27 +22,3 @@ export async function inParallel<T>(
   await Promise.all(Array.from({ length: Math.max(1, Math.min(width, items.length)) }, lane));
   if (failed) throw failed.error;
 }
-
-/** At most `size` pieces of work at a time, whoever brings them; the others wait in order. */
-export class Slots {
-  readonly size: number;
-  #free: number;
-  readonly #waiting: (() => void)[] = [];
-
-  constructor(size: number) {
-    this.size = Math.max(1, size);
-    this.#free = this.size;
-  }
-
-  async use<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#free > 0) this.#free--;
-    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    try {
-      return await work();
-    } finally {
-      const next = this.#waiting.shift();
-      if (next) next();
-      else this.#free++;
-    }
-  }
-}

@@ -78,6 +78,41 @@ describe('errors that may pass', () => {
   });
 });
 
+describe('work within work', () => {
+  it('does not multiply the attempts', async () => {
+    let calls = 0;
+    const inner = (): Promise<void> =>
+      withRetry(retry(), async () => {
+        calls++;
+        throw lost();
+      });
+    await expect(withRetry(retry(), inner)).rejects.toMatchObject({
+      message: 'reading t: connection lost (3 attempts)',
+    });
+    expect(calls).toBe(3);
+  });
+
+  it('leaves to the outer one what it cannot do again', async () => {
+    let calls = 0;
+    const inner = (): Promise<void> =>
+      withRetry(retry({ again: async () => false }), async () => {
+        calls++;
+        throw lost();
+      });
+    await expect(withRetry(retry(), inner)).rejects.toMatchObject({ code: 'x.lost' });
+    expect(calls).toBe(3);
+  });
+});
+
+it('a failure after which something was eased does not count', async () => {
+  let calls = 0;
+  const options = retry({ eased: () => calls < 4 });
+  await expect(withRetry(options, () => Promise.reject((calls++, lost())))).rejects.toMatchObject({
+    message: 'reading t: connection lost (3 attempts)',
+  });
+  expect(calls).toBe(6);
+});
+
 it('errors that need somebody to act are thrown as they are', async () => {
   const error = new ConfigError('reading t: no such table', { code: 'x.no_table' });
   const options = retry();

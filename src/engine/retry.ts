@@ -16,6 +16,10 @@ export interface Retry {
   signal: AbortSignal;
   policy: RetryPolicy;
   onRetry(error: SluiceError, attempt: number, waitMs: number): void;
+  /** Whether it can be done again here; if not, the error is left to the caller. */
+  again?: (error: SluiceError) => Promise<boolean>;
+  /** Whether something has changed since that makes another try more likely to succeed: then it does not count. */
+  eased?: (error: SluiceError) => boolean;
 }
 
 /** Handed to the work: progress makes the next failure count as the first again. */
@@ -32,12 +36,15 @@ export async function withRetry<T>(retry: Retry, work: (attempt: Attempt) => Pro
       return await work({ number: failures + 1, progressed: () => (failures = 0) });
     } catch (thrown) {
       const error = asSluiceError(thrown, retry.doing);
-      failures++;
+      if (EXHAUSTED.has(error) || (retry.again && !(await retry.again(error)))) throw error;
+      if (retry.eased?.(error) !== true) failures++;
       if (!(error instanceof TransientError) || retry.signal.aborted || failures >= retry.policy.attempts)
         throw withAttempts(error, failures);
-      const backoff = Math.min(retry.policy.longestWaitMs, retry.policy.firstWaitMs * 2 ** (failures - 1));
+      const { firstWaitMs, longestWaitMs } = retry.policy;
+      const backoff = Math.min(longestWaitMs, firstWaitMs * 2 ** Math.max(0, failures - 1));
       // Half of it is random, so that many who lost the same server do not return at the same moment.
-      const waitMs = Math.max(error.retryAfterMs ?? 0, Math.round(backoff * (0.5 + Math.random() / 2)));
+      const wait = error.next === 'at-once' ? 0 : Math.round(backoff * (0.5 + Math.random() / 2));
+      const waitMs = Math.max(error.retryAfterMs ?? 0, wait);
       retry.onRetry(error, failures, waitMs);
       await sleep(waitMs, undefined, { signal: retry.signal }).catch(() => {
         throw new CancelledError('stopped on request', { code: 'cancelled' });
@@ -46,12 +53,17 @@ export async function withRetry<T>(retry: Retry, work: (attempt: Attempt) => Pro
   }
 }
 
+/** Given up by whoever tried: those above do not multiply the attempts. */
+const EXHAUSTED = new WeakSet<SluiceError>();
+
 function withAttempts(error: SluiceError, attempts: number): SluiceError {
   if (!(error instanceof TransientError) || attempts < 2) return error;
-  return new TransientError(`${error.message} (${attempts} attempts)`, {
+  const last = new TransientError(`${error.message} (${attempts} attempts)`, {
     code: error.code,
     remedy: error.remedy,
     details: error.details,
     cause: error,
   });
+  EXHAUSTED.add(last);
+  return last;
 }

@@ -19,9 +19,10 @@ import { openState, type ProjectContext } from './context.ts';
 import { lastLoad } from './last-load.ts';
 import { HeldLease } from './leases.ts';
 import { loadStream } from './load-stream.ts';
-import { inParallel, Slots } from './parallel.ts';
+import { inParallel } from './parallel.ts';
 import { planStream } from './plan-stream.ts';
 import { type Attempt, DEFAULT_RETRY, withRetry } from './retry.ts';
+import { Slots } from './slots.ts';
 import { closePipeline, openPipeline, type PipelineSession, streamsOf } from './session.ts';
 import { SharedSnapshot } from './shared-snapshot.ts';
 import type { RunOptions, RunReport, StreamReport } from './types.ts';
@@ -60,7 +61,15 @@ export async function runPipeline(
       session,
       state,
       snapshot,
-      slots: new Slots(session.resources.workers),
+      slots: new Slots(session.resources.workers, (workers, cause) =>
+        emit({
+          kind: 'concurrency',
+          workers,
+          of: session.resources.workers,
+          code: cause?.code,
+          message: cause?.message,
+        }),
+      ),
       options,
       signal,
       emit,

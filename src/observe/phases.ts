@@ -18,7 +18,8 @@ export function createPhases(clock: () => number = () => performance.now()): {
   const listener: Listener = (event) => {
     if (event.kind === 'slice-started') load.begin(`${event.stream}/${event.slice}`);
     if (event.kind === 'slice-committed') commit.end(`${event.stream}/${event.slice}`);
-    if (event.kind === 'stream-finished' || event.kind === 'retry') {
+    if (event.kind === 'retry' && event.slice !== undefined) load.end(`${event.stream}/${event.slice}`);
+    else if (event.kind === 'stream-finished' || event.kind === 'retry') {
       // Also when it failed half-way: whatever it was doing, it no longer does.
       load.endAll(event.stream);
       commit.endAll(event.stream);

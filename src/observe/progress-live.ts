@@ -1,5 +1,6 @@
 import type { Listener, RunEvent } from '../core/events.ts';
 import { formatBytes } from '../core/units.ts';
+import { concurrencyText } from './progress-log.ts';
 import { finishedLine, type LineContext, runningLine } from './progress-line.ts';
 import type { Progress, ProgressOptions } from './progress-types.ts';
 import { createRunView, type RunView, type StreamView } from './run-view.ts';
@@ -49,6 +50,8 @@ export class LiveProgress implements Progress {
       const view = this.#view.streams.get(event.stream);
       if (view) this.#above.push(finishedLine(view, this.#context(1)));
     }
+    // That it recovers is of no concern.
+    if (event.kind === 'concurrency' && event.code !== undefined) this.#above.push(concurrencyText(event));
     if (event.kind === 'run-finished') this.close();
   };
 

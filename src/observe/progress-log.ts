@@ -18,6 +18,7 @@ export function openLines(options: Pick<ProgressOptions, 'output'>): Progress {
     const at = performance.now();
     view.apply(event, at);
     if (event.kind === 'retry' && event.stream === '') write(retryText(event));
+    if (event.kind === 'concurrency') write(concurrencyText(event));
     const stream =
       'stream' in event && event.stream !== undefined ? view.streams.get(event.stream) : undefined;
     if (!stream) return;
@@ -58,8 +59,13 @@ function plannedText({ window, slices, estimatedRows }: RunEvent & { kind: 'stre
   return `reading ${window} in ${plural(slices, 'slice')}${rows}`;
 }
 
-function retryText({ attempt, waitMs, message }: RunEvent & { kind: 'retry' }): string {
-  return `attempt ${attempt} failed, again in ${formatSeconds(waitMs / 1000)}: ${message}`;
+export function concurrencyText({ workers, of, message }: RunEvent & { kind: 'concurrency' }): string {
+  const text = `${workers} of ${of} slices side by side`;
+  return message === undefined ? `${text} again` : `${text} from now on: ${message}`;
+}
+
+function retryText({ slice, attempt, waitMs, message }: RunEvent & { kind: 'retry' }): string {
+  return `${slice === undefined ? '' : `${slice}: `}attempt ${attempt} failed, again in ${formatSeconds(waitMs / 1000)}: ${message}`;
 }
 
 function sliceText({ slice, loaded, seconds, timing }: RunEvent & { kind: 'slice-committed' }): string {

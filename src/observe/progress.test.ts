@@ -288,7 +288,7 @@ describe('elsewhere', () => {
         '01:00:00 public.orders: started',
         '01:00:10 public.orders: 25 %  10K rows  0/2 slices  1K rows/s  100 kB/s  0:30 left',
         '01:00:20 public.orders: 50 %  20K rows  0/2 slices  1K rows/s  100 kB/s  0:20 left',
-        '01:00:25 public.orders: attempt 1 failed, again in 3 s: connection lost',
+        '01:00:25 public.orders: s1: attempt 1 failed, again in 3 s: connection lost',
         '01:00:25 public.orders: table changes: + tier text',
         '01:00:25 public.orders: loaded 412 rows in 0.2 s',
         '',

@@ -95,7 +95,8 @@ function applyToStream(view: StreamView, event: RunEvent, at: number): void {
       view.open.delete(event.slice);
       return;
     case 'retry':
-      for (const slice of view.open.keys()) forget(view, slice);
+      for (const slice of event.slice === undefined ? view.open.keys() : [event.slice]) forget(view, slice);
+      if (event.slice !== undefined && view.open.size > 0) return;
       view.retry = { until: at + event.waitMs, message: event.message };
       return;
     case 'stream-finished':

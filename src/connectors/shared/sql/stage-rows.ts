@@ -2,6 +2,7 @@
 import type { StageOptions, Supersede } from '../../../core/destination.ts';
 import { refuseDoubles } from './shape-table.ts';
 import type { SqlSession, TargetColumn } from './system.ts';
+import { mergeRows } from './merge-rows.ts';
 import { expectTaken } from './table-check.ts';
 import { columnOf, insertAll, type Place } from './table-shape.ts';
 import { addVersions, comparedColumns } from './versions.ts';
@@ -72,27 +73,4 @@ export async function addStage(
   const { count } = await refuseDoubles(place, () => session.query(insert, doing));
   expectTaken(count, stage.rows, doing);
   return { rows: count - deleted };
-}
-
-async function mergeRows(
-  session: SqlSession,
-  place: Place,
-  stage: Stage,
-  key: readonly string[],
-): Promise<number> {
-  const { dialect, table, columns } = place;
-  const doing = `adding rows to table "${table}"`;
-  const statements = dialect.merge({
-    stage: stage.table,
-    table: dialect.table(table),
-    columns,
-    staged: new Set(stage.columns.map(({ name }) => name)),
-    key: key.map((field) => columnOf(place, field)),
-    rows: stage.tableRows,
-  });
-  let added = 0;
-  await refuseDoubles(place, async () => {
-    for (const sql of statements) added = (await session.query(sql, doing)).count;
-  });
-  return added;
 }

@@ -21,6 +21,7 @@ import { laps } from './laps.ts';
 import { byTable, type Parts, sumOf, type Way, wayOf } from './load-parts.ts';
 import { lockRecord, type OnSwapStep, swapApart } from './swap-apart.ts';
 import type { LoadMark, SqlDialect, SqlSession, SqlSystem, TargetColumn } from './system.ts';
+import { inDoubt, mergeRows, rowHasMoved } from './merge-rows.ts';
 import { expectTaken, isLost, notOurs, refuseOldFence, tableLost } from './table-check.ts';
 import { checkUnchanged, type TableRecord, writeRecord } from './table-record.ts';
 import { addKey, refuseDoubles, shapeHidden, shapeOf } from './shape-table.ts';
@@ -64,6 +65,8 @@ export class SqlTableWriter implements TableWriter {
   readonly #place: Place;
   readonly #onSwapStep: OnSwapStep | undefined;
   readonly #open = new Set<SqlSession>();
+  /** Rows of a window were in another one before. */
+  #moved = false;
   #version: number;
   #prepared: Promise<void> | undefined;
 
@@ -92,22 +95,34 @@ export class SqlTableWriter implements TableWriter {
     try {
       await this.#begin(session, this.#mark);
       if (way === 'open') await this.#expectTable(session);
-      const table = await this.#tableFor(way, session, columns, options);
-      const deleted = way === 'open' ? await deleteWindow(session, this.#place, options.supersede) : 0;
+      const merges = way === 'open' && this.#moved && options.supersede.kind !== 'nothing';
+      const table = await this.#tableFor(merges ? 'temporary' : way, session, columns, options);
+      let deleted = way === 'open' ? await deleteWindow(session, this.#place, options.supersede) : 0;
       if (options.supersede.kind !== 'nothing' && way === 'open') lap('delete');
       const stamped = way === 'temporary' ? undefined : this.#spec.history;
       const into = { doing: this.#doing('writing rows of'), table, columns, stamped };
-      const read = await refuseDoubles(this.#place, () => session.load(into, reader, options.onRows, signal));
+      const read = await refuseDoubles(this.#place, () =>
+        session.load(into, reader, options.onRows, signal),
+      ).catch((error: unknown) => {
+        throw way === 'open' && !merges ? this.#movedTo(options.supersede, error) : error;
+      });
       const facts = given.format === 'bytes' ? read : { ...given.facts(), rows: read.rows };
       lap('copy');
       const dropped =
         way === 'temporary'
           ? await dropLoaded(session, this.#place, this.#stage({ table, columns }), options.distinct)
           : 0;
+      // In the table now, so that the commit has nothing to wait for.
+      if (merges) {
+        const stage = this.#stage({ table, columns });
+        deleted += facts.rows - (await mergeRows(session, this.#place, stage, this.#spec.schema.key));
+      }
       const timing = options.distinct ? lap('compare') : lap();
       const parts: Parts = { way, session, table, columns, rows: facts.rows - dropped, deleted };
       if (way === 'aside') {
-        await session.query('COMMIT', this.#doing('loading'));
+        await session.query('COMMIT', this.#doing('loading')).catch((error: unknown) => {
+          throw inDoubt(error);
+        });
         await this.#release(session);
         parts.session = undefined;
       }
@@ -266,7 +281,8 @@ export class SqlTableWriter implements TableWriter {
     const { dialect } = this.#place;
     const name = dialect.quote('sluice_stage');
     const { supersede } = options;
-    const key = 'key' in supersede ? supersede.key.map((field) => columnOf(this.#place, field)) : [];
+    const names = 'key' in supersede ? supersede.key : this.#moved ? this.#spec.schema.key : [];
+    const key = names.map((field) => columnOf(this.#place, field));
     await session.query(
       dialect.createTable(name, columns, { history: undefined, temporary: true, key }),
       this.#doing('loading'),
@@ -387,5 +403,11 @@ export class SqlTableWriter implements TableWriter {
     const { table } = this.#spec;
     await swapApart(this.#system, session, { table, hidden, old, after, onStep: this.#onSwapStep });
     await this.#hidden.drop([old]);
+  }
+
+  #movedTo(how: Supersede, error: unknown): unknown {
+    const moved = how.kind === 'nothing' ? error : rowHasMoved(error, this.#place);
+    this.#moved ||= moved !== error;
+    return moved;
   }
 }

@@ -1,0 +1,49 @@
+/** Takes rows of a temporary table into the user's, by key. */
+import { DataError, TransientError } from '../../../core/errors.ts';
+import { refuseDoubles } from './shape-table.ts';
+import type { Stage } from './stage-rows.ts';
+import type { SqlSession } from './system.ts';
+import { columnOf, type Place } from './table-shape.ts';
+
+/** By how many rows the table has grown. */
+export async function mergeRows(
+  session: SqlSession,
+  place: Place,
+  stage: Stage,
+  key: readonly string[],
+): Promise<number> {
+  const { dialect, table, columns } = place;
+  const doing = `adding rows to table "${table}"`;
+  const statements = dialect.merge({
+    stage: stage.table,
+    table: dialect.table(table),
+    columns,
+    staged: new Set(stage.columns.map(({ name }) => name)),
+    key: key.map((field) => columnOf(place, field)),
+    rows: stage.tableRows,
+  });
+  let added = 0;
+  await refuseDoubles(place, async () => {
+    for (const sql of statements) added = (await session.query(sql, doing)).count;
+  });
+  return added;
+}
+
+/**
+ * What a load of a window says when a key is in the table already: most likely a row of another window has got a date of this
+ * one. Whether rows of the load share a key shows when it is merged.
+ */
+export function rowHasMoved(error: unknown, { table }: Place): unknown {
+  if (!(error instanceof DataError) || error.code !== 'sql.duplicate_key') return error;
+  return new TransientError(
+    `loading table "${table}": rows have moved here from days that are not loaded now`,
+    { code: 'sql.moved_rows', remedy: 'they are merged by key', next: 'at-once', cause: error },
+  );
+}
+
+/** When the connection was lost, nobody knows whether the rows are in a table that others load into as well. */
+export function inDoubt(error: unknown): unknown {
+  if (!(error instanceof TransientError)) return error;
+  const { message, code, remedy, details } = error;
+  return new TransientError(message, { code, remedy, details, next: 'replan', cause: error });
+}
