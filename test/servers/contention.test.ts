@@ -87,40 +87,6 @@ describe.each(['PostgreSQL', ...(mariadbPresent ? ['MariaDB'] : [])])('into %s',
     await expectEqual(pair, 'm');
   });
 
-  it('comes through deadlocks', async () => {
-    await using pair = await open(kind, BY_MONTH, MONTHS);
-    pair.to.connection = { ...pair.to.connection, lock_timeout: '30 s' };
-    await pair.run({ window: WINDOW });
-    await pair.from.db.query(`UPDATE m SET v = 'y' WHERE id % 3 = 0; DELETE FROM m WHERE id % 7 = 0`);
-    await using watcher = await sessionOf(pair.to);
-    await watcher.query('CREATE TABLE heavy (id int PRIMARY KEY)');
-    // What comes into an empty table counts as one change.
-    await watcher.query('INSERT INTO heavy VALUES (0)');
-    // Somebody holds the last row of a month, and asks for the first one as soon as a slice waits for the last.
-    const deadlock = async (day: number): Promise<() => Promise<void>> => {
-      const other = await sessionOf(pair.to);
-      await other.query('BEGIN');
-      // Who has changed more is not the victim.
-      await other.query(
-        `INSERT INTO heavy SELECT i FROM ${kind === 'MariaDB' ? '(SELECT seq AS i FROM seq_1_to_30000) AS s' : 'generate_series(1, 30000) i'}`,
-      );
-      await other.query(`UPDATE m SET v = 'held' WHERE id = ${365 * 99 + day}`);
-      return async () => {
-        while (Number((await watcher.query(WAITING[kind]!))[0]!['n']) === 0) await sleep(10);
-        await other.query(`UPDATE m SET v = 'asked for' WHERE id = ${day}`).catch(() => undefined);
-        await other.query('ROLLBACK');
-        await other[Symbol.asyncDispose]();
-      };
-    };
-    const spring = await deadlock(70);
-    const running = pair.run({ window: WINDOW, workers: 4 });
-    await spring();
-    await running;
-    expect(new Set(retried(pair.events))).toEqual(new Set(['deadlock']));
-    expect(widths(pair)[0]).toBe(2);
-    await expectEqual(pair, 'm');
-  });
-
   it.each(['delete-insert', 'replace'] as const)(
     'goes on when its connections are cut (%s)',
     async (load) => {
@@ -161,10 +127,26 @@ describe.each(['PostgreSQL', ...(mariadbPresent ? ['MariaDB'] : [])])('into %s',
   });
 });
 
-const WAITING: Record<string, string> = {
-  PostgreSQL: `SELECT count(*) AS n FROM pg_locks WHERE NOT granted`,
-  MariaDB: `SELECT COUNT(*) AS n FROM information_schema.INNODB_TRX WHERE trx_state = 'LOCK WAIT'`,
-};
+// InnoDB chooses whom it ends by what each has changed, so there it is seldom us.
+it('comes through deadlocks', async () => {
+  await using pair = await open('PostgreSQL', BY_MONTH, MONTHS);
+  pair.to.connection = { ...pair.to.connection, lock_timeout: '30 s' };
+  await pair.run({ window: WINDOW });
+  await pair.from.db.query(`UPDATE m SET v = 'y' WHERE id % 3 = 0; DELETE FROM m WHERE id % 7 = 0`);
+  await using watcher = await sessionOf(pair.to);
+  await using other = await sessionOf(pair.to);
+  // Holds the last row of a month, and asks for the first one as soon as a slice waits for the last.
+  await other.query('BEGIN');
+  await other.query(`UPDATE m SET v = 'held' WHERE id = ${365 * 99 + 70}`);
+  const running = pair.run({ window: WINDOW, workers: 4 });
+  while ((await watcher.query('SELECT FROM pg_locks WHERE NOT granted')).length === 0) await sleep(10);
+  await other.query(`UPDATE m SET v = 'asked for' WHERE id = 70`).catch(() => undefined);
+  await other.query('ROLLBACK');
+  await running;
+  expect(retried(pair.events)).toEqual(['deadlock']);
+  expect(widths(pair)[0]).toBe(2);
+  await expectEqual(pair, 'm');
+});
 
 /** All connections that write into the table. */
 async function cutLoads(other: Other, kind: string): Promise<void> {
