@@ -78,6 +78,11 @@ const MEMORY: OptionSpec = {
   value: '<size>',
   summary: 'memory for the whole run, for example "512 MB"',
 };
+const BATCH_BYTES: OptionSpec = {
+  name: 'batch-bytes',
+  value: '<size>',
+  summary: 'bytes that close a batch of rows, from "64 KiB" to "16 MiB" (default: 8 MiB)',
+};
 const FULL_REFRESH: OptionSpec = {
   name: 'full-refresh',
   summary: 'load everything again and replace what is there in one step',
@@ -225,6 +230,7 @@ const MOVE: readonly CommandSpec[] = [
       VERIFY,
       WORKERS,
       MEMORY,
+      BATCH_BYTES,
       ...WINDOW,
     ],
     examples: [
@@ -269,6 +275,7 @@ const MOVE: readonly CommandSpec[] = [
       VERIFY,
       WORKERS,
       MEMORY,
+      BATCH_BYTES,
     ],
     examples: [
       'sluice copy postgres://localhost/shop ./lake --table public.orders',

@@ -38,6 +38,8 @@ export function readRunOptions(flags: Flags, timezone: string, now: Date = new D
   if (workers !== undefined) options.workers = workers;
   const memory = flags.text('memory');
   if (memory !== undefined) options.memoryBytes = parseSize(memory);
+  const batch = flags.text('batch-bytes');
+  if (batch !== undefined) options.batchBytes = parseSize(batch);
   const window = readWindow(flags, timezone, now);
   if (window) options.window = window;
   const verify = readCheck(flags);

@@ -48,8 +48,15 @@ export function checkProject(tree: Tree, { file, directory, connectors }: Projec
   );
   if (tree.findings.length > 0 || findings.length > 0 || !shape.data)
     throw invalidProject(file, tree, findings, secrets);
-  const { pipelines, state, memory } = shape.data;
-  return { directory, connections, pipelines, state, memoryBytes: memory };
+  const { pipelines, state, memory, batch_bytes: batchBytes } = shape.data;
+  return {
+    directory,
+    connections,
+    pipelines,
+    state,
+    memoryBytes: memory,
+    ...(batchBytes !== undefined && { batchBytes }),
+  };
 }
 
 /** Connections that say what they are; for the others the schema has complained. */

@@ -46,6 +46,8 @@ export interface ProjectDefinition<Connection extends string = string> {
     | undefined;
   /** Memory for one run in all; `512 MiB` when absent. */
   memory?: Size | undefined;
+  /** Bytes that close a batch of rows; `8 MiB` when absent. */
+  batch_bytes?: Size | undefined;
 }
 
 /** Gives the types; the project itself is returned as it is. */

@@ -1,6 +1,6 @@
 /** The shapes of a project file. Each field is described here once: for the loader, for editors and for the reference. */
 import { z } from 'zod';
-import { LEAST_MEMORY } from '../core/memory.ts';
+import { BATCH_BYTES, LEAST_MEMORY } from '../core/memory.ts';
 import type { Project } from '../core/project.ts';
 import { parseType } from '../core/types.ts';
 import { inSchema, parseDuration, parseSize } from '../core/units.ts';
@@ -218,22 +218,35 @@ const state = z
   .transform((value) => (value === 'sqlite' ? DEFAULT_STATE : value));
 
 /** What the YAML file and `defineProject` take. Options of connections are left to their connectors. */
-export const projectSchema: z.ZodType<Omit<Project, 'directory' | 'memoryBytes'> & { memory: number }> =
-  z.strictObject({
-    connections: z.record(name, connection).describe('Systems to read from and write to, by name.'),
-    pipelines: z.record(name, pipeline).default({}).describe('What is moved from where to where, by name.'),
-    state: state
-      .default(DEFAULT_STATE)
-      .describe(
-        'Where leases and the history of runs are kept: a file in the project (default), or the lake itself.',
-      ),
-    memory: size
-      .refine((bytes) => bytes >= LEAST_MEMORY, `must be at least ${LEAST_MEMORY / 2 ** 20} MiB`)
-      .default(DEFAULT_MEMORY)
-      .describe(
-        `Memory that one run may use in all: "512 MiB" (default). At least ${LEAST_MEMORY / 2 ** 20} MiB.`,
-      ),
-  });
+export const projectSchema: z.ZodType<
+  Omit<Project, 'directory' | 'memoryBytes' | 'batchBytes'> & {
+    memory: number;
+    batch_bytes?: number | undefined;
+  }
+> = z.strictObject({
+  connections: z.record(name, connection).describe('Systems to read from and write to, by name.'),
+  pipelines: z.record(name, pipeline).default({}).describe('What is moved from where to where, by name.'),
+  state: state
+    .default(DEFAULT_STATE)
+    .describe(
+      'Where leases and the history of runs are kept: a file in the project (default), or the lake itself.',
+    ),
+  memory: size
+    .refine((bytes) => bytes >= LEAST_MEMORY, `must be at least ${LEAST_MEMORY / 2 ** 20} MiB`)
+    .default(DEFAULT_MEMORY)
+    .describe(
+      `Memory that one run may use in all: "512 MiB" (default). At least ${LEAST_MEMORY / 2 ** 20} MiB.`,
+    ),
+  batch_bytes: size
+    .refine(
+      (bytes) => bytes >= BATCH_BYTES.least && bytes <= BATCH_BYTES.most,
+      'must be from 64 KiB to 16 MiB',
+    )
+    .optional()
+    .describe(
+      'Bytes that close a batch of rows before it has its 2,048: "8 MiB" when absent. From "64 KiB" to "16 MiB".',
+    ),
+});
 
 /** Options that a pipeline's defaults cannot hold. */
 export const OWN_OPTIONS: readonly string[] = Object.keys(ownOptions);

@@ -43,4 +43,6 @@ export interface ConnectorContext {
   /** Bytes of memory that this connector may use for buffers and engines. */
   readonly memoryBytes: number;
   readonly workers: number;
+  /** Bytes of the wire that close a batch; undefined: as usual. */
+  readonly batchBytes?: number | undefined;
 }

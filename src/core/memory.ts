@@ -16,6 +16,23 @@ const LEAST_LANE_BYTES = 192 * MEBIBYTE;
 /** The smallest budget, which one lane needs. */
 export const LEAST_MEMORY: number = MAIN_BYTES + LEAST_LANE_BYTES;
 
+/** Bytes of the wire that close a batch before it has its 2,048 rows. With less, rows of a few KB would go one by one. */
+export const BATCH_BYTES: { least: number; usual: number; most: number } = {
+  least: 64 << 10,
+  usual: 8 * MEBIBYTE,
+  // As columns, encoded and on its way a batch is there about three times: more would not fit the share of a lane.
+  most: 16 * MEBIBYTE,
+};
+
+export function checkBatchBytes(bytes: number): void {
+  const { least, most } = BATCH_BYTES;
+  if (bytes >= least && bytes <= most) return;
+  throw new ConfigError(`reading the size of a batch: ${bytes} bytes are not from ${least} to ${most}`, {
+    code: 'config.batch_bytes',
+    remedy: 'set `batch_bytes` or --batch-bytes to something from "64 KiB" to "16 MiB"; "8 MiB" is usual',
+  });
+}
+
 /** `sourceBytes` is what {@link sourceMemory} takes. */
 export function checkMemory(budget: number, sourceBytes: number = 0): void {
   const least = sourceBytes > 0 ? LEAST_MEMORY + LEAST_LANE_BYTES : LEAST_MEMORY;

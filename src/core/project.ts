@@ -10,6 +10,8 @@ export interface Project {
   state: { type: 'sqlite'; path: string } | { type: 'lake'; connection: string };
   /** Memory for one run in all, bytes. */
   memoryBytes: number;
+  /** Bytes of the wire that close a batch; undefined: as usual. */
+  batchBytes?: number | undefined;
 }
 
 export interface ConnectionConfig {

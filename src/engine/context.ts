@@ -16,6 +16,8 @@ export interface ProjectContext {
 export interface Resources {
   memoryBytes: number;
   workers: number;
+  /** Undefined: as usual. */
+  batchBytes?: number | undefined;
 }
 
 export function pipelineOf(context: ProjectContext, name: string): PipelineConfig {

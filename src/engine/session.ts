@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import { resolveStreams } from '../config/resolve-streams.ts';
 import type { Destination } from '../core/destination.ts';
 import { ConfigError } from '../core/errors.ts';
-import { checkMemory, lanesWithin, sourceMemory } from '../core/memory.ts';
+import { checkBatchBytes, checkMemory, lanesWithin, sourceMemory } from '../core/memory.ts';
 import type { PipelineConfig } from '../core/project.ts';
 import type { Source } from '../core/source.ts';
 import type { StreamConfig } from '../core/stream.ts';
@@ -39,7 +39,13 @@ function resourcesOf(
   const memoryBytes = whole - part;
   const cores = Math.max(1, Math.floor(availableParallelism() / 2));
   const workers = options.workers ?? Math.min(lanesWithin(memoryBytes), cores, 4);
-  return { source: { memoryBytes: part || whole, workers }, destination: { memoryBytes, workers } };
+  const batchBytes = options.batchBytes ?? context.project.batchBytes;
+  if (batchBytes !== undefined) checkBatchBytes(batchBytes);
+  const both = { workers, batchBytes };
+  return {
+    source: { memoryBytes: part || whole, ...both },
+    destination: { memoryBytes, ...both },
+  };
 }
 
 export async function openPipeline(

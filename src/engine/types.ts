@@ -51,6 +51,8 @@ export interface RunOptions {
   verify?: LoadCheck | undefined;
   workers?: number | undefined;
   memoryBytes?: number | undefined;
+  /** Bytes of the wire that close a batch. */
+  batchBytes?: number | undefined;
   onEvent?: Listener | undefined;
   /** Aborting stops at the next clean point: nothing half-done stays visible. */
   signal?: AbortSignal | undefined;

@@ -3,7 +3,7 @@ import { type Cell, toBatch } from '../../testing/batch-rows.ts';
 import { schemaOf } from '../../testing/kit-load.ts';
 import { createLoadEncoder } from './load-encoder.ts';
 
-const LOAD = { form: 'load', stamps: [], signedZeros: true };
+const LOAD = { form: 'load', stamps: [], signedZeros: true, frameBytes: 256 << 10 };
 
 function encode(columns: string, rows: Cell[][], options: unknown = LOAD): string {
   const schema = schemaOf(columns);
@@ -94,7 +94,7 @@ describe('LOAD DATA', () => {
 });
 
 describe('INSERT', () => {
-  const options = { form: 'insert', stamps: ['@a', '@b'], signedZeros: false };
+  const options = { form: 'insert', stamps: ['@a', '@b'], signedZeros: false, frameBytes: 256 << 10 };
 
   it('writes rows in frames of a length', () => {
     const frame = encode(

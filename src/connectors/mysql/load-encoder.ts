@@ -17,10 +17,10 @@ export interface LoadEncoderOptions {
   stamps: readonly string[];
   /** The server tells -0 from 0. */
   signedZeros: boolean;
+  /** Rows of one INSERT; a single row may be larger. */
+  frameBytes: number;
 }
 
-/** A frame that has as much is sent; one row may be larger. */
-const FRAME_BYTES = 256 << 10;
 const FRAME_HEADER = 4;
 
 /** What stands before and behind a value, and in the place of NULL. */
@@ -38,16 +38,18 @@ class LoadEncoder implements Encoder {
   readonly #schema: Schema;
   readonly #form: LoadForm;
   readonly #signedZeros: boolean;
+  readonly #frameBytes: number;
   readonly #dresses: Dress[];
   readonly #rooms: TextRoom[];
   readonly #changed: number[];
   #at = new Int32Array(0);
   #out: Buffer = Buffer.alloc(0);
 
-  constructor(schema: Schema, { form, stamps, signedZeros }: LoadEncoderOptions) {
+  constructor(schema: Schema, { form, stamps, signedZeros, frameBytes }: LoadEncoderOptions) {
     this.#schema = schema;
     this.#form = form;
     this.#signedZeros = signedZeros;
+    this.#frameBytes = frameBytes;
     const last = schema.fields.length - 1;
     this.#dresses = schema.fields.map(({ type }, i) =>
       form === 'load'
@@ -105,7 +107,7 @@ class LoadEncoder implements Encoder {
     let at = 0;
     for (let r = 0; r < rows; r++) {
       const size = sizes[r]!;
-      if (this.#form === 'insert') at = openFrame(frames, at, size);
+      if (this.#form === 'insert') at = openFrame(frames, { at, size, most: this.#frameBytes });
       sizes[r] = at;
       at += size;
     }
@@ -116,9 +118,12 @@ class LoadEncoder implements Encoder {
 }
 
 /** Adds a row to the frames, in a new one when the last has enough; where the row goes. */
-function openFrame(frames: { at: number; bytes: number }[], at: number, size: number): number {
+function openFrame(
+  frames: { at: number; bytes: number }[],
+  { at, size, most }: { at: number; size: number; most: number },
+): number {
   const last = frames.at(-1);
-  if (last && last.bytes + size <= FRAME_BYTES) {
+  if (last && last.bytes + size <= most) {
     last.bytes += size;
     return at;
   }

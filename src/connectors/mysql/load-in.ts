@@ -29,8 +29,6 @@ interface WireConnection {
 }
 
 const PACKET_HEADER = 4;
-/** What goes to the socket at a time; the buffers go round. */
-const PIECE_BYTES = 256 << 10;
 /** Pieces on their way before the producer has to wait. */
 const PIECES = 4;
 
@@ -38,6 +36,7 @@ const PIECES = 4;
 export class LoadFile implements LoadSink {
   readonly #client: Client;
   readonly #wire: WireConnection;
+  readonly #pieceBytes: number;
   /** The driver believes that it reads a file; it sends the empty packet when that ends. */
   readonly #file = Object.assign(new EventEmitter(), { pause: () => undefined, resume: () => undefined });
   readonly #asked = Promise.withResolvers<void>();
@@ -47,8 +46,10 @@ export class LoadFile implements LoadSink {
   #wake: (() => void) | undefined;
   #error: Error | undefined;
 
-  constructor(client: Client, sql: string) {
+  /** Each piece is a packet, which the server wants to be of a certain length at most. */
+  constructor(client: Client, sql: string, pieceBytes: number) {
     this.#client = client;
+    this.#pieceBytes = pieceBytes;
     this.#wire = client.connection as unknown as WireConnection;
     // Nobody may be waiting yet.
     this.#asked.promise.catch(() => undefined);
@@ -93,8 +94,8 @@ export class LoadFile implements LoadSink {
   write(source: Buffer, from: number, to: number): number {
     let at = from;
     while (at < to && this.#under < PIECES && !this.abandoned) {
-      const piece = this.#free.pop() ?? Buffer.allocUnsafeSlow(PACKET_HEADER + PIECE_BYTES);
-      const size = source.copy(piece, PACKET_HEADER, at, Math.min(to, at + PIECE_BYTES));
+      const piece = this.#free.pop() ?? Buffer.allocUnsafeSlow(PACKET_HEADER + this.#pieceBytes);
+      const size = source.copy(piece, PACKET_HEADER, at, Math.min(to, at + this.#pieceBytes));
       piece.writeUIntLE(size, 0, 3);
       piece[3] = this.#wire.sequenceId;
       this.#wire._bumpSequenceId(1);

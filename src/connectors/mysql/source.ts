@@ -12,6 +12,7 @@ import type {
   StreamInfo,
   Survey,
 } from '../../core/source.ts';
+import { BATCH_BYTES } from '../../core/memory.ts';
 import type { Checkpoint, RunWindow, Slice, StreamConfig } from '../../core/stream.ts';
 import { diagnoseRelation } from '../shared/diagnose-relation.ts';
 import { advance } from '../shared/rise.ts';
@@ -41,12 +42,12 @@ import { warningsOf } from './warnings.ts';
 import { watch } from './watch.ts';
 
 const BATCH_ROWS = 2048;
-const BATCH_BYTES = 8 << 20;
 
 export class MysqlSource implements Source {
   readonly #target: Target;
   readonly #session: SessionSettings;
   readonly #options: MysqlOptions;
+  readonly batchBytes: number;
   readonly #workers: number;
   readonly #open = new Set<Client>();
 
@@ -57,6 +58,7 @@ export class MysqlSource implements Source {
       lockTimeoutSeconds: options.lock_timeout,
     };
     this.#options = options;
+    this.batchBytes = context.batchBytes ?? BATCH_BYTES.usual;
     this.#workers = Math.max(1, context.workers);
   }
 
@@ -214,7 +216,7 @@ class MysqlSnapshot implements Snapshot {
       formats,
       cursor: relation.cursor?.fields ?? [],
       maxRows: BATCH_ROWS,
-      maxBytes: BATCH_BYTES,
+      maxBytes: this.#source.batchBytes,
     };
     const file = import.meta.url.endsWith('.ts') ? './row-decoder.ts' : './row-decoder.js';
     const sql = sliceSql(relation, slice.range);

@@ -2,6 +2,7 @@
 import type { ConnectorContext } from '../../core/connector.ts';
 import type { History } from '../../core/destination.ts';
 import { ConfigError, throwIfAborted } from '../../core/errors.ts';
+import { BATCH_BYTES } from '../../core/memory.ts';
 import type { BytesReader, DecodeFacts } from '../../core/source.ts';
 import { quoteBackticks } from '../shared/quote.ts';
 import type { LoadTarget, SqlDialect, SqlResult, SqlSession, SqlSystem } from '../shared/sql/system.ts';
@@ -24,7 +25,12 @@ const PATIENCE_SECONDS = 86_400;
 interface Facts extends ServerFacts {
   /** Takes the rows of LOAD DATA LOCAL. */
   takesFiles: boolean;
+  /** The longest that it reads in one piece. */
+  packetBytes: number;
 }
+
+/** What goes to the server at a time; more is not faster. */
+const PIECE_BYTES = 256 << 10;
 
 export class MysqlTarget implements SqlSystem {
   readonly dialect: SqlDialect;
@@ -32,6 +38,7 @@ export class MysqlTarget implements SqlSystem {
   readonly #target: Target & { database: string };
   readonly #stallMs: number;
   readonly #lockSeconds: number;
+  readonly #batchBytes: number;
   readonly #pool: ThreadPool<Transcoder>;
   readonly #open = new Set<Client>();
   #facts: Facts | undefined;
@@ -49,6 +56,7 @@ export class MysqlTarget implements SqlSystem {
     this.#stallMs = options.stall_timeout * 1000;
     this.#lockSeconds = Math.max(1, Math.ceil(options.lock_timeout));
     this.workers = context.workers;
+    this.#batchBytes = context.batchBytes ?? BATCH_BYTES.usual;
     this.#pool = transcoderPool(context.workers);
   }
 
@@ -103,13 +111,14 @@ export class MysqlTarget implements SqlSystem {
     }
     if (this.#facts) return;
     const [row] = await client.query<Record<string, unknown>>(
-      'SELECT @@GLOBAL.local_infile AS files, @@lower_case_table_names AS folds',
+      'SELECT @@GLOBAL.local_infile AS files, @@lower_case_table_names AS folds, @@SESSION.max_allowed_packet AS packet',
     );
     this.#facts = {
       mariadb: client.mariadb,
       version: client.version,
       foldsTables: Number(row!['folds']) !== 0,
       takesFiles: Number(row!['files']) === 1,
+      packetBytes: Number(row!['packet']),
     };
   }
 
@@ -141,7 +150,7 @@ export class MysqlTarget implements SqlSystem {
       const options = this.#encoding(into);
       sink =
         options.form === 'load'
-          ? await openFile(client, into, this.dialect)
+          ? await openFile(client, into, { dialect: this.dialect, pieceBytes: this.#pieceBytes })
           : openInserts(client, into, this.dialect);
       const facts = await this.#transcode({ reader, onRows, signal, sink, options });
       const result = await sink.finish();
@@ -159,10 +168,15 @@ export class MysqlTarget implements SqlSystem {
 
   #encoding(into: LoadTarget): LoadEncoderOptions {
     const { takesFiles, mariadb } = this.#facts!;
-    const signedZeros = !mariadb;
-    if (takesFiles) return { form: 'load', stamps: [], signedZeros };
+    const more = { signedZeros: !mariadb, frameBytes: this.#pieceBytes };
+    if (takesFiles) return { form: 'load', stamps: [], ...more };
     const stamps = stampsOf(into, this.dialect).map(({ value }) => value);
-    return { form: 'insert', stamps, signedZeros };
+    return { form: 'insert', stamps, ...more };
+  }
+
+  /** With room for the head of a statement. */
+  get #pieceBytes(): number {
+    return Math.min(PIECE_BYTES, this.#batchBytes, this.#facts!.packetBytes >> 1);
   }
 
   #transcode(job: {
@@ -188,11 +202,16 @@ function stampsOf({ stamped }: LoadTarget, { stamps }: SqlDialect): SqlDialect['
 }
 
 /** In CHARACTER SET binary the bytes go into texts as they are, and into binary columns as well. */
-async function openFile(client: Client, into: LoadTarget, dialect: SqlDialect): Promise<LoadSink> {
+async function openFile(
+  client: Client,
+  into: LoadTarget,
+  { dialect, pieceBytes }: { dialect: SqlDialect; pieceBytes: number },
+): Promise<LoadSink> {
   const set = stampsOf(into, dialect).map(({ column, value }) => `${column} = ${value}`);
   const file = new LoadFile(
     client,
     `LOAD DATA LOCAL INFILE 'sluice' INTO TABLE ${into.table} CHARACTER SET binary FIELDS TERMINATED BY '\\t' ENCLOSED BY '' ESCAPED BY '\\\\' LINES TERMINATED BY '\\n' (${listOf(into).join(', ')})${set.length > 0 ? ` SET ${set.join(', ')}` : ''}`,
+    pieceBytes,
   );
   await file.opened();
   return file;

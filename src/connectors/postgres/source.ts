@@ -13,6 +13,7 @@ import type { DiagnoseRequest, Diagnosis } from '../../core/diagnose.ts';
 import { CancelledError, throwIfAborted, TransientError } from '../../core/errors.ts';
 import type { ByteSink } from '../../core/byte-ring.ts';
 import type { ConnectorContext } from '../../core/connector.ts';
+import { BATCH_BYTES } from '../../core/memory.ts';
 import type { Checkpoint, RunWindow, Slice, SliceRange, StreamConfig } from '../../core/stream.ts';
 import { readCatalog } from './catalog.ts';
 import { cancel, connect, describeTarget, type Target, targetOf } from './client.ts';
@@ -33,7 +34,6 @@ import { survey, type PostgresSurvey, type SnapshotFacts } from './survey.ts';
 import { breakSoon, disconnect, watch } from './watch.ts';
 
 const BATCH_ROWS = 2048;
-const BATCH_BYTES = 8 << 20;
 
 export class PostgresSource implements Source {
   readonly #target: Target;
@@ -41,9 +41,11 @@ export class PostgresSource implements Source {
   readonly #stallMs: number;
   readonly #schemas: string[] | undefined;
   readonly #sliceBytes: number;
+  readonly batchBytes: number;
   readonly #open = new Set<pg.Client>();
 
-  constructor(options: PostgresOptions, _context: ConnectorContext) {
+  constructor(options: PostgresOptions, context: ConnectorContext) {
+    this.batchBytes = context.batchBytes ?? BATCH_BYTES.usual;
     this.#target = targetOf(options);
     this.#settings = {
       statementTimeoutMs: (options.statement_timeout ?? 0) * 1000,
@@ -306,7 +308,7 @@ class PostgresSnapshot implements Snapshot {
       formats: wireFormats(relation),
       cursor: relation.cursor?.fields ?? [],
       maxRows: BATCH_ROWS,
-      maxBytes: BATCH_BYTES,
+      maxBytes: this.#source.batchBytes,
     };
     const file = import.meta.url.endsWith('.ts') ? './copy-decoder.ts' : './copy-decoder.js';
     let high: string | undefined;
