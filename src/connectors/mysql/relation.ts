@@ -5,7 +5,13 @@ import type { LogicalType } from '../../core/types.ts';
 import { cursorCondition } from '../shared/cursor-condition.ts';
 import { keyCondition, type KeySql } from '../shared/key-sample.ts';
 import { quoteBackticks } from '../shared/quote.ts';
-import { checkColumn, checkNamed, chosenColumns, isUnique, refuseMistakes } from '../shared/stream-columns.ts';
+import {
+  checkColumn,
+  checkNamed,
+  chosenColumns,
+  isUnique,
+  refuseMistakes,
+} from '../shared/stream-columns.ts';
 import type { CatalogColumn } from './catalog.ts';
 import { hasDate, keyLiteral, literal } from './cursor-sql.ts';
 import type { WireFormat } from './row-columns.ts';

@@ -5,7 +5,13 @@ import type { LogicalType } from '../../core/types.ts';
 import { cursorCondition } from '../shared/cursor-condition.ts';
 import { keyCondition } from '../shared/key-sample.ts';
 import { quoteName, quoteText } from '../shared/quote.ts';
-import { checkColumn, checkNamed, chosenColumns, isUnique, refuseMistakes } from '../shared/stream-columns.ts';
+import {
+  checkColumn,
+  checkNamed,
+  chosenColumns,
+  isUnique,
+  refuseMistakes,
+} from '../shared/stream-columns.ts';
 import type { CatalogColumn, CatalogTable } from './catalog.ts';
 import type { WireFormat } from './copy-columns.ts';
 import { columnType } from './target-types.ts';
