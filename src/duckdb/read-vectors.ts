@@ -21,9 +21,11 @@ const pointerWords = new Uint32Array(pointer);
 /** The rows of one chunk, whose columns are of the types of `columns`, in this order. */
 export class ChunkRows {
   readonly rows: number;
+  readonly #chunk: DataChunk;
   readonly #columns: ChunkColumn[];
 
   constructor(chunk: DataChunk, columns: readonly Column[]) {
+    this.#chunk = chunk;
     this.rows = bindings.data_chunk_get_size(chunk);
     this.#columns = columns.map((column, index) => {
       const vector = bindings.data_chunk_get_vector(chunk, index);
@@ -52,6 +54,11 @@ export class ChunkRows {
       if (lengths) readStrings(data, lengths, { column, from, to });
       else readFixed(data, column, from, to);
     });
+  }
+
+  /** Gives the memory of strings back, after the last read: JavaScript knows nothing of it, and would collect the chunk late. */
+  release(): void {
+    bindings.data_chunk_reset(this.#chunk);
   }
 }
 

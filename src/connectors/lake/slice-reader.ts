@@ -78,6 +78,7 @@ async function* stream(
         from = to;
         yield batch;
       }
+      rows.release();
     }
   } finally {
     // The connection is closed when nobody is in it any more.
