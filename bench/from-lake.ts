@@ -13,7 +13,7 @@ import { compareTables, emptyDatabase, PLAIN, TARGET, targetUrl } from './to-pos
 const ROWS = 3_000_000;
 const QUICK_ROWS = 200_000;
 const READER = fileURLToPath(new URL('./lake-csv.ts', import.meta.url));
-const TARGETS = { ratio: 1.5, peakMb: 400 };
+const TARGETS = { ratio: 1.5, peakMb: 300 };
 
 export async function benchFromLake(context: BenchContext): Promise<BenchOutcome> {
   const { server, signal, say, folder } = context;

@@ -202,6 +202,26 @@ describe.runIf(ready)('Chinook', () => {
         }
       });
 
+  it.each([
+    { load: 'append', cursor: '_sluice_loaded_at' },
+    { load: 'append', cursor: 'invoice_date' },
+    { load: 'replace' },
+    { load: 'delete-insert', date: { column: 'invoice_date', by: 'year' }, first_run: 30 * 365 * 86_400 },
+  ] as const)('a lake goes to each system by $load', async (options) => {
+    const lake = { ...origins.get('lake')!, options };
+    for (const kind of KINDS) {
+      const to = await newPlace(kind);
+      try {
+        for (let run = 0; run < 2; run++)
+          expect(await move(lake, to, ['invoice'], `${kind}${JSON.stringify(options)}`), kind).toEqual(
+            NOTHING,
+          );
+      } finally {
+        await to.close();
+      }
+    }
+  });
+
   it('through all of them and two lakes: no row differs', async () => {
     const way: Kind[] = ['lake', 'MariaDB', 'lake', 'PostgreSQL', 'MariaDB', 'PostgreSQL', 'lake'];
     const places = [origins.get('PostgreSQL')!];
