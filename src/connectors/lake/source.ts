@@ -1,5 +1,5 @@
-import { existsSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { existsSync, statSync } from 'node:fs';
+import path from 'node:path';
 import type { Comparable } from '../../core/compare.ts';
 import type { ConnectorContext } from '../../core/connector.ts';
 import { ConfigError, throwIfAborted, TransientError } from '../../core/errors.ts';
@@ -43,13 +43,14 @@ export class LakeSource implements Source {
   readonly #open = new Set<SourceEngine>();
 
   constructor(options: LakeOptions, context: ConnectorContext) {
-    this.#storage = openLocalStorage(resolve(context.directory, options.path));
+    this.#storage = openLocalStorage(path.resolve(context.directory, options.path));
     this.#partBytes = options.slice_size;
     this.#context = context;
   }
 
   async check(signal: AbortSignal): Promise<SourceFacts> {
     throwIfAborted(signal);
+    this.#refuseFile();
     const tables = await listTables(this.#storage);
     return {
       title: `${this.#storage.describe()}, ${tables.length} ${tables.length === 1 ? 'table' : 'tables'}`,
@@ -59,6 +60,7 @@ export class LakeSource implements Source {
 
   async discover(signal: AbortSignal): Promise<StreamInfo[]> {
     throwIfAborted(signal);
+    this.#refuseFile();
     const found = await inParallel(await listTables(this.#storage), (table) =>
       openTableLog(this.#storage, table).read(),
     );
@@ -85,10 +87,19 @@ export class LakeSource implements Source {
     await Promise.all([...this.#open].map((engine) => engine.close()));
   }
 
+  /** A folder that is not there yet is an empty lake; a file is none. */
+  #refuseFile(): void {
+    const root = path.dirname(this.#storage.localPath('_sluice'));
+    if (statSync(root, { throwIfNoEntry: false })?.isDirectory() === false) throw this.#missing();
+  }
+
   /** Where the folder is not there, or its drive is not mounted, every table would look as if it were gone. */
   #refuseMissing(): void {
-    if (existsSync(this.#storage.localPath('_sluice'))) return;
-    throw new ConfigError(`reading the lake: there is none in ${this.#storage.describe()}`, {
+    if (!existsSync(this.#storage.localPath('_sluice'))) throw this.#missing();
+  }
+
+  #missing(): ConfigError {
+    return new ConfigError(`reading the lake: there is none in ${this.#storage.describe()}`, {
       code: 'lake.missing',
       remedy: 'correct its path, or load something into it first; is its drive mounted?',
     });
