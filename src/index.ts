@@ -2,12 +2,13 @@
 
 // A project, and what can be done with it.
 export { defineProject, env, lake, mysql, postgres } from './config/define.ts';
-export { diagnose, openCatalog, plan, run, verify } from './library.ts';
+export { diagnose, openCatalog, plan, repair, run, verify } from './library.ts';
 export type { ProjectInput, ProjectOptions } from './library.ts';
 export type { PipelineDefinition, ProjectDefinition, StreamDefinition } from './config/define.ts';
 export type { ConnectionConfig } from './core/project.ts';
 
 // What comes back.
+export type { RepairedPart, RepairOptions, RepairReport } from './engine/repair.ts';
 export type { PipelinePlan, RunOptions, RunReport, StreamPlan, StreamReport } from './engine/types.ts';
 export type {
   DiagnosedProblem,
@@ -91,8 +92,11 @@ export type {
   Destination,
   History,
   Load,
+  MissingPart,
+  RestoredPart,
   StageOptions,
   Supersede,
+  TableParts,
   TableSpec,
   TableState,
   TableWriter,

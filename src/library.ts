@@ -9,6 +9,7 @@ import { engineMemory } from './core/memory.ts';
 import type { ConnectionConfig } from './core/project.ts';
 import type { ProjectContext } from './engine/context.ts';
 import type { DiagnoseOptions, DiagnosisReport } from './engine/diagnose-types.ts';
+import type { RepairOptions, RepairReport } from './engine/repair.ts';
 import type { PipelinePlan, RunOptions, RunReport } from './engine/types.ts';
 import type { VerifyOptions, VerifyReport } from './engine/verify-types.ts';
 
@@ -123,6 +124,27 @@ export async function verify(
   const context = await openProject(project, options);
   const { verifyPipeline } = await import('./engine/verify.ts');
   return verifyPipeline(context, pipeline, options);
+}
+
+/**
+ * Makes the indexes and foreign keys that tables in the destination of a pipeline are without: those that a large load took
+ * away, and those that could not be made so far. Every run does that for its own tables; this is for when there is none.
+ *
+ * ```ts
+ * import { repair } from 'sluice';
+ *
+ * const { parts } = await repair('./sluice.yaml', 'replicate');
+ * for (const { table, name, status, reason } of parts) console.log(table, name, status, reason);
+ * ```
+ */
+export async function repair(
+  project: ProjectInput,
+  pipeline: string,
+  options: RepairOptions & ProjectOptions = {},
+): Promise<RepairReport> {
+  const context = await openProject(project, options);
+  const { repairPipeline } = await import('./engine/repair.ts');
+  return repairPipeline(context, pipeline, options);
 }
 
 /**

@@ -67,6 +67,10 @@ const SELECT: OptionSpec = {
   many: true,
   summary: 'only these streams; wildcards allowed',
 };
+const KEEP_INDEXES: OptionSpec = {
+  name: 'keep-indexes',
+  summary: 'leave the indexes of tables on, however many rows come',
+};
 const WORKERS: OptionSpec = {
   name: 'workers',
   short: 'w',
@@ -210,6 +214,7 @@ const MOVE: readonly CommandSpec[] = [
       SELECT,
       FULL_REFRESH,
       ...RESUME,
+      KEEP_INDEXES,
       ...WINDOW,
       { name: 'sql', summary: 'also the SQL for each stream' },
     ],
@@ -228,6 +233,7 @@ const MOVE: readonly CommandSpec[] = [
       ...RESUME,
       { name: 'dry-run', summary: 'the same as plan' },
       VERIFY,
+      KEEP_INDEXES,
       WORKERS,
       MEMORY,
       BATCH_BYTES,
@@ -273,6 +279,7 @@ const MOVE: readonly CommandSpec[] = [
       FULL_REFRESH,
       { name: 'dry-run', summary: 'show the plan, write nothing' },
       VERIFY,
+      KEEP_INDEXES,
       WORKERS,
       MEMORY,
       BATCH_BYTES,
@@ -366,6 +373,20 @@ const LOOK: readonly CommandSpec[] = [
 ];
 
 const REPAIR: readonly CommandSpec[] = [
+  {
+    name: 'repair',
+    group: 'repair',
+    summary: 'put back indexes and foreign keys that tables are without',
+    about:
+      'A large load takes indexes away and makes them again; foreign keys come when all tables are loaded. What could not be made, or was left by a run that was killed, is written down in the destination: every run of the table makes it, and so does this command.',
+    arguments: [{ name: 'pipeline', optional: true, many: true }],
+    options: [
+      { name: 'dry-run', summary: 'only say what is missing' },
+      { name: 'forget', summary: 'cross out what cannot be made' },
+      WORKERS,
+    ],
+    examples: ['sluice repair', 'sluice repair replicate --dry-run', 'sluice repair replicate --forget'],
+  },
   {
     name: 'catalog compact',
     group: 'repair',

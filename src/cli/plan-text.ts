@@ -1,5 +1,6 @@
 import { formatCount } from '../core/units.ts';
 import type { PipelinePlan, StreamPlan } from '../engine/types.ts';
+import { plural } from '../observe/plural.ts';
 import type { Style } from '../observe/style.ts';
 import { type Column, renderTable } from '../observe/table.ts';
 
@@ -39,6 +40,11 @@ export function renderPlan(plan: PipelinePlan, options: PlanTextOptions): string
   if (plan.streams.length === 0) lines.push('  no stream matches', '');
   if (options.sql) for (const stream of planned) lines.push(...sqlLines(stream, style));
   lines.push(...noteLines(planned));
+  for (const { stream, indexesOff } of planned)
+    if (indexesOff !== undefined)
+      lines.push(
+        `  ${stream.name}: ${plural(indexesOff, 'index', 'indexes')} of the table are taken away and made again after the load (--keep-indexes)`,
+      );
   for (const warning of plan.warnings) {
     lines.push(
       `  ${style.yellow('!')} ${warning.stream === undefined ? '' : `${warning.stream}: `}${warning.message}`,

@@ -28,6 +28,7 @@ const LOADERS: Readonly<Record<string, () => Promise<Command>>> = {
   run: async () => (await import('./commands/run.ts')).run,
   copy: async () => (await import('./commands/copy.ts')).copy,
   verify: async () => (await import('./commands/verify.ts')).verify,
+  repair: async () => (await import('./commands/repair.ts')).repair,
   status: async () => (await import('./commands/status.ts')).status,
   state: async () => (await import('./commands/state.ts')).state,
   catalog: async () => (await import('./commands/catalog.ts')).catalog,

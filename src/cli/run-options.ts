@@ -34,6 +34,7 @@ export function readRunOptions(flags: Flags, timezone: string, now: Date = new D
   if (select.length > 0) options.select = select;
   if (flags.on('full-refresh')) options.fullRefresh = true;
   if (flags.on('restart')) options.restart = restart(flags);
+  if (flags.on('keep-indexes')) options.keepIndexes = true;
   const workers = readCount(flags, 'workers');
   if (workers !== undefined) options.workers = workers;
   const memory = flags.text('memory');

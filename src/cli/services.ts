@@ -9,6 +9,7 @@ import type { DemoOptions, DemoReport } from '../demo/demo.ts';
 import type { ProjectContext } from '../engine/context.ts';
 import type { DiagnoseOptions, DiagnosisReport } from '../engine/diagnose-types.ts';
 import type { StreamState } from '../engine/state-ops.ts';
+import type { RepairOptions, RepairReport } from '../engine/repair.ts';
 import type { PipelinePlan, RunOptions, RunReport } from '../engine/types.ts';
 import type { VerifyOptions, VerifyReport } from '../engine/verify-types.ts';
 
@@ -22,6 +23,7 @@ export interface Services {
   run(context: ProjectContext, pipeline: string, options: RunOptions): Promise<RunReport>;
   verify(context: ProjectContext, pipeline: string, options: VerifyOptions): Promise<VerifyReport>;
   diagnose(context: ProjectContext, pipeline: string, options: DiagnoseOptions): Promise<DiagnosisReport>;
+  repair(context: ProjectContext, pipeline: string, options: RepairOptions): Promise<RepairReport>;
   openSource(context: ProjectContext, connection: string): Promise<Source>;
   openDestination(context: ProjectContext, connection: string): Promise<Destination>;
   openState(context: ProjectContext): Promise<StateStore>;
@@ -50,6 +52,7 @@ export function realServices(): Services {
     run: async (...args) => (await import('../engine/run.ts')).runPipeline(...args),
     verify: async (...args) => (await import('../engine/verify.ts')).verifyPipeline(...args),
     diagnose: async (...args) => (await import('../engine/diagnose.ts')).diagnosePipeline(...args),
+    repair: async (...args) => (await import('../engine/repair.ts')).repairPipeline(...args),
     openSource: async (context, connection) =>
       (await import('../engine/context.ts')).openSource(context, connection, few(context)),
     openDestination: async (context, connection) =>

@@ -86,6 +86,8 @@ pipelines:
           row_security: false,
           slice_size: 2 ** 30,
           indexes: true,
+          foreign_keys: true,
+          keep_indexes: false,
           schema: 'public',
         },
         lake: {

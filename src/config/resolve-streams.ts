@@ -10,6 +10,8 @@ import { hint, nearest } from './suggest.ts';
 
 export interface ResolvedStreams {
   streams: StreamConfig[];
+  /** Also those that were not selected. */
+  all: StreamConfig[];
   /** Names that the source has and that an entry with `false` leaves out. */
   leftOut: string[];
   /** One line each; with any of them the streams are not to be loaded. */
@@ -49,6 +51,7 @@ export function resolveStreams(
   // Not found in the source comes first: it often explains why a selection finds nothing.
   return {
     streams,
+    all: all.filter(isThere),
     leftOut,
     mistakes: [...missing, ...chosen.mistakes, ...sharedTables(streams, all.filter(isThere))],
   };

@@ -16,7 +16,43 @@ export interface Destination {
   compare?(signal: AbortSignal): Promise<ComparedTables>;
   /** For `check`: what the table would not hold after a planned load has made or changed it. Reads only. */
   limits?(load: LimitsRequest, signal: AbortSignal): Promise<TableLimits>;
+  /** Absent where tables have no indexes and no foreign keys. */
+  readonly parts?: TableParts;
   close(): Promise<void>;
+}
+
+/**
+ * Indexes and foreign keys that tables are without for a while: a load took them away, or they come when all tables are
+ * loaded. What they are is written down in the destination before, so whoever comes next can put them there.
+ */
+export interface TableParts {
+  /** All that is missing, of any table. Reads only. */
+  missing(signal: AbortSignal): Promise<MissingPart[]>;
+  /**
+   * Puts back what is missing of these tables, foreign keys also of those that refer to them. What cannot be put back stays
+   * written down, and is told and not thrown; throws when the destination does not answer.
+   */
+  restore(tables: readonly string[], kind: MissingPart['kind'], signal: AbortSignal): Promise<RestoredPart[]>;
+  /** Crosses out what is missing. */
+  forget(parts: readonly MissingPart[], signal: AbortSignal): Promise<void>;
+}
+
+export interface MissingPart {
+  /** As the destination writes it. */
+  table: string;
+  kind: 'index' | 'foreign key';
+  name: string;
+  /** The statement that makes it. */
+  sql: string;
+  /** Tables of projects that it concerns: the one that has it, and the one that it refers to. */
+  tables: string[];
+}
+
+export interface RestoredPart extends MissingPart {
+  /** `waits`: a table that it needs is not loaded to its end yet. `gone`: its table was dropped, and it is crossed out. */
+  status: 'restored' | 'waits' | 'gone' | 'failed';
+  /** Of failures. */
+  reason?: string | undefined;
 }
 
 /** What is committed in the destination for one table. */
@@ -33,6 +69,10 @@ export interface TableState {
   fence: number;
   /** It holds versions: rows of other loads would be taken for some. */
   versions?: boolean | undefined;
+  /** How many indexes a large load may take away and make again after it. */
+  spareIndexes?: number | undefined;
+  /** Tables that its foreign keys refer to, which are loaded before it. */
+  refersTo?: readonly string[] | undefined;
 }
 
 /**
@@ -58,6 +98,8 @@ export interface TableSpec {
   history: History | undefined;
   /** For a table that is made by this load. */
   structure: TableStructure | undefined;
+  /** Spare indexes are taken away before the first rows come; `TableParts.restore` makes them again. */
+  indexesOff?: boolean | undefined;
 }
 
 /** What one slice wrote, not visible to readers until commit. */

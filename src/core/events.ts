@@ -71,6 +71,14 @@ export type RunEvent =
       code: string | undefined;
       message: string | undefined;
     }
+  /** What a load had taken away, or could not have before, was made; `stream` is undefined when it is of several. */
+  | {
+      kind: 'parts-restored';
+      stream: string | undefined;
+      part: 'index' | 'foreign key';
+      names: string[];
+      seconds: number;
+    }
   | { kind: 'schema-changed'; stream: string; changes: string[] }
   | {
       kind: 'warning';

@@ -26,6 +26,7 @@ export async function diagnoseStream(job: StreamJob): Promise<StreamDiagnosis> {
     window: options.window ?? {},
     fullRefresh: options.fullRefresh ?? false,
     restart: false,
+    keepIndexes: true,
     signal,
   });
   const { survey } = planned;

@@ -7,6 +7,7 @@ import { throwIfAborted } from '../core/errors.ts';
 import type { Listener, StreamTotals } from '../core/events.ts';
 import type { Snapshot } from '../core/source.ts';
 import { type Checkpoint, renamed, type Slice } from '../core/stream.ts';
+import type { TableStructure } from '../core/structure.ts';
 import { STRATEGIES } from '../strategies/index.ts';
 import type { Strategy } from '../strategies/strategy.ts';
 import { BY_DATES } from './date-slices.ts';
@@ -18,6 +19,8 @@ import type { Slots } from './slots.ts';
 export interface LoadJob {
   planned: Planned;
   source: Snapshot;
+  /** Foreign keys refer to tables of the destination. */
+  structure: TableStructure | undefined;
   destination: Destination;
   run: string;
   fence: number;
@@ -59,7 +62,8 @@ export async function loadStream(job: LoadJob): Promise<LoadOutcome> {
       loadedAt: source.at,
       operation: planned.checkpoint ? 'upsert' : 'snapshot',
       history: STRATEGIES[stream.load].history,
-      structure: planned.survey.structure,
+      structure: job.structure,
+      indexesOff: planned.plan.indexesOff !== undefined,
     },
     signal,
   );

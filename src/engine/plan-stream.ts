@@ -6,6 +6,7 @@ import type { Snapshot, Survey } from '../core/source.ts';
 import { type Checkpoint, renamed, type RunWindow, type StreamConfig } from '../core/stream.ts';
 import { evolve } from '../gate/contract.ts';
 import { STRATEGIES } from '../strategies/index.ts';
+import { indexesOff } from './index-choice.ts';
 import { planSlices, type SlicePlan } from './plan-slices.ts';
 import type { StreamPlan } from './types.ts';
 
@@ -16,6 +17,7 @@ export interface StreamRequest {
   window: RunWindow;
   fullRefresh: boolean;
   restart: boolean;
+  keepIndexes: boolean;
   signal: AbortSignal;
 }
 
@@ -76,6 +78,7 @@ export async function planStream(request: StreamRequest): Promise<Planned> {
     changes,
     target: stream.table,
     note: survey.cursor?.note,
+    indexesOff: spareOf(request, { table, incoming: estimate(slices, survey), fresh }),
     watermark: { before: committed?.watermark, after: undefined },
     sql: survey.sql,
   };
@@ -88,6 +91,16 @@ export async function planStream(request: StreamRequest): Promise<Planned> {
     schema,
     fullRefresh,
   };
+}
+
+/** How many indexes are to go; what takes the place of everything brings its own. */
+function spareOf(
+  { keepIndexes, stream }: StreamRequest,
+  { table, incoming, fresh }: { table: TableState | undefined; incoming: number | undefined; fresh: boolean },
+): number | undefined {
+  if (keepIndexes || !table || fresh || STRATEGIES[stream.load].commits(stream) === 'together') return undefined;
+  const spare = table.spareIndexes ?? 0;
+  return indexesOff({ incoming, present: table.rows, spare }) ? spare : undefined;
 }
 
 /** Two streams in one table would take each other's rows for their own. */

@@ -32,6 +32,7 @@ export async function planPipeline(
           window: options.window ?? {},
           fullRefresh: options.fullRefresh ?? false,
           restart: options.restart ?? false,
+          keepIndexes: options.keepIndexes ?? false,
           signal,
         }),
       );

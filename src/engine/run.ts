@@ -17,13 +17,16 @@ import type { RunStreamRecord, StateStore } from '../core/state.ts';
 import type { StreamConfig } from '../core/stream.ts';
 import { openState, type ProjectContext } from './context.ts';
 import { lastLoad } from './last-load.ts';
+import { translateForeignKeys } from './foreign-keys.ts';
 import { HeldLease } from './leases.ts';
+import { inOrder } from './load-order.ts';
 import { loadStream } from './load-stream.ts';
 import { inParallel } from './parallel.ts';
 import { planStream } from './plan-stream.ts';
+import { restoreParts } from './restore.ts';
 import { type Attempt, DEFAULT_RETRY, withRetry } from './retry.ts';
 import { Slots } from './slots.ts';
-import { closePipeline, openPipeline, type PipelineSession, streamsOf } from './session.ts';
+import { chooseStreams, closePipeline, openPipeline, type PipelineSession } from './session.ts';
 import { SharedSnapshot } from './shared-snapshot.ts';
 import type { RunOptions, RunReport, StreamReport } from './types.ts';
 import { type LoadedStream, loadDiffers, verifyLoad } from './verify-load.ts';
@@ -34,6 +37,8 @@ interface Run {
   session: PipelineSession;
   state: StateStore;
   snapshot: SharedSnapshot;
+  /** All of the pipeline, also those that were not selected: foreign keys may refer to them. */
+  all: StreamConfig[];
   slots: Slots;
   options: RunOptions;
   signal: AbortSignal;
@@ -61,6 +66,7 @@ export async function runPipeline(
       session,
       state,
       snapshot,
+      all: [],
       slots: new Slots(session.resources.workers, (workers, cause) =>
         emit({
           kind: 'concurrency',
@@ -74,7 +80,9 @@ export async function runPipeline(
       signal,
       emit,
     };
-    const configs = await retrying(run, undefined, () => streamsOf(session, pipeline, options, signal));
+    const chosen = await retrying(run, undefined, () => chooseStreams(session, pipeline, options, signal));
+    const configs = chosen.streams;
+    run.all = chosen.all;
     emit({
       kind: 'run-started',
       run: id,
@@ -143,22 +151,60 @@ async function loadAll(run: Run, configs: StreamConfig[]): Promise<StreamReport[
         const table = await run.session.destination.describe(stream.table, run.signal);
         if (!table) await warnIfGone(run, stream);
         const lease = await HeldLease.acquire(run.state, leaseName(run, stream), run.id, table?.fence ?? 0);
-        held.push({ stream, lease, watermark: table?.checkpoint?.watermark });
+        const { checkpoint, refersTo = [] } = table ?? {};
+        held.push({ stream, lease, watermark: checkpoint?.watermark, refersTo });
         run.emit({ kind: 'step', stream: stream.name, slice: '', step: 'lease' });
       } catch (error) {
         reports.set(stream.name, failed(run, { stream }, error, emptyTotals()));
       }
     }
     const unreachable = await cannotRead(run, held);
-    await inParallel(held, run.session.resources.workers, async (each) => {
-      const report = unreachable ? failed(run, each, unreachable, emptyTotals()) : await loadOne(run, each);
-      reports.set(each.stream.name, report);
-      await each.lease.release();
-    });
+    for (const group of inGroups(held)) {
+      await inParallel(group, run.session.resources.workers, async (each) => {
+        const report = unreachable ? failed(run, each, unreachable, emptyTotals()) : await loadOne(run, each);
+        reports.set(each.stream.name, report);
+        await each.lease.release();
+      });
+    }
+    const tables = held.map(({ stream }) => stream.table);
+    await restoreParts({ ...partsOf(run), tables, stream: undefined, kind: 'foreign key' });
   } finally {
     await Promise.all(held.map(({ lease }) => lease.release()));
   }
   return configs.map((stream) => reports.get(stream.name)!);
+}
+
+/** Rows that others refer to come first. */
+function inGroups(held: Held[]): Held[][] {
+  const references = new Map(held.map(({ stream, refersTo }) => [stream.table, refersTo]));
+  return inOrder(held, ({ stream }) => stream.table, references);
+}
+
+function partsOf(
+  run: Run,
+): Pick<Parameters<typeof restoreParts>[0], 'destination' | 'pipeline' | 'signal' | 'emit'> {
+  const { session, pipeline, signal, emit } = run;
+  return { destination: session.destination, pipeline, signal, emit };
+}
+
+/** Also after a failure: the table is used by others. Not when somebody else has taken it over. */
+async function indexesOn(run: Run, { stream, lease }: Held): Promise<StreamReport['indexes']> {
+  if (lease.lost.aborted) return undefined;
+  const started = performance.now();
+  const tables = [stream.table];
+  const made = await restoreParts({ ...partsOf(run), tables, stream: stream.name, kind: 'index' });
+  const seconds = (performance.now() - started) / 1000;
+  return made.length > 0 ? { made: made.length, seconds } : undefined;
+}
+
+function warnLeftOut(run: Run, stream: StreamConfig, names: readonly string[]): void {
+  const list = names.map((name) => `"${name}"`).join(', ');
+  warn(
+    run,
+    stream.name,
+    'parts.left_out',
+    `foreign keys refer to tables that the pipeline does not load, and are not made: ${list}`,
+  );
 }
 
 /** A lake that was moved, or whose drive is not mounted, looks like a new one: everything is loaded again. */
@@ -179,6 +225,8 @@ interface Held {
   lease: HeldLease;
   /** Where the last run left it. */
   watermark: string | undefined;
+  /** Tables. */
+  refersTo: readonly string[];
 }
 
 /** A source that does not answer fails all streams at once instead of each after its own attempts. */
@@ -209,6 +257,7 @@ async function loadOne(run: Run, held: Held): Promise<StreamReport> {
     const { watermark, changes, loaded } = await retrying(run, stream.name, (attempt) =>
       attemptStream({ run, stream, lease, signal, totals, attempt }),
     );
+    const indexes = await indexesOn(run, held);
     totals.seconds = (performance.now() - started) / 1000;
     const verification = loaded && (await verified(run, loaded, signal));
     if (verification?.status === 'differs') {
@@ -225,10 +274,12 @@ async function loadOne(run: Run, held: Held): Promise<StreamReport> {
       warnings: coercions(run, stream, totals),
       verification,
       error: undefined,
+      ...(indexes && { indexes }),
     };
     emit({ kind: 'stream-finished', stream: stream.name, status: report.status, totals, watermark });
     return report;
   } catch (error) {
+    await indexesOn(run, held);
     totals.seconds = (performance.now() - started) / 1000;
     return failed(run, held, error, totals);
   }
@@ -290,6 +341,7 @@ async function attemptStream({
       window: options.window ?? {},
       fullRefresh,
       restart: options.restart ?? false,
+      keepIndexes: options.keepIndexes ?? false,
       signal,
     });
     const { plan } = planned;
@@ -305,8 +357,11 @@ async function attemptStream({
     if (plan.slices.length === 0 && plan.changes.length === 0)
       return { watermark: planned.checkpoint?.watermark, changes: [] };
     const ownWindow = options.window?.from !== undefined || options.window?.to !== undefined;
+    const { structure, leftOut } = translateForeignKeys(planned.survey.structure, stream, run.all);
+    if (leftOut.length > 0 && !planned.table) warnLeftOut(run, stream, leftOut);
     const { checkpoint, version, read } = await loadStream({
       planned,
+      structure,
       source,
       destination: session.destination,
       run: run.id,

@@ -28,10 +28,10 @@ export interface PipelineSession {
 }
 
 /** For both ends: a source with an engine of its own takes its part from what the lanes have. */
-function resourcesOf(
+export function resourcesOf(
   context: ProjectContext,
   from: string,
-  options: RunOptions,
+  options: Pick<RunOptions, 'memoryBytes' | 'workers' | 'batchBytes'>,
 ): { source: Resources; destination: Resources } {
   const whole = options.memoryBytes ?? context.project.memoryBytes;
   const part = hasEngine(context, from) ? sourceMemory(whole) : 0;
@@ -70,6 +70,16 @@ export async function streamsOf(
   options: RunOptions,
   signal: AbortSignal,
 ): Promise<StreamConfig[]> {
+  return (await chooseStreams(session, name, options, signal)).streams;
+}
+
+/** The same, and all of the pipeline beside them. */
+export async function chooseStreams(
+  session: PipelineSession,
+  name: string,
+  options: RunOptions,
+  signal: AbortSignal,
+): Promise<{ streams: StreamConfig[]; all: StreamConfig[] }> {
   const { config, source } = session;
   const names = Object.keys(config.streams);
   const patterns = names.some((each) => /[*?]/.test(each));
@@ -77,7 +87,7 @@ export async function streamsOf(
   const available = patterns
     ? (await source.discover(signal)).filter((info) => info.parent === undefined)
     : names.map((each) => ({ name: each }));
-  const { streams, mistakes } = resolveStreams(config, available, options.select ?? []);
+  const { streams, all, mistakes } = resolveStreams(config, available, options.select ?? []);
   if (mistakes.length > 0) {
     throw new ConfigError(`choosing the streams of ${name}: ${mistakes.join('; ')}`, {
       code: 'config.streams',
@@ -85,7 +95,7 @@ export async function streamsOf(
       details: { mistakes },
     });
   }
-  return streams;
+  return { streams, all };
 }
 
 export async function closePipeline(session: PipelineSession): Promise<void> {

@@ -35,6 +35,8 @@ export interface StreamPlan {
   target: string;
   /** What keeps the watermark from rising to the snapshot, or how the horizon was found. */
   note: string | undefined;
+  /** How many indexes the load takes away and makes again after it; undefined: none. */
+  indexesOff?: number | undefined;
   watermark: { before: string | undefined; after: string | undefined };
   sql: string;
 }
@@ -49,6 +51,8 @@ export interface RunOptions {
   window?: RunWindow | undefined;
   /** In the place of what the streams say. */
   verify?: LoadCheck | undefined;
+  /** Indexes stay on, however many rows come. */
+  keepIndexes?: boolean | undefined;
   workers?: number | undefined;
   memoryBytes?: number | undefined;
   /** Bytes of the wire that close a batch. */
@@ -80,5 +84,7 @@ export interface StreamReport {
   warnings: string[];
   /** What was found when the load was compared with its source; undefined where nothing was compared. */
   verification: LoadVerification | undefined;
+  /** Indexes that were made after the load, and how long that took. */
+  indexes?: { made: number; seconds: number } | undefined;
   error: ErrorInfo | undefined;
 }

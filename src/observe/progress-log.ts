@@ -45,6 +45,8 @@ function changeText(event: RunEvent): string | undefined {
       return retryText(event);
     case 'slice-committed':
       return sliceText(event);
+    case 'parts-restored':
+      return `indexes on ${formatSeconds(event.seconds)} (${event.names.join(', ')})`;
     case 'schema-changed':
       return `table changes: ${event.changes.join(', ')}`;
     case 'stream-finished':

@@ -24,6 +24,7 @@ export interface FinishedStream {
   readonly warnings: readonly string[];
   readonly verification?: LoadVerification | undefined;
   readonly error: ErrorInfo | undefined;
+  readonly indexes?: { readonly made: number; readonly seconds: number } | undefined;
 }
 
 export interface SummaryOptions {
@@ -39,6 +40,9 @@ interface Warning {
   readonly remedy?: string | undefined;
 }
 
+/** Seconds. */
+const WORTH_TELLING = 0.5;
+
 /** The closing words of a run: headline, table of what was loaded, and what went wrong with what to do about it. */
 export function renderSummary(run: FinishedRun, options: SummaryOptions): string {
   const lines = [headline(run, options)];
@@ -52,6 +56,12 @@ export function renderSummary(run: FinishedRun, options: SummaryOptions): string
   for (const { stream, changes } of run.streams) {
     if (changes.length > 0)
       lines.push(`  ${options.style.cyan('~')} ${stream}: table changed: ${changes.join(', ')}`);
+  }
+  for (const { stream, indexes } of run.streams) {
+    if (indexes && indexes.seconds >= WORTH_TELLING)
+      lines.push(
+        `  ${options.style.cyan('~')} ${stream}: ${plural(indexes.made, 'index', 'indexes')} made after the load in ${formatSeconds(indexes.seconds)}`,
+      );
   }
   lines.push(...verifiedLines(run, options.style), ...warningLines(run, options));
   lines.push(...failureLines(run, options.style));

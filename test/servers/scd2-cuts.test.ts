@@ -55,6 +55,7 @@ const SYSTEMS: Record<string, () => Promise<Opened>> = {
 class Cut implements SqlSystem {
   readonly dialect: SqlDialect;
   readonly workers: number;
+  readonly gives: SqlSystem['gives'];
   readonly #inner: SqlSystem;
   #left: number = Infinity;
 
@@ -62,6 +63,7 @@ class Cut implements SqlSystem {
     this.#inner = inner;
     this.dialect = inner.dialect;
     this.workers = inner.workers;
+    this.gives = inner.gives;
   }
 
   arm(statements: number): void {

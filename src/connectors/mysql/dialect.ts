@@ -15,10 +15,19 @@ import {
   versionKey,
 } from '../shared/sql/system.ts';
 import { mysqlComparison } from './compare-target.ts';
+import { BOOKS, BOOKS_TABLE, mysqlParts } from './table-parts.ts';
 import { dropLoaded, merge, versions } from './target-compare.ts';
 import { targetLimits } from './target-limits.ts';
 import { shape, structureOf } from './target-structure.ts';
-import { ddlType, foundType, indexedType, literal, targetType, widensType } from './target-types.ts';
+import {
+  atLeast,
+  ddlType,
+  foundType,
+  indexedType,
+  literal,
+  targetType,
+  widensType,
+} from './target-types.ts';
 
 /** What is known of the server after the first connection. */
 export interface ServerFacts {
@@ -55,7 +64,8 @@ export function mysqlDialect(database: string, server: () => ServerFacts): SqlDi
     foldsNames: true,
     plainNames: true,
     ddlApart: {
-      wasHidden: async (session, name, hidden) => (await commentOf(session, short(name))) === markOf(hidden),
+      wasHidden: async (session, name, hidden) =>
+        hasMark(await commentOf(session, short(name)), markOf(hidden)!),
       restore: async (session, name, old) => {
         const { rows } = await session.query(EXISTS, 'looking for leftovers', [unquoted(old)]);
         if (rows.length > 0)
@@ -70,7 +80,7 @@ export function mysqlDialect(database: string, server: () => ServerFacts): SqlDi
       ],
       versions: [{ column: quoteBackticks(VALID_FROM), value: '@sluice_loaded_at' }],
     },
-    setUp: [SET_UP],
+    setUp: [SET_UP, BOOKS_TABLE],
     recordsExist: EXISTS.replace('?', quoteEscaped(unquoted(RECORDS))),
     records: RECORDS,
     recordName: (name) => name,
@@ -102,8 +112,14 @@ export function mysqlDialect(database: string, server: () => ServerFacts): SqlDi
     changeType: change,
     dropNotNull: change,
     addKey: (name, _, key) => `ALTER TABLE ${name} ADD ${keySql(key)}`,
-    shape,
-    structure: (session, name) => structureOf(session, short(name)),
+    parts: mysqlParts(EXISTS.replace('?', quoteEscaped(unquoted(BOOKS)))),
+    shape: (job) =>
+      shape(job, {
+        columnSql: (column) => columnSql(column, column.nullable),
+        mark: markOf(job.table),
+        longDefaults: server().mariadb || atLeast(server().version, [8, 0, 13]),
+      }),
+    structure: (session, name, columns) => structureOf(session, short(name), columns, server().mariadb),
     // They go by the name.
     grants: async () => [],
     dropLoaded,
@@ -140,6 +156,10 @@ function unquoted(name: string): string {
 function markOf(name: string): string | undefined {
   const plain = unquoted(name);
   return plain.startsWith(`${HIDDEN}load_`) ? `Sluice ${plain}` : undefined;
+}
+
+function hasMark(comment: string | undefined, mark: string): boolean {
+  return comment === mark || comment?.endsWith(`(${mark})`) === true;
 }
 
 function keySql(key: readonly TargetColumn[]): string {

@@ -116,6 +116,12 @@ const KNOWN: readonly Known[] = [
     remedy: 'name columns with `key` that tell all rows apart',
   },
   {
+    match: [1216, 1217, 1451, 1452],
+    kind: 'data',
+    code: 'mysql.foreign_key',
+    remedy: 'rows of a foreign key and those that they refer to do not fit: drop it, or correct the rows',
+  },
+  {
     match: [1153, 1162],
     kind: 'data',
     code: 'data.row_too_large',

@@ -25,6 +25,9 @@ export interface MysqlOptionsInput {
   tinyint1_as_bool?: boolean | undefined;
   schemas?: string[] | undefined;
   slice_size?: string | number | undefined;
+  indexes?: boolean | undefined;
+  foreign_keys?: boolean | undefined;
+  keep_indexes?: boolean | undefined;
 }
 
 /** The same after parsing: durations are seconds, sizes are bytes. */
@@ -36,6 +39,9 @@ export interface MysqlOptions extends MysqlOptionsInput {
   global_lock: boolean;
   tinyint1_as_bool: boolean;
   slice_size: number;
+  indexes: boolean;
+  foreign_keys: boolean;
+  keep_indexes: boolean;
 }
 
 const duration = z.union([z.string(), z.number()]).transform(inSchema(parseDuration));
@@ -126,6 +132,22 @@ export const mysqlOptions: z.ZodType<MysqlOptions, MysqlOptionsInput> = z
       .default(SLICE_BYTES)
       .describe(
         'How much of a large table one part of its first load covers: parts are ranges of the primary key, are read in parallel, and an interrupted load goes on after the last finished one; default "1 GiB".',
+      ),
+    indexes: z
+      .boolean()
+      .default(true)
+      .describe('Give tables that are made the indexes that they have in the source; default true.'),
+    foreign_keys: z
+      .boolean()
+      .default(true)
+      .describe(
+        'Give tables that are made the foreign keys that they have in the source, once all tables are loaded; default true.',
+      ),
+    keep_indexes: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Leave the indexes of a table on while very many rows are loaded into it, instead of making them again after the load; default false.',
       ),
   })
   .describe('A MySQL or MariaDB server.');

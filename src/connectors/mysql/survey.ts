@@ -2,6 +2,7 @@
 import { AuthError, ConfigError } from '../../core/errors.ts';
 import type { CursorFacts, Survey } from '../../core/source.ts';
 import type { Checkpoint, RunWindow, SliceRange, StreamConfig } from '../../core/stream.ts';
+import type { TableStructure } from '../../core/structure.ts';
 import { backBy, parseCursor } from '../shared/cursor-value.ts';
 import { addDays, dateAt, daysOf } from '../shared/days.ts';
 import { readsAll } from '../shared/key-sample.ts';
@@ -11,6 +12,8 @@ import { boundOf, wallClock, zoneOffset } from '../shared/zones.ts';
 import type { Client } from './client.ts';
 import { looseEngine } from './describe.ts';
 import type { CursorHorizon, CursorKind, Horizon } from './horizon.ts';
+import type { CatalogTable } from './catalog.ts';
+import { readStructure } from './source-structure.ts';
 import { estimatedRows, isKeyType, keyRanges, sampledRanges } from './key-ranges.ts';
 import {
   nullCondition,
@@ -20,6 +23,7 @@ import {
   whereClause,
   wireFormats,
 } from './relation.ts';
+import { datedRange } from '../shared/dated-range.ts';
 import { findRelation, type Found } from './resolve.ts';
 import { expectFormats } from './result-types.ts';
 import { describeColumns } from './rows-out.ts';
@@ -59,26 +63,37 @@ export async function survey(
   expectFormats(stream.name, wireFormats(relation), await describeColumns(client, sql));
   const { table } = found;
   const layout = table ? `${table.created}/${table.primary[0]}` : 'query';
+  const days = stream.date
+    ? daysOf({
+        stream,
+        window,
+        loaded: checkpoint?.day,
+        horizon: facts.horizon,
+        type: relation.types[stream.date.column],
+      })
+    : undefined;
+  const dated = datedRange(stream, days);
   return {
     schema: relation.schema,
     relation,
-    estimatedRows: table?.rows ?? (await estimatedRows(client, sql)),
+    estimatedRows: dated
+      ? await estimatedRows(client, sliceSql(relation, dated))
+      : (table?.rows ?? (await estimatedRows(client, sql))),
     estimatedBytes: table?.bytes,
     layout,
     parts: await parts(client, facts, request, { found, relation }),
     catchUp: catchUp(checkpoint, layout, relation),
+    // Only a table that is made needs it.
+    structure: checkpoint || !table || table.view ? undefined : await structureOf(client, table, relation),
     cursor: relation.cursor ? await cursorFacts(client, facts, request, { found, relation }) : undefined,
-    days: stream.date
-      ? daysOf({
-          stream,
-          window,
-          loaded: checkpoint?.day,
-          horizon: facts.horizon,
-          type: relation.types[stream.date.column],
-        })
-      : undefined,
+    days,
     sql,
   };
+}
+
+function structureOf(client: Client, table: CatalogTable, relation: Relation): Promise<TableStructure> {
+  const names = new Map(relation.columns.map(({ source, name }) => [source, name]));
+  return readStructure(client, table, (column) => names.get(column));
 }
 
 /** The server would name the table only. */

@@ -75,7 +75,7 @@ export function ddlType(type: string, server: { mariadb: boolean; version: strin
   return `${type} CHARACTER SET utf8mb4 COLLATE ${server.mariadb ? 'utf8mb4_nopad_bin' : mysql}`;
 }
 
-function atLeast(version: string, least: readonly number[]): boolean {
+export function atLeast(version: string, least: readonly number[]): boolean {
   const found = version.split('.').map((part) => parseInt(part, 10));
   const i = least.findIndex((number, n) => number !== found[n]);
   return i < 0 || found[i]! > least[i]!;

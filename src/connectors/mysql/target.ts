@@ -5,6 +5,7 @@ import { ConfigError, throwIfAborted } from '../../core/errors.ts';
 import { BATCH_BYTES } from '../../core/memory.ts';
 import type { BytesReader, DecodeFacts } from '../../core/source.ts';
 import { quoteBackticks } from '../shared/quote.ts';
+import { givenBy } from '../shared/sql/parts.ts';
 import type { LoadTarget, SqlDialect, SqlResult, SqlSession, SqlSystem } from '../shared/sql/system.ts';
 import type { OnProgress } from '../shared/task-thread.ts';
 import type { ThreadPool } from '../shared/thread-pool.ts';
@@ -35,6 +36,7 @@ const PIECE_BYTES = 256 << 10;
 export class MysqlTarget implements SqlSystem {
   readonly dialect: SqlDialect;
   readonly workers: number;
+  readonly gives: SqlSystem['gives'];
   readonly #target: Target & { database: string };
   readonly #stallMs: number;
   readonly #lockSeconds: number;
@@ -57,6 +59,7 @@ export class MysqlTarget implements SqlSystem {
     this.#lockSeconds = Math.max(1, Math.ceil(options.lock_timeout));
     this.workers = context.workers;
     this.#batchBytes = context.batchBytes ?? BATCH_BYTES.usual;
+    this.gives = givenBy(options);
     this.#pool = transcoderPool(context.workers);
   }
 

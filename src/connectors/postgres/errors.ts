@@ -111,6 +111,12 @@ const KNOWN: readonly Known[] = [
       'name columns with `key` that tell all rows apart; a unique index of yours that the message names may have to go',
   },
   {
+    match: '23503',
+    kind: 'data',
+    code: 'postgres.foreign_key',
+    remedy: 'rows of a foreign key and those that they refer to do not fit: drop it, or correct the rows',
+  },
+  {
     match: '23',
     kind: 'data',
     code: 'postgres.constraint',

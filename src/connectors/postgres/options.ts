@@ -25,6 +25,8 @@ export interface PostgresOptionsInput {
   slice_size?: string | number | undefined;
   schema?: string | undefined;
   indexes?: boolean | undefined;
+  foreign_keys?: boolean | undefined;
+  keep_indexes?: boolean | undefined;
 }
 
 /**
@@ -40,6 +42,8 @@ export interface PostgresOptions extends PostgresOptionsInput {
   slice_size: number;
   schema: string;
   indexes: boolean;
+  foreign_keys: boolean;
+  keep_indexes: boolean;
 }
 
 const duration = z.union([z.string(), z.number()]).transform(inSchema(parseDuration));
@@ -120,6 +124,18 @@ export const postgresOptions: z.ZodType<PostgresOptions, PostgresOptionsInput> =
       .boolean()
       .default(true)
       .describe('Give tables that are made the indexes that they have in the source; default true.'),
+    foreign_keys: z
+      .boolean()
+      .default(true)
+      .describe(
+        'Give tables that are made the foreign keys that they have in the source, once all tables are loaded; default true.',
+      ),
+    keep_indexes: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Leave the indexes of a table on while very many rows are loaded into it, instead of making them again after the load; default false.',
+      ),
     schema: text.default('public').describe('Schema that tables are written to; made when it is not there.'),
   })
   .describe('A PostgreSQL database.');

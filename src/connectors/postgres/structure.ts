@@ -1,7 +1,7 @@
 /** Indexes, defaults and comments of a table, as the catalog has them. */
 import type { ColumnStructure, IndexStructure, TableStructure } from '../../core/structure.ts';
 
-type Ask = (sql: string, values: readonly unknown[]) => Promise<Record<string, unknown>[]>;
+export type Ask = (sql: string, values: readonly unknown[]) => Promise<Record<string, unknown>[]>;
 
 const COLUMNS = `
 SELECT a.attname AS name, pg_catalog.col_description(a.attrelid, a.attnum) AS comment,

@@ -6,13 +6,15 @@ import type { Checkpoint, RunWindow, SliceRange, StreamConfig } from '../../core
 import type { TableStructure } from '../../core/structure.ts';
 import { quoteName } from '../shared/quote.ts';
 import { parseCursor } from '../shared/cursor-value.ts';
+import { datedRange } from '../shared/dated-range.ts';
 import { marginOf, sameTable } from '../shared/rise.ts';
 import { delayOf } from './delay.ts';
 import { blockedBy, boundSql, type CursorHorizon, type CursorKind, type Horizon } from './horizon.ts';
 import { type Relation, resolveRelation, sliceSql, whereClause } from './relation.ts';
 import { catchUp, partsOf } from './parts.ts';
 import { findRelation, type Found } from './resolve.ts';
-import { readStructure } from './structure.ts';
+import { readForeignKeys } from './foreign-keys.ts';
+import { type Ask, readStructure } from './structure.ts';
 
 /** What every survey of one snapshot shares. */
 export interface SnapshotFacts {
@@ -66,11 +68,15 @@ export async function survey(
   const wanted = { stream, checkpoint: request.checkpoint, found, relation, ...facts };
   const { ranges: parts, layout } = await partsOf(client, wanted);
   const identity = identityOf(table, relation);
+  const days = stream.date ? await daysOf(client, facts, request, { found, relation, identity }) : undefined;
+  const dated = datedRange(stream, days);
   return {
     identity,
     schema: relation.schema,
     relation,
-    estimatedRows: table?.rows ?? (await estimateRows(client, sql)),
+    estimatedRows: dated
+      ? await estimateRows(client, sliceSql(relation, dated))
+      : (table?.rows ?? (await estimateRows(client, sql))),
     estimatedBytes: table?.bytes,
     layout,
     parts,
@@ -80,7 +86,7 @@ export async function survey(
     cursor: relation.cursor
       ? await cursorFacts(client, facts, request, { found, relation, identity })
       : undefined,
-    days: stream.date ? await daysOf(client, facts, request, { found, relation, identity }) : undefined,
+    days,
     sql,
   };
 }
@@ -92,11 +98,11 @@ async function structureOf(
 ): Promise<TableStructure | undefined> {
   if (table?.kind !== 'r' && table?.kind !== 'p') return undefined;
   const names = new Map(relation.columns.map(({ source, name }) => [source, name]));
-  return readStructure(
-    async (sql, values) => (await client.query<Record<string, unknown>>(sql, [...values])).rows,
-    table.oid,
-    (column) => names.get(column),
-  );
+  const ask: Ask = async (sql, values) =>
+    (await client.query<Record<string, unknown>>(sql, [...values])).rows;
+  const fieldOf = (column: string): string | undefined => names.get(column);
+  const structure = await readStructure(ask, table.oid, fieldOf);
+  return { ...structure, foreignKeys: await readForeignKeys(ask, table.oid, fieldOf) };
 }
 
 /** The server would name the table only. */

@@ -4,6 +4,7 @@ import type { ByteSink } from '../../core/byte-ring.ts';
 import type { ConnectorContext } from '../../core/connector.ts';
 import { CancelledError, throwIfAborted } from '../../core/errors.ts';
 import type { BytesReader, DecodeFacts } from '../../core/source.ts';
+import { givenBy } from '../shared/sql/parts.ts';
 import type { LoadTarget, SqlDialect, SqlResult, SqlSession, SqlSystem } from '../shared/sql/system.ts';
 import { expectTaken } from '../shared/sql/table-check.ts';
 import type { OnProgress } from '../shared/task-thread.ts';
@@ -26,6 +27,7 @@ const TRAILER = Buffer.from('\x64\0\0\0\x06\xff\xff', 'latin1');
 export class PostgresTarget implements SqlSystem {
   readonly dialect: SqlDialect;
   readonly workers: number;
+  readonly gives: SqlSystem['gives'];
   readonly #target: Target;
   readonly #stallMs: number;
   readonly #lockMs: number;
@@ -33,8 +35,9 @@ export class PostgresTarget implements SqlSystem {
   readonly #open = new Set<pg.Client>();
 
   constructor(options: PostgresOptions, context: ConnectorContext) {
-    this.dialect = postgresDialect(options.schema, options.indexes);
+    this.dialect = postgresDialect(options.schema);
     this.workers = context.workers;
+    this.gives = givenBy(options);
     this.#target = targetOf(options);
     this.#stallMs = options.stall_timeout * 1000;
     this.#lockMs = options.lock_timeout * 1000;

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { ComparedTables } from '../../../core/compare.ts';
 import type { LimitsRequest, TableLimits } from '../../../core/diagnose.ts';
 import type { Destination, TableSpec, TableState, TableWriter } from '../../../core/destination.ts';
+import type { TableStructure } from '../../../core/structure.ts';
 import type { SqlDialect, SqlSession, SqlSystem } from './system.ts';
 import { TransientError } from '../../../core/errors.ts';
 import { ComparedMoment } from './compare-table.ts';
@@ -9,6 +10,8 @@ import { effectiveRecord, type OnSwapStep, pendingTables, settle } from './swap-
 import { isLost, notOurs, tableLost } from './table-check.ts';
 import { tableLimits } from './table-limits.ts';
 import { checkUnchanged, ensureRecord, readRecord } from './table-record.ts';
+import { PartsWriter } from './parts-writer.ts';
+import { noteStructure, SqlTableParts } from './table-parts.ts';
 import { SqlTableWriter } from './table-writer.ts';
 import { hasVersions, refuseWithoutVersions } from './versions.ts';
 
@@ -17,12 +20,14 @@ const HIDDEN = /^load_([0-9a-f]+)_\d+$/;
 
 /** Tables of a SQL database. What is known of them lies beside them, in the same transactions. */
 export class SqlDestination implements Destination {
+  readonly parts: SqlTableParts;
   readonly #system: SqlSystem;
   readonly #dialect: SqlDialect;
   /** Names our hidden tables; a lock of that name says that we live. */
   readonly #owner = randomBytes(6).toString('hex');
   readonly #onSwapStep: OnSwapStep | undefined;
   #hidden = 0;
+  readonly #withoutKeys = new Set<string>();
   /** Holds the lock. */
   #alive: Promise<SqlSession> | undefined;
   #known = false;
@@ -30,6 +35,7 @@ export class SqlDestination implements Destination {
   /** `onSwapStep` is for tests. */
   constructor(system: SqlSystem, onSwapStep?: OnSwapStep) {
     this.#system = system;
+    this.parts = new SqlTableParts(system);
     this.#onSwapStep = onSwapStep;
     this.#dialect = system.dialect;
   }
@@ -60,11 +66,12 @@ export class SqlDestination implements Destination {
     return ComparedMoment.open(this.#system, signal, (session, table) => this.#state(session, table));
   }
 
-  async openTable(spec: TableSpec, signal: AbortSignal): Promise<TableWriter> {
+  async openTable(given: TableSpec, signal: AbortSignal): Promise<TableWriter> {
     await (this.#alive ??= this.#start(signal).catch((error: unknown) => {
       this.#alive = undefined;
       throw error;
     }));
+    const spec = { ...given, structure: this.#given(given.structure) };
     const session = await this.#system.connect(signal);
     try {
       const { claims } = this.#dialect;
@@ -81,7 +88,8 @@ export class SqlDestination implements Destination {
       if (lost && there) throw tableLost(spec.table);
       const version = lost ? record.version : spec.expectedVersion;
       checkUnchanged(record, { table: spec.table, version, fence: spec.fence });
-      return new SqlTableWriter(
+      if (!there) await noteStructure(this.#system, session, spec);
+      const writer = new SqlTableWriter(
         this.#system,
         { ...spec, expectedVersion: version },
         {
@@ -90,6 +98,7 @@ export class SqlDestination implements Destination {
           ...(this.#onSwapStep && { onStep: this.#onSwapStep }),
         },
       );
+      return new PartsWriter(this.#system, spec, writer, this.#withoutKeys);
     } finally {
       await session.close();
     }
@@ -109,11 +118,24 @@ export class SqlDestination implements Destination {
     if (record && record.version > 0) {
       if (!found || isLost(found, record.rows)) return undefined;
       const { schema, checkpoint, stream, rows, version, fence } = record;
+      const facts = await this.parts.facts(session, table);
       const versions = hasVersions(found);
-      return { schema, checkpoint, stream, rows, bytes: found.bytes, version, fence, versions };
+      return { schema, checkpoint, stream, rows, bytes: found.bytes, version, fence, versions, ...facts };
     }
     if (found?.filled === true) throw notOurs(table);
     return undefined;
+  }
+
+  /** What the connection lets a new table have of its source. */
+  #given(structure: TableStructure | undefined): TableStructure | undefined {
+    const { indexes, foreignKeys } = this.#system.gives;
+    return (
+      structure && {
+        ...structure,
+        indexes: indexes ? structure.indexes : [],
+        foreignKeys: foreignKeys ? structure.foreignKeys : [],
+      }
+    );
   }
 
   async #hasRecords(session: SqlSession): Promise<boolean> {

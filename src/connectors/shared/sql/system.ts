@@ -8,6 +8,7 @@ import type { TableStructure } from '../../../core/structure.ts';
 import type { LogicalType } from '../../../core/types.ts';
 import type { CompareDialect } from '../compare-relation.ts';
 import type { OnProgress } from '../task-thread.ts';
+import type { PartsDialect } from './parts.ts';
 
 /** One connection, in a transaction or not. Every method throws SluiceErrors only. */
 export interface SqlSession {
@@ -63,6 +64,8 @@ export interface SqlSystem {
   readonly dialect: SqlDialect;
   /** How many sessions may be at work at once. */
   readonly workers: number;
+  /** What tables that are made get of their source, and whether large loads may do without indexes. */
+  readonly gives: { indexes: boolean; foreignKeys: boolean; spare: boolean };
   title(signal: AbortSignal): Promise<string>;
   connect(signal: AbortSignal): Promise<SqlSession>;
   close(): Promise<void>;
@@ -152,6 +155,7 @@ export interface SqlDialect {
   dropNotNull(table: string, column: TargetColumn): string;
   /** `name` is the user's name of the table, for that of the index. */
   addKey(table: string, name: string, key: readonly TargetColumn[]): string;
+  readonly parts: PartsDialect;
   /** What gives a table its indexes, defaults and comments. */
   shape(job: ShapeJob): Shape;
   /** The structure of the user's table, and statements that grant the same on another, `{}`. */
