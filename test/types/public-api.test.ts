@@ -38,6 +38,7 @@ test('the package exports these values and no others', () => {
     'openCatalog',
     'plan',
     'postgres',
+    'repair',
     'run',
     'verify',
   ]);
@@ -98,8 +99,8 @@ test('examples in doc comments and documents compile', () => {
     ...globSync('{README.md,docs/**/*.md}', { cwd: root }),
   ];
   const examples = files.flatMap((file) => examplesIn(file, readFileSync(join(root, file), 'utf8')));
-  // The doc comments of run, plan, diagnose, verify and openCatalog have one each.
-  expect(examples.filter(({ file }) => file === 'src/library.ts')).toHaveLength(5);
+  // The doc comments of run, plan, diagnose, verify, repair and openCatalog have one each.
+  expect(examples.filter(({ file }) => file === 'src/library.ts')).toHaveLength(6);
   mkdirSync(join(scratch, 'examples'));
   for (const [index, { file, code }] of examples.entries()) {
     const name = `${index}-${file.replaceAll(/[^\w]+/g, '-')}.mts`;
