@@ -9,6 +9,7 @@ const BENCHMARKS = [
   'pg-to-pg',
   'pg-to-pg-wide',
   'merge',
+  'indexes',
   'mysql-to-pg',
   'pg-to-mysql',
   'lake-to-pg',

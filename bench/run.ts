@@ -9,6 +9,7 @@ import { type Arguments, type BenchmarkName, parseArguments, USAGE } from './arg
 import type { BenchContext, BenchOutcome, BenchResult } from './context.ts';
 import { benchFromLake } from './from-lake.ts';
 import { benchIncremental } from './incremental.ts';
+import { benchIndexes } from './indexes.ts';
 import { findLimit } from './limit.ts';
 import { benchMerge } from './merge.ts';
 import { hasProc } from '../guarantees/processes.ts';
@@ -80,6 +81,7 @@ const BENCHES: Readonly<Record<BenchmarkName, (context: BenchContext) => Promise
       context,
     ),
   merge: benchMerge,
+  indexes: benchIndexes,
   'mysql-to-pg': (context) => benchMysql('mysql-to-pg', context),
   'pg-to-mysql': (context) => benchMysql('pg-to-mysql', context),
   'lake-to-pg': benchFromLake,
