@@ -89,7 +89,7 @@ function destination(system: SqlSystem): SqlDestination {
 
 /** Adds rows with the indexes taken away, and puts them back. */
 async function largeLoad(into: SqlDestination, between?: () => Promise<unknown>): Promise<RestoredPart[]> {
-  const writer = await openWriter(into, 'people', { history: false, indexesOff: true });
+  const writer = await openWriter(into, 'people', { history: undefined, indexesOff: true });
   try {
     const staged = await stage(writer, { rows: NEW });
     await between?.();
@@ -102,7 +102,7 @@ async function largeLoad(into: SqlDestination, between?: () => Promise<unknown>)
 
 async function replaceAll(into: SqlDestination): Promise<void> {
   const everything = { kind: 'everything' } as const;
-  const writer = await openWriter(into, 'people', { history: false });
+  const writer = await openWriter(into, 'people', { history: undefined });
   try {
     const staged = await stage(writer, { rows: CAST, supersede: everything });
     await writer.commit([staged], everything, { cursor: [], readAt: nextMoment() });
@@ -140,7 +140,7 @@ for (const [name, present, open] of PLACES) {
       const place = await open();
       opened.push(place);
       const into = destination(place.system());
-      const writer = await openWriter(into, 'people', { history: false });
+      const writer = await openWriter(into, 'people', { history: undefined });
       await writer.commit([await stage(writer, { rows: CAST })], { kind: 'nothing' }, { cursor: [] });
       await writer.close();
       for (const sql of INDEXES[name]!) await place.run(sql);
@@ -218,7 +218,7 @@ for (const [name, present, open] of PLACES) {
         await dying.close();
         const next = destination(place.system());
         // Settles a swap that was cut short.
-        await (await openWriter(next, 'people', { history: false })).close();
+        await (await openWriter(next, 'people', { history: undefined })).close();
         for (const { status, reason } of await next.parts.restore(['people'], 'foreign key', never))
           expect({ at, status, reason }).toEqual({ at, status: 'restored', reason: undefined });
         expect({ at, text: await text() }).toEqual({ at, text: before });
@@ -233,7 +233,7 @@ for (const [name, present, open] of PLACES) {
       const place = await prepared();
       const before = await place.parts();
       const into = destination(place.system());
-      const writer = await openWriter(into, 'people', { history: false, indexesOff: true });
+      const writer = await openWriter(into, 'people', { history: undefined, indexesOff: true });
       await writer.abort([await stage(writer, { rows: NEW })]);
       await writer.close();
       await place.run(INDEXES[name]![0]!);
@@ -246,7 +246,7 @@ for (const [name, present, open] of PLACES) {
       const place = await prepared();
       const before = await place.parts();
       const into = destination(place.system());
-      const writer = await openWriter(into, 'people', { history: false, indexesOff: true });
+      const writer = await openWriter(into, 'people', { history: undefined, indexesOff: true });
       await writer.abort([await stage(writer, { rows: NEW })]);
       await writer.close();
       // Somebody has made another index of that name.
@@ -272,7 +272,7 @@ for (const [name, present, open] of PLACES) {
     it('of a table that was dropped meanwhile are crossed out', async () => {
       const place = await prepared();
       const into = destination(place.system());
-      const writer = await openWriter(into, 'people', { history: false, indexesOff: true });
+      const writer = await openWriter(into, 'people', { history: undefined, indexesOff: true });
       await writer.abort([await stage(writer, { rows: NEW })]);
       await writer.close();
       await place.run('DROP TABLE people');
@@ -299,7 +299,7 @@ for (const [name, present, open] of PLACES) {
       const place = await prepared();
       const before = await place.parts();
       const into = destination(place.system());
-      const writer = await openWriter(into, 'people', { history: false, indexesOff: true });
+      const writer = await openWriter(into, 'people', { history: undefined, indexesOff: true });
       await writer.abort([await stage(writer, { rows: NEW })]);
       await writer.close();
       const other = destination(place.system());
@@ -315,9 +315,9 @@ for (const [name, present, open] of PLACES) {
       const place = await prepared();
       const before = await place.parts();
       const old = destination(place.system());
-      const writer = await openWriter(old, 'people', { history: false, indexesOff: true, fence: 5 });
+      const writer = await openWriter(old, 'people', { history: undefined, indexesOff: true, fence: 5 });
       const next = destination(place.system());
-      const taken = await openWriter(next, 'people', { history: false, fence: 9 });
+      const taken = await openWriter(next, 'people', { history: undefined, fence: 9 });
       await taken.commit([], { kind: 'nothing' }, undefined);
       await taken.close();
       await expect(stage(writer, { rows: [['5', 'Eve', null]] })).rejects.toMatchObject({

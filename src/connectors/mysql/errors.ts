@@ -107,13 +107,35 @@ const KNOWN: readonly Known[] = [
     match: [1142, 1143, 1227, 1345, 1356, 1370, 1410],
     kind: 'auth',
     code: 'mysql.permission',
-    remedy: 'GRANT SELECT on the table to this account',
+    remedy:
+      'GRANT SELECT on the table to this account; who writes needs all rights on the tables of the database, with CREATE, ALTER, DROP, INDEX and CREATE TEMPORARY TABLES',
   },
   {
     match: [1062, 1586],
     kind: 'data',
     code: 'mysql.duplicate',
-    remedy: 'name columns with `key` that tell all rows apart',
+    remedy:
+      'name columns with `key` that tell all rows apart; a unique index of yours that the message names may have to go',
+  },
+  {
+    // NOT NULL, CHECK of MySQL and of MariaDB.
+    match: [1048, 1364, 3819, 4025],
+    kind: 'data',
+    code: 'mysql.constraint',
+    remedy: 'a constraint of the table refuses a row: drop it there, or correct the row at its source',
+  },
+  {
+    match: [1644],
+    kind: 'data',
+    code: 'mysql.raised',
+    remedy:
+      'a trigger of the table refuses a row: drop or correct it there, or correct the row at its source',
+  },
+  {
+    match: [1290, 1792, 1836],
+    kind: 'config',
+    code: 'mysql.read_only',
+    remedy: 'writing needs the primary server; `read_only` of the server says what it is',
   },
   {
     match: [1216, 1217, 1451, 1452],
@@ -191,7 +213,7 @@ export function mysqlError(error: unknown, doing: string): SluiceError {
   const thrown = error as { code?: unknown; message?: string; errors?: unknown[] };
   // Node tries every address of a name and throws them together.
   if (thrown.errors?.length && !thrown.code) return mysqlError(thrown.errors[0], doing);
-  const found = redactUrl((thrown.message || String(thrown.code ?? error)).split('\n')[0]!);
+  const found = redactUrl(withoutValues(thrown.message || String(thrown.code ?? error)).split('\n')[0]!);
   const known = classify(error, found);
   const detail: ErrorDetail = {
     code: known?.code ?? 'mysql.failed',
@@ -203,6 +225,13 @@ export function mysqlError(error: unknown, doing: string): SluiceError {
   if (known?.kind === 'auth') return new AuthError(message, detail);
   if (known?.kind === 'data') return new DataError(message, detail);
   return new ConfigError(message, detail);
+}
+
+/** Some messages show the value that was refused: `Duplicate entry 'x' for key 'k'`. */
+function withoutValues(message: string): string {
+  return message
+    .replace(/(Duplicate entry|value:?) '.*'(?= for (key|column|function) )/s, '$1')
+    .replace(/(value:) '.*'$/s, '$1');
 }
 
 function classify(error: unknown, text: string): Omit<Known, 'match'> | undefined {
