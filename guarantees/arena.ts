@@ -1,9 +1,11 @@
 /** Servers, databases and lakes for attacks. */
+import { type MariadbServer, startMariadb } from '../src/testing/mariadb-server.ts';
 import { startPostgres, type PostgresServer } from '../src/testing/postgres-server.ts';
 import type { Arena, Tally } from './attack.ts';
 import { type AnyPair, type Difference, Pair, type Streams } from './pair.ts';
-import { type OpenOptions, PAIRS, type Servers } from './pairs.ts';
+import { kindOf, type OpenOptions, type Servers } from './pairs.ts';
 import { Random } from './random.ts';
+import type { SourceSql } from './source-sql.ts';
 
 /** Lines of a difference that an error shows; the rest is counted. */
 const SHOWN = 5;
@@ -18,26 +20,43 @@ export interface Round {
   say: (text: string) => void;
 }
 
+/** Servers are killed and started again, machines are not. */
+const FAST = ['--innodb-flush-method=nosync', '--sync-frm=0', '--innodb-doublewrite=0'];
+
 /** Servers that live as long as the command; each distinct set of settings gets one, started when it is first needed. */
 export class Grounds implements AsyncDisposable, Servers {
-  readonly #servers = new Map<string, Promise<PostgresServer>>();
+  readonly #postgres = new Map<string, Promise<PostgresServer>>();
+  readonly #mariadb = new Map<string, Promise<MariadbServer>>();
 
-  server(settings: Record<string, string> = {}): Promise<PostgresServer> {
-    const key = JSON.stringify(settings);
-    const server = this.#servers.get(key) ?? startPostgres({ settings });
-    this.#servers.set(key, server);
+  server(settings: Record<string, string> = {}, own = false): Promise<PostgresServer> {
+    const key = JSON.stringify([settings, own]);
+    const server = this.#postgres.get(key) ?? startPostgres({ settings });
+    this.#postgres.set(key, server);
+    return server;
+  }
+
+  mariadb(settings: Record<string, string> = {}, own = false): Promise<MariadbServer> {
+    const key = JSON.stringify([settings, own]);
+    const given = Object.entries(settings).map(([name, value]) => `--${name}=${value}`);
+    const server = this.#mariadb.get(key) ?? startMariadb({ settings: [...FAST, ...given] });
+    this.#mariadb.set(key, server);
     return server;
   }
 
   /** An arena for one round; what was opened in it is closed with it. */
   arena(round: Round): Arena<AnyPair> & AsyncDisposable {
     const pairs: AnyPair[] = [];
-    const open = async (streams: Streams, sql = '', options: OpenOptions = {}): Promise<AnyPair> => {
-      const kind = PAIRS.find(({ name }) => name === round.pair)!;
+    const open = async (
+      streams: Streams,
+      sql: string | ((of: SourceSql) => string) = '',
+      options: OpenOptions = {},
+    ): Promise<AnyPair> => {
+      const kind = kindOf(round.pair);
       const from = await kind.openSource(this, options);
       const pair = new Pair(from, await kind.openDestination(this, options), streams);
       pairs.push(pair);
-      if (sql !== '') await from.query(sql);
+      const text = typeof sql === 'string' ? sql : sql(from.sql);
+      if (text !== '') await from.query(text);
       return pair;
     };
     return {
@@ -52,7 +71,10 @@ export class Grounds implements AsyncDisposable, Servers {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all([...this.#servers.values()].map(async (server) => (await server).stop('immediate')));
+    await Promise.all([
+      ...[...this.#postgres.values()].map(async (server) => (await server).stop('immediate')),
+      ...[...this.#mariadb.values()].map(async (server) => (await server).stop()),
+    ]);
   }
 }
 

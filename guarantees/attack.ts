@@ -7,9 +7,13 @@ import type { AnyPair, Pair, Streams } from './pair.ts';
 import type { OpenOptions } from './pairs.ts';
 import type { PromiseName } from './promises.ts';
 import type { Random } from './random.ts';
+import type { SourceSql } from './source-sql.ts';
 
 export const PARTS = ['race', 'kill', 'faults', 'hostile', 'memory', 'fidelity'] as const;
 type Part = (typeof PARTS)[number];
+
+/** Begins the outcome of an attack for which this machine lacks something. */
+export const SKIPPED = 'skipped: ';
 
 /** `P` are the pairs that it knows how to attack. */
 export interface Attack<P extends AnyPair = Pair> {
@@ -64,7 +68,7 @@ export interface Arena<P extends AnyPair = Pair> {
   readonly signal: AbortSignal;
   readonly tally: Tally;
   /** A new database and an empty destination; closed by the arena after the round. */
-  open(streams: Streams, sql?: string, options?: OpenOptions): Promise<P>;
+  open(streams: Streams, sql?: string | ((of: SourceSql) => string), options?: OpenOptions): Promise<P>;
   /** Fails, and counts what is lost or doubled, unless the destination is what the source is. */
   verify(pair: AnyPair, tables: readonly string[]): Promise<void>;
   /** Tells whoever waits what happens now. */

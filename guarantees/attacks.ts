@@ -6,7 +6,7 @@ import { FIDELITY_ATTACKS } from './fidelity/index.ts';
 import { HOSTILE_ATTACKS } from './hostile/index.ts';
 import { KILL_ATTACKS } from './kill/index.ts';
 import { MEMORY_ATTACKS } from './memory/index.ts';
-import { PAIRS } from './pairs.ts';
+import { kindOf, PAIRS } from './pairs.ts';
 import { RACE_ATTACKS } from './race/index.ts';
 
 const PARTS: readonly Attack<AnyPair>[] = [
@@ -22,7 +22,8 @@ const PARTS: readonly Attack<AnyPair>[] = [
 function plan(attack: Attack<AnyPair>, pair: string): Planned {
   const { name, rounds, brief, pairs = [PAIRS[0].name] } = attack;
   if (pair === PAIRS[0].name || !pairs.includes(PAIRS[0].name)) return { ...attack, pair };
-  return { ...attack, pair, rounds: Math.ceil(rounds / 4), brief: brief && name.startsWith('steps-') };
+  const quick = brief && name.startsWith('steps-') && kindOf(pair).missing === undefined;
+  return { ...attack, pair, rounds: Math.ceil(rounds / 4), brief: quick };
 }
 
 /** Pair by pair. */

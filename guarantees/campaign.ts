@@ -1,8 +1,8 @@
 /** Runs rounds of attacks one after the other and keeps what came of them. */
 import type { Arguments } from './arguments.ts';
-import type { Planned, Tally } from './attack.ts';
+import { type Planned, SKIPPED, type Tally } from './attack.ts';
 import { Grounds } from './arena.ts';
-import { PAIRS } from './pairs.ts';
+import { kindOf, PAIRS } from './pairs.ts';
 
 export interface Failure {
   attack: string;
@@ -99,7 +99,8 @@ async function runRound(
       tally: result.tally,
       say,
     });
-    const outcome = await result.attack.run(arena);
+    const missing = kindOf(result.attack.pair).missing?.();
+    const outcome = missing === undefined ? await result.attack.run(arena) : `${SKIPPED}${missing}`;
     result.outcomes.set(outcome, (result.outcomes.get(outcome) ?? 0) + 1);
   } catch (error) {
     // What a stop interrupts proves nothing.

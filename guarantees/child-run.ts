@@ -12,6 +12,7 @@ import { sweepLake, thisOwner } from '../src/connectors/lake/sweep.ts';
 import { listTables } from '../src/connectors/lake/log.ts';
 import { connectors } from '../src/connectors/registry.ts';
 import { openLocalStorage } from '../src/connectors/shared/local-storage.ts';
+import { LoadFile } from '../src/connectors/mysql/load-in.ts';
 import { CopyIn } from '../src/connectors/postgres/copy-in.ts';
 import type { SqlSession, SqlSystem } from '../src/connectors/shared/sql/system.ts';
 import { RingProducer } from '../src/core/byte-ring.ts';
@@ -53,6 +54,7 @@ const counts = new Map<string, number>();
 
 function pass(moment: string): void {
   const count = (counts.get(moment) ?? 0) + 1;
+
   counts.set(moment, count);
   if (`${moment}:${count}` !== stopAt) return;
   writeSync(1, 'stopped\n');
@@ -96,7 +98,8 @@ wrap(RingProducer.prototype, { write: () => 'block', end: () => 'end' });
 const state = await openSqliteState(path.join(project.directory, '.sluice/state.db'));
 wrap(prototypeOf(state), { acquire: () => 'acquire', release: () => 'release', recordRun: () => 'record' });
 await state.close();
-wrap(CopyIn.prototype, { write: () => 'sent', finish: () => 'finish' });
+for (const { prototype } of [CopyIn, LoadFile])
+  wrap(prototype, { write: () => 'sent', finish: () => 'finish' });
 for (const { prototype } of SQL_SYSTEMS) {
   const original = Reflect.get(prototype, 'connect');
   prototype.connect = async function connectWrapped(

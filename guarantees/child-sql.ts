@@ -1,17 +1,19 @@
 /** Names for the statements of SQL destinations, at which child-run.ts can stop. */
+import { MysqlTarget } from '../src/connectors/mysql/target.ts';
 import { PostgresTarget } from '../src/connectors/postgres/target.ts';
 import type { SqlSystem } from '../src/connectors/shared/sql/system.ts';
 
 /** Classes whose sessions are watched. */
-export const SQL_SYSTEMS: readonly { prototype: SqlSystem }[] = [PostgresTarget];
+export const SQL_SYSTEMS: readonly { prototype: SqlSystem }[] = [PostgresTarget, MysqlTarget];
 
 /** In the order in which they are looked at. */
 const STATEMENTS: readonly (readonly [name: string, pattern: RegExp])[] = [
   ['begin', /^(BEGIN|START TRANSACTION)/],
   ['alive', /try_advisory_lock|GET_LOCK/],
   ['lock-record', /^SELECT .* FOR UPDATE$/],
-  ['note', /^INSERT .*_sluice\W+tables/],
-  ['record-rows', /^UPDATE .*_sluice\W+tables/],
+  ['note', /^INSERT .*_sluice\W*_?tables/],
+  ['pending', /^UPDATE .*_sluice_tables\W+SET pending/],
+  ['record-rows', /^UPDATE .*_sluice\W*_?tables/],
   ['stage', /^CREATE TEMPORARY TABLE/],
   ['hidden', /^CREATE TABLE .*load_[0-9a-f]+_/],
   ['create', /^CREATE TABLE/],

@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import type { Planned, Tally } from './attack.ts';
 import { ATTACKS } from './attacks.ts';
 import { idOf, type Result } from './campaign.ts';
-import { PAIRS } from './pairs.ts';
+import { kindOf, PAIRS } from './pairs.ts';
 import { type PromiseName, PROMISES } from './promises.ts';
 import { outcomeText, sumTallies } from './report.ts';
 
@@ -30,6 +30,7 @@ export function keepResults(results: readonly Result[], seed: number): void {
   const kit = lastResults();
   for (const result of results) {
     if (result.failures.length > 0 || result.rounds < result.attack.rounds) continue;
+    if (kindOf(result.attack.pair).missing?.() !== undefined) continue;
     kit[idOf(result.attack)] = {
       at: new Date().toISOString().slice(0, 10),
       seed,

@@ -1,28 +1,61 @@
-/** Rows of MySQL and MariaDB as the text that row-text.ts makes of the same values in PostgreSQL. */
+/** Rows of MySQL and MariaDB as lines of the text that row-text.ts makes of the same values elsewhere. */
 import type { LogicalType } from '../src/core/types.ts';
 
-/** SQL for the text of a column. */
-export function mysqlColumn(column: string, type: LogicalType): string {
+export interface MysqlColumn {
+  /** Quoted. */
+  name: string;
+  type: LogicalType;
+  /** Type of the source's column. */
+  native: string | undefined;
+}
+
+/** Sorted; `query` runs SQL and gives rows. */
+export async function mysqlLines(
+  query: (sql: string) => Promise<Record<string, unknown>[]>,
+  from: string,
+  columns: readonly MysqlColumn[],
+): Promise<string[]> {
+  const list = columns.map((column, i) => `${mysqlForm(column)} AS c${i}`);
+  const rows = await query(`SELECT ${list.join(', ')} FROM ${from}`);
+  return rows
+    .map((row) => columns.map(({ type }, i) => cellText(row[`c${i}`] as string | null, type)).join('|'))
+    .toSorted();
+}
+
+function mysqlForm({ name, type, native = '' }: MysqlColumn): string {
   switch (type.kind) {
-    case 'bool':
-      return `IF(${column} IS NULL, NULL, IF(${column}, 'true', 'false'))`;
     case 'timestamp':
-      return `CONCAT(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', ${column}))`;
+      return whenDate(name, `CAST(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', ${name}) AS CHAR)`);
+    case 'date':
+      return whenDate(name, `CAST(${name} AS CHAR)`);
     case 'binary':
-      return `LOWER(HEX(${column}))`;
+      return /^(geometry|point|line|polygon|multi)/.test(native)
+        ? `LOWER(HEX(ST_AsWKB(${name})))`
+        : `LOWER(HEX(${name}))`;
+    case 'bool':
+      return `IF(${name} IS NULL, NULL, IF(${name} + 0, 'true', 'false'))`;
+    case 'decimal':
+    case 'int16':
+    case 'int32':
+    case 'int64':
+      // Without the zeros of ZEROFILL, and of bits and years the number.
+      return `CAST(${name} + 0 AS CHAR)`;
     case 'float32':
     case 'float64':
       // Without the factor a FLOAT shows six digits.
-      return `CONCAT(${column} * 1e0)`;
-    case 'utf8':
-      return column;
+      return `CONCAT(${name} * 1e0)`;
     default:
-      return `CONCAT(${column})`;
+      return `CAST(${name} AS CHAR)`;
   }
 }
 
-/** The text as PostgreSQL would show it. */
-export function mysqlCell(text: string | null, type: LogicalType): string {
+/** MariaDB keeps dates that are none. */
+function whenDate(column: string, text: string): string {
+  return `IF(FROM_DAYS(TO_DAYS(${column})) = DATE(${column}), ${text}, NULL)`;
+}
+
+/** As PostgreSQL shows the value. */
+function cellText(text: string | null, type: LogicalType): string {
   if (text === null) return '∅';
   if (type.kind === 'time') return text.replace(/\.0+$|(?<=\.\d*[1-9])0+$/, '');
   if (type.kind === 'float32') return postgresFloat(shortestSingle(Number(text)), 6);
@@ -39,7 +72,7 @@ function shortestSingle(value: number): string {
   return String(Number(value.toPrecision(9)));
 }
 
-/** As PostgreSQL writes it: with an exponent from 10 to the `limit` on, and below 0.0001. */
+/** With an exponent from 10 to the `limit` on, and below 0.0001. */
 function postgresFloat(text: string, limit: number): string {
   const value = Number(text);
   const [digits = '', exponent = '0'] = value.toExponential().split('e');

@@ -1,15 +1,18 @@
 /** A MariaDB database as the source under attack. */
-import mysql, { type Connection } from 'mysql2/promise';
+import type { Connection } from 'mysql2/promise';
 import { quoteBackticks } from '../src/connectors/shared/quote.ts';
 import type { Schema } from '../src/core/schema.ts';
 import type { MariadbServer } from '../src/testing/mariadb-server.ts';
-import { mysqlText } from './row-text.ts';
+import { mysqlLines } from './mysql-row.ts';
+import { mysqlRows, mysqlSession, urlAs } from './mysql-session.ts';
 import type { SourceSide, SqlSession } from './sides.ts';
+import { MYSQL_SQL, type SourceSql } from './source-sql.ts';
 
 let databases = 0;
 
 export class MysqlSide implements SourceSide {
   readonly type = 'mysql';
+  readonly sql: SourceSql = MYSQL_SQL;
   /** May be changed between runs. */
   connection: Record<string, unknown>;
   readonly database: string;
@@ -28,55 +31,37 @@ export class MysqlSide implements SourceSide {
   static async open(server: MariadbServer): Promise<MysqlSide> {
     const database = `side${process.pid}_${databases++}`;
     const url = await server.createDatabase(database);
-    return new MysqlSide(database, url, await open(url));
+    return new MysqlSide(database, url, await mysqlSession(url));
   }
 
   async query(sql: string): Promise<Record<string, unknown>[]> {
-    return rowsOf(this.#db, sql);
+    return mysqlRows(this.#db, sql);
   }
 
   urlOf(role: string): string {
-    const url = new URL(this.url);
-    url.username = role;
-    return url.href;
+    return urlAs(this.url, role);
+  }
+
+  nameOf(table: string): string {
+    return quoteBackticks(table);
   }
 
   async session(role?: string): Promise<SqlSession & { id: number }> {
-    const client = await open(role === undefined ? this.url : this.urlOf(role));
+    const client = await mysqlSession(role === undefined ? this.url : this.urlOf(role));
     this.#others.push(client);
-    return { query: (sql) => rowsOf(client, sql), id: client.threadId };
+    return { query: (sql) => mysqlRows(client, sql), id: client.threadId };
   }
 
   async lines(from: string, schema: Schema): Promise<string[]> {
     const columns = schema.fields
       .filter(({ name }) => !name.startsWith('_sluice_'))
-      .map(({ name, type, native }) => mysqlText(quoteBackticks(name), type, native ?? ''));
-    const rows = await this.query(`SELECT CONCAT_WS('|', ${columns.join(', ')}) AS line FROM ${from}`);
-    return rows.map(({ line }) => line as string).toSorted();
+      .map(({ name, type, native }) => ({ name: quoteBackticks(name), type, native }));
+    return mysqlLines((sql) => this.query(sql), from, columns);
   }
 
   async close(): Promise<void> {
     for (const other of this.#others) other.destroy();
     await this.#db.query(`DROP DATABASE ${quoteBackticks(this.database)}`).catch(() => undefined);
-    await this.#db.end();
+    await this.#db.end().catch(() => undefined);
   }
-}
-
-/** Times in UTC, as text; dates that are none are let in. */
-async function open(url: string): Promise<Connection> {
-  const client = await mysql.createConnection({
-    uri: url,
-    dateStrings: true,
-    multipleStatements: true,
-    supportBigNumbers: true,
-    bigNumberStrings: true,
-  });
-  await client.query(`SET time_zone = '+00:00', sql_mode = 'ALLOW_INVALID_DATES', lock_wait_timeout = 5`);
-  return client;
-}
-
-async function rowsOf(client: Connection, sql: string): Promise<Record<string, unknown>[]> {
-  const [result] = await client.query(sql);
-  const last: unknown = Array.isArray(result) && Array.isArray(result.at(-1)) ? result.at(-1) : result;
-  return Array.isArray(last) ? (last as Record<string, unknown>[]) : [];
 }

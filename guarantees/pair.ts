@@ -98,7 +98,7 @@ export class Pair<
   }
 
   /** Rows of the source as sorted lines of text, in the columns and types of the destination's table. */
-  async sourceLines(table: string, from: string = `public.${table}`): Promise<string[]> {
+  async sourceLines(table: string, from: string = this.from.nameOf(table)): Promise<string[]> {
     return this.from.lines(from, (await this.to.schema(table))!);
   }
 

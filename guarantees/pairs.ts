@@ -1,6 +1,9 @@
 /** The pairs of systems that are attacked. A pair joins with one line, and with a side for each system that is new. */
+import { mariadbMissing, type MariadbServer } from '../src/testing/mariadb-server.ts';
 import type { PostgresServer } from '../src/testing/postgres-server.ts';
 import { LakeSide } from './lake-side.ts';
+import { MysqlSide } from './mysql-side.ts';
+import { MysqlTargetSide } from './mysql-target-side.ts';
 import { PostgresSide } from './postgres-side.ts';
 import { PostgresTargetSide } from './postgres-target-side.ts';
 import type { DestinationSide, SourceSide } from './sides.ts';
@@ -10,13 +13,14 @@ export interface OpenOptions {
   settings?: Record<string, string>;
   /** Encoding of the source's database. */
   encoding?: string;
-  /** The same of the destination, where it is a database. */
-  target?: { settings?: Record<string, string>; encoding?: string };
+  /** The same of the destination, where it is a database; `own`: a server that the source is not on. */
+  target?: { settings?: Record<string, string>; encoding?: string; own?: boolean };
 }
 
 /** Servers that are started when they are first asked for. */
 export interface Servers {
-  server(settings?: Record<string, string>): Promise<PostgresServer>;
+  server(settings?: Record<string, string>, own?: boolean): Promise<PostgresServer>;
+  mariadb(settings?: Record<string, string>, own?: boolean): Promise<MariadbServer>;
 }
 
 export interface PairKind {
@@ -24,15 +28,17 @@ export interface PairKind {
   name: string;
   /** For people. */
   title: string;
-  from: 'postgres';
-  to: 'lake' | 'sql';
+  /** Says why its servers cannot be started on this machine; without it they come with npm, and npm test attacks them. */
+  missing?: () => string | undefined;
+  from: 'postgres' | 'mysql';
+  to: 'lake' | 'postgres' | 'mysql';
   openSource(servers: Servers, options: OpenOptions): Promise<SourceSide>;
   /** Returns what makes the side once the folder of the project is known. */
   openDestination(servers: Servers, options: OpenOptions): Promise<(folder: string) => DestinationSide>;
 }
 
-type From = Pick<PairKind, 'from' | 'openSource'>;
-type To = Pick<PairKind, 'to' | 'openDestination'>;
+type From = Pick<PairKind, 'from' | 'openSource' | 'missing'>;
+type To = Pick<PairKind, 'to' | 'openDestination' | 'missing'>;
 
 const fromPostgres: From = {
   from: 'postgres',
@@ -43,10 +49,25 @@ const fromPostgres: From = {
 const toLake: To = { to: 'lake', openDestination: async () => (folder) => new LakeSide(folder) };
 
 const toPostgres: To = {
-  to: 'sql',
-  openDestination: async (servers, { target: { settings, encoding } = {} }) => {
-    const server = await servers.server(settings);
+  to: 'postgres',
+  openDestination: async (servers, { target: { settings, encoding, own } = {} }) => {
+    const server = await servers.server(settings, own);
     const side = await PostgresTargetSide.open(server, encoding === undefined ? {} : { encoding });
+    return () => side;
+  },
+};
+
+const fromMysql: From = {
+  from: 'mysql',
+  missing: mariadbMissing,
+  openSource: async (servers, { settings }) => MysqlSide.open(await servers.mariadb(settings)),
+};
+
+const toMysql: To = {
+  to: 'mysql',
+  missing: mariadbMissing,
+  openDestination: async (servers, { target: { settings, own } = {} }) => {
+    const side = await MysqlTargetSide.open(await servers.mariadb(settings, own));
     return () => side;
   },
 };
@@ -55,12 +76,23 @@ const toPostgres: To = {
 export const PAIRS: readonly [PairKind, ...PairKind[]] = [
   { name: 'postgres-lake', title: 'PostgreSQL to a lake', ...fromPostgres, ...toLake },
   { name: 'postgres-postgres', title: 'PostgreSQL to PostgreSQL', ...fromPostgres, ...toPostgres },
+  { name: 'postgres-mysql', title: 'PostgreSQL to MariaDB', ...fromPostgres, ...toMysql },
+  { name: 'mysql-postgres', title: 'MariaDB to PostgreSQL', ...fromMysql, ...toPostgres },
 ];
 
-/** For attacks that write to PostgreSQL, and know nothing of a destination but its side. */
-export const FROM_POSTGRES: readonly string[] = PAIRS.filter(({ from }) => from === 'postgres').map(
-  ({ name }) => name,
-);
+function named(fits: (pair: PairKind) => boolean): readonly string[] {
+  return PAIRS.filter(fits).map(({ name }) => name);
+}
+
+/** For attacks that know nothing of a pair but its sides. */
+export const ALL_PAIRS: readonly string[] = named(() => true);
+
+/** For attacks on databases that are written to, whatever they read. */
+export const TO_DATABASES: readonly string[] = named(({ to }) => to !== 'lake');
+
+export function kindOf(pair: string): PairKind {
+  return PAIRS.find(({ name }) => name === pair)!;
+}
 
 /** For attacks on what PostgreSQL itself may do to those who write to it. */
-export const TO_POSTGRES: readonly string[] = ['postgres-postgres'];
+export const POSTGRES_TO_POSTGRES: readonly string[] = ['postgres-postgres'];

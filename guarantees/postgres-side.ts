@@ -4,11 +4,13 @@ import type { Schema } from '../src/core/schema.ts';
 import type { PostgresServer } from '../src/testing/postgres-server.ts';
 import { postgresText } from './row-text.ts';
 import type { SourceSide, SqlSession } from './sides.ts';
+import { POSTGRES_SQL, type SourceSql } from './source-sql.ts';
 
 let databases = 0;
 
 export class PostgresSide implements SourceSide {
   readonly type = 'postgres';
+  readonly sql: SourceSql = POSTGRES_SQL;
   /** May be changed between runs. */
   connection: Record<string, unknown>;
   readonly server: PostgresServer;
@@ -62,6 +64,10 @@ export class PostgresSide implements SourceSide {
     return url.href;
   }
 
+  nameOf(table: string): string {
+    return `public.${table}`;
+  }
+
   async lines(from: string, schema: Schema): Promise<string[]> {
     const list = schema.fields
       .filter((field) => !field.name.startsWith('_sluice_'))
@@ -85,7 +91,8 @@ async function connected(url: string): Promise<pg.Client> {
   return client;
 }
 
-async function rowsOf(client: pg.Client, sql: string): Promise<Record<string, unknown>[]> {
+/** Rows of the last one of the statements. */
+export async function rowsOf(client: pg.Client, sql: string): Promise<Record<string, unknown>[]> {
   const result: unknown = await client.query(sql);
   // Several statements at once give a list of results.
   const last = (Array.isArray(result) ? result.at(-1) : result) as pg.QueryResult<Record<string, unknown>>;

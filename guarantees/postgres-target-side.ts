@@ -6,14 +6,15 @@ import { quoteName, quoteText } from '../src/connectors/shared/quote.ts';
 import { schemaFromJson, type Schema, type SchemaJson } from '../src/core/schema.ts';
 import type { PostgresServer } from '../src/testing/postgres-server.ts';
 import { postgresText } from './row-text.ts';
-import type { DestinationSide, ReadBy } from './sides.ts';
+import { rowsOf } from './postgres-side.ts';
+import type { ReadBy, Restart, TargetSession, TargetSide } from './sides.ts';
 
 const LIMIT = { bytes: 63, folds: false };
 /** Longest time after which nothing of a killed process may be at work. */
 const GONE_MS = 20_000;
 let databases = 0;
 
-export class PostgresTargetSide implements DestinationSide {
+export class PostgresTargetSide implements TargetSide {
   readonly type = 'postgres';
   /** May be changed between runs. */
   connection: Record<string, unknown>;
@@ -45,7 +46,21 @@ export class PostgresTargetSide implements DestinationSide {
     return { type: 'postgres', url: this.url };
   }
 
-  /** Connects anew after the server was restarted. */
+  async query(sql: string): Promise<Record<string, unknown>[]> {
+    return rowsOf(this.#db, sql);
+  }
+
+  async session(): Promise<TargetSession> {
+    const client = await this.connect();
+    return { query: (sql) => rowsOf(client, sql), end: () => client.end() };
+  }
+
+  async restart(how: Restart): Promise<void> {
+    await this.server.restart(how === 'crash' ? 'immediate' : 'fast');
+    await this.reconnect();
+  }
+
+  /** Connects anew. */
   async reconnect(): Promise<void> {
     await this.close();
     this.#db = await connected(this.url);

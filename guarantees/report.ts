@@ -1,9 +1,7 @@
 /** What came of the attacks, for people and for programs. */
 import { renderTable } from '../src/observe/table.ts';
-import type { Tally } from './attack.ts';
+import { SKIPPED, type Tally } from './attack.ts';
 import { emptyTally, idOf, type Result } from './campaign.ts';
-
-export const SKIPPED = 'skipped: ';
 
 /** What happened, the same words counted: `works`, `works (3), storage.disk_full, then whole (1)`. */
 export function outcomeText(outcomes: ReadonlyMap<string, number>): string {

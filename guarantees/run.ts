@@ -11,6 +11,8 @@ import { keepResults } from './docs.ts';
 import { renderResults, reportJson, sumTallies } from './report.ts';
 import { stopOnSignals } from './stop.ts';
 
+// Inherited by threads and child processes, which would compile their modules anew.
+process.env['NODE_COMPILE_CACHE'] ??= fileURLToPath(new URL('../.cache/compiled', import.meta.url));
 const stopped = stopOnSignals();
 await main(process.argv.slice(2));
 

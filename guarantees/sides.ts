@@ -3,6 +3,7 @@
  * one system's own weaknesses (its server, its files) use the class behind it.
  */
 import type { Schema } from '../src/core/schema.ts';
+import type { SourceSql } from './source-sql.ts';
 
 /** A session of the source with a transaction of its own. */
 export interface SqlSession {
@@ -11,6 +12,7 @@ export interface SqlSession {
 
 export interface SourceSide {
   readonly type: string;
+  readonly sql: SourceSql;
   /** Options of the connection in the project file; may be changed between runs. */
   connection: Record<string, unknown>;
   query(sql: string): Promise<Record<string, unknown>[]>;
@@ -18,6 +20,8 @@ export interface SourceSide {
   session(role?: string): Promise<SqlSession>;
   /** The database's URL for another role. */
   urlOf(role: string): string;
+  /** A table that attacks have made, for FROM. */
+  nameOf(table: string): string;
   /** Rows as sorted lines of text, in the columns and types of the destination's table. */
   lines(from: string, schema: Schema): Promise<string[]>;
   close(): Promise<void>;
@@ -44,4 +48,29 @@ export interface DestinationSide {
   /** Removes leftovers without waiting for the time after which the product does it by itself. */
   tidy(): Promise<void>;
   close(): Promise<void>;
+}
+
+/** A session of a database that is written to. */
+export interface TargetSession {
+  query(sql: string): Promise<Record<string, unknown>[]>;
+  end(): Promise<unknown>;
+}
+
+/** By orderly shutdown, or as after a crash. */
+export type Restart = 'orderly' | 'crash';
+
+/** A database that is written to, for attacks that do something to its tables. */
+export interface TargetSide extends DestinationSide {
+  /** Also begins the codes of its errors. */
+  readonly type: 'postgres' | 'mysql';
+  readonly server: { readonly host: string; readonly port: number; readonly pid: number };
+  readonly url: string;
+  /** Runs statements and returns the rows of the last one. */
+  query(sql: string): Promise<Record<string, unknown>[]>;
+  /** Another session; whoever asks for it ends it. */
+  session(): Promise<TargetSession>;
+  /** Restarts the server and connects anew. */
+  restart(how: Restart): Promise<void>;
+  /** The database's URL for another role. */
+  urlOf(role: string): string;
 }

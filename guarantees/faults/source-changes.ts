@@ -4,6 +4,7 @@ import type { Arena, Attack } from '../attack.ts';
 import type { Pair } from '../pair.ts';
 import { errorOf, expectError, meetFault, mustBeWhole, mustHeal } from './expect.ts';
 import { atEvent, duringCopy, whenPlanned } from './source-moments.ts';
+import { POSTGRES_SQL } from '../source-sql.ts';
 import { openTables, STREAMS, tablesSql, write } from './source-tables.ts';
 
 interface Change {
@@ -58,7 +59,7 @@ const CHANGES: readonly Change[] = [
 
 /** One table as {@link tablesSql} makes it. */
 function createSql(table: string, rows: number): string {
-  return tablesSql(rows, [table]);
+  return tablesSql(rows, [table])(POSTGRES_SQL);
 }
 
 /** What a table can be loaded by, to see that it does not matter how. */

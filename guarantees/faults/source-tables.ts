@@ -2,6 +2,7 @@
 import type { Arena } from '../attack.ts';
 import type { AnyPair, Pair, Streams } from '../pair.ts';
 import type { OpenOptions } from '../pairs.ts';
+import type { SourceSql } from '../source-sql.ts';
 
 export const TABLES: readonly string[] = ['appended', 'merged', 'replaced'];
 
@@ -11,28 +12,35 @@ export const STREAMS: Streams = {
   replaced: { load: 'replace' },
 };
 
+/** A text that is wide, and of its own for each number. */
+function noteOf(n: string): string {
+  return `repeat(md5(CAST(${n} AS char(10))), 8)`;
+}
+
 /** Makes the tables with some rows each, wide enough that a first load takes several megabytes of wire. */
-export function tablesSql(rows: number, names: readonly string[] = TABLES): string {
-  return names
-    .map(
-      (name) => `
-      CREATE TABLE ${name} (id int PRIMARY KEY, note text, n int NOT NULL, updated_at timestamptz NOT NULL DEFAULT clock_timestamp());
-      CREATE INDEX ON ${name} (updated_at);
-      INSERT INTO ${name} SELECT i, repeat(md5(i::text), 8), i FROM generate_series(1, ${rows}) i;
-      ANALYZE ${name};`,
-    )
-    .join('\n');
+export function tablesSql(rows: number, names: readonly string[] = TABLES): (sql: SourceSql) => string {
+  return ({ stamp, numbers, analyze }) =>
+    names
+      .map(
+        (name) => `
+      CREATE TABLE ${name} (id int PRIMARY KEY, note text, n int NOT NULL, updated_at ${stamp});
+      CREATE INDEX ${name}_updated_at ON ${name} (updated_at);
+      INSERT INTO ${name} (id, note, n) SELECT g, ${noteOf('g')}, g FROM ${numbers(rows)};
+      ${analyze(name)}`,
+      )
+      .join(';');
 }
 
 /** New rows everywhere, and changed ones where they can be followed. */
 export async function write(pair: AnyPair, rows: number): Promise<void> {
   const names = Object.keys(pair.streams);
-  for (const name of names)
+  const { now, numbers } = pair.from.sql;
+  for (const name of rows > 0 ? names : [])
     await pair.from.query(
-      `INSERT INTO ${name} SELECT i, repeat(md5(i::text), 8), i FROM (SELECT max(id) AS most FROM ${name}) m, generate_series(most + 1, most + ${rows}) i`,
+      `INSERT INTO ${name} (id, note, n) SELECT most + g, ${noteOf('most + g')}, most + g FROM (SELECT max(id) AS most FROM ${name}) m, ${numbers(rows)}`,
     );
   for (const name of names.filter((each) => each !== 'appended'))
-    await pair.from.query(`UPDATE ${name} SET n = n + 1, updated_at = clock_timestamp() WHERE id % 7 = 0`);
+    await pair.from.query(`UPDATE ${name} SET n = n + 1, updated_at = ${now} WHERE id % 7 = 0`);
 }
 
 /** A database with the tables, not yet loaded, whose first loads go in several parts; one table when time is short. */

@@ -1,29 +1,44 @@
 /** What faults of a database that is written to need: tables of each strategy, and the life of a fault there. */
 import type { Arena, Attack } from '../attack.ts';
 import type { Pair, Streams } from '../pair.ts';
-import { type OpenOptions, TO_POSTGRES } from '../pairs.ts';
+import { type OpenOptions, POSTGRES_TO_POSTGRES, TO_DATABASES } from '../pairs.ts';
 import type { PostgresSide } from '../postgres-side.ts';
 import type { PostgresTargetSide } from '../postgres-target-side.ts';
+import type { SourceSide, TargetSide } from '../sides.ts';
 import { errorOf, expectError } from './expect.ts';
 import { STREAMS, tablesSql, write } from './source-tables.ts';
 
-export type Replica = Pair<PostgresSide, PostgresTargetSide>;
+export type Replica = Pair<SourceSide, TargetSide>;
+export type PostgresReplica = Pair<PostgresSide, PostgresTargetSide>;
 
-export const TARGET: Pick<Attack<Replica>, 'part' | 'promise' | 'rounds' | 'brief' | 'pairs'> = {
+type What = Pick<Attack, 'part' | 'promise' | 'rounds' | 'brief' | 'pairs'>;
+
+export const TARGET: What = {
   part: 'faults',
   promise: 'faults-heal',
   rounds: 1,
   brief: false,
-  pairs: TO_POSTGRES,
+  pairs: TO_DATABASES,
 };
 
+/** For attacks on what PostgreSQL alone does to those who write to it. */
+export const POSTGRES_TARGET: What = { ...TARGET, pairs: POSTGRES_TO_POSTGRES };
+
+/** What is said and found differently in each system that is written to. */
+export type Each<T> = Readonly<Record<TargetSide['type'], T>>;
+
+/** `postgres.locked`, `mysql.locked` */
+export function codeOf(pair: Replica, name: string): string {
+  return `${pair.to.type}.${name}`;
+}
+
 /** Tables of the ways of loading that are named, not yet loaded. */
-export async function openReplica(
-  arena: Arena<Replica>,
+export async function openReplica<R extends Replica>(
+  arena: Arena<R>,
   rows: number,
   names: readonly string[],
   options: OpenOptions = {},
-): Promise<Replica> {
+): Promise<R> {
   const streams: Streams = Object.fromEntries(names.map((name) => [name, { ...STREAMS[name]! }]));
   const pair = await arena.open(streams, tablesSql(rows, names), options);
   pair.to.connection = { ...pair.to.connection, lock_timeout: '300 ms' };
@@ -34,6 +49,7 @@ export interface TargetFault {
   /** SQL for the target. */
   inject: string | (() => Promise<unknown>);
   heal: string | (() => Promise<unknown>);
+  /** Without the system: `locked`. */
   codes: readonly string[];
   names: readonly (string | RegExp)[];
 }
@@ -45,14 +61,14 @@ export async function meetTargetFault(
   fault: TargetFault,
 ): Promise<string> {
   const act = async (work: TargetFault['heal']): Promise<unknown> =>
-    typeof work === 'string' ? pair.to.db.query(work) : work();
+    typeof work === 'string' ? pair.to.query(work) : work();
   await write(pair, 20);
   const before = await linesOfAll(pair);
   await act(fault.inject);
   arena.tally.faults++;
   const error = await errorOf(pair);
   if (!error) throw new Error(`the run went well; expected ${fault.codes.join(' or ')}`);
-  expectError(error, fault);
+  expectError(error, { codes: fault.codes.map((code) => codeOf(pair, code)), names: fault.names });
   await pair.to.settled();
   await act(fault.heal);
   const after = await linesOfAll(pair);

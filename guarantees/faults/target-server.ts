@@ -1,28 +1,71 @@
 /** What the server that is written to may do: restart, lose connections, be full, locked, read-only. */
-import { mkdirSync, readFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import type { RunOptions } from '../../src/engine/types.ts';
-import type { Arena, Attack } from '../attack.ts';
+import type { Attack } from '../attack.ts';
+import type { AnyPair } from '../pair.ts';
 import { killAt, pauseAt } from '../pause.ts';
 import { mountDisk, NO_ROOT } from './destination-ground.ts';
 import { errorOf, expectError } from './expect.ts';
 import { Proxy, type Treatment } from './proxy.ts';
-import { heals, meetTargetFault, openReplica, type Replica, TARGET } from './target-ground.ts';
+import {
+  codeOf,
+  type Each,
+  heals,
+  meetTargetFault,
+  openReplica,
+  POSTGRES_TARGET,
+  type PostgresReplica,
+  type Replica,
+  TARGET,
+} from './target-ground.ts';
 import { TABLES, write } from './source-tables.ts';
 
-const OWN_SERVER = { target: { settings: { cluster_name: 'target' } } };
-const LOST = ['postgres.connection_lost', 'postgres.shutting_down'];
+const OWN_SERVER = { target: { own: true } };
 /** The second where an attempt finds that the one before it has done all. */
 const DONE = ['loaded', 'nothing-new'];
 const PASS: Treatment = { kind: 'pass' };
 
+function lost(pair: Replica): string[] {
+  return ['connection_lost', 'shutting_down'].map((code) => codeOf(pair, code));
+}
+
 /** Tries again by itself, or says what is lost. */
 async function comesThrough(pair: Replica, options: RunOptions = {}): Promise<string> {
   const error = await errorOf(pair, options);
-  if (error) expectError(error, { codes: LOST, names: [] });
+  if (error) expectError(error, { codes: lost(pair), names: [] });
   return error?.code ?? 'works';
 }
+
+type Moments = readonly (readonly [table: string, moment: string])[];
+
+const RESTARTED: Each<Moments> = {
+  postgres: [
+    ['appended', 'after:sent:2'],
+    ['merged', 'after:sent:2'],
+    ['merged', 'after:update:1'],
+    ['merged', 'during:commit:1'],
+    ['appended', 'during:commit:1'],
+    ['replaced', 'after:commit-aside:1'],
+    ['replaced', 'after:drop:1'],
+    ['replaced', 'during:commit:1'],
+  ],
+  mysql: [
+    ['appended', 'after:sent:1'],
+    ['merged', 'after:sent:1'],
+    ['merged', 'after:update:1'],
+    ['merged', 'during:commit:1'],
+    ['appended', 'during:commit:1'],
+    ['replaced', 'after:commit-aside:1'],
+    ['replaced', 'after:pending:1'],
+    ['replaced', 'after:commit-aside:3'],
+    ['replaced', 'after:lock-record:2'],
+    ['replaced', 'during:rename-table:1'],
+    ['replaced', 'after:rename-table:1'],
+    ['replaced', 'during:commit:1'],
+  ],
+};
 
 const restarts: Attack<Replica> = {
   ...TARGET,
@@ -30,29 +73,23 @@ const restarts: Attack<Replica> = {
   tries:
     'The server that is written to is restarted, by orderly shutdown or as after a crash, in the midst of a copy, of a merge, and when a COMMIT was sent and not yet answered',
   async run(arena) {
-    for (const mode of ['fast', 'immediate'] as const)
-      for (const [table, moment] of [
-        ['appended', 'after:sent:2'],
-        ['merged', 'after:sent:2'],
-        ['merged', 'after:update:1'],
-        ['merged', 'during:commit:1'],
-        ['appended', 'during:commit:1'],
-        ['replaced', 'after:commit-aside:1'],
-        ['replaced', 'after:drop:1'],
-        ['replaced', 'during:commit:1'],
-      ] as const) {
-        arena.say(`${mode} ${moment} of ${table}`);
-        const pair = await openReplica(arena, 3000, [table], OWN_SERVER);
+    for (const how of ['orderly', 'crash'] as const)
+      for (let i = 0; ; i++) {
+        const pair = await openReplica(arena, 3000, TABLES, OWN_SERVER);
+        const [table, moment] = RESTARTED[pair.to.type][i] ?? [];
+        if (table === undefined || moment === undefined) break;
+        arena.say(`${how} ${moment} of ${table}`);
+        pair.streams = { [table]: pair.streams[table]! };
         await pair.run();
         await write(pair, 500);
         const paused = await pauseAt(pair, moment);
-        await pair.to.server.restart(mode);
-        await pair.to.reconnect();
+        await pair.to.restart(how);
         arena.tally.faults++;
         const [outcome] = await paused.goOn();
-        if (!DONE.includes(outcome!.status) && !LOST.includes(outcome!.code!))
-          throw new Error(`${mode} restart ${moment} of ${table}: ${JSON.stringify(outcome)}`);
-        if (DONE.includes(outcome!.status)) await arena.verify(pair, [table]);
+        const { status, code } = outcome!;
+        if (!DONE.includes(status) && !lost(pair).includes(code!))
+          throw new Error(`${how} restart ${moment} of ${table}: ${JSON.stringify(outcome)}`);
+        if (DONE.includes(status)) await arena.verify(pair, [table]);
         await write(pair, 5);
         await heals(arena, pair);
       }
@@ -93,7 +130,7 @@ const cuts: Attack<Replica> = {
       if (run < runs) await write(pair, random.int(0, 500));
     }
     await heals(arena, pair);
-    return 'tries again, or postgres.connection_lost; then whole';
+    return 'tries again, or connection_lost; then whole';
   },
 };
 
@@ -122,6 +159,25 @@ const unanswered: Attack<Replica> = {
   },
 };
 
+const LOCKS: Each<readonly (readonly [table: string, lock: string])[]> = {
+  postgres: [
+    ['merged', 'ALTER TABLE merged ADD COLUMN mine int'],
+    ['replaced', 'SELECT count(*) FROM replaced'],
+    ['appended', 'LOCK TABLE appended IN SHARE MODE'],
+    ['merged', 'SELECT 1 FROM merged FOR UPDATE'],
+    ['merged', 'SELECT 1 FROM _sluice.tables FOR UPDATE'],
+  ],
+  mysql: [
+    ['merged', 'LOCK TABLES merged WRITE'],
+    ['replaced', 'SELECT count(*) FROM replaced'],
+    ['appended', 'LOCK TABLES appended READ'],
+    ['merged', 'SELECT 1 FROM merged FOR UPDATE'],
+    ['merged', 'SELECT 1 FROM _sluice_tables FOR UPDATE'],
+    ['replaced', 'SELECT 1 FROM _sluice_tables FOR UPDATE'],
+  ],
+};
+const UNLOCK: Each<string> = { postgres: 'ROLLBACK', mysql: 'ROLLBACK; UNLOCK TABLES' };
+
 const locked: Attack<Replica> = {
   ...TARGET,
   name: 'target-locked',
@@ -129,21 +185,18 @@ const locked: Attack<Replica> = {
     'Somebody holds a lock on the table that is written to, on its rows or on the record of what is loaded, for longer than lock_timeout',
   async run(arena) {
     const codes = new Set<string>();
-    for (const [table, lock] of [
-      ['merged', 'ALTER TABLE merged ADD COLUMN mine int'],
-      ['replaced', 'SELECT count(*) FROM replaced'],
-      ['appended', 'LOCK TABLE appended IN SHARE MODE'],
-      ['merged', 'SELECT 1 FROM merged FOR UPDATE'],
-      ['merged', 'SELECT 1 FROM _sluice.tables FOR UPDATE'],
-    ] as const) {
+    for (let i = 0; ; i++) {
+      const pair = await openReplica(arena, 200, TABLES);
+      const [table, lock] = LOCKS[pair.to.type][i] ?? [];
+      if (table === undefined || lock === undefined) break;
+      pair.streams = { [table]: pair.streams[table]! };
       arena.say(lock);
-      const pair = await openReplica(arena, 200, [table]);
       await pair.run();
-      const other = await pair.to.connect();
+      const other = await pair.to.session();
       const code = await meetTargetFault(arena, pair, {
         inject: () => other.query(`BEGIN; ${lock}`),
-        heal: () => other.query('ROLLBACK'),
-        codes: ['postgres.locked'],
+        heal: () => other.query(UNLOCK[pair.to.type]),
+        codes: ['locked'],
         names: [table],
       });
       await other.end();
@@ -153,30 +206,36 @@ const locked: Attack<Replica> = {
   },
 };
 
+const QUICK_TO_FIND: Each<string> = {
+  postgres: `ALTER SYSTEM SET deadlock_timeout = '50ms'; SELECT pg_reload_conf()`,
+  // It looks at every wait.
+  mysql: 'SELECT 1',
+};
+const A_MOMENT: Each<string> = { postgres: 'SELECT pg_sleep(0.01)', mysql: 'DO SLEEP(0.01)' };
+
 const deadlocks: Attack<Replica> = {
   ...TARGET,
   name: 'target-deadlocks',
   tries: 'Four sessions lock and change rows of the table in the opposite order while merges go on',
   rounds: 3,
   async run(arena) {
-    const pair = await openReplica(arena, 300, ['merged'], {
-      target: { settings: { deadlock_timeout: '50ms' } },
-    });
+    const pair = await openReplica(arena, 300, ['merged'], OWN_SERVER);
+    await pair.to.query(QUICK_TO_FIND[pair.to.type]);
     pair.to.connection = { ...pair.to.connection, lock_timeout: '20 s' };
     await pair.run();
     let going = true;
     const met = { deadlocks: 0 };
     const others = Array.from({ length: 4 }, async () => {
-      const client = await pair.to.connect();
+      const client = await pair.to.session();
       while (going) {
         // What is changed stays as it is, so that the two can be compared.
         const ids = Array.from({ length: 3 }, () => 7 * arena.random.int(1, 42)).toSorted((a, b) => b - a);
         await client
           .query(
-            `BEGIN; ${ids.map((id) => `UPDATE merged SET n = n WHERE id = ${id}; SELECT pg_sleep(0.01);`).join(' ')} COMMIT`,
+            `BEGIN; ${ids.map((id) => `UPDATE merged SET n = n WHERE id = ${id}; ${A_MOMENT[pair.to.type]};`).join(' ')} COMMIT`,
           )
-          .catch((error: { code?: string }) => {
-            if (error.code === '40P01') met.deadlocks++;
+          .catch(({ code }: { code?: string }) => {
+            if (code === '40P01' || code === 'ER_LOCK_DEADLOCK') met.deadlocks++;
             return client.query('ROLLBACK');
           });
       }
@@ -188,7 +247,7 @@ const deadlocks: Attack<Replica> = {
         await write(pair, 5);
         const error = await errorOf(pair);
         if (!error) continue;
-        expectError(error, { codes: ['postgres.deadlock'], names: ['merged'] });
+        expectError(error, { codes: [codeOf(pair, 'deadlock')], names: ['merged'] });
         codes.add(error.code);
       }
     } finally {
@@ -197,12 +256,12 @@ const deadlocks: Attack<Replica> = {
     }
     arena.tally.faults += met.deadlocks;
     await heals(arena, pair);
-    return 'tries again, or postgres.deadlock; then whole';
+    return 'tries again, or deadlock; then whole';
   },
 };
 
-const rights: Attack<Replica> = {
-  ...TARGET,
+const rights: Attack<PostgresReplica> = {
+  ...POSTGRES_TARGET,
   name: 'target-rights',
   tries:
     'The role may not create schemas or tables, not write to the table, or nothing at all: the session, the role or the whole server is read-only',
@@ -240,8 +299,8 @@ const rights: Attack<Replica> = {
   },
 };
 
-const settings: Attack<Replica> = {
-  ...TARGET,
+const settings: Attack<PostgresReplica> = {
+  ...POSTGRES_TARGET,
   name: 'target-settings',
   tries:
     'The role that writes has timeouts for idle sessions, transactions and statements, another time zone, style of dates, search path and isolation',
@@ -285,8 +344,7 @@ const settings: Attack<Replica> = {
 const full: Attack<Replica> = {
   ...TARGET,
   name: 'target-disk-full',
-  tries:
-    'The disk that the tables are on, or that of temporary tables, becomes full in the midst of a copy and of a merge',
+  tries: 'The disk that the tables are on becomes full in the midst of a copy and of a merge',
   async run(arena) {
     const codes = new Set<string>();
     for (const table of TABLES) {
@@ -301,29 +359,48 @@ const full: Attack<Replica> = {
       mkdirSync(space);
       spawnSync('chmod', ['755', pair.folder]);
       spawnSync('chown', [`${uid}:${uid}`, space]);
-      const name = `small_${new URL(pair.to.url).pathname.slice(1)}`;
-      const database = new URL(pair.to.url).pathname.slice(1);
-      await pair.to.db.query(`CREATE TABLESPACE ${name} LOCATION '${space}'`);
-      await pair.to.db.query(
-        `ALTER DATABASE ${database} SET default_tablespace = ${name}; ALTER DATABASE ${database} SET temp_tablespaces = ${name}`,
-      );
+      const leave = await MOVE_TO[pair.to.type](pair, space);
       await pair.run();
       await write(pair, 6000);
       codes.add(
         await meetTargetFault(arena, pair, {
           inject: async () => disk.fill(100),
           heal: async () => disk.free(),
-          codes: ['postgres.exhausted'],
-          names: [table, /space/],
+          codes: ['exhausted'],
+          names: [table, /space|full/],
         }),
       );
-      await pair.to.db.query(
-        `ALTER DATABASE ${database} RESET default_tablespace; ALTER DATABASE ${database} RESET temp_tablespaces`,
-      );
-      await pair.to.db.query(`DROP SCHEMA _sluice CASCADE; DROP TABLE ${table}`);
-      await pair.to.db.query(`DROP TABLESPACE ${name}`);
+      await leave();
     }
     return `${[...codes].join(', ')}, then whole`;
+  },
+};
+
+/** Has the tables of the database made in a folder from now on; returns what takes them away from there. */
+const MOVE_TO: Each<(pair: Replica, folder: string) => Promise<() => Promise<void>>> = {
+  postgres: async ({ to, streams }, folder) => {
+    const database = new URL(to.url).pathname.slice(1);
+    const name = `small_${database}`;
+    await to.query(`CREATE TABLESPACE ${name} LOCATION '${folder}'`);
+    await to.query(
+      `ALTER DATABASE ${database} SET default_tablespace = ${name}; ALTER DATABASE ${database} SET temp_tablespaces = ${name}`,
+    );
+    return async () => {
+      await to.query(
+        `ALTER DATABASE ${database} RESET default_tablespace; ALTER DATABASE ${database} RESET temp_tablespaces`,
+      );
+      await to.query(`DROP SCHEMA _sluice CASCADE; DROP TABLE ${Object.keys(streams).join(', ')}`);
+      await to.query(`DROP TABLESPACE ${name}`);
+    };
+  },
+  mysql: async ({ to }, folder) => {
+    const database = new URL(to.url).pathname.slice(1);
+    const [row] = await to.query('SELECT @@datadir AS folder');
+    const place = path.join(String(row!['folder']), database);
+    cpSync(place, folder, { recursive: true });
+    rmSync(place, { recursive: true });
+    symlinkSync(folder, place);
+    return async () => void (await to.query(`DROP DATABASE ${database}`));
   },
 };
 
@@ -331,19 +408,22 @@ function owner(pid: number): { uid: string } {
   return { uid: /^Uid:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]! };
 }
 
+const SLOW_ROWS: Each<string> = {
+  postgres: `CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.02); RETURN NEW; END $$;
+       CREATE TRIGGER slow BEFORE INSERT OR UPDATE ON merged FOR EACH ROW EXECUTE FUNCTION slow()`,
+  mysql: 'CREATE TRIGGER slow BEFORE UPDATE ON merged FOR EACH ROW SET @slow = SLEEP(0.02)',
+};
+
 const zombie: Attack<Replica> = {
   ...TARGET,
   name: 'target-zombie',
   tries:
     'A run is killed while the server is at work on a long statement of its own; the next one comes at once',
-  async run(arena: Arena<Replica>) {
+  async run(arena) {
     const pair = await openReplica(arena, 200, ['merged', 'replaced']);
     await pair.run();
     await write(pair, 20);
-    await pair.to.db.query(
-      `CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.02); RETURN NEW; END $$;
-       CREATE TRIGGER slow BEFORE INSERT OR UPDATE ON merged FOR EACH ROW EXECUTE FUNCTION slow()`,
-    );
+    await pair.to.query(SLOW_ROWS[pair.to.type]);
     pair.to.connection = { ...pair.to.connection, lock_timeout: '20 s' };
     await killAt(pair, 'during:update:1');
     arena.tally.kills++;
@@ -352,7 +432,7 @@ const zombie: Attack<Replica> = {
   },
 };
 
-export const TARGET_SERVER: readonly Attack<Replica>[] = [
+export const TARGET_SERVER: readonly Attack<AnyPair>[] = [
   restarts,
   cuts,
   unanswered,

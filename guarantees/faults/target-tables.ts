@@ -1,47 +1,82 @@
 /** What users do to the tables that are written to: constraints, triggers, changes, older backups. */
 import type { Arena, Attack } from '../attack.ts';
+import type { AnyPair } from '../pair.ts';
 import { pauseAt } from '../pause.ts';
-import { heals, meetTargetFault, openReplica, type Replica, TARGET } from './target-ground.ts';
+import {
+  codeOf,
+  type Each,
+  heals,
+  meetTargetFault,
+  openReplica,
+  POSTGRES_TARGET,
+  type PostgresReplica,
+  type Replica,
+  TARGET,
+} from './target-ground.ts';
 import { write } from './source-tables.ts';
 
 interface Refusal {
-  inject: string;
-  /** A row of the source that is refused. */
+  /** What the source has to write: `id`, `note` and `n` of a row that is refused. */
   row: string;
-  heal: string;
-  codes: readonly string[];
-  names: readonly string[];
+  code: string;
+  /** What the message names beside the table. */
+  name: string;
+  inject: Each<string>;
+  heal: Each<string>;
 }
+
+const LONG_TEXT = 'note LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin';
 
 const REFUSALS: readonly Refusal[] = [
   {
-    inject: 'ALTER TABLE merged ADD CONSTRAINT few CHECK (n < 900000) NOT VALID',
-    row: `INSERT INTO merged SELECT max(id) + 1000000, 'x', 1000000 FROM merged`,
-    heal: 'ALTER TABLE merged DROP CONSTRAINT few',
-    codes: ['postgres.constraint'],
-    names: ['merged', 'few'],
+    row: `max(id) + 1000000, 'x', 1000000`,
+    code: 'constraint',
+    name: 'few',
+    inject: {
+      postgres: 'ALTER TABLE merged ADD CONSTRAINT few CHECK (n < 900000) NOT VALID',
+      mysql: 'ALTER TABLE merged ADD CONSTRAINT few CHECK (n < 900000)',
+    },
+    heal: {
+      postgres: 'ALTER TABLE merged DROP CONSTRAINT few',
+      mysql: 'ALTER TABLE merged DROP CONSTRAINT few',
+    },
   },
   {
-    inject: 'ALTER TABLE merged ALTER note SET NOT NULL',
-    row: 'INSERT INTO merged SELECT max(id) + 1, NULL, 2 FROM merged',
-    heal: 'ALTER TABLE merged ALTER note DROP NOT NULL',
-    codes: ['postgres.constraint'],
-    names: ['merged', 'note'],
+    row: 'max(id) + 1, NULL, 2',
+    code: 'constraint',
+    name: 'note',
+    inject: {
+      postgres: 'ALTER TABLE merged ALTER note SET NOT NULL',
+      mysql: `ALTER TABLE merged MODIFY ${LONG_TEXT} NOT NULL`,
+    },
+    heal: {
+      postgres: 'ALTER TABLE merged ALTER note DROP NOT NULL',
+      mysql: `ALTER TABLE merged MODIFY ${LONG_TEXT} NULL`,
+    },
   },
   {
-    inject: 'CREATE UNIQUE INDEX lone ON merged (note) WHERE id >= 1000000',
-    row: `INSERT INTO merged SELECT max(id) + 1, 'x', 3 FROM merged`,
-    heal: 'DROP INDEX lone',
-    codes: ['postgres.duplicate'],
-    names: ['merged', 'lone'],
+    row: `max(id) + 1, 'x', 3`,
+    code: 'duplicate',
+    name: 'lone',
+    inject: {
+      postgres: 'CREATE UNIQUE INDEX lone ON merged (note) WHERE id >= 1000000',
+      mysql: 'CREATE UNIQUE INDEX lone ON merged (note(300))',
+    },
+    heal: { postgres: 'DROP INDEX lone', mysql: 'DROP INDEX lone ON merged' },
   },
   {
-    inject: `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF NEW.n = -4 THEN RAISE EXCEPTION 'not on Sundays'; END IF; RETURN NEW; END $$;
-      CREATE TRIGGER refuses BEFORE INSERT OR UPDATE ON merged FOR EACH ROW EXECUTE FUNCTION refuse()`,
-    row: `INSERT INTO merged SELECT max(id) + 1, 'y', -4 FROM merged`,
-    heal: 'DROP TRIGGER refuses ON merged; DROP FUNCTION refuse',
-    codes: ['postgres.raised'],
-    names: ['merged', 'not on Sundays'],
+    row: `max(id) + 1, 'y', -4`,
+    code: 'raised',
+    name: 'not on Sundays',
+    inject: {
+      postgres: `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF NEW.n = -4 THEN RAISE EXCEPTION 'not on Sundays'; END IF; RETURN NEW; END $$;
+        CREATE TRIGGER refuses BEFORE INSERT OR UPDATE ON merged FOR EACH ROW EXECUTE FUNCTION refuse()`,
+      mysql: `CREATE TRIGGER refuses BEFORE INSERT ON merged FOR EACH ROW IF NEW.n = -4 THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'not on Sundays'; END IF`,
+    },
+    heal: {
+      postgres: 'DROP TRIGGER refuses ON merged; DROP FUNCTION refuse',
+      mysql: 'DROP TRIGGER refuses',
+    },
   },
 ];
 
@@ -54,9 +89,12 @@ const refusedRows: Attack<Replica> = {
   async run(arena) {
     const pair = await openReplica(arena, 200, ['merged']);
     await pair.run();
+    const { type } = pair.to;
     const codes = new Set<string>();
-    for (const { row, ...fault } of REFUSALS.slice(0, arena.brief ? 2 : 4)) {
-      await pair.from.query(row);
+    for (const { row, code, name, inject, heal } of REFUSALS.slice(0, arena.brief ? 2 : 4)) {
+      arena.say(inject[type]);
+      await pair.from.query(`INSERT INTO merged (id, note, n) SELECT ${row} FROM merged`);
+      const fault = { inject: inject[type], heal: heal[type], codes: [code], names: ['merged', name] };
       codes.add(await meetTargetFault(arena, pair, fault));
     }
     return `${[...codes].join(', ')}, then whole`;
@@ -64,7 +102,9 @@ const refusedRows: Attack<Replica> = {
 };
 
 /** What the user has made around a table, and a query that finds it. */
-const AROUND: readonly (readonly [made: string, found: string])[] = [
+type Around = readonly (readonly [made: string, found: string])[];
+
+const AROUND_POSTGRES: Around = [
   ['CREATE VIEW over_it AS SELECT count(*) AS n FROM replaced', 'SELECT 1 FROM over_it'],
   [
     'CREATE FUNCTION counted() RETURNS bigint LANGUAGE sql BEGIN ATOMIC SELECT count(*) FROM replaced; END',
@@ -109,23 +149,70 @@ const AROUND: readonly (readonly [made: string, found: string])[] = [
   ],
 ];
 
+const IN_DATABASE = 'TABLE_SCHEMA = DATABASE()';
+
+const AROUND_MYSQL: Around = [
+  ['CREATE VIEW over_it AS SELECT count(*) AS n FROM replaced', 'SELECT n FROM over_it WHERE n > 60'],
+  [
+    'CREATE TABLE refers (id int NULL, FOREIGN KEY (id) REFERENCES replaced (id))',
+    `SELECT 1 FROM information_schema.KEY_COLUMN_USAGE WHERE ${IN_DATABASE} AND TABLE_NAME = 'refers' AND REFERENCED_TABLE_NAME = 'replaced'`,
+  ],
+  [
+    'CREATE TRIGGER quiet BEFORE DELETE ON replaced FOR EACH ROW SET @gone = 1',
+    `SELECT 1 FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = DATABASE() AND EVENT_OBJECT_TABLE = 'replaced'`,
+  ],
+  [
+    'ALTER TABLE replaced ADD CONSTRAINT plus CHECK (n >= 0)',
+    `SELECT 1 FROM information_schema.CHECK_CONSTRAINTS WHERE CONSTRAINT_SCHEMA = DATABASE() AND CONSTRAINT_NAME = 'plus'`,
+  ],
+  [
+    'CREATE INDEX quick ON replaced (n)',
+    `SELECT 1 FROM information_schema.STATISTICS WHERE ${IN_DATABASE} AND TABLE_NAME = 'replaced' AND INDEX_NAME = 'quick'`,
+  ],
+  [
+    'CREATE FULLTEXT INDEX words ON replaced (note)',
+    `SELECT 1 FROM information_schema.STATISTICS WHERE ${IN_DATABASE} AND TABLE_NAME = 'replaced' AND INDEX_TYPE = 'FULLTEXT'`,
+  ],
+  ['ALTER TABLE replaced ADD COLUMN mine int DEFAULT 7', 'SELECT mine FROM replaced WHERE mine = 7'],
+  [
+    'ALTER TABLE replaced ADD COLUMN twice int AS (n * 2) VIRTUAL',
+    'SELECT twice FROM replaced WHERE twice = n * 2',
+  ],
+  [
+    `ALTER TABLE replaced COMMENT = 'mine'`,
+    `SELECT 1 FROM information_schema.TABLES WHERE ${IN_DATABASE} AND TABLE_NAME = 'replaced' AND TABLE_COMMENT = 'mine'`,
+  ],
+  [
+    'ALTER TABLE replaced PARTITION BY HASH (id) PARTITIONS 3',
+    `SELECT 1 FROM information_schema.PARTITIONS WHERE ${IN_DATABASE} AND TABLE_NAME = 'replaced' AND PARTITION_NAME = 'p2'`,
+  ],
+  [
+    'ALTER TABLE replaced ROW_FORMAT = COMPRESSED',
+    `SELECT 1 FROM information_schema.TABLES WHERE ${IN_DATABASE} AND TABLE_NAME = 'replaced' AND ROW_FORMAT = 'Compressed'`,
+  ],
+];
+
+const AROUND: Each<Around> = { postgres: AROUND_POSTGRES, mysql: AROUND_MYSQL };
+
 const dependants: Attack<Replica> = {
   ...TARGET,
   name: 'target-with-dependants',
   tries:
-    "Around a table that is replaced there is something of the user's: a view, a function, a column of its row type, a foreign key, a table that inherits, a constraint, a rule, statistics, a publication, grants, a comment",
+    "Around a table that is replaced there is something of the user's: a view, a function, a column of its row type, a foreign key, a table that inherits, a constraint, a rule, a trigger, an index, a column, partitions, statistics, a publication, grants, a comment",
   async run(arena) {
     const wrong: string[] = [];
-    for (const [made, found] of AROUND) {
-      arena.say(made);
+    for (let i = 0; ; i++) {
       const pair = await openReplica(arena, 50, ['replaced']);
+      const [made, found] = AROUND[pair.to.type][i] ?? [];
+      if (made === undefined || found === undefined) break;
+      arena.say(made);
       await pair.run();
-      await pair.to.db.query(made);
+      await pair.to.query(made);
       arena.tally.faults++;
       await write(pair, 20);
       try {
         await heals(arena, pair);
-        if ((await pair.to.db.query(found)).rows.length === 0) throw new Error('it is gone');
+        if ((await pair.to.query(found)).length === 0) throw new Error('it is gone');
       } catch (error) {
         wrong.push(`${made}: ${(error as Error).message}`);
       }
@@ -136,13 +223,22 @@ const dependants: Attack<Replica> = {
 };
 
 /** What happens to a table between two runs or in the midst of one, so that the next run has to load all of it again. */
-const LOSSES: Readonly<Record<string, string>> = {
+const LOSSES: Readonly<Record<string, string | Partial<Each<string>>>> = {
   'drops it': 'DROP TABLE merged',
   'renames it': 'ALTER TABLE merged RENAME TO merged_old',
-  'empties it': 'TRUNCATE merged',
-  'moves it to another schema': 'CREATE SCHEMA other; ALTER TABLE merged SET SCHEMA other',
-  'makes it anew, empty':
-    'CREATE TABLE same (LIKE merged); DROP TABLE merged; ALTER TABLE same RENAME TO merged',
+  'empties it': { postgres: 'TRUNCATE merged', mysql: 'TRUNCATE TABLE merged' },
+  'deletes all of it': 'DELETE FROM merged',
+  'moves it to another schema': { postgres: 'CREATE SCHEMA other; ALTER TABLE merged SET SCHEMA other' },
+  'makes it anew, empty': {
+    postgres: 'CREATE TABLE same (LIKE merged); DROP TABLE merged; ALTER TABLE same RENAME TO merged',
+    mysql: 'CREATE TABLE same LIKE merged; DROP TABLE merged; ALTER TABLE same RENAME TO merged',
+  },
+};
+
+/** Gives up soon when it has to wait. */
+const IMPATIENT: Each<string> = {
+  postgres: `SET lock_timeout = '300ms'`,
+  mysql: 'SET lock_wait_timeout = 1, innodb_lock_wait_timeout = 1',
 };
 
 const tableLost: Attack<Replica> = {
@@ -159,39 +255,39 @@ const tableLost: Attack<Replica> = {
       'event:step/staged:1',
       'before:lock-record:1',
     ];
-    for (const [what, sql] of Object.entries(LOSSES).slice(0, arena.brief ? 1 : undefined))
+    for (const what of Object.keys(LOSSES).slice(0, arena.brief ? 1 : undefined))
       for (const moment of arena.brief ? moments.slice(0, 1) : moments)
-        await loseTable(arena, { what, sql, moment }).catch((error: Error) => {
+        await loseTable(arena, what, moment).catch((error: Error) => {
           throw new Error(`the user ${what}, ${moment || 'between runs'}: ${error.message}`, {
             cause: error,
           });
         });
-    return arena.brief ? 'whole' : 'sql.table_lost or postgres.no_table when a run is under way, then whole';
+    return arena.brief ? 'whole' : 'table_lost or no_table when a run is under way, then whole';
   },
 };
 
-async function loseTable(
-  arena: Arena<Replica>,
-  { what, sql, moment }: { what: string; sql: string; moment: string },
-): Promise<void> {
+async function loseTable(arena: Arena<Replica>, what: string, moment: string): Promise<void> {
   arena.say(`${what} ${moment}`);
   const pair = await openReplica(arena, 200, ['merged']);
+  const loss = LOSSES[what]!;
+  const sql = typeof loss === 'string' ? loss : loss[pair.to.type];
+  if (sql === undefined) return;
   await pair.run();
   await write(pair, 20);
   arena.tally.faults++;
-  if (moment === '') await pair.to.db.query(sql);
+  if (moment === '') await pair.to.query(sql);
   else {
     const paused = await pauseAt(pair, moment);
     // Where a load has looked at the table, the user has to wait for it.
-    const waits = await pair.to.db.query(`SET lock_timeout = '300ms'; ${sql}`).then(
+    const waits = await pair.to.query(`${IMPATIENT[pair.to.type]}; ${sql}`).then(
       () => false,
-      (error: { code?: string }) => error.code === '55P03',
+      ({ code, errno }: { code?: string; errno?: number }) => code === '55P03' || errno === 1205,
     );
     const [outcome] = await paused.goOn();
     // It may have begun again by itself.
     if (outcome!.status === 'loaded') await arena.verify(pair, ['merged']);
     else if (waits) throw new Error(`nothing was done to the table, and the run ended with ${outcome!.code}`);
-    else if (!['sql.table_lost', 'postgres.no_table'].includes(String(outcome!.code)))
+    else if (!['sql.table_lost', codeOf(pair, 'no_table')].includes(String(outcome!.code)))
       throw new Error(`ended with ${outcome!.code}`);
   }
   await heals(arena, pair);
@@ -199,10 +295,15 @@ async function loseTable(
   await heals(arena, pair);
 }
 
+const DROP_BOOKS: Each<string> = {
+  postgres: 'DROP SCHEMA _sluice CASCADE',
+  mysql: 'DROP TABLE _sluice_tables',
+};
+
 const booksLost: Attack<Replica> = {
   ...TARGET,
   name: 'target-books-lost',
-  tries: 'The user drops the schema "_sluice", between two runs and while one is under way',
+  tries: 'The user drops the books of Sluice, between two runs and while one is under way',
   async run(arena) {
     const codes = new Set<string>();
     for (const moment of ['', 'event:stream-planned:1', 'event:step/staged:1']) {
@@ -212,7 +313,7 @@ const booksLost: Attack<Replica> = {
       await write(pair, 20);
       const before = JSON.stringify(await pair.to.lines('merged', 'history'));
       arena.tally.faults++;
-      const drop = (): Promise<unknown> => pair.to.db.query('DROP SCHEMA _sluice CASCADE');
+      const drop = (): Promise<unknown> => pair.to.query(DROP_BOOKS[pair.to.type]);
       if (moment !== '') {
         const paused = await pauseAt(pair, moment);
         await drop();
@@ -225,17 +326,17 @@ const booksLost: Attack<Replica> = {
       const code = 'code' in report ? report.code : report.streams[0]!.error?.code;
       if (code !== 'sql.not_ours') throw new Error(`expected sql.not_ours, found ${code}`);
       codes.add(code);
-      const { rows } = await pair.to.db.query('SELECT count(*)::int AS n FROM merged');
-      if (rows[0]!['n'] !== (JSON.parse(before) as string[]).length) throw new Error('rows were changed');
-      await pair.to.db.query('TRUNCATE merged');
+      const [row] = await pair.to.query('SELECT count(*) AS n FROM merged');
+      if (Number(row!['n']) !== (JSON.parse(before) as string[]).length) throw new Error('rows were changed');
+      await pair.to.query('DELETE FROM merged');
       await heals(arena, pair);
     }
     return `${[...codes].join(', ')}, whole when the table is emptied`;
   },
 };
 
-const restored: Attack<Replica> = {
-  ...TARGET,
+const restored: Attack<PostgresReplica> = {
+  ...POSTGRES_TARGET,
   name: 'target-restored',
   tries: 'The database that is written to is restored from a backup that is some runs old',
   async run(arena) {
@@ -271,28 +372,28 @@ const notOurs: Attack<Replica> = {
       for (const moment of ['', 'event:stream-planned:1', 'after:note:1', 'event:step/staged:1', 'kill']) {
         arena.say(`${table} ${moment}`);
         const pair = await openReplica(arena, 100, [table]);
-        const make = `CREATE TABLE ${table} (id int, note text, n int, updated_at timestamptz); INSERT INTO ${table} VALUES (-1, 'mine', 1, now())`;
+        const make = `CREATE TABLE ${table} (id int, note text, n int, updated_at timestamp); INSERT INTO ${table} VALUES (-1, 'mine', 1, now())`;
         arena.tally.faults++;
         if (moment === 'kill') await (await pauseAt(pair, 'after:note:1')).kill();
         let outcome: { status: string; code?: string } | undefined;
-        if (moment === '' || moment === 'kill') await pair.to.db.query(make);
+        if (moment === '' || moment === 'kill') await pair.to.query(make);
         else {
           const paused = await pauseAt(pair, moment);
           // An open load has made the table; then there is none to make.
-          const made = await pair.to.db.query(make).then(
+          const made = await pair.to.query(make).then(
             () => true,
             () => false,
           );
           [outcome] = await paused.goOn();
           if (!made) continue;
         }
-        const told = outcome?.code ?? (await codeOf(pair));
+        const told = outcome?.code ?? (await toldBy(pair));
         if (told !== 'sql.not_ours')
           throw new Error(`${table}, ${moment}: expected sql.not_ours, found ${told}`);
-        const { rows } = await pair.to.db.query(`SELECT note FROM ${table}`);
+        const rows = await pair.to.query(`SELECT note FROM ${table}`);
         if (rows.length !== 1 || rows[0]!['note'] !== 'mine')
           throw new Error(`${table}, ${moment}: the user's rows were changed`);
-        await pair.to.db.query(`DROP TABLE ${table}`);
+        await pair.to.query(`DROP TABLE ${table}`);
         await heals(arena, pair);
       }
     }
@@ -300,12 +401,12 @@ const notOurs: Attack<Replica> = {
   },
 };
 
-async function codeOf(pair: Replica): Promise<string | undefined> {
+async function toldBy(pair: Replica): Promise<string | undefined> {
   const { streams } = await pair.attempt();
   return streams[0]!.error?.code;
 }
 
-export const TARGET_TABLES: readonly Attack<Replica>[] = [
+export const TARGET_TABLES: readonly Attack<AnyPair>[] = [
   refusedRows,
   dependants,
   tableLost,

@@ -1,15 +1,15 @@
 /** Names, widths, sizes and encodings that a database which is written to may not like. */
 import type { Arena, Attack } from '../attack.ts';
 import { errorOf, expectError } from '../faults/expect.ts';
-import type { Replica } from '../faults/target-ground.ts';
-import { TO_POSTGRES } from '../pairs.ts';
+import type { PostgresReplica as Replica } from '../faults/target-ground.ts';
+import { POSTGRES_TO_POSTGRES } from '../pairs.ts';
 
 const WHAT: Pick<Attack<Replica>, 'part' | 'promise' | 'rounds' | 'brief' | 'pairs'> = {
   part: 'hostile',
   promise: 'any-data',
   rounds: 1,
   brief: false,
-  pairs: TO_POSTGRES,
+  pairs: POSTGRES_TO_POSTGRES,
 };
 
 async function refused(arena: Arena<Replica>, pair: Replica, code: string): Promise<void> {

@@ -10,14 +10,15 @@ import { endWith } from '../pause.ts';
 import type { Random } from '../random.ts';
 import type { ReaderTask } from './reader.ts';
 import type { AnyPair } from '../pair.ts';
+import type { SourceSql } from '../source-sql.ts';
 
 export const BANK: readonly string[] = ['appended', 'merged', 'replaced', 'parted'];
 
 export const BANK_STREAMS: Streams = {
-  'public.appended': { cursor: 'at' },
-  'public.merged': { cursor: 'at', load: 'merge' },
-  'public.replaced': { load: 'replace' },
-  'public.parted': {
+  appended: { cursor: 'at' },
+  merged: { cursor: 'at', load: 'merge' },
+  replaced: { load: 'replace' },
+  parted: {
     cursor: 'at',
     load: 'merge',
     partition_by: { column: 'day', by: 'day' },
@@ -26,28 +27,30 @@ export const BANK_STREAMS: Streams = {
 
 const ACCOUNTS = 1000;
 
-export const BANK_SQL: string = BANK.map(
-  (table) => `
+export const bankSql = ({ stamp, now, numbers, laterDay, analyze }: SourceSql): string =>
+  BANK.map(
+    (table) => `
   CREATE TABLE ${table} (id int PRIMARY KEY, balance int NOT NULL, gen int NOT NULL, day date NOT NULL, pad text,
-    at timestamptz NOT NULL DEFAULT clock_timestamp());
-  CREATE INDEX ON ${table} (at);
-  INSERT INTO ${table} SELECT g, CASE g % 2 WHEN 0 THEN 10 ELSE -10 END, 0, date '2026-01-01' + g % 4, repeat('p', 100)
-    FROM generate_series(1, ${ACCOUNTS}) g;
-  ANALYZE ${table};`,
-).join('\n');
+    at ${stamp});
+  CREATE INDEX ${table}_at ON ${table} (at);
+  INSERT INTO ${table} SELECT g, CASE g % 2 WHEN 0 THEN 10 ELSE -10 END, 0, ${laterDay(`date '2026-01-01'`, 'g % 4')}, repeat('p', 100), ${now}
+    FROM ${numbers(ACCOUNTS)};
+  ${analyze(table)}`,
+  ).join(';');
 
 /** A few transactions on each table: money is moved, accounts are opened in pairs. */
 export async function doBusiness(pair: AnyPair, random: Random): Promise<void> {
+  const { now, numbers, laterDay } = pair.from.sql;
   for (const table of BANK) {
     const amount = random.int(1, 100);
     const [from, to] = [random.int(1, ACCOUNTS / 2), random.int(ACCOUNTS / 2 + 1, ACCOUNTS)];
     await pair.from.query(`
       BEGIN;
       UPDATE ${table} SET balance = balance + CASE id WHEN ${from} THEN -${amount} ELSE ${amount} END,
-        day = day + 1, at = clock_timestamp() WHERE id IN (${from}, ${to});
-      INSERT INTO ${table} SELECT max(id) + n, CASE n WHEN 1 THEN ${amount} ELSE -${amount} END, max(gen), '2026-01-05', 'new',
-        clock_timestamp() FROM ${table}, generate_series(1, 2) n GROUP BY n;
-      ${table === 'replaced' ? 'UPDATE replaced SET gen = gen + 1, at = clock_timestamp();' : ''}
+        day = ${laterDay('day', '1')}, at = ${now} WHERE id IN (${from}, ${to});
+      INSERT INTO ${table} SELECT max(id) + g, CASE g WHEN 1 THEN ${amount} ELSE -${amount} END, max(gen), '2026-01-05', 'new',
+        ${now} FROM ${table}, ${numbers(2)} GROUP BY g;
+      ${table === 'replaced' ? `UPDATE replaced SET gen = gen + 1, at = ${now};` : ''}
       COMMIT`);
   }
 }

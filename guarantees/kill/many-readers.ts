@@ -1,7 +1,7 @@
 /** Many readers of a table that is replaced again and again: each sees one load, whole, and never an error. */
 import type { Attack } from '../attack.ts';
-import type { Replica } from '../faults/target-ground.ts';
-import { TO_POSTGRES } from '../pairs.ts';
+import type { PostgresReplica as Replica } from '../faults/target-ground.ts';
+import { POSTGRES_TO_POSTGRES } from '../pairs.ts';
 
 const READERS = 12;
 const LOADS = 25;
@@ -35,7 +35,7 @@ export const MANY_READERS: Attack<Replica> = {
   promise: 'whole-or-not',
   tries: `${READERS} sessions read a table in a loop, plainly, prepared, by cursors and functions, while it is replaced ${LOADS} times`,
   rounds: 3,
-  pairs: TO_POSTGRES,
+  pairs: POSTGRES_TO_POSTGRES,
   brief: true,
   async run(arena) {
     const pair = await arena.open(

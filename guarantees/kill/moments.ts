@@ -9,10 +9,12 @@ export type Moments = readonly (readonly [moment: string, seen: Seen])[];
 export interface Both<T> {
   lake: T;
   sql: T;
+  /** Where it differs from `sql`: statements that change tables end transactions there. */
+  mysql?: T;
 }
 
-export function of<T>(pair: AnyPair, both: Both<T>): T {
-  return pair.to.type === 'lake' ? both.lake : both.sql;
+export function of<T>(pair: AnyPair, { lake, sql, mysql = sql }: Both<T>): T {
+  return { lake, postgres: sql, mysql }[pair.to.readBy.type];
 }
 
 export function before(...moments: string[]): Moments {
@@ -48,7 +50,31 @@ const AFTERWARDS = after(
   'event:run-finished:1',
 );
 
-export const BEFORE_COMMIT: Both<Moments> = {
+/** `sent`: the last but one piece of the rows has gone to the server, or the last one. */
+function loading(sent: string): Moments {
+  return [
+    ...TO_READING,
+    ...before(
+      'after:alive:1',
+      'during:note:1',
+      'after:note:1',
+      'after:begin:1',
+      'before:sent:1',
+      sent,
+      'before:finish:1',
+      'during:finish:1',
+      'after:finish:1',
+      'event:step/staged:1',
+      'event:step/publish:1',
+      'during:lock-record:1',
+      'after:lock-record:1',
+    ),
+  ];
+}
+
+const RECORDING = before('during:record-rows:1', 'after:record-rows:1', 'before:commit:1');
+
+export const BEFORE_COMMIT: Required<Both<Moments>> = {
   lake: [
     ...TO_READING,
     ...before(
@@ -64,27 +90,8 @@ export const BEFORE_COMMIT: Both<Moments> = {
       'before:link:2',
     ),
   ],
-  sql: [
-    ...TO_READING,
-    ...before(
-      'after:alive:1',
-      'during:note:1',
-      'after:note:1',
-      'after:begin:1',
-      'before:sent:1',
-      'after:sent:3',
-      'before:finish:1',
-      'during:finish:1',
-      'after:finish:1',
-      'event:step/staged:1',
-      'event:step/publish:1',
-      'during:lock-record:1',
-      'after:lock-record:1',
-      'during:record-rows:1',
-      'after:record-rows:1',
-      'before:commit:1',
-    ),
-  ],
+  sql: [...loading('after:sent:3'), ...RECORDING],
+  mysql: [...loading('after:sent:1'), ...RECORDING],
 };
 
 const AFTER_COMMIT: Both<Moments> = {
@@ -94,10 +101,46 @@ const AFTER_COMMIT: Both<Moments> = {
 };
 
 /** All of a load with one commit, and what is special about a way of loading. */
-export function all(special: Partial<Both<Moments>> = {}): Both<Moments> {
+export function all({ lake = [], sql = [], mysql = sql }: Partial<Both<Moments>> = {}): Required<
+  Both<Moments>
+> {
   const record = before('before:record:1');
   return {
-    lake: [...record, ...BEFORE_COMMIT.lake, ...AFTER_COMMIT.lake, ...(special.lake ?? [])],
-    sql: [...record, ...BEFORE_COMMIT.sql, ...AFTER_COMMIT.sql, ...(special.sql ?? [])],
+    lake: [...record, ...BEFORE_COMMIT.lake, ...AFTER_COMMIT.lake, ...lake],
+    sql: [...record, ...BEFORE_COMMIT.sql, ...AFTER_COMMIT.sql, ...sql],
+    mysql: [...record, ...BEFORE_COMMIT.mysql, ...AFTER_COMMIT.sql, ...mysql],
   };
 }
+
+/** A hidden table takes the name of the user's before the record can say so; from then on it counts. */
+export const SWAP_APART: Moments = [
+  ...before('before:record:1'),
+  ...loading('after:sent:1'),
+  ...before(
+    'during:hidden:1',
+    'after:hidden:1',
+    'during:commit-aside:1',
+    'after:commit-aside:1',
+    'after:commit-aside:2',
+    'during:pending:1',
+    'after:pending:1',
+    'during:commit-aside:3',
+    'after:commit-aside:3',
+    'during:lock-record:2',
+    'after:lock-record:2',
+    'before:rename-table:1',
+  ),
+  ...after(
+    'during:rename-table:1',
+    'after:rename-table:1',
+    'during:record-rows:1',
+    'after:record-rows:1',
+    'during:pending:2',
+    'after:pending:2',
+    'before:commit:1',
+    ...AFTER_COMMIT.sql.map(([moment]) => moment),
+    'before:drop-hidden:1',
+    'during:drop-hidden:1',
+    'after:drop-hidden:1',
+  ),
+];

@@ -3,22 +3,22 @@ import type { StreamOptions } from '../../src/core/project.ts';
 import type { Arena, Attack } from '../attack.ts';
 import { killAt } from '../pause.ts';
 import type { AnyPair } from '../pair.ts';
-import { FROM_POSTGRES } from '../pairs.ts';
+import { ALL_PAIRS } from '../pairs.ts';
+import type { SourceSql } from '../source-sql.ts';
 import { type Both, of } from './moments.ts';
 import { expectAtRest, expectSoundState, linesOf } from './rest.ts';
 
 const ROWS = 300;
 const BATCH = 50;
-const TABLE = `
-  CREATE TABLE t (id int PRIMARY KEY, v text NOT NULL, pad text, at timestamptz NOT NULL DEFAULT now());
-  CREATE INDEX ON t (at);
-  INSERT INTO t SELECT g, 'x', repeat('p', 1500), now() - interval '1 hour' + g * interval '1 second'
-    FROM generate_series(1, ${ROWS}) g;
-  ANALYZE t`;
+const table = (sql: SourceSql): string => `
+  CREATE TABLE t (id int PRIMARY KEY, v text NOT NULL, pad text, at ${sql.stamp});
+  CREATE INDEX t_at ON t (at);
+  INSERT INTO t SELECT g, 'x', repeat('p', 1500), ${sql.later(sql.now, 'g - 3600')} FROM ${sql.numbers(ROWS)};
+  ${sql.analyze('t')}`;
 /** One row of the first part, one of the last, and a new one. */
-const CHANGE = `
-  UPDATE t SET v = 'y', at = now() WHERE id IN (3, ${ROWS - 1});
-  INSERT INTO t VALUES (${ROWS + 1}, 'new', 'n', now())`;
+const change = ({ now }: SourceSql): string => `
+  UPDATE t SET v = 'y', at = ${now} WHERE id IN (3, ${ROWS - 1});
+  INSERT INTO t VALUES (${ROWS + 1}, 'new', 'n', ${now})`;
 
 interface Case {
   name: string;
@@ -58,7 +58,7 @@ const MIDDLE: Both<readonly string[]> = {
 };
 
 function moments(rest: readonly string[], middle: Both<readonly string[]> = MIDDLE): Both<readonly string[]> {
-  const list = (kind: keyof Both<unknown>): string[] => [
+  const list = (kind: 'lake' | 'sql'): string[] => [
     ...BEGINNING[kind],
     ...COMMITS[kind],
     ...middle[kind],
@@ -119,7 +119,7 @@ export const PART_ATTACKS: readonly Attack<AnyPair>[] = CASES.map((each) => ({
   promise: 'whole-or-not',
   tries: each.tries,
   rounds: 1,
-  pairs: FROM_POSTGRES,
+  pairs: ALL_PAIRS,
   brief: false,
   run: (arena) => killInParts(arena, each),
 }));
@@ -130,7 +130,7 @@ async function killInParts(
 ): Promise<string> {
   // Each in a database of its own.
   for (let i = 0; ; i++) {
-    const pair = await arena.open({ 'public.t': options }, TABLE);
+    const pair = await arena.open({ t: options }, table);
     const moment = of(pair, both)[i];
     if (moment === undefined) return 'works';
     arena.say(moment);
@@ -145,7 +145,7 @@ async function killInParts(
       throw new Error(`killed at ${moment}: ${(error as Error).message}`, { cause: error });
     }
     await expectSoundState(pair);
-    await pair.from.query(CHANGE);
+    await pair.from.query(change(pair.from.sql));
     const { totals } = await pair.run();
     if (seen.length > 0 && options.cursor !== undefined && totals.rows >= ROWS)
       throw new Error(`killed at ${moment}: the next run began again and read ${totals.rows} rows`);

@@ -8,7 +8,7 @@ import { spawnSync } from 'node:child_process';
 import { globSync, mkdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Arena, Attack } from '../attack.ts';
-import { SKIPPED } from '../report.ts';
+import { SKIPPED } from '../attack.ts';
 import { startCommand } from './command.ts';
 import { parseCalls, type SystemCall } from './system-calls.ts';
 

@@ -1,10 +1,10 @@
 /** kill -9 of the built command at random times; then the next run. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Arena, Attack } from '../attack.ts';
-import { BANK, BANK_SQL, BANK_STREAMS, doBusiness, startReader } from './bank.ts';
+import { BANK, bankSql, BANK_STREAMS, doBusiness, startReader } from './bank.ts';
 import { runCommand, startCommand } from './command.ts';
 import type { AnyPair } from '../pair.ts';
-import { FROM_POSTGRES } from '../pairs.ts';
+import { ALL_PAIRS } from '../pairs.ts';
 import { expectAtRest, expectSoundState, linesOf, same } from './rest.ts';
 
 const KILLS = 10;
@@ -19,14 +19,14 @@ export const RANDOM_TIMES: Attack<AnyPair> = {
   promise: 'whole-or-not',
   tries: `kills the command \`sluice run\` ${KILLS} times a round with SIGKILL at random moments while four tables are loaded in four ways and another process reads them, and runs again`,
   rounds: 20,
-  pairs: FROM_POSTGRES,
+  pairs: ALL_PAIRS,
   brief: false,
   run: killAtRandomTimes,
 };
 
 async function killAtRandomTimes(arena: Arena<AnyPair>): Promise<string> {
   const { random, tally } = arena;
-  const pair = await arena.open(BANK_STREAMS, BANK_SQL);
+  const pair = await arena.open(BANK_STREAMS, bankSql);
   if (random.chance(LAKE_STATE) && pair.to.type === 'lake')
     pair.stateOptions = { type: 'lake', connection: 'to' };
   await runCommand(pair, ['run']);

@@ -2,7 +2,7 @@
 import { sweepLake, thisOwner } from '../../src/connectors/lake/sweep.ts';
 import { openLocalStorage } from '../../src/connectors/shared/local-storage.ts';
 import type { Attack } from '../attack.ts';
-import { BANK, BANK_SQL, BANK_STREAMS, doBusiness, startReader } from './bank.ts';
+import { BANK, bankSql, BANK_STREAMS, doBusiness, startReader } from './bank.ts';
 import { runCommand } from './command.ts';
 import { expectAtRest } from './rest.ts';
 
@@ -16,7 +16,7 @@ export const SIDE_BY_SIDE: Attack = {
   rounds: 3,
   brief: false,
   async run(arena) {
-    const pair = await arena.open(BANK_STREAMS, BANK_SQL);
+    const pair = await arena.open(BANK_STREAMS, bankSql);
     await runCommand(pair, ['run']);
     const reader = startReader(pair);
     let loading = true;

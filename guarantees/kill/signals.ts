@@ -2,10 +2,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Arena, Attack } from '../attack.ts';
 import type { Random } from '../random.ts';
-import { BANK, BANK_SQL, BANK_STREAMS, doBusiness, startReader } from './bank.ts';
+import { BANK, bankSql, BANK_STREAMS, doBusiness, startReader } from './bank.ts';
 import { type Ended, runCommand, startCommand } from './command.ts';
 import type { AnyPair } from '../pair.ts';
-import { FROM_POSTGRES } from '../pairs.ts';
+import { ALL_PAIRS } from '../pairs.ts';
 import { expectAtRest, expectSoundState, linesOf, same } from './rest.ts';
 
 const STOPS = 8;
@@ -17,10 +17,10 @@ export const SIGNALS: Attack<AnyPair> = {
   promise: 'whole-or-not',
   tries: `stops the command \`sluice run\` ${STOPS} times a round with SIGTERM, Ctrl-C or two of them at random moments, looks for what it left, and runs again`,
   rounds: 3,
-  pairs: FROM_POSTGRES,
+  pairs: ALL_PAIRS,
   brief: false,
   async run(arena) {
-    const pair = await arena.open(BANK_STREAMS, BANK_SQL);
+    const pair = await arena.open(BANK_STREAMS, bankSql);
     const began = performance.now();
     await runCommand(pair, ['run']);
     const wholeMs = performance.now() - began;

@@ -4,7 +4,8 @@ import type { Arena, Attack } from '../attack.ts';
 import type { ChildTask } from '../child-run.ts';
 import { killAt } from '../pause.ts';
 import type { AnyPair } from '../pair.ts';
-import { FROM_POSTGRES, PAIRS } from '../pairs.ts';
+import { ALL_PAIRS, PAIRS } from '../pairs.ts';
+import type { SourceSql } from '../source-sql.ts';
 import {
   after,
   all,
@@ -14,23 +15,25 @@ import {
   type Moments,
   of,
   type Seen,
+  SWAP_APART,
   whole,
 } from './moments.ts';
 import { expectAtRest, expectSoundState, linesOf, same } from './rest.ts';
 
 /** Wide enough for several messages of the server, so that a copy has a beginning, a middle and an end. */
-const TABLE = `
-  CREATE TABLE t (id int PRIMARY KEY, v text NOT NULL, pad text, day date NOT NULL, at timestamptz NOT NULL DEFAULT now());
-  CREATE INDEX ON t (at);
-  INSERT INTO t SELECT g, 'x', repeat('p', 1500), date '2026-01-01' + g % 3, now() - interval '1 hour' + g * interval '1 second'
-    FROM generate_series(1, 600) g;
-  ANALYZE t`;
-const CHANGE = `
-  UPDATE t SET v = v || 'y', at = clock_timestamp();
-  INSERT INTO t SELECT max(id) + 1, 'new', repeat('n', 1500), '2026-01-02', clock_timestamp() FROM t`;
+const table = (sql: SourceSql): string => `
+  CREATE TABLE t (id int PRIMARY KEY, v text NOT NULL, pad text, day date NOT NULL, at ${sql.stamp});
+  CREATE INDEX t_at ON t (at);
+  INSERT INTO t SELECT g, 'x', repeat('p', 1500), ${sql.laterDay(`date '2026-01-01'`, 'g % 3')}, ${sql.later(sql.now, 'g - 3600')}
+    FROM ${sql.numbers(600)};
+  ${sql.analyze('t')}`;
+const change = ({ now }: SourceSql): string => `
+  UPDATE t SET v = v || 'y', at = ${now};
+  INSERT INTO t SELECT max(id) + 1, 'new', repeat('n', 1500), '2026-01-02', ${now} FROM t`;
 
 /** Rows go to other partitions; those that are replaced day by day would be in two days for a moment. */
-const MOVE = `UPDATE t SET day = date '2026-01-01' + (id + length(v)) % 3`;
+const move = ({ laterDay }: SourceSql): string =>
+  `UPDATE t SET day = ${laterDay(`date '2026-01-01'`, '(id + length(v)) % 3')}`;
 
 const BRIEF: ReadonlySet<string> = new Set(['before:commit:1', 'after:commit:1']);
 
@@ -49,6 +52,13 @@ const DAYS = { window: { from: '2026-01-01', to: '2026-01-04' } };
 const DAY_BY_DAY = [
   ...whole('after:commit:1', 'before:commit:2', 'after:commit:2'),
   ...after('after:commit:3'),
+];
+
+const IN_WINDOWS = [
+  ...before('during:delete-rows:1', 'after:delete-rows:1'),
+  ...DAY_BY_DAY,
+  ...whole('during:commit:1', 'after:delete-rows:2', 'during:finish:2', 'during:commit:2'),
+  ...after('during:commit:3'),
 ];
 
 const WAYS: readonly Way[] = [
@@ -75,31 +85,48 @@ const WAYS: readonly Way[] = [
         'during:insert:1',
         'after:insert:1',
       ),
+      mysql: before(
+        'during:stage:1',
+        'after:stage:1',
+        'after:begin:2',
+        'after:commit-aside:1',
+        'during:commit-aside:2',
+        'after:begin:4',
+        'after:lock-record:2',
+        'before:update:1',
+        'during:update:1',
+        'after:update:1',
+        'during:insert:1',
+        'after:insert:1',
+      ),
     }),
   },
   {
     name: 'replace',
     says: 'a replacement of the whole table',
     options: { load: 'replace' },
-    moments: all({
-      sql: [
-        ...before(
-          'during:hidden:1',
-          'after:hidden:1',
-          'during:commit-aside:1',
-          'after:commit-aside:1',
-          'during:key:1',
-          'after:key:1',
-          'during:drop:1',
-          'after:drop:1',
-          'during:move:1',
-          'after:move:1',
-          'during:rename-table:1',
-          'after:rename-table:1',
-        ),
-        ...after('before:drop-hidden:1', 'after:drop-hidden:1'),
-      ],
-    }),
+    moments: {
+      ...all({
+        sql: [
+          ...before(
+            'during:hidden:1',
+            'after:hidden:1',
+            'during:commit-aside:1',
+            'after:commit-aside:1',
+            'during:key:1',
+            'after:key:1',
+            'during:drop:1',
+            'after:drop:1',
+            'during:move:1',
+            'after:move:1',
+            'during:rename-table:1',
+            'after:rename-table:1',
+          ),
+          ...after('before:drop-hidden:1', 'after:drop-hidden:1'),
+        ],
+      }),
+      mysql: SWAP_APART,
+    },
     brief: true,
   },
   {
@@ -115,13 +142,8 @@ const WAYS: readonly Way[] = [
     options: { date: 'day' },
     moments: {
       lake: [...BEFORE_COMMIT.lake, ...DAY_BY_DAY],
-      sql: [
-        ...BEFORE_COMMIT.sql,
-        ...before('during:delete-rows:1', 'after:delete-rows:1'),
-        ...DAY_BY_DAY,
-        ...whole('during:commit:1', 'after:delete-rows:2', 'during:finish:2', 'during:commit:2'),
-        ...after('during:commit:3'),
-      ],
+      sql: [...BEFORE_COMMIT.sql, ...IN_WINDOWS],
+      mysql: [...BEFORE_COMMIT.mysql, ...IN_WINDOWS],
     },
     run: DAYS,
   },
@@ -131,20 +153,25 @@ export const STEP_ATTACKS: readonly Attack<AnyPair>[] = WAYS.map((way) => ({
   name: `steps-${way.name}`,
   part: 'kill',
   promise: 'whole-or-not',
-  tries: `kills a run with SIGKILL at named steps of ${way.says} (${way.moments.lake.length} for a lake, ${way.moments.sql.length} for a database), looks at once, and runs again`,
+  tries: `kills a run with SIGKILL at named steps of ${way.says} (${stepsOf(way.moments)}), looks at once, and runs again`,
   rounds: 1,
-  pairs: way.pairs ?? FROM_POSTGRES,
+  pairs: way.pairs ?? ALL_PAIRS,
   brief: way.brief === true,
   run: (arena) => killAtSteps(arena, way),
 }));
 
+function stepsOf({ lake, sql, mysql = sql }: Both<Moments>): string {
+  return `${lake.length} for a lake, ${sql.length} for PostgreSQL, ${mysql.length} for MariaDB`;
+}
+
 async function killAtSteps(arena: Arena<AnyPair>, way: Way): Promise<string> {
-  const pair = await arena.open({ 'public.t': way.options }, TABLE);
+  const pair = await arena.open({ t: way.options }, table);
   await pair.run(way.run);
   const moments = of(pair, way.moments).filter(([moment]) => !arena.brief || BRIEF.has(moment));
   for (const [moment, seen] of moments) {
     arena.say(moment);
-    await pair.from.query(way.options.date === undefined ? `${CHANGE}; ${MOVE}` : CHANGE);
+    const { sql } = pair.from;
+    await pair.from.query(way.options.date === undefined ? `${change(sql)}; ${move(sql)}` : change(sql));
     const was = await linesOf(pair, 't');
     await killAt(pair, moment, way.run);
     arena.tally.kills++;
@@ -163,7 +190,7 @@ async function killAtSteps(arena: Arena<AnyPair>, way: Way): Promise<string> {
 
 async function expectSeen(pair: AnyPair, before: readonly string[], seen: Seen): Promise<void> {
   const now = await linesOf(pair, 't');
-  const after = await pair.from.lines('public.t', (await pair.to.schema('t'))!);
+  const after = await pair.from.lines(pair.from.nameOf('t'), (await pair.to.schema('t'))!);
   const describe = `readers see ${now.length} rows, before there were ${before.length}, then ${after.length}`;
   if (seen === 'whole') {
     // Each day is that of before or that of after.

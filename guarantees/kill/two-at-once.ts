@@ -4,18 +4,24 @@ import { sweepLake, thisOwner } from '../../src/connectors/lake/sweep.ts';
 import { openLocalStorage } from '../../src/connectors/shared/local-storage.ts';
 import type { Arena, Attack } from '../attack.ts';
 import type { AnyPair, Pair } from '../pair.ts';
-import { FROM_POSTGRES } from '../pairs.ts';
+import { ALL_PAIRS } from '../pairs.ts';
 import { pauseAt } from '../pause.ts';
+import type { SourceSql } from '../source-sql.ts';
 import { runCommand, startCommand } from './command.ts';
 import { type Both, of } from './moments.ts';
 import { expectAtRest, expireLeases } from './rest.ts';
 
-const TABLE = `
-  CREATE TABLE t (id int PRIMARY KEY, v text NOT NULL, at timestamptz NOT NULL DEFAULT now());
-  CREATE INDEX ON t (at);
-  INSERT INTO t SELECT g, 'x', now() - interval '1 hour' FROM generate_series(1, 300) g`;
-const APPEND = { 'public.t': { cursor: 'at' } };
-const MERGE = { 'public.t': { cursor: 'at', load: 'merge' } } as const;
+const table = ({ stamp, now, later, numbers }: SourceSql): string => `
+  CREATE TABLE t (id int PRIMARY KEY, v text NOT NULL, at ${stamp});
+  CREATE INDEX t_at ON t (at);
+  INSERT INTO t SELECT g, 'x', ${later(now, '-3600')} FROM ${numbers(300)}`;
+const APPEND = { t: { cursor: 'at' } };
+const MERGE = { t: { cursor: 'at', load: 'merge' } } as const;
+
+/** Other values in the rows where it holds. */
+async function change({ from }: AnyPair, value: string, where: string): Promise<void> {
+  await from.query(`UPDATE t SET v = ${value}, at = ${from.sql.now} WHERE ${where}`);
+}
 const REFUSED: readonly (string | undefined)[] = [
   'lake.fenced',
   'lake.conflict',
@@ -33,13 +39,13 @@ const SECOND_RUN: Attack<AnyPair> = {
   promise: 'one-at-a-time',
   tries: 'runs the command while another process holds one of two tables, then while it holds both',
   rounds: 1,
-  pairs: FROM_POSTGRES,
+  pairs: ALL_PAIRS,
   brief: false,
   async run(arena) {
-    const streams = { ...APPEND, 'public.u': { load: 'replace' as const } };
-    const pair = await arena.open(streams, `${TABLE}; CREATE TABLE u AS TABLE t`);
+    const streams = { ...APPEND, u: { load: 'replace' as const } };
+    const pair = await arena.open(streams, (sql) => `${table(sql)}; CREATE TABLE u AS SELECT * FROM t`);
     for (const [select, code] of [
-      [['public.t'], 3],
+      [['t'], 3],
       [undefined, 5],
     ] as const) {
       const first = await pauseAt(pair, 'event:slice-started:1', select ? { select: [...select] } : {});
@@ -56,7 +62,7 @@ const SECOND_RUN: Attack<AnyPair> = {
         throw new Error('the first run did not load');
       await runCommand(pair, ['run']);
       await arena.verify(pair, ['t', 'u']);
-      await pair.from.query(`UPDATE t SET v = v || 'y', at = clock_timestamp() WHERE id <= 10`);
+      await change(pair, `v || 'y'`, 'id <= 10');
     }
     await expectAtRest(pair);
     return 'lease.held, then works';
@@ -96,11 +102,11 @@ const SLEEPER: Attack<AnyPair> = {
   promise: 'one-at-a-time',
   tries: `stops a run with SIGSTOP at ${SLEEPS.lake.length} named steps, has its lease end (once by waiting for it), lets another run load the table, changes rows and wakes it`,
   rounds: 1,
-  pairs: FROM_POSTGRES,
+  pairs: ALL_PAIRS,
   brief: true,
   async run(arena) {
     for (let i = 0; i < (arena.brief ? 1 : SLEEPS.lake.length); i++) {
-      const pair = await arena.open(i % 2 === 0 ? MERGE : APPEND, TABLE);
+      const pair = await arena.open(i % 2 === 0 ? MERGE : APPEND, table);
       const moment = arena.brief ? 'before:commit:1' : of(pair, SLEEPS)[i]!;
       const wait = moment === 'event:step/lease:1';
       if (wait && pair.to.type === 'lake') pair.stateOptions = { type: 'lake', connection: 'to' };
@@ -117,11 +123,11 @@ const FIRST_SLEEPER: Attack<AnyPair> = {
   promise: 'one-at-a-time',
   tries: 'the same at 3 steps of a first load, when there is no table yet that could be fenced',
   rounds: 1,
-  pairs: FROM_POSTGRES,
+  pairs: ALL_PAIRS,
   brief: false,
   async run(arena) {
     for (let i = 0; i < 3; i++) {
-      const pair = await arena.open(MERGE, TABLE);
+      const pair = await arena.open(MERGE, table);
       const third = of(pair, { lake: 'before:link:3', sql: 'before:finish:1' });
       const moment = ['event:step/staged:1', 'before:commit:1', third][i]!;
       await sleepThrough(arena, pair, { moment, wait: false });
@@ -136,9 +142,9 @@ async function sleepThrough(
   { moment, wait }: { moment: string; wait: boolean },
 ): Promise<void> {
   arena.say(moment);
-  await pair.from.query(`UPDATE t SET v = 'y', at = clock_timestamp() WHERE id <= 10`);
+  await change(pair, `'y'`, 'id <= 10');
   const sleeper = await pauseAt(pair, moment);
-  await pair.from.query(`UPDATE t SET v = 'z', at = clock_timestamp() WHERE id <= 5`);
+  await change(pair, `'z'`, 'id <= 5');
   if (wait) await loadWhenFree(arena, pair);
   else {
     if (expireLeases(pair) !== 1) throw new Error('the sleeper holds no lease');
@@ -146,7 +152,7 @@ async function sleepThrough(
   }
   const version = await pair.to.version('t');
   // Whoever wakes up has something to load, if it is let.
-  await pair.from.query(`UPDATE t SET v = 'a', at = clock_timestamp() WHERE id <= 3`);
+  await change(pair, `'a'`, 'id <= 3');
   const [outcome] = await sleeper.goOn();
   if (outcome!.status !== 'failed' || !REFUSED.includes(outcome!.code))
     throw new Error(`slept at ${moment} and was not refused: ${JSON.stringify(outcome)}`);
@@ -177,12 +183,12 @@ const MEETING: Attack<AnyPair> = {
   tries:
     'wakes a run that was stopped right before its commit while the one that took its table over is still at work',
   rounds: 1,
-  pairs: FROM_POSTGRES,
+  pairs: ALL_PAIRS,
   brief: false,
   async run(arena) {
-    const pair = await arena.open(MERGE, TABLE);
+    const pair = await arena.open(MERGE, table);
     await pair.run();
-    await pair.from.query(`UPDATE t SET v = 'y', at = clock_timestamp() WHERE id <= 10`);
+    await change(pair, `'y'`, 'id <= 10');
     const sleeper = await pauseAt(pair, 'before:commit:1');
     expireLeases(pair);
     // Its first commit is the fence.
@@ -204,17 +210,17 @@ const STRANGERS: Attack<AnyPair> = {
   promise: 'one-at-a-time',
   tries: 'two processes that have no state in common load one table at once, while rows are changed',
   rounds: 3,
-  pairs: FROM_POSTGRES,
+  pairs: ALL_PAIRS,
   brief: false,
   async run(arena) {
     const streams = arena.random.chance(0.5) ? MERGE : APPEND;
-    const pair = await arena.open(streams, TABLE);
+    const pair = await arena.open(streams, table);
     const stranger = await arena.open(streams);
     Object.assign(stranger.from.connection, pair.from.connection);
     const { readBy } = pair.to;
     stranger.to.connection = { ...pair.to.connection, ...(readBy.type === 'lake' && { path: readBy.root }) };
     for (let round = 0; round < 4; round++) {
-      await pair.from.query(`UPDATE t SET v = v || 'y', at = clock_timestamp() WHERE id % 7 = ${round}`);
+      await change(pair, `v || 'y'`, `id % 7 = ${round}`);
       const commands = await Promise.all([pair, stranger].map((each) => startCommand(each, ['run'])));
       const ends = await Promise.all(commands.map(({ ended }) => ended));
       const bad = ends.find(({ code }) => code !== 0 && code !== 5);
@@ -238,7 +244,7 @@ const UPKEEP_IN_BETWEEN: Attack = {
   rounds: 1,
   brief: true,
   async run(arena) {
-    const pair = await arena.open(MERGE, TABLE);
+    const pair = await arena.open(MERGE, table);
     await pair.run();
     const moments = ['before:commit:1', 'after:upload:1', 'event:step/staged:1'];
     for (const moment of arena.brief ? moments.slice(0, 1) : moments)
@@ -260,7 +266,7 @@ async function tidyDuring(
     await pair.from.query(`INSERT INTO t SELECT max(id) + ${id}, 'new', clock_timestamp() FROM t`);
     await pair.run();
   }
-  await pair.from.query(`UPDATE t SET v = v || 'y', at = clock_timestamp()`);
+  await change(pair, `v || 'y'`, 'true');
   const merge = await pauseAt(pair, moment);
   if (compacts) {
     await runCommand(pair, ['catalog', 'compact']);

@@ -4,23 +4,26 @@ import { openLocalStorage } from '../../src/connectors/shared/local-storage.ts';
 import type { Arena, Attack } from '../attack.ts';
 import type { ChildTask } from '../child-run.ts';
 import type { AnyPair, Pair } from '../pair.ts';
-import { FROM_POSTGRES } from '../pairs.ts';
+import { ALL_PAIRS } from '../pairs.ts';
 import { killAt } from '../pause.ts';
+import type { SourceSql } from '../source-sql.ts';
 import { runCommand } from './command.ts';
 import { expectAtRest, expectSoundState, linesOf, same } from './rest.ts';
 
-const TABLE = `
-  CREATE TABLE t (id int PRIMARY KEY, v text NOT NULL, day date NOT NULL, at timestamptz NOT NULL DEFAULT now());
-  CREATE INDEX ON t (at);
-  INSERT INTO t SELECT g, 'x', date '2026-01-01' + g % 2, now() - interval '1 hour' FROM generate_series(1, 300) g`;
-const CHANGE = `
-  UPDATE t SET v = v || 'y', at = clock_timestamp() WHERE id % 3 = 0;
-  INSERT INTO t SELECT max(id) + 1, 'new', '2026-01-02', clock_timestamp() FROM t`;
-const APPEND = { 'public.t': { cursor: 'at' } };
-const MERGE = { 'public.t': { cursor: 'at', load: 'merge' } } as const;
-const PARTED = {
-  'public.t': { ...APPEND['public.t'], partition_by: { column: 'day', by: 'day' } },
-} as const;
+const table = ({ stamp, now, later, laterDay, numbers }: SourceSql): string => `
+  CREATE TABLE t (id int PRIMARY KEY, v text NOT NULL, day date NOT NULL, at ${stamp});
+  CREATE INDEX t_at ON t (at);
+  INSERT INTO t SELECT g, 'x', ${laterDay(`date '2026-01-01'`, 'g % 2')}, ${later(now, '-3600')} FROM ${numbers(300)}`;
+const APPEND = { t: { cursor: 'at' } };
+const MERGE = { t: { cursor: 'at', load: 'merge' } } as const;
+const PARTED = { t: { ...APPEND.t, partition_by: { column: 'day', by: 'day' } } } as const;
+
+async function change({ from }: AnyPair): Promise<void> {
+  const { now } = from.sql;
+  await from.query(`
+    UPDATE t SET v = v || 'y', at = ${now} WHERE id % 3 = 0;
+    INSERT INTO t SELECT max(id) + 1, 'new', '2026-01-02', ${now} FROM t`);
+}
 
 const FENCE: Attack<AnyPair> = {
   name: 'fence',
@@ -29,13 +32,13 @@ const FENCE: Attack<AnyPair> = {
   tries:
     'kills a run with SIGKILL, then the next one while it shuts the first one out, then the one after that',
   rounds: 1,
-  pairs: FROM_POSTGRES,
+  pairs: ALL_PAIRS,
   brief: false,
   async run(arena) {
-    const pair = await arena.open(MERGE, TABLE);
+    const pair = await arena.open(MERGE, table);
     await pair.run();
     for (const moment of ['before:commit:1', 'after:commit:1']) {
-      await pair.from.query(CHANGE);
+      await change(pair);
       const before = await linesOf(pair, 't');
       // The first kill leaves the lease behind, so the next run begins with a fence.
       for (const at of ['event:step/staged:1', moment, moment]) await killIt(arena, pair, at);
@@ -55,12 +58,12 @@ const STATE_CHANGES: Attack<AnyPair> = {
   tries:
     '`state reset` and `state set` are killed with SIGKILL at 5 named steps, and the pipeline runs again',
   rounds: 1,
-  pairs: FROM_POSTGRES,
+  pairs: ALL_PAIRS,
   brief: false,
   async run(arena) {
-    const pair = await arena.open(APPEND, TABLE);
+    const pair = await arena.open(APPEND, table);
     await pair.run();
-    const works = [{ reset: 'public.t' }, { set: 'public.t', watermark: '2020-01-01 00:00:00+00' }] as const;
+    const works = [{ reset: 't' }, { set: 't', watermark: '2020-01-01 00:00:00+00' }] as const;
     for (const work of works) {
       for (const moment of [
         'before:acquire:1',
@@ -69,7 +72,7 @@ const STATE_CHANGES: Attack<AnyPair> = {
         'after:commit:1',
         'before:release:1',
       ]) {
-        await pair.from.query(CHANGE);
+        await change(pair);
         const before = await linesOf(pair, 't');
         await killIt(arena, pair, moment, { work });
         if (!same(before, await linesOf(pair, 't')))
@@ -91,7 +94,7 @@ const COMPACTION: Attack = {
   rounds: 1,
   brief: false,
   async run(arena) {
-    const pair = await arena.open(PARTED, TABLE);
+    const pair = await arena.open(PARTED, table);
     await pair.run();
     for (const moment of [
       'before:upload:1',
@@ -126,7 +129,7 @@ const SWEEP: Attack = {
   rounds: 1,
   brief: false,
   async run(arena) {
-    const pair = await arena.open({ 'public.t': { ...PARTED['public.t'], load: 'merge' } }, TABLE);
+    const pair = await arena.open({ t: { ...PARTED.t, load: 'merge' } }, table);
     await pair.run();
     for (const moment of [
       'before:commit:1',
@@ -136,7 +139,7 @@ const SWEEP: Attack = {
       'before:delete:2',
     ]) {
       await loadTwice(pair);
-      await pair.from.query(CHANGE);
+      await change(pair);
       await killIt(arena, pair, 'after:upload:2');
       await sameRows(pair, () => killIt(arena, pair, moment, { work: 'sweep' }));
       await pair.run();
@@ -165,7 +168,7 @@ async function killIt(
 /** More files than one in each partition. */
 async function loadTwice(pair: Pair): Promise<void> {
   for (let i = 0; i < 2; i++) {
-    await pair.from.query(CHANGE);
+    await change(pair);
     await pair.run();
   }
 }

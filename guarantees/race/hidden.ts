@@ -1,4 +1,4 @@
-/** Races in which Sluice may not see the transactions of others; a weakness of PostgreSQL alone. */
+/** Races in which Sluice may not see the transactions of others. */
 import type { Arena } from '../attack.ts';
 import type { AnyPair } from '../pair.ts';
 import { finish, follow, openField, sizeOf } from './race.ts';
@@ -15,20 +15,13 @@ export async function raceHidden(arena: Arena<AnyPair>, tables: readonly RaceTab
   const owners = Array.from({ length: size.writers - SEEN }, () => undefined);
   const field = await openField(arena, tables, owners);
   const { pair, sessions } = field;
-  await restrict(pair);
+  await pair.from.query(field.writers.restrict(LOADER));
+  pair.from.connection = { ...pair.from.connection, url: pair.from.urlOf(LOADER) };
   for (let seen = 0; seen < SEEN; seen++) sessions.push(await pair.from.session(LOADER));
   // While one is there all the time, rows may be as old as if their own transactions had begun long ago.
   const holder = await pair.from.session();
-  await holder.query('BEGIN; SELECT now()');
+  await holder.query(field.writers.statement({ writer: size.writers, action: { do: 'begin' }, row: 0 }));
   await follow(arena, field, writeScript(arena.random, size));
   await holder.query('COMMIT');
   return finish(arena, field);
-}
-
-async function restrict({ from }: AnyPair): Promise<void> {
-  await from.query(
-    `DO $$ BEGIN CREATE ROLE ${LOADER} LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$;
-     GRANT ALL ON ALL TABLES IN SCHEMA public TO ${LOADER}; GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO ${LOADER}`,
-  );
-  from.connection = { ...from.connection, url: from.urlOf(LOADER) };
 }

@@ -1,7 +1,7 @@
 /** Writers against loads: whatever they do, nothing is lost and nothing doubled. */
 import type { Attack } from '../attack.ts';
 import type { AnyPair } from '../pair.ts';
-import { FROM_POSTGRES } from '../pairs.ts';
+import { ALL_PAIRS } from '../pairs.ts';
 import { raceHidden } from './hidden.ts';
 import { race } from './race.ts';
 import { storm } from './storm.ts';
@@ -19,7 +19,7 @@ const WHAT = {
   promise: 'nothing-lost',
   rounds: 20,
   brief: false,
-  pairs: FROM_POSTGRES,
+  pairs: ALL_PAIRS,
 } as const;
 
 export const RACE_ATTACKS: readonly Attack<AnyPair>[] = [

@@ -31,6 +31,7 @@ const SETTLED: Values = { stamp: 'now', empty: false, still: false, daysAgo: 0, 
 export function postgresWriters(tables: readonly RaceTable[], name: string): Writers {
   const changing = tables.filter((table) => !table.insertOnly);
   return {
+    tables,
     // Every version of a row has a number of its own, so that one that is loaded twice shows.
     setup: ['CREATE SEQUENCE versions', ...tables.flatMap(createTable)].join(';\n'),
     statement({ writer, action, row }) {
@@ -63,6 +64,9 @@ export function postgresWriters(tables: readonly RaceTable[], name: string): Wri
       }
     },
     impatient: `SET lock_timeout = '50ms'`,
+    restrict: (role) =>
+      `DO $$ BEGIN CREATE ROLE ${role} LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$;
+       GRANT ALL ON ALL TABLES IN SCHEMA public TO ${role}; GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO ${role}`,
     isConflict: (error) => CONFLICTS.includes((error as { code?: string }).code ?? ''),
     versions: ({ name: table }) => `SELECT id::text, ver::text AS version FROM ${table}`,
     newer({ name: table }, value) {

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RunEvent } from '../../src/core/events.ts';
 import type { Arena } from '../attack.ts';
-import type { AnyPair, Streams } from '../pair.ts';
+import type { AnyPair } from '../pair.ts';
 import type { SqlSession } from '../sides.ts';
 import { NaiveReader } from './naive-reader.ts';
 import { type ScriptSize, type Step, writeScript } from './script.ts';
@@ -29,16 +29,14 @@ export async function openField(
   tables: readonly RaceTable[],
   roles: readonly (string | undefined)[],
 ): Promise<Field> {
-  const streams: Streams = Object.fromEntries(tables.map(({ name, options }) => [`public.${name}`, options]));
-  const pair = await arena.open(streams);
-  const writers = writersOf(pair.from)(
-    tables,
-    new URL(String(pair.from.connection['url'])).pathname.slice(1),
-  );
+  const pair = await arena.open({});
+  const database = new URL(String(pair.from.connection['url'])).pathname.slice(1);
+  const writers = writersOf(pair.from)(tables, database);
+  pair.streams = Object.fromEntries(writers.tables.map(({ name, options }) => [name, options]));
   await pair.from.query(writers.setup);
   const sessions = await Promise.all(roles.map((role) => pair.from.session(role)));
-  const naive = new NaiveReader(await pair.from.session(), writers, tables[0]!);
-  return { pair, writers, tables, sessions, naive };
+  const naive = new NaiveReader(await pair.from.session(), writers, writers.tables[0]!);
+  return { pair, writers, tables: writers.tables, sessions, naive };
 }
 
 export function sizeOf(arena: Arena<AnyPair>): ScriptSize {

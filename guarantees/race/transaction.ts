@@ -18,7 +18,9 @@ export interface Values {
 }
 
 export type Action =
-  | { do: 'begin' | 'savepoint' | 'rollback-to' | 'release' }
+  /** `prepares`: it may end by `prepare`; some systems want to know. */
+  | { do: 'begin'; prepares?: boolean }
+  | { do: 'savepoint' | 'rollback-to' | 'release' }
   | { do: 'commit' | 'rollback' | 'prepare' | 'commit-prepared' | 'rollback-prepared' }
   /** Nothing for so many turns of the others; the transaction stays open. */
   | { do: 'idle'; turns: number }
@@ -46,7 +48,7 @@ function writeLongTransaction(random: Random): Action[] {
 }
 
 function writeAnyTransaction(random: Random): Action[] {
-  const actions: Action[] = [{ do: 'begin' }];
+  const actions: Action[] = [];
   // Open before a load begins, and writing only after it.
   if (random.chance(0.4)) actions.push(idle(random));
   let depth = 0;
@@ -64,7 +66,8 @@ function writeAnyTransaction(random: Random): Action[] {
     }
     if (random.chance(0.2)) actions.push(idle(random));
   }
-  return [...actions, ...writeEnd(random)];
+  const end = writeEnd(random);
+  return [{ do: 'begin', prepares: end[0]!.do === 'prepare' }, ...actions, ...end];
 }
 
 function writeChange(random: Random, inserts: number): Action {

@@ -2,19 +2,23 @@
 import type { Action } from './transaction.ts';
 import type { RaceTable } from './tables.ts';
 
-interface WriteStep {
+export interface WriteStep {
   writer: number;
   action: Action;
   row: number;
 }
 
 export interface Writers {
+  /** Those of the tables that the system can have. */
+  readonly tables: readonly RaceTable[];
   /** Makes the tables, with the rows that all writers share. */
   readonly setup: string;
   /** SQL of one step. */
   statement(step: WriteStep): string;
   /** Makes a session give up soon when a row is locked. */
   readonly impatient: string;
+  /** Makes a role that may read the tables, and is not told what transactions the others have. */
+  restrict(role: string): string;
   /** It gave up, or the server made it, because of another transaction. */
   isConflict(error: unknown): boolean;
   /** All rows as `id` and `version`. */

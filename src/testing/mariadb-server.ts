@@ -30,8 +30,8 @@ export interface MariadbServer extends AsyncDisposable {
   query(sql: string, database?: string): Promise<Record<string, unknown>[]>;
   /** Creates a database and returns its URL. */
   createDatabase(name: string): Promise<string>;
-  /** Kills the server and starts it again on the same port, so that it has to recover. */
-  restart(): Promise<void>;
+  /** Stops the server and starts it again on the same port; after a crash, which is the default, it has to recover. */
+  restart(how?: 'orderly' | 'crash'): Promise<void>;
   stop(): Promise<void>;
   log(): string;
 }
@@ -188,8 +188,8 @@ class RunningServer implements MariadbServer {
     });
   }
 
-  async restart(): Promise<void> {
-    await this.#kill();
+  async restart(how: 'orderly' | 'crash' = 'crash'): Promise<void> {
+    await this.#kill(how === 'orderly' ? 'SIGTERM' : 'SIGKILL');
     await this.start();
   }
 
@@ -200,12 +200,12 @@ class RunningServer implements MariadbServer {
   }
 
   /** What it has on disk is not wanted any more, or is to be recovered. */
-  async #kill(): Promise<void> {
+  async #kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
     const server = this.#process;
     if (!server || server.exitCode !== null || server.signalCode !== null) return;
     const exited = new Promise((resolve) => server.once('exit', resolve));
     server.ref();
-    server.kill('SIGKILL');
+    server.kill(signal);
     await exited;
     this.#guard?.kill('SIGKILL');
   }

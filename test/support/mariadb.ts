@@ -1,10 +1,9 @@
 /** One real MariaDB server per test file, where the machine has one. */
-import mysql, { type Connection } from 'mysql2/promise';
 import { afterAll, beforeAll, expect } from 'vitest';
 import { LakeSide } from '../../guarantees/lake-side.ts';
+import { mysqlSession } from '../../guarantees/mysql-session.ts';
 import { MysqlSide } from '../../guarantees/mysql-side.ts';
 import { Pair, type Streams } from '../../guarantees/pair.ts';
-import { quoteBackticks } from '../../src/connectors/shared/quote.ts';
 import type { StreamOptions } from '../../src/core/project.ts';
 import {
   mariadbMissing,
@@ -27,17 +26,7 @@ export function useMariadb(options: MariadbServerOptions = {}): () => MariadbSer
 }
 
 /** A session of its own; times are shown in UTC, as text. */
-export async function session(url: string): Promise<Connection> {
-  const client = await mysql.createConnection({
-    uri: url,
-    dateStrings: true,
-    multipleStatements: true,
-    supportBigNumbers: true,
-    bigNumberStrings: true,
-  });
-  await client.query(`SET time_zone = '+00:00', sql_mode = 'ALLOW_INVALID_DATES'`);
-  return client;
-}
+export const session: typeof mysqlSession = mysqlSession;
 
 /** A database and a lake. */
 export async function mysqlPair(server: MariadbServer, streams: Streams, sql: string): Promise<MysqlPair> {
@@ -53,7 +42,7 @@ export async function mysqlPair(server: MariadbServer, streams: Streams, sql: st
 export class MysqlPair extends Pair<MysqlSide, LakeSide> {
   /** The lake's current rows are those of the source, no more and no fewer, and none is there twice. */
   async expectEqual(table: string): Promise<void> {
-    const { lost, extra, doubled } = await this.compare(table, quoteBackticks(table));
+    const { lost, extra, doubled } = await this.compare(table);
     expect({ lost, extra, doubled }).toEqual({ lost: [], extra: [], doubled: [] });
   }
 
