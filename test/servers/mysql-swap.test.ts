@@ -127,6 +127,29 @@ describe.runIf(mariadbPresent)('a swap that is cut short', () => {
       expect(await rowsOf(reader)).toEqual(sorted(CAST));
     }));
 
+  it.each([
+    ['a column', 'ADD COLUMN mine INT DEFAULT 7', 'SELECT 1 FROM people WHERE mine = 7'],
+    [
+      'a CHECK',
+      `ADD CONSTRAINT plus CHECK (id > '0')`,
+      `SELECT 1 FROM information_schema.CHECK_CONSTRAINTS WHERE CONSTRAINT_SCHEMA = DATABASE() AND CONSTRAINT_NAME = 'plus'`,
+    ],
+    [
+      'a comment',
+      `COMMENT = 'mine'`,
+      `SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_COMMENT = 'mine'`,
+    ],
+  ])('does not happen where the user has given the table %s', (_, change, found) =>
+    inDatabase(async (reader) => {
+      await load(destination(), 'people', { rows: CAST, supersede: EVERYTHING });
+      await reader.query(`ALTER TABLE people ${change}`);
+      await load(destination(), 'people', { rows: NEW, supersede: EVERYTHING });
+      expect(await stateOf(reader)).toBe('new');
+      expect((await reader.query(found))[0]).toHaveLength(1);
+      expect(await hidden(reader)).toEqual([]);
+    }),
+  );
+
   it('keeps others waiting while it is at work, and is not undone by them', () =>
     inDatabase(async (reader) => {
       await load(destination(), 'people', { rows: CAST, fence: 1 });

@@ -43,6 +43,9 @@ const RECORDS = '`_sluice_tables`';
 /** Begins the names of tables that readers do not look at. */
 const HIDDEN = '_sluice_';
 
+/** A session that commits may say nothing while another one of the same commit waits for a lock, and so much longer. */
+const SILENCE_SECONDS = 30;
+
 const TEXT = 'LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin';
 
 const SET_UP = `CREATE TABLE IF NOT EXISTS ${RECORDS} (
@@ -50,8 +53,8 @@ const SET_UP = `CREATE TABLE IF NOT EXISTS ${RECORDS} (
   version BIGINT NOT NULL, fence BIGINT NOT NULL, row_count BIGINT NOT NULL, table_schema ${TEXT} NOT NULL,
   checkpoint ${TEXT}, shaped INT NOT NULL, pending ${TEXT}) ENGINE=InnoDB`;
 
-/** `server` is asked when a statement is made, which is after the first connection. */
-export function mysqlDialect(database: string, server: () => ServerFacts): SqlDialect {
+/** `server` is asked when a statement is made, which is after the first connection; `lockSeconds` is how long one waits for locks. */
+export function mysqlDialect(database: string, lockSeconds: number, server: () => ServerFacts): SqlDialect {
   const quoted = (name: string): string => `${quoteBackticks(database)}.${quoteBackticks(name)}`;
   const table = (name: string): string => quoted(short(name));
   const columnSql = (column: TargetColumn, nullable: boolean): string =>
@@ -130,7 +133,8 @@ export function mysqlDialect(database: string, server: () => ServerFacts): SqlDi
         ? `${quoteBackticks(name)} IS NULL`
         : `${quoteBackticks(name)} >= ${literal(window.from, type)} AND ${quoteBackticks(name)} < ${literal(window.to, type)}`,
     swap: (hidden, name, old) => [`RENAME TABLE ${table(name)} TO ${old}, ${hidden} TO ${table(name)}`],
-    holdsOn: (session, name) => holdsOn(session, short(name)),
+    holdsOn: (session, name) => holdsOn(session, short(name), server().mariadb),
+    hurry: `SET SESSION wait_timeout = ${lockSeconds + SILENCE_SECONDS}`,
     tryLock: (owner) => `SELECT GET_LOCK(${quoteEscaped(`sluice_${owner}`)}, 0) AS locked`,
     comparison: mysqlComparison(short, server),
     listHidden: `SELECT SUBSTRING(TABLE_NAME, ${HIDDEN.length + 1}) AS name FROM information_schema.TABLES
@@ -238,17 +242,28 @@ async function find(session: SqlSession, name: string, folds: boolean): Promise<
   };
 }
 
-/** Foreign keys and triggers would stay with the old table. Views and rights go by the name. */
-async function holdsOn(session: SqlSession, name: string): Promise<string | undefined> {
+/** Views and rights go by the name, and indexes are made anew; the rest would stay with the old table, or be gone. */
+async function holdsOn(session: SqlSession, name: string, mariadb: boolean): Promise<string | undefined> {
   const doing = `looking at what depends on table "${name}"`;
+  const its = 'TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ?';
+  // MariaDB checks its JSON, with a constraint of each such column.
+  const checks = mariadb
+    ? `SELECT CONCAT('check ', CONSTRAINT_NAME) AS reason FROM information_schema.CHECK_CONSTRAINTS
+        WHERE CONSTRAINT_SCHEMA = DATABASE() AND TABLE_NAME = ? AND NOT CHECK_CLAUSE LIKE 'json_valid(%'`
+    : `SELECT CONCAT('check ', CONSTRAINT_NAME) AS reason FROM information_schema.TABLE_CONSTRAINTS WHERE CONSTRAINT_TYPE = 'CHECK' AND ${its}`;
   const { rows } = await session.query(
-    `SELECT CONCAT('foreign key ', CONSTRAINT_NAME) AS reason FROM information_schema.KEY_COLUMN_USAGE
-      WHERE REFERENCED_TABLE_NAME IS NOT NULL AND ((TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ?)
+    `${checks}
+     UNION ALL SELECT CONCAT('foreign key ', CONSTRAINT_NAME) FROM information_schema.KEY_COLUMN_USAGE
+      WHERE REFERENCED_TABLE_NAME IS NOT NULL AND ((${its})
          OR (REFERENCED_TABLE_SCHEMA = DATABASE() AND REFERENCED_TABLE_NAME = ?))
      UNION ALL SELECT CONCAT('trigger ', TRIGGER_NAME) FROM information_schema.TRIGGERS
-      WHERE EVENT_OBJECT_SCHEMA = DATABASE() AND EVENT_OBJECT_TABLE = ?`,
+      WHERE EVENT_OBJECT_SCHEMA = DATABASE() AND EVENT_OBJECT_TABLE = ?
+     UNION ALL SELECT 'partitions' FROM information_schema.PARTITIONS WHERE PARTITION_NAME IS NOT NULL AND ${its}
+     UNION ALL SELECT CONCAT('index ', INDEX_NAME) FROM information_schema.STATISTICS WHERE COLUMN_NAME IS NULL AND ${its}
+     UNION ALL SELECT 'versions, a comment or another storage' FROM information_schema.TABLES
+      WHERE (TABLE_TYPE <> 'BASE TABLE' OR ENGINE <> 'InnoDB' OR ROW_FORMAT <> 'Dynamic' OR (TABLE_COMMENT <> '' AND TABLE_COMMENT NOT LIKE 'Sluice ${HIDDEN.replaceAll('_', '\\_')}load\\_%')) AND ${its}`,
     doing,
-    [name, name, name],
+    Array.from({ length: 7 }, () => name),
   );
   return rows[0] && String(rows[0]['reason']);
 }

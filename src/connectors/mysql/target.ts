@@ -54,9 +54,9 @@ export class MysqlTarget implements SqlSystem {
         remedy: 'add it to the url, or set `database`',
       });
     this.#target = { ...target, database };
-    this.dialect = mysqlDialect(database, () => this.#facts!);
-    this.#stallMs = options.stall_timeout * 1000;
     this.#lockSeconds = Math.max(1, Math.ceil(options.lock_timeout));
+    this.dialect = mysqlDialect(database, this.#lockSeconds, () => this.#facts!);
+    this.#stallMs = options.stall_timeout * 1000;
     this.workers = context.workers;
     this.#batchBytes = context.batchBytes ?? BATCH_BYTES.usual;
     this.gives = givenBy(options);

@@ -262,3 +262,9 @@ export const VALID_TO = '_sluice_valid_to';
 export function versionKey(key: readonly TargetColumn[]): TargetColumn[] {
   return [...key, { field: VALID_FROM, name: VALID_FROM, type: 'timestamp', nullable: false }];
 }
+
+/** What Sluice adds to a table that keeps more than the newest rows. */
+export const OWN_COLUMNS: Readonly<Record<History, readonly string[]>> = {
+  loads: [LOAD_ID, LOADED_AT],
+  versions: [VALID_FROM, VALID_TO],
+};

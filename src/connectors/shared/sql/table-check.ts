@@ -46,7 +46,7 @@ export async function refuseOldFence(
   { table, fence }: { table: string; fence: number },
   error: unknown,
 ): Promise<void> {
-  if (!(error instanceof TransientError) || !system.dialect.claims) return;
+  if (!(error instanceof TransientError)) return;
   let record: TableRecord | undefined;
   try {
     const session = await system.connect(new AbortController().signal);

@@ -20,10 +20,17 @@ import { HiddenTables } from './hidden-tables.ts';
 import { laps } from './laps.ts';
 import { byTable, type Parts, sumOf, type Way, wayOf } from './load-parts.ts';
 import { lockRecord, type OnSwapStep, swapApart } from './swap-apart.ts';
-import type { LoadMark, SqlDialect, SqlSession, SqlSystem, TargetColumn } from './system.ts';
+import {
+  type LoadMark,
+  OWN_COLUMNS,
+  type SqlDialect,
+  type SqlSession,
+  type SqlSystem,
+  type TargetColumn,
+} from './system.ts';
 import { inDoubt, mergeRows, rowHasMoved } from './merge-rows.ts';
 import { expectTaken, isLost, notOurs, refuseOldFence, tableLost } from './table-check.ts';
-import { checkUnchanged, type TableRecord, writeRecord } from './table-record.ts';
+import { checkUnchanged, readRecord, type TableRecord, writeRecord } from './table-record.ts';
 import { addKey, refuseDoubles, shapeHidden, shapeOf } from './shape-table.ts';
 import { addStage, deleteWindow, dropLoaded, type Stage } from './stage-rows.ts';
 import { columnOf, growTable, insertAll, type Place, prepareTable, targetColumns } from './table-shape.ts';
@@ -344,8 +351,7 @@ export class SqlTableWriter implements TableWriter {
     const { dialect } = this.#place;
     const hidden = await this.#gather(session, parts);
     const rows = sumOf(parts);
-    const reason = await dialect.holdsOn(session, this.#spec.table);
-    if (reason === undefined) {
+    if (await this.#swaps(session, before)) {
       // Before anybody waits for the table.
       await shapeHidden(this.#system, this.#place, hidden, this.#spec.structure);
       for (const sql of dialect.swap(hidden, this.#spec.table, this.#hidden.name()))
@@ -366,6 +372,18 @@ export class SqlTableWriter implements TableWriter {
           session.query(insertAll(this.#place, hidden, other, this.#place.columns), this.#doing('replacing')),
         );
     return hidden;
+  }
+
+  /** Nothing of the user's hangs on the table that another one in its place would not have. */
+  async #swaps(session: SqlSession, before: TableRecord | undefined): Promise<boolean> {
+    const { dialect, columns, history } = this.#place;
+    const { table } = this.#spec;
+    const found = await dialect.find(session, table);
+    const were = before?.version ? targetColumns(before.schema, dialect, false) : [];
+    const ours = new Set([...columns, ...were].map(({ name }) => name));
+    if (history) for (const name of OWN_COLUMNS[history]) ours.add(name);
+    if (found?.columns.some(({ name }) => !ours.has(name))) return false;
+    return (await dialect.holdsOn(session, table)) === undefined;
   }
 
   async #refill(session: SqlSession, hidden: string, parts: readonly Parts[]): Promise<void> {
@@ -389,7 +407,7 @@ export class SqlTableWriter implements TableWriter {
       return { ended: true };
     }
     const { table } = this.#spec;
-    const swaps = (await dialect.holdsOn(session, table)) === undefined;
+    const swaps = await this.#swaps(session, await readRecord(session, dialect, table));
     if (swaps) await shapeHidden(this.#system, this.#place, hidden, this.#spec.structure);
     if (!swaps) await prepareTable(session, this.#place, undefined);
     // A swap needs two tables.
