@@ -131,6 +131,7 @@ const AROUND_POSTGRES: Around = [
     `SELECT 1 FROM pg_rules WHERE rulename = 'quiet'`,
   ],
   ['CREATE STATISTICS more ON id, n FROM replaced', `SELECT 1 FROM pg_statistic_ext WHERE stxname = 'more'`],
+  ['ALTER TABLE replaced ADD COLUMN mine int DEFAULT 7', 'SELECT mine FROM replaced WHERE mine = 7'],
   [
     'CREATE PUBLICATION told FOR TABLE replaced',
     `SELECT 1 FROM pg_publication_tables WHERE pubname = 'told'`,
@@ -177,6 +178,10 @@ const AROUND_MYSQL: Around = [
   [
     'ALTER TABLE replaced ADD COLUMN twice int AS (n * 2) VIRTUAL',
     'SELECT twice FROM replaced WHERE twice = n * 2',
+  ],
+  [
+    'ALTER TABLE replaced ADD SYSTEM VERSIONING',
+    `SELECT 1 FROM information_schema.TABLES WHERE ${IN_DATABASE} AND TABLE_NAME = 'replaced' AND TABLE_TYPE = 'SYSTEM VERSIONED'`,
   ],
   [
     `ALTER TABLE replaced COMMENT = 'mine'`,

@@ -142,6 +142,8 @@ async function sleepThrough(
   { moment, wait }: { moment: string; wait: boolean },
 ): Promise<void> {
   arena.say(moment);
+  // How long its heir waits for what it holds.
+  if (pair.to.type !== 'lake') pair.to.connection = { ...pair.to.connection, lock_timeout: '20 s' };
   await change(pair, `'y'`, 'id <= 10');
   const sleeper = await pauseAt(pair, moment);
   await change(pair, `'z'`, 'id <= 5');
