@@ -14,6 +14,8 @@ import {
   VALID_TO,
   versionKey,
 } from '../shared/sql/system.ts';
+import { readRecord } from '../shared/sql/table-record.ts';
+import { claim, evict } from './claims.ts';
 import { mysqlComparison } from './compare-target.ts';
 import { BOOKS, BOOKS_TABLE, mysqlParts } from './table-parts.ts';
 import { dropLoaded, merge, versions } from './target-compare.ts';
@@ -61,7 +63,7 @@ export function mysqlDialect(database: string, lockSeconds: number, server: () =
     `${quoteBackticks(column.name)} ${ddlType(column.type, server())}${nullable ? ' NULL' : ' NOT NULL'}`;
   const change = (name: string, column: TargetColumn): string =>
     `ALTER TABLE ${name} MODIFY COLUMN ${columnSql(column, column.nullable)}`;
-  return {
+  const dialect: SqlDialect = {
     name: 'mysql',
     nameBytes: NAME_BYTES,
     foldsNames: true,
@@ -82,6 +84,13 @@ export function mysqlDialect(database: string, lockSeconds: number, server: () =
         { column: quoteBackticks(LOADED_AT), value: '@sluice_loaded_at' },
       ],
       versions: [{ column: quoteBackticks(VALID_FROM), value: '@sluice_loaded_at' }],
+    },
+    claims: {
+      claim: (session, name, fence) => claim(session, table(name), fence),
+      evict: async (session, name, fence) => {
+        const record = await readRecord(session, dialect, name);
+        await evict(session, { table: table(name), fence, committed: record?.fence ?? 0 });
+      },
     },
     setUp: [SET_UP, BOOKS_TABLE],
     recordsExist: EXISTS.replace('?', quoteEscaped(unquoted(RECORDS))),
@@ -140,6 +149,7 @@ export function mysqlDialect(database: string, lockSeconds: number, server: () =
     listHidden: `SELECT SUBSTRING(TABLE_NAME, ${HIDDEN.length + 1}) AS name FROM information_schema.TABLES
        WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME LIKE '\\_sluice\\_load\\_%'`,
   };
+  return dialect;
 }
 
 function short(name: string): string {

@@ -77,9 +77,13 @@ export function postgresDialect(schema: string): SqlDialect {
     stamps: { loads: [], versions: [] },
     begin,
     claims: {
-      claim: (name, fence) =>
-        `SELECT pg_catalog.pg_advisory_xact_lock_shared(${lockOf(table(name))}, ${fence % MOST})`,
-      evict: (name, fence) => evict(lockOf(table(name)), fence % MOST),
+      claim: (session, name, fence) =>
+        session.query(
+          `SELECT pg_catalog.pg_advisory_xact_lock_shared(${lockOf(table(name))}, ${fence % MOST})`,
+          `loading table "${name}"`,
+        ),
+      evict: (session, name, fence) =>
+        session.query(evict(lockOf(table(name)), fence % MOST), `taking over table "${name}"`),
     },
     hurry: `SET LOCAL idle_in_transaction_session_timeout = ${SILENCE_MS}`,
     setUp: [setUp(schema)],

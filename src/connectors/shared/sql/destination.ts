@@ -74,9 +74,7 @@ export class SqlDestination implements Destination {
     const spec = { ...given, structure: this.#given(given.structure) };
     const session = await this.#system.connect(signal);
     try {
-      const { claims } = this.#dialect;
-      if (claims)
-        await session.query(claims.evict(spec.table, spec.fence), `taking over table "${spec.table}"`);
+      await this.#dialect.claims.evict(session, spec.table, spec.fence);
       await ensureRecord(session, this.#dialect, spec.table, spec);
       await settle(this.#system, session, spec.table);
       const record = await readRecord(session, this.#dialect, spec.table);

@@ -107,9 +107,9 @@ export interface SqlDialect {
    * `claim` says in a transaction that it works on a table under a fence; `evict` ends sessions that do so under an older
    * one: a process that was stopped, or whose machine is gone, holds locks for as long as the server takes it for alive.
    */
-  readonly claims?: {
-    claim(table: string, fence: number): string;
-    evict(table: string, fence: number): string;
+  readonly claims: {
+    claim(session: SqlSession, table: string, fence: number): Promise<unknown>;
+    evict(session: SqlSession, table: string, fence: number): Promise<unknown>;
   };
   /**
    * First statement of a commit: from here on others wait for us, so the server shall end a session that says nothing

@@ -1,5 +1,5 @@
 /** Whether the table is still the one that the record tells of. */
-import { ConfigError, ConflictError, DataError, TransientError } from '../../../core/errors.ts';
+import { ConfigError, ConflictError, DataError } from '../../../core/errors.ts';
 import type { FoundTable, SqlSystem } from './system.ts';
 import { checkUnchanged, readRecord, type TableRecord } from './table-record.ts';
 
@@ -40,13 +40,11 @@ export function notOurs(table: string): ConfigError {
   );
 }
 
-/** Whoever was shut out may have lost the connection first: then `error` tells less than who has the table now. */
+/** Whoever was shut out may have lost the connection first, or find rows of others: who has the table now tells more than that. */
 export async function refuseOldFence(
   system: SqlSystem,
   { table, fence }: { table: string; fence: number },
-  error: unknown,
 ): Promise<void> {
-  if (!(error instanceof TransientError)) return;
   let record: TableRecord | undefined;
   try {
     const session = await system.connect(new AbortController().signal);

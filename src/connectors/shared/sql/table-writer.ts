@@ -169,7 +169,7 @@ export class SqlTableWriter implements TableWriter {
       if (parts.length > 0 || checkpoint) this.#rows = after.rows;
       return { version: after.version, rows: after.rows, bytes: 0, changed };
     } catch (error) {
-      await refuseOldFence(this.#system, this.#spec, error);
+      await refuseOldFence(this.#system, this.#spec);
       throw error;
     } finally {
       // Without a COMMIT this undoes everything.
@@ -219,7 +219,7 @@ export class SqlTableWriter implements TableWriter {
     const { claims } = this.#dialect;
     const { table, fence } = this.#spec;
     for (const sql of this.#dialect.begin(mark)) await session.query(sql, this.#doing('loading'));
-    if (claims) await session.query(claims.claim(table, fence), this.#doing('loading'));
+    await claims.claim(session, table, fence);
   }
 
   /** Whose rows are in the table already has looked before it put them there. */
