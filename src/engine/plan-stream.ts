@@ -98,7 +98,8 @@ function spareOf(
   { keepIndexes, stream }: StreamRequest,
   { table, incoming, fresh }: { table: TableState | undefined; incoming: number | undefined; fresh: boolean },
 ): number | undefined {
-  if (keepIndexes || !table || fresh || STRATEGIES[stream.load].commits(stream) === 'together') return undefined;
+  if (keepIndexes || !table || fresh || STRATEGIES[stream.load].commits(stream) === 'together')
+    return undefined;
   const spare = table.spareIndexes ?? 0;
   return indexesOff({ incoming, present: table.rows, spare }) ? spare : undefined;
 }

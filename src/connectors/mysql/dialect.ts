@@ -21,15 +21,7 @@ import { BOOKS, BOOKS_TABLE, mysqlParts } from './table-parts.ts';
 import { dropLoaded, merge, versions } from './target-compare.ts';
 import { targetLimits } from './target-limits.ts';
 import { shape, structureOf } from './target-structure.ts';
-import {
-  atLeast,
-  ddlType,
-  foundType,
-  indexedType,
-  literal,
-  targetType,
-  widensType,
-} from './target-types.ts';
+import { atLeast, ddlType, foundType, indexedType, literal, targetType, widensType } from './target-types.ts';
 
 /** What is known of the server after the first connection. */
 export interface ServerFacts {

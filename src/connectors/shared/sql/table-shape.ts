@@ -4,7 +4,7 @@ import type { Schema } from '../../../core/schema.ts';
 import { InternalError, SchemaError } from '../../../core/errors.ts';
 import { checkGrows } from '../check-grows.ts';
 import { fitNames } from './names.ts';
-import type { SqlDialect, SqlSession, TargetColumn } from './system.ts';
+import { OWN_COLUMNS, type SqlDialect, type SqlSession, type TargetColumn } from './system.ts';
 import type { TableRecord } from './table-record.ts';
 
 export interface Place {
@@ -81,6 +81,20 @@ export async function prepareTable(
     }
   }
   return false;
+}
+
+/** Whether another table may take the place of the user's: nothing of theirs would be lost with it. */
+export async function canSwap(
+  session: SqlSession,
+  { dialect, table, columns, history }: Place,
+  before: TableRecord | undefined,
+): Promise<boolean> {
+  const found = await dialect.find(session, table);
+  const were = before?.version ? targetColumns(before.schema, dialect, false) : [];
+  const ours = new Set([...columns, ...were].map(({ name }) => name));
+  if (history) for (const name of OWN_COLUMNS[history]) ours.add(name);
+  if (found?.columns.some(({ name }) => !ours.has(name))) return false;
+  return (await dialect.holdsOn(session, table)) === undefined;
 }
 
 export interface Growth {

@@ -22,7 +22,6 @@ import { byTable, type Parts, sumOf, type Way, wayOf } from './load-parts.ts';
 import { lockRecord, type OnSwapStep, swapApart } from './swap-apart.ts';
 import {
   type LoadMark,
-  OWN_COLUMNS,
   type SqlDialect,
   type SqlSession,
   type SqlSystem,
@@ -33,7 +32,15 @@ import { expectTaken, isLost, notOurs, refuseOldFence, tableLost } from './table
 import { checkUnchanged, readRecord, type TableRecord, writeRecord } from './table-record.ts';
 import { addKey, refuseDoubles, shapeHidden, shapeOf } from './shape-table.ts';
 import { addStage, deleteWindow, dropLoaded, type Stage } from './stage-rows.ts';
-import { columnOf, growTable, insertAll, type Place, prepareTable, targetColumns } from './table-shape.ts';
+import {
+  canSwap,
+  columnOf,
+  growTable,
+  insertAll,
+  type Place,
+  prepareTable,
+  targetColumns,
+} from './table-shape.ts';
 
 interface Commit {
   parts: Parts[];
@@ -351,7 +358,7 @@ export class SqlTableWriter implements TableWriter {
     const { dialect } = this.#place;
     const hidden = await this.#gather(session, parts);
     const rows = sumOf(parts);
-    if (await this.#swaps(session, before)) {
+    if (await canSwap(session, this.#place, before)) {
       // Before anybody waits for the table.
       await shapeHidden(this.#system, this.#place, hidden, this.#spec.structure);
       for (const sql of dialect.swap(hidden, this.#spec.table, this.#hidden.name()))
@@ -372,18 +379,6 @@ export class SqlTableWriter implements TableWriter {
           session.query(insertAll(this.#place, hidden, other, this.#place.columns), this.#doing('replacing')),
         );
     return hidden;
-  }
-
-  /** Nothing of the user's hangs on the table that another one in its place would not have. */
-  async #swaps(session: SqlSession, before: TableRecord | undefined): Promise<boolean> {
-    const { dialect, columns, history } = this.#place;
-    const { table } = this.#spec;
-    const found = await dialect.find(session, table);
-    const were = before?.version ? targetColumns(before.schema, dialect, false) : [];
-    const ours = new Set([...columns, ...were].map(({ name }) => name));
-    if (history) for (const name of OWN_COLUMNS[history]) ours.add(name);
-    if (found?.columns.some(({ name }) => !ours.has(name))) return false;
-    return (await dialect.holdsOn(session, table)) === undefined;
   }
 
   async #refill(session: SqlSession, hidden: string, parts: readonly Parts[]): Promise<void> {
@@ -407,7 +402,7 @@ export class SqlTableWriter implements TableWriter {
       return { ended: true };
     }
     const { table } = this.#spec;
-    const swaps = await this.#swaps(session, await readRecord(session, dialect, table));
+    const swaps = await canSwap(session, this.#place, await readRecord(session, dialect, table));
     if (swaps) await shapeHidden(this.#system, this.#place, hidden, this.#spec.structure);
     if (!swaps) await prepareTable(session, this.#place, undefined);
     // A swap needs two tables.
