@@ -21,6 +21,9 @@ export const TARGET: What = {
   pairs: TO_DATABASES,
 };
 
+/** For attacks that restart it, or change its settings. */
+export const OWN_SERVER = { target: { own: true } } as const;
+
 /** For attacks on what PostgreSQL alone does to those who write to it. */
 export const POSTGRES_TARGET: What = { ...TARGET, pairs: POSTGRES_TO_POSTGRES };
 

@@ -66,7 +66,8 @@ export function mysqlWriters(all: readonly RaceTable[], name: string): Writers {
         case 'insert':
           return tables.map((table) => insertSql(table, row, action.values)).join('; ');
         case 'update':
-          return changing.map((table) => updateSql(table, row, action.values)).join('; ');
+          // A statement of nothing is an error there.
+          return changing.map((table) => updateSql(table, row, action.values)).join('; ') || 'DO 0';
         case 'idle':
           return '';
       }
