@@ -45,7 +45,7 @@ const TEXT = 'LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin';
 const SET_UP = `CREATE TABLE IF NOT EXISTS ${RECORDS} (
   name VARCHAR(512) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL PRIMARY KEY, stream ${TEXT} NOT NULL,
   version BIGINT NOT NULL, fence BIGINT NOT NULL, row_count BIGINT NOT NULL, table_schema ${TEXT} NOT NULL,
-  checkpoint ${TEXT}, shaped INT NOT NULL, pending ${TEXT}) ENGINE=InnoDB`;
+  checkpoint ${TEXT}, shaped INT NOT NULL, pending ${TEXT}) ENGINE=InnoDB ROW_FORMAT=DYNAMIC`;
 
 /** `server` is asked when a statement is made, which is after the first connection; `lockSeconds` is how long one waits for locks. */
 export function mysqlDialect(database: string, lockSeconds: number, server: () => ServerFacts): SqlDialect {
