@@ -4,7 +4,7 @@ import mysql, { type Connection } from 'mysql2/promise';
 /** Not the account that Sluice has: by that it can be seen whether a session of ours is still there. */
 export const VISITOR = 'visitor';
 
-/** Times in UTC, as text; dates that are none are let in; `||` joins texts, as elsewhere. */
+/** Whatever the server's settings: times in UTC, as text; dates that are none are let in; `||` joins texts, as elsewhere. */
 export async function mysqlSession(url: string): Promise<Connection> {
   const client = await mysql.createConnection({
     uri: url,
@@ -16,7 +16,8 @@ export async function mysqlSession(url: string): Promise<Connection> {
   // An attack that ends the server on purpose must not end this process.
   client.on('error', () => undefined);
   await client.query(
-    `SET time_zone = '+00:00', sql_mode = 'ALLOW_INVALID_DATES,PIPES_AS_CONCAT', lock_wait_timeout = 5`,
+    `SET time_zone = '+00:00', sql_mode = 'ALLOW_INVALID_DATES,PIPES_AS_CONCAT', lock_wait_timeout = 5, autocommit = 1,
+      wait_timeout = 28800, max_statement_time = 0, idle_transaction_timeout = 0, idle_write_transaction_timeout = 0`,
   );
   return client;
 }

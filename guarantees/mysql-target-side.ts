@@ -30,7 +30,9 @@ export class MysqlTargetSide implements TargetSide {
   }
 
   static async open(server: MariadbServer): Promise<MysqlTargetSide> {
-    await server.query(`CREATE USER IF NOT EXISTS ${VISITOR}; GRANT ALL ON *.* TO ${VISITOR}`);
+    await server.query(
+      `CREATE USER IF NOT EXISTS ${VISITOR}; GRANT ALL ON *.* TO ${VISITOR} WITH GRANT OPTION`,
+    );
     const url = await server.createDatabase(`target_${process.pid}_${++databases}`);
     return new MysqlTargetSide(server, url, await mysqlSession(urlAs(url, VISITOR)));
   }

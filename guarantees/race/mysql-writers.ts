@@ -33,6 +33,9 @@ export function mysqlWriters(all: readonly RaceTable[], name: string): Writers {
   const changing = tables.filter((table) => !table.insertOnly);
   /** Whose transaction is one that can be prepared. */
   const distributed = new Set<number>();
+  /** Savepoints that are open; one takes the place of another with its name. */
+  const depths = new Map<number, number>();
+  const depthOf = (writer: number): number => depths.get(writer) ?? 0;
   const end = (writer: number, plain: string, xa: string): string =>
     distributed.delete(writer) ? xa : plain;
   return {
@@ -42,14 +45,17 @@ export function mysqlWriters(all: readonly RaceTable[], name: string): Writers {
       const xid = `'${name} ${writer}'`;
       switch (action.do) {
         case 'begin':
+          depths.set(writer, 0);
           if (action.prepares === true) distributed.add(writer);
           return action.prepares === true ? `XA START ${xid}` : 'BEGIN; SELECT NOW(6)';
         case 'savepoint':
-          return 'SAVEPOINT s';
+          depths.set(writer, depthOf(writer) + 1);
+          return `SAVEPOINT s${depthOf(writer)}`;
         case 'rollback-to':
-          return 'ROLLBACK TO SAVEPOINT s';
+          return `ROLLBACK TO SAVEPOINT s${depthOf(writer)}`;
         case 'release':
-          return 'RELEASE SAVEPOINT s';
+          depths.set(writer, depthOf(writer) - 1);
+          return `RELEASE SAVEPOINT s${depthOf(writer) + 1}`;
         case 'commit':
           return end(writer, 'COMMIT', `XA END ${xid}; XA COMMIT ${xid} ONE PHASE`);
         case 'rollback':
