@@ -27,7 +27,7 @@ export const POSTGRES_SQL: SourceSql = {
 export const MYSQL_SQL: SourceSql = {
   stamp: 'timestamp(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6)',
   now: 'SYSDATE(6)',
-  numbers: (to) => `(SELECT seq AS g FROM seq_1_to_${to}) AS numbers`,
+  numbers: (to) => `(SELECT CAST(seq AS SIGNED) AS g FROM seq_1_to_${to}) AS numbers`,
   later: (instant, seconds) => `${instant} + INTERVAL (${seconds}) SECOND`,
   laterDay: (date, days) => `${date} + INTERVAL (${days}) DAY`,
   analyze: (table) => `ANALYZE TABLE ${table}`,
