@@ -1,7 +1,8 @@
 import { parseArgs } from 'node:util';
 import { nearest } from '../config/suggest.ts';
 import { ConfigError } from '../core/errors.ts';
-import { COMMANDS, type CommandSpec, FAMILIES, GLOBAL_OPTIONS, type OptionSpec } from './command-table.ts';
+import { COMMANDS, type CommandSpec, FAMILIES, GLOBAL_OPTIONS } from './command-table.ts';
+import type { OptionSpec } from './option-table.ts';
 import { usage } from './help.ts';
 
 /** What was typed, checked against the table of commands. */

@@ -1,15 +1,8 @@
 import type { Style } from '../observe/style.ts';
 import { padEnd, textWidth } from '../observe/text-width.ts';
-import {
-  type ArgumentSpec,
-  COMMANDS,
-  type CommandSpec,
-  FAMILIES,
-  GLOBAL_OPTIONS,
-  GROUPS,
-  type OptionSpec,
-} from './command-table.ts';
+import { COMMANDS, type CommandSpec, FAMILIES, GLOBAL_OPTIONS, GROUPS } from './command-table.ts';
 import { EXIT_CODES } from './exit-codes.ts';
+import type { ArgumentSpec, OptionSpec } from './option-table.ts';
 
 /** What `sluice --help` prints. */
 export function renderHelp(version: string, style: Style): string {

@@ -6,14 +6,8 @@ import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { asSluiceError, CancelledError } from '../core/errors.ts';
 import { errorInfo } from '../core/error-json.ts';
-import {
-  broadcast,
-  type Listener,
-  type LoadVerification,
-  type RunStatus,
-  type StreamTotals,
-} from '../core/events.ts';
-import type { RunStreamRecord, StateStore } from '../core/state.ts';
+import { broadcast, type Listener, type LoadVerification, type StreamTotals } from '../core/events.ts';
+import type { StateStore } from '../core/state.ts';
 import type { StreamConfig } from '../core/stream.ts';
 import { openState, type ProjectContext } from './context.ts';
 import { lastLoad } from './last-load.ts';
@@ -28,6 +22,7 @@ import { type Attempt, DEFAULT_RETRY, withRetry } from './retry.ts';
 import { Slots } from './slots.ts';
 import { chooseStreams, closePipeline, openPipeline, type PipelineSession } from './session.ts';
 import { SharedSnapshot } from './shared-snapshot.ts';
+import { emptyTotals, failedReport, statusOf, toRecord } from './stream-report.ts';
 import type { RunOptions, RunReport, StreamReport } from './types.ts';
 import { type LoadedStream, loadDiffers, verifyLoad } from './verify-load.ts';
 
@@ -421,22 +416,12 @@ function failed(
   const error = errorInfo(asSluiceError(thrown, `loading ${stream.name}`));
   const status = thrown instanceof CancelledError ? 'stopped' : 'failed';
   run.emit({ kind: 'stream-finished', stream: stream.name, status, totals, watermark, error });
-  return {
-    stream: stream.name,
-    table: stream.table,
-    status,
-    totals,
-    watermark,
-    changes: [],
-    warnings: [],
-    verification: undefined,
-    error,
-  };
+  return failedReport(stream, { status, totals, watermark, error });
 }
 
 function coercions(run: Run, stream: StreamConfig, totals: StreamTotals): string[] {
   return Object.entries(totals.coerced).map(([column, count]) => {
-    const message = `${count} values of "${column}" have no equal in the lake's type and were changed by rule (see the type table)`;
+    const message = `${count} values of "${column}" have no equal in the type of the table and were changed by rule (see the type table)`;
     warn(run, stream.name, 'data.coerced', message);
     return message;
   });
@@ -444,33 +429,4 @@ function coercions(run: Run, stream: StreamConfig, totals: StreamTotals): string
 
 function warn(run: Run, stream: string | undefined, code: string, message: string): void {
   run.emit({ kind: 'warning', stream, code, message });
-}
-
-function statusOf(streams: StreamReport[]): RunStatus {
-  const bad = streams.filter((stream) => stream.status === 'failed').length;
-  if (streams.some((stream) => stream.status === 'stopped')) return 'stopped';
-  if (bad === 0) return 'succeeded';
-  return bad === streams.length ? 'failed' : 'partial';
-}
-
-function emptyTotals(): StreamTotals {
-  return { rows: 0, bytes: 0, loaded: 0, written: 0, coerced: {}, seconds: 0 };
-}
-
-function toRecord(report: StreamReport): RunStreamRecord {
-  const { stream, table, status, totals, watermark, verification, error } = report;
-  return {
-    stream,
-    table,
-    status,
-    rows: totals.rows,
-    loaded: totals.loaded,
-    bytes: totals.bytes,
-    seconds: totals.seconds,
-    watermark,
-    error: error && { code: error.code, message: error.message, remedy: error.remedy },
-    ...(verification && {
-      verification: { by: verification.by, status: verification.status, rows: verification.rows },
-    }),
-  };
 }

@@ -47,6 +47,47 @@ const SET_UP = `CREATE TABLE IF NOT EXISTS ${RECORDS} (
   version BIGINT NOT NULL, fence BIGINT NOT NULL, row_count BIGINT NOT NULL, table_schema ${TEXT} NOT NULL,
   checkpoint ${TEXT}, shaped INT NOT NULL, pending ${TEXT}) ENGINE=InnoDB ROW_FORMAT=DYNAMIC`;
 
+const STAMPS: SqlDialect['stamps'] = {
+  loads: [
+    { column: quoteBackticks(LOAD_ID), value: '@sluice_load_id' },
+    { column: quoteBackticks(LOADED_AT), value: '@sluice_loaded_at' },
+  ],
+  versions: [{ column: quoteBackticks(VALID_FROM), value: '@sluice_loaded_at' }],
+};
+
+type ColumnSql = (column: TargetColumn, nullable: boolean) => string;
+
+function createTable(
+  columnSql: ColumnSql,
+  ...[name, columns, { history, temporary, key = [] }]: Parameters<SqlDialect['createTable']>
+): string {
+  const stage = temporary === true && key.length === 0;
+  const unique = history === 'loads' ? [] : key;
+  const all = [
+    ...columns.map((column) =>
+      columnSql(unique.includes(column) ? indexable(column) : column, column.nullable || stage),
+    ),
+    ...(history ? HISTORY[history] : []),
+    ...(stage ? ['`_sluice_row` BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY'] : []),
+    ...(key.length > 0 ? [indexSql(key, history)] : []),
+  ];
+  const mark = markOf(name);
+  return `CREATE ${temporary === true ? 'TEMPORARY ' : ''}TABLE ${name} (${all.join(', ')}) ENGINE=InnoDB ROW_FORMAT=DYNAMIC${mark === undefined ? '' : ` COMMENT=${quoteEscaped(mark)}`}`;
+}
+
+/** Swaps of tables are known by the mark that a hidden one is made with. */
+function ddlApart(short: (name: string) => string, table: (name: string) => string): SqlDialect['ddlApart'] {
+  return {
+    wasHidden: async (session, name, hidden) =>
+      hasMark(await commentOf(session, short(name)), markOf(hidden)!),
+    restore: async (session, name, old) => {
+      const { rows } = await session.query(EXISTS, 'looking for leftovers', [unquoted(old)]);
+      if (rows.length > 0)
+        await session.query(`RENAME TABLE ${old} TO ${table(name)}`, `restoring table "${name}"`);
+    },
+  };
+}
+
 /** `server` is asked when a statement is made, which is after the first connection; `lockSeconds` is how long one waits for locks. */
 export function mysqlDialect(database: string, lockSeconds: number, server: () => ServerFacts): SqlDialect {
   const quoted = (name: string): string => `${quoteBackticks(database)}.${quoteBackticks(name)}`;
@@ -60,23 +101,9 @@ export function mysqlDialect(database: string, lockSeconds: number, server: () =
     nameBytes: NAME_BYTES,
     foldsNames: true,
     plainNames: true,
-    ddlApart: {
-      wasHidden: async (session, name, hidden) =>
-        hasMark(await commentOf(session, short(name)), markOf(hidden)!),
-      restore: async (session, name, old) => {
-        const { rows } = await session.query(EXISTS, 'looking for leftovers', [unquoted(old)]);
-        if (rows.length > 0)
-          await session.query(`RENAME TABLE ${old} TO ${table(name)}`, `restoring table "${name}"`);
-      },
-    },
+    ddlApart: ddlApart(short, table),
     begin,
-    stamps: {
-      loads: [
-        { column: quoteBackticks(LOAD_ID), value: '@sluice_load_id' },
-        { column: quoteBackticks(LOADED_AT), value: '@sluice_loaded_at' },
-      ],
-      versions: [{ column: quoteBackticks(VALID_FROM), value: '@sluice_loaded_at' }],
-    },
+    stamps: STAMPS,
     claims: {
       claim: (session, name, fence) => claim(session, table(name), fence),
       evict: async (session, name, fence) => {
@@ -98,20 +125,7 @@ export function mysqlDialect(database: string, lockSeconds: number, server: () =
     holds: (found, wanted) => found === wanted || widensType(wanted, found),
     limits: (type, logical) => targetLimits(type, logical, server().mariadb),
     find: (session, name) => find(session, short(name), server().foldsTables),
-    createTable: (name, columns, { history, temporary, key = [] }) => {
-      const stage = temporary === true && key.length === 0;
-      const unique = history === 'loads' ? [] : key;
-      const all = [
-        ...columns.map((column) =>
-          columnSql(unique.includes(column) ? indexable(column) : column, column.nullable || stage),
-        ),
-        ...(history ? HISTORY[history] : []),
-        ...(stage ? ['`_sluice_row` BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY'] : []),
-        ...(key.length > 0 ? [indexSql(key, history)] : []),
-      ];
-      const mark = markOf(name);
-      return `CREATE ${temporary === true ? 'TEMPORARY ' : ''}TABLE ${name} (${all.join(', ')}) ENGINE=InnoDB ROW_FORMAT=DYNAMIC${mark === undefined ? '' : ` COMMENT=${quoteEscaped(mark)}`}`;
-    },
+    createTable: (...asked) => createTable(columnSql, ...asked),
     addColumn: (name, column) => `ALTER TABLE ${name} ADD COLUMN ${columnSql(column, true)}`,
     changeType: change,
     dropNotNull: change,

@@ -1,0 +1,41 @@
+/** What is told of streams when a run has ended. */
+import type { RunStatus, StreamTotals } from '../core/events.ts';
+import type { RunStreamRecord } from '../core/state.ts';
+import type { StreamConfig } from '../core/stream.ts';
+import type { StreamReport } from './types.ts';
+
+export function statusOf(streams: StreamReport[]): RunStatus {
+  const bad = streams.filter((stream) => stream.status === 'failed').length;
+  if (streams.some((stream) => stream.status === 'stopped')) return 'stopped';
+  if (bad === 0) return 'succeeded';
+  return bad === streams.length ? 'failed' : 'partial';
+}
+
+export function emptyTotals(): StreamTotals {
+  return { rows: 0, bytes: 0, loaded: 0, written: 0, coerced: {}, seconds: 0 };
+}
+
+export function toRecord(report: StreamReport): RunStreamRecord {
+  const { stream, table, status, totals, watermark, verification, error } = report;
+  return {
+    stream,
+    table,
+    status,
+    rows: totals.rows,
+    loaded: totals.loaded,
+    bytes: totals.bytes,
+    seconds: totals.seconds,
+    watermark,
+    error: error && { code: error.code, message: error.message, remedy: error.remedy },
+    ...(verification && {
+      verification: { by: verification.by, status: verification.status, rows: verification.rows },
+    }),
+  };
+}
+
+export function failedReport(
+  { name, table }: StreamConfig,
+  what: Pick<StreamReport, 'status' | 'totals' | 'watermark' | 'error'>,
+): StreamReport {
+  return { stream: name, table, ...what, changes: [], warnings: [], verification: undefined };
+}
