@@ -208,8 +208,8 @@ class StreamLoad {
   #supersede(slice: Slice): Supersede {
     if (this.#restart) return { kind: 'everything' };
     const how = this.#superseded([slice], false);
-    // Parts of one snapshot have no key in common, so a first load need not look for them.
-    return 'key' in how && this.#fresh ? { kind: 'nothing' } : how;
+    // Parts of one snapshot have no key and no window in common, so a first load need not look for them.
+    return how.kind !== 'everything' && this.#fresh ? { kind: 'nothing' } : how;
   }
 
   /**
