@@ -72,8 +72,8 @@ export async function meetTargetFault(
   const error = await errorOf(pair);
   if (!error) throw new Error(`the run went well; expected ${fault.codes.join(' or ')}`);
   expectError(error, { codes: fault.codes.map((code) => codeOf(pair, code)), names: fault.names });
-  await pair.to.settled();
   await act(fault.heal);
+  await pair.to.settled();
   const after = await linesOfAll(pair);
   if (JSON.stringify(after) !== JSON.stringify(before))
     throw new Error(`readers see a change after ${error.code}`);

@@ -20,6 +20,7 @@ import {
   type PostgresReplica,
   type Replica,
   TARGET,
+  type TargetFault,
 } from './target-ground.ts';
 import { TABLES, write } from './source-tables.ts';
 
@@ -248,7 +249,7 @@ const full: Attack<Replica> = {
     const codes = new Set<string>();
     for (const table of TABLES) {
       arena.say(table);
-      const pair = await openReplica(arena, 100, [table]);
+      const pair = await openReplica(arena, 100, [table], OWN_SERVER);
       const folder = path.join(pair.folder, 'disk');
       using disk = mountDisk(folder, 'size=24m,mode=777');
       if (!disk) return NO_ROOT;
@@ -264,15 +265,23 @@ const full: Attack<Replica> = {
       codes.add(
         await meetTargetFault(arena, pair, {
           inject: async () => disk.fill(100),
-          heal: async () => disk.free(),
-          codes: ['exhausted'],
-          names: [table, /space|full/],
+          heal: async () => {
+            disk.free();
+            if (pair.to.type === 'mysql') await pair.to.restart('crash');
+          },
+          ...TOLD[pair.to.type](table),
         }),
       );
       await leave();
     }
     return `${[...codes].join(', ')}, then whole`;
   },
+};
+
+/** MariaDB 10.11 was seen to end itself while it takes back what it had no room for. */
+const TOLD: Each<(table: string) => Pick<TargetFault, 'codes' | 'names'>> = {
+  postgres: (table) => ({ codes: ['exhausted'], names: [table, /space/] }),
+  mysql: () => ({ codes: ['exhausted', 'connection_lost', 'connection_refused'], names: [] }),
 };
 
 /** Has the tables of the database made in a folder from now on; returns what takes them away from there. */
