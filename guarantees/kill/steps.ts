@@ -82,8 +82,6 @@ const WAYS: readonly Way[] = [
         'before:update:1',
         'during:update:1',
         'after:update:1',
-        'during:insert:1',
-        'after:insert:1',
       ),
       mysql: before(
         'during:stage:1',
