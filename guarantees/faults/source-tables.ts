@@ -37,7 +37,8 @@ export async function write(pair: AnyPair, rows: number): Promise<void> {
   const { now, numbers } = pair.from.sql;
   for (const name of rows > 0 ? names : [])
     await pair.from.query(
-      `INSERT INTO ${name} (id, note, n) SELECT most + g, ${noteOf('most + g')}, most + g FROM (SELECT max(id) AS most FROM ${name}) m, ${numbers(rows)}`,
+      // By place: attacks rename columns.
+      `INSERT INTO ${name} SELECT most + g, ${noteOf('most + g')}, most + g, ${now} FROM (SELECT max(id) AS most FROM ${name}) m, ${numbers(rows)}`,
     );
   for (const name of names.filter((each) => each !== 'appended'))
     await pair.from.query(`UPDATE ${name} SET n = n + 1, updated_at = ${now} WHERE id % 7 = 0`);
