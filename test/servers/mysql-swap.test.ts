@@ -157,7 +157,7 @@ describe.runIf(mariadbPresent)('a swap that is cut short', () => {
       const slow = destination(async (at) => {
         if (at !== 'renamed') return;
         // It waits for the lock of the record.
-        other = openWriter(destination(), 'people', { fence: 2 }).catch((error: unknown) => error);
+        other = openWriter(destination(), 'people', { fence: 1 }).catch((error: unknown) => error);
         await new Promise((resolve) => setTimeout(resolve, 300));
       });
       await load(slow, 'people', { rows: NEW, supersede: EVERYTHING, fence: 1 });
@@ -170,11 +170,24 @@ describe.runIf(mariadbPresent)('a swap that is cut short', () => {
       await load(destination(), 'people', { rows: CAST, fence: 1 });
       const late = destination(async (at) => {
         // Between the two transactions nothing is locked.
-        if (at === 'locked') await openWriter(destination(), 'people', { fence: 2 });
+        if (at === 'locked') await openWriter(destination(), 'people', { fence: 1 });
       });
       await expect(
         load(late, 'people', { rows: NEW, supersede: EVERYTHING, fence: 1 }),
       ).rejects.toMatchObject({ recovery: 'conflict' });
+      expect(await stateOf(reader)).toBe('old');
+      expect(await rowsOf(reader)).toEqual(sorted(CAST));
+    }));
+
+  it('is no more when somebody with a newer lease takes over in the midst of it', () =>
+    inDatabase(async (reader) => {
+      await load(destination(), 'people', { rows: CAST, fence: 1 });
+      const late = destination(async (at) => {
+        if (at === 'renamed') await openWriter(destination(), 'people', { fence: 2 });
+      });
+      await expect(
+        load(late, 'people', { rows: NEW, supersede: EVERYTHING, fence: 1 }),
+      ).rejects.toMatchObject({ recovery: 'transient' });
       expect(await stateOf(reader)).toBe('old');
       expect(await rowsOf(reader)).toEqual(sorted(CAST));
     }));

@@ -106,6 +106,10 @@ export async function swapApart(system: SqlSystem, session: SqlSession, job: Swa
   await onStep?.('renamed');
   await elsewhere(system, async (other) => {
     for (const sql of dialect.swap(hidden, table, old)) await other.query(sql, doing);
+  }).catch(async (error: unknown) => {
+    // Without the lock anybody may have settled it; a session that was ended says so itself.
+    if ((await readPending(session, dialect, table))?.hidden !== hidden) throw overtaken(table);
+    throw error;
   });
   await onStep?.('recorded');
   await writeRecord(session, dialect, table, after);
