@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { Pair } from '../support/pair.ts';
 import { useServer } from '../support/server.ts';
 import { EQUAL, named, rewriteLake, verify } from '../support/verification.ts';
-import { CASES, USER_TYPES } from './types-cases.fixture.ts';
+import { CASES, USER_TYPES } from '../e2e/types-cases.fixture.ts';
 
 const server = useServer();
 
