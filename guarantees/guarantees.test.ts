@@ -1,44 +1,14 @@
-/** The short part of the kit: one small round of each attack that fits into a few seconds. `npm run guarantees` is the whole. */
+/** The short part of the kit; `npm run guarantees` is the whole. Parts that take longer run with the server tests. */
 import { existsSync } from 'node:fs';
-import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
-import { Grounds } from './arena.ts';
-import { PARTS } from './attack.ts';
+import { describe, expect, it } from 'vitest';
 import { ATTACKS } from './attacks.ts';
-import { emptyTally, idOf } from './campaign.ts';
+import { attackBriefly } from './brief-suite.ts';
+import { idOf } from './campaign.ts';
 import { lastResults } from './docs.ts';
 import { kindOf } from './pairs.ts';
 import { type PromiseName, PROMISES } from './promises.ts';
-import { SKIPPED } from './attack.ts';
 
-const SEED = Number(process.env['SLUICE_SEED'] ?? 20_261_121);
-
-const grounds = new Grounds();
-afterAll(() => grounds[Symbol.asyncDispose]());
-
-describe.each(PARTS)('%s', (part) => {
-  it.each(
-    ATTACKS.filter((attack) => attack.part === part && attack.brief).map((attack) => ({
-      ...attack,
-      id: idOf(attack),
-    })),
-  )(`$id: $tries (SLUICE_SEED=${SEED})`, async (attack) => {
-    const abort = new AbortController();
-    onTestFinished(() => abort.abort());
-    const tally = emptyTally();
-    const round = {
-      pair: attack.pair,
-      seed: SEED,
-      brief: true,
-      signal: abort.signal,
-      tally,
-      say: () => undefined,
-    };
-    await using arena = grounds.arena(round);
-    const outcome = await attack.run(arena);
-    if (outcome.startsWith(SKIPPED)) console.log(`${idOf(attack)} ${outcome}`);
-    expect(tally).toMatchObject({ rowsLost: 0, rowsDoubled: 0 });
-  });
-});
+attackBriefly(['kill']);
 
 describe('the list of attacks', () => {
   it('gives each a name of its own', () => {
