@@ -157,9 +157,8 @@ describe.runIf(ready)('Chinook', () => {
       if (before.length !== after.length || first >= 0)
         differing.push(`${table}: ${before[first]} and ${after[first]}`);
     }
-    // Its tables cannot be targets of verify yet.
-    const verified = to.connection['type'] === 'mysql' ? undefined : await verifyPipeline(context, name, {});
-    const unequal = (verified?.streams ?? []).filter(
+    const verified = await verifyPipeline(context, name, {});
+    const unequal = verified.streams.filter(
       ({ status, rows }) => status !== 'equal' || rows.source !== rows.target,
     );
     return {
@@ -185,8 +184,9 @@ describe.runIf(ready)('Chinook', () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  for (const from of KINDS)
-    for (const to of KINDS)
+  // There and back: each pair in both directions.
+  for (const [i, from] of KINDS.entries())
+    for (const to of KINDS.slice(i))
       it(`${from} to ${to} and back: no row differs, also after rows have changed`, async () => {
         const [start, there, back] = [origins.get(from)!, await newPlace(to), await newPlace(from)];
         const tables = tablesOf(from);
@@ -206,7 +206,7 @@ describe.runIf(ready)('Chinook', () => {
     { load: 'append', cursor: '_sluice_loaded_at' },
     { load: 'append', cursor: 'invoice_date' },
     { load: 'replace' },
-    { load: 'delete-insert', date: { column: 'invoice_date', by: 'year' }, first_run: 30 * 365 * 86_400 },
+    { load: 'delete-insert', date: { column: 'invoice_date', by: 'year' }, first_run: 20 * 365 * 86_400 },
   ] as const)('a lake goes to each system by $load', async (options) => {
     const lake = { ...origins.get('lake')!, options };
     for (const kind of KINDS) {
