@@ -9,7 +9,7 @@ const shared = { pool: 'forks', testTimeout: 60_000, hookTimeout: 60_000 } as co
 
 const config: ViteUserConfig = {
   test: {
-    // Two cores are what CI has; more workers only make the servers of the tests compete.
+    // Two cores are what CI has; more workers only make the servers of the tests compete. Server tests wait more, and have three.
     maxWorkers: 2,
     reporters: process.env['CI'] ? ['default', 'json'] : ['default'],
     // Read by .ci/run, which sums the counts up.

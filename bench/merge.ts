@@ -1,6 +1,5 @@
 /** Changed rows of a large table merged into its copy in another database, against the same by psql and SQL. */
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { atMost, type BenchContext, type BenchOutcome } from './context.ts';
 import { createProject, postgresAt, type EngineRun, runEngine } from './engine.ts';
 import { changeRows, expectLoaded } from './incremental.ts';
@@ -14,8 +13,6 @@ import { compareTables, emptyDatabase, PLAIN, targetUrl } from './to-postgres.ts
 const FULL = { rows: 5_000_000, changed: 100_000 };
 const QUICK = { rows: 200_000, changed: 4000 };
 const SECONDS = 3;
-/** What changed within the last minute is read and compared again by the next run: as on most days, that is nothing. */
-const OVERLAP_MS = 61_000;
 /** The copy that the limit merges into. */
 const OTHER = 'bench_other';
 
@@ -37,7 +34,6 @@ export async function benchMerge(context: BenchContext): Promise<BenchOutcome> {
   await server.query(`CREATE DATABASE ${OTHER} TEMPLATE ${new URL(targetUrl(server)).pathname.slice(1)}`);
   const pairs: { limit: Usage; engine: EngineRun }[] = [];
   for (let i = 0; i < context.pairs; i++) {
-    if (i > 0 && !quick) await sleep(OVERLAP_MS, undefined, { signal });
     say(`${count(size.changed)} changed rows, ${i + 1} of ${context.pairs}`);
     const since = await changeRows(context, size, i);
     const limit = await runLimit(context, since);
