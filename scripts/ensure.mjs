@@ -34,7 +34,10 @@ const tasks = {
   lint: () => [{ name: 'lint', run: ['oxlint'] }],
   // `npm test -- some/path` is the quick loop of someone at work on one thing: no checks.
   test: (args) => [...(args.length > 0 ? [build] : checks), { name: 'tests', run: vitest('unit') }],
-  'test:servers': () => [build, { name: 'server tests', run: vitest('servers', '--maxWorkers=3', '--passWithNoTests') }],
+  'test:servers': () => [
+    build,
+    { name: 'server tests', run: vitest('servers', '--maxWorkers=3', '--passWithNoTests') },
+  ],
 };
 
 let child; // the command that runs now
