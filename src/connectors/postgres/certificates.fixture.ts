@@ -76,7 +76,7 @@ function signed(body: Body, by: KeyObject): string {
   );
   const signature = der(0x03, Buffer.concat([Buffer.from([0]), sign('sha256', content, by)]));
   const base64 = sequence(content, ECDSA_SHA256, signature).toString('base64');
-  return `-----BEGIN CERTIFICATE-----\n${base64.replace(/.{64}/g, '$&\n')}\n-----END CERTIFICATE-----\n`;
+  return `-----BEGIN CERTIFICATE-----\n${base64.replace(/.{64}(?=.)/g, '$&\n')}\n-----END CERTIFICATE-----\n`;
 }
 
 function newKeys(): { publicKey: KeyObject; privateKey: KeyObject } {
