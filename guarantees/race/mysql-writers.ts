@@ -1,5 +1,5 @@
 /** The writers' SQL for MariaDB. */
-import { SHARED_ROWS } from './script.ts';
+import { insertSql, type RowDialect, sharedRows, updateSql } from './row-sql.ts';
 import { type RaceTable, ZONE } from './tables.ts';
 import { type Stamp, type Values } from './transaction.ts';
 import type { Writers, WriteStep } from './writers.ts';
@@ -25,7 +25,11 @@ const COLUMNS: Readonly<Record<Exclude<RaceTable['cursor'], 'transaction'>, stri
   number: 'at BIGINT NOT NULL AUTO_INCREMENT UNIQUE',
 };
 
-const SETTLED: Values = { stamp: 'now', empty: false, still: false, daysAgo: 0, skew: 0 };
+const MYSQL: RowDialect = {
+  version: 'NEXTVAL(versions)',
+  cursor: cursorSql,
+  day: ({ daysAgo }) => `CURRENT_DATE - INTERVAL ${daysAgo} DAY`,
+};
 
 /** There is no `xmin`. `name` is one that no other race on the server has: prepared transactions are known to all of it. */
 export function mysqlWriters(all: readonly RaceTable[], name: string): Writers {
@@ -70,10 +74,13 @@ export function mysqlWriters(all: readonly RaceTable[], name: string): Writers {
           distributed.delete(writer);
           return `XA ROLLBACK ${xid}`;
         case 'insert':
-          return tables.map((table) => insertSql(table, row, action.values)).join('; ');
+          return tables.map((table) => insertSql(MYSQL, table, { row, values: action.values })).join('; ');
         case 'update':
           // A statement of nothing is an error there.
-          return changing.map((table) => updateSql(table, row, action.values)).join('; ') || 'DO 0';
+          return (
+            changing.map((table) => updateSql(MYSQL, table, { row, values: action.values })).join('; ') ||
+            'DO 0'
+          );
         case 'idle':
           return '';
       }
@@ -101,50 +108,12 @@ function createTable(table: RaceTable): string[] {
   const key = table.keyless ? '' : ' PRIMARY KEY';
   const cursor = COLUMNS[table.cursor as keyof typeof COLUMNS];
   const columns = `id BIGINT${key}, ver BIGINT NOT NULL DEFAULT NEXTVAL(versions), ${cursor}`;
-  const shared = Array.from({ length: table.insertOnly ? 0 : SHARED_ROWS }, (_, row) =>
-    insertSql(table, row + 1, SETTLED),
-  );
   const indexed = table.indexed === true && table.cursor !== 'number' ? ['at'] : [];
   if (table.indexed && table.cursor === 'greatest') indexed.push('made');
   return [
     `CREATE TABLE ${table.name} (${columns}${indexed.map((column) => `, KEY (${column})`).join('')})`,
-    ...shared,
+    ...sharedRows(MYSQL, table),
   ];
-}
-
-function insertSql(table: RaceTable, row: number, values: Values): string {
-  const at = cursorSql(table, values);
-  const into = (columns: string, expressions: string): string =>
-    `INSERT INTO ${table.name} (id${columns}) VALUES (${row}${expressions})`;
-  switch (table.cursor) {
-    case 'number':
-      return into('', '');
-    case 'business':
-      // A late date with a cursor of long ago is found by the date alone.
-      return into(', day, at', `, ${daySql(values)}, ${values.still ? `'2020-01-01'` : at}`);
-    case 'greatest':
-      return into(', made, at', `, ${at}, ${values.empty ? 'NULL' : at}`);
-    default:
-      return into(', at', `, ${at}`);
-  }
-}
-
-function updateSql(table: RaceTable, row: number, values: Values): string {
-  const at = cursorSql(table, values);
-  const set = (more: string): string =>
-    `UPDATE ${table.name} SET ver = NEXTVAL(versions)${more} WHERE id = ${row}`;
-  switch (table.cursor) {
-    case 'business':
-      return set(`, day = ${daySql(values)}${values.still ? '' : `, at = ${at}`}`);
-    case 'greatest':
-      return set(`, at = ${at}${values.empty ? ', made = NULL' : ''}`);
-    default:
-      return set(`, at = ${at}`);
-  }
-}
-
-function daySql({ daysAgo }: Values): string {
-  return `CURRENT_DATE - INTERVAL ${daysAgo} DAY`;
 }
 
 /** The sessions are in UTC; the server may not know the names of zones. */

@@ -1,5 +1,5 @@
 /** The writers' SQL for PostgreSQL. */
-import { SHARED_ROWS } from './script.ts';
+import { insertSql, type RowDialect, sharedRows, updateSql } from './row-sql.ts';
 import { type RaceTable, ZONE } from './tables.ts';
 import { type Stamp, type Values } from './transaction.ts';
 import type { Writers } from './writers.ts';
@@ -25,7 +25,11 @@ const COLUMNS: Readonly<Record<RaceTable['cursor'], string>> = {
   transaction: 'at timestamptz',
 };
 
-const SETTLED: Values = { stamp: 'now', empty: false, still: false, daysAgo: 0, skew: 0 };
+const POSTGRES: RowDialect = {
+  version: 'DEFAULT',
+  cursor: cursorSql,
+  day: ({ daysAgo }) => `current_date - ${daysAgo}`,
+};
 
 /** `name` is one that no other race on the server has: prepared transactions are known to all of it. */
 export function postgresWriters(tables: readonly RaceTable[], name: string): Writers {
@@ -56,9 +60,11 @@ export function postgresWriters(tables: readonly RaceTable[], name: string): Wri
         case 'rollback-prepared':
           return `ROLLBACK PREPARED ${gid}`;
         case 'insert':
-          return tables.map((table) => insertSql(table, row, action.values)).join('; ');
+          return tables.map((table) => insertSql(POSTGRES, table, { row, values: action.values })).join('; ');
         case 'update':
-          return changing.map((table) => updateSql(table, row, action.values)).join('; ');
+          return changing
+            .map((table) => updateSql(POSTGRES, table, { row, values: action.values }))
+            .join('; ');
         case 'idle':
           return '';
       }
@@ -79,49 +85,12 @@ export function postgresWriters(tables: readonly RaceTable[], name: string): Wri
 function createTable(table: RaceTable): string[] {
   const key = table.keyless ? '' : ' PRIMARY KEY';
   const columns = `id int8${key}, ver int8 NOT NULL DEFAULT nextval('versions'), ${COLUMNS[table.cursor]}`;
-  const shared = Array.from({ length: table.insertOnly ? 0 : SHARED_ROWS }, (_, row) =>
-    insertSql(table, row + 1, SETTLED),
-  );
   return [
     `CREATE TABLE ${table.name} (${columns})`,
     ...(table.indexed ? [`CREATE INDEX ON ${table.name} (at)`] : []),
     ...(table.indexed && table.cursor === 'greatest' ? [`CREATE INDEX ON ${table.name} (made)`] : []),
-    ...shared,
+    ...sharedRows(POSTGRES, table),
   ];
-}
-
-function insertSql(table: RaceTable, row: number, values: Values): string {
-  const at = cursorSql(table, values);
-  const into = (columns: string, expressions: string): string =>
-    `INSERT INTO ${table.name} (id${columns}) VALUES (${row}${expressions})`;
-  switch (table.cursor) {
-    case 'number':
-      return into('', '');
-    case 'business':
-      // A late date with a cursor of long ago is found by the date alone.
-      return into(', day, at', `, ${daySql(values)}, ${values.still ? `'2020-01-01'` : at}`);
-    case 'greatest':
-      return into(', made, at', `, ${at}, ${values.empty ? 'NULL' : at}`);
-    default:
-      return into(', at', `, ${at}`);
-  }
-}
-
-function updateSql(table: RaceTable, row: number, values: Values): string {
-  const at = cursorSql(table, values);
-  const set = (more: string): string => `UPDATE ${table.name} SET ver = DEFAULT${more} WHERE id = ${row}`;
-  switch (table.cursor) {
-    case 'business':
-      return set(`, day = ${daySql(values)}${values.still ? '' : `, at = ${at}`}`);
-    case 'greatest':
-      return set(`, at = ${at}${values.empty ? ', made = NULL' : ''}`);
-    default:
-      return set(`, at = ${at}`);
-  }
-}
-
-function daySql({ daysAgo }: Values): string {
-  return `current_date - ${daysAgo}`;
 }
 
 function cursorSql(table: RaceTable, { stamp, empty, skew }: Values): string {
