@@ -8,14 +8,17 @@ const config: KnipConfig = {
     'src/cli/main.ts',
     'src/connectors/*/{worker,transcode-worker}.ts',
     'src/connectors/*/{copy,row}-decoder.ts',
+    'src/connectors/*/sniff-worker.ts',
+    'src/connectors/shared/text/text-decoder.ts',
     'src/connectors/*/{copy,load}-encoder.ts',
-    'bench/run.ts',
+    'bench/{run,duckdb-load}.ts',
     'guarantees/{run,child-run}.ts',
     'scripts/*.mjs',
+    'test/support/die-at.ts',
   ],
   project: ['src/**/*.ts', 'test/**/*.ts', 'bench/**/*.ts', 'guarantees/**/*.ts', 'scripts/**/*.{ts,mjs}'],
   // Programs of the machine that some tests use, and do without.
-  ignoreBinaries: ['mariadb', 'mariadb-install-db', 'mariadbd', 'openssl', 'pgbouncer', 'strace'],
+  ignoreBinaries: ['mariadb', 'mariadb-install-db', 'mariadbd', 'openssl', 'pgbouncer', 'promtool', 'strace'],
   // Started by scripts/ensure.mjs, which knip does not read as a list of commands.
   ignoreDependencies: ['oxfmt', 'oxlint', 'oxlint-tsgolint', 'publint'],
 };

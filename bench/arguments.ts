@@ -13,6 +13,11 @@ const BENCHMARKS = [
   'mysql-to-pg',
   'pg-to-mysql',
   'lake-to-pg',
+  'files-to-pg',
+  'files-to-lake',
+  'files-daily',
+  'bad-rows',
+  'sql-dump',
 ] as const;
 
 export type BenchmarkName = (typeof BENCHMARKS)[number];
@@ -32,7 +37,7 @@ export const USAGE: string = `usage: npm run bench -- <name> [options]
 names: ${BENCHMARKS.join(', ')}, all
 
 options
-  --quick      small tables, less than 30 s each: shows that it works, not how fast it is
+  --quick      small tables, some seconds each: shows that it works, not how fast it is
   --pairs <n>  measured pairs of Sluice and its limit (5; with --quick 1)
   --json       the last line of standard output is one JSON object, the rest goes to standard error`;
 

@@ -1,5 +1,6 @@
 import type { Limit } from './limit.ts';
 import type { BenchServer } from './server.ts';
+import type { TableShape } from './tables.ts';
 
 /** What every benchmark is given. */
 export interface BenchContext {
@@ -12,6 +13,14 @@ export interface BenchContext {
   signal: AbortSignal;
   /** Tells the user what happens now. */
   say: (text: string) => void;
+}
+
+/** Of a table that `--quick` fills: what a process takes to start is most of the time then. */
+const QUICK_VALUES = 200_000;
+
+/** How many rows of a shape the benchmark makes: those that are measured, or a few. */
+export function rowsFor({ quick }: BenchContext, shape: TableShape, rows: number): number {
+  return quick ? Math.min(rows, Math.ceil(QUICK_VALUES / shape.columns.length)) : rows;
 }
 
 /** One figure against its bound; benchmarks of small tables have none. */

@@ -1,7 +1,7 @@
 /** A table of a lake into an empty database, against DuckDB, which reads the same files, and psql. */
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { atMost, type BenchContext, type BenchOutcome } from './context.ts';
+import { atMost, type BenchContext, type BenchOutcome, rowsFor } from './context.ts';
 import { createProject, postgresAt, type EngineRun, runEngine } from './engine.ts';
 import { type Command, measure, type Usage } from './measure.ts';
 import { count, MEGABYTE, peakMb, renderLines, renderTargets, round, usageFields } from './report.ts';
@@ -11,21 +11,22 @@ import { LINEITEM as shape } from './tables.ts';
 import { compareTables, emptyDatabase, PLAIN, TARGET, targetUrl } from './to-postgres.ts';
 
 const ROWS = 3_000_000;
-const QUICK_ROWS = 200_000;
 const READER = fileURLToPath(new URL('./lake-csv.ts', import.meta.url));
 const TARGETS = { ratio: 1.5, peakMb: 300 };
 
 export async function benchFromLake(context: BenchContext): Promise<BenchOutcome> {
   const { server, signal, say, folder } = context;
-  const rows = context.quick ? QUICK_ROWS : ROWS;
+  const rows = rowsFor(context, shape, ROWS);
   say(`making ${shape.name}: ${count(rows)} rows × ${shape.columns.length} columns, and a lake of it`);
   await makeTable(server, shape, rows, signal);
   const streams = { [`public.${shape.name}`]: '{ load: replace }' };
   const filled = await createProject(join(folder, 'fill'), { source: postgresAt(server.url), streams });
   await runEngine(filled, { server: server.pid, signal });
   const pairs: { limit: Usage; engine: EngineRun }[] = [];
-  say('warming up');
-  await runLimit(context, filled.lake);
+  if (!context.quick) {
+    say('warming up');
+    await runLimit(context, filled.lake);
+  }
   for (let i = 0; i < context.pairs; i++) {
     say(`pair ${i + 1} of ${context.pairs}`);
     pairs.push({ limit: await runLimit(context, filled.lake), engine: await runOurs(context, filled.lake) });

@@ -1,6 +1,6 @@
 /** A large table that hardly changes: the run that finds nothing, and the run after some rows have changed. */
 import { join } from 'node:path';
-import { atMost, type BenchContext, type BenchOutcome, type Target } from './context.ts';
+import { atMost, type BenchContext, type BenchOutcome, rowsFor, type Target } from './context.ts';
 import { createProject, postgresAt, type EngineProject, type EngineRun, runEngine } from './engine.ts';
 import { measure, type Usage } from './measure.ts';
 import { count, peakMb, renderLines, renderTargets, round, usageFields } from './report.ts';
@@ -11,8 +11,6 @@ import { verify } from './verify.ts';
 
 const ROWS = 5_000_000;
 const CHANGED_ROWS = 10_000;
-const QUICK_ROWS = 300_000;
-const QUICK_CHANGED_ROWS = 3_000;
 const NOTHING_NEW_SECONDS = 0.5;
 const CHANGED_SECONDS = 1.5;
 /** Newer than anything the table is made with, older than any change. */
@@ -34,10 +32,8 @@ interface Measured {
 }
 
 export async function benchIncremental(context: BenchContext): Promise<BenchOutcome> {
-  const { server, quick, say, signal } = context;
-  const size: Size = quick
-    ? { rows: QUICK_ROWS, changed: QUICK_CHANGED_ROWS }
-    : { rows: ROWS, changed: CHANGED_ROWS };
+  const { server, say, signal } = context;
+  const size = sizeFor(context, { rows: ROWS, changed: CHANGED_ROWS });
   say(`making ${EVENTS.name}: ${count(size.rows)} rows × ${EVENTS.columns.length} columns, with indexes`);
   await makeTable(server, EVENTS, size.rows, signal);
   const project = await createProject(join(context.folder, 'project'), {
@@ -83,6 +79,12 @@ function runLimit({ server, limit, signal }: BenchContext, since: string): Promi
   return measure(limit.command(server.url, what), { server: server.pid, signal });
 }
 
+/** Of EVENTS: all that is measured, or as small a part of both. */
+export function sizeFor(context: BenchContext, { rows, changed }: Size): Size {
+  const made = rowsFor(context, EVENTS, rows);
+  return { rows: made, changed: Math.ceil((changed * made) / rows) };
+}
+
 export function expectLoaded(found: EngineRun, rows: number): EngineRun {
   if (found.loaded !== rows)
     throw new Error(`a run loaded ${count(found.loaded)} rows where ${count(rows)} were expected`);
@@ -95,7 +97,7 @@ export async function changeRows(
   { rows, changed }: Size,
   round: number,
 ): Promise<string> {
-  const step = rows / changed;
+  const step = Math.floor(rows / changed);
   const [{ before } = { before: '' }] = await server.query<{ before: string }>(
     'SELECT clock_timestamp()::text AS before',
   );

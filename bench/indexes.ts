@@ -11,7 +11,7 @@ import { compareTables, emptyDatabase, targetUrl } from './to-postgres.ts';
 
 const ROWS = 2_000_000;
 /** As few as indexes are taken away for. */
-const QUICK_ROWS = 250_000;
+const QUICK_ROWS = 200_000;
 const RATIO = 0.8;
 /** What the target is before each run. */
 const BEFORE = 'bench_before';

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { atMost, type BenchContext, type BenchOutcome } from './context.ts';
 import { createProject, postgresAt, type EngineRun, runEngine } from './engine.ts';
-import { changeRows, expectLoaded } from './incremental.ts';
+import { changeRows, expectLoaded, sizeFor } from './incremental.ts';
 import { measure, type Usage } from './measure.ts';
 import { count, peakMb, renderLines, renderTargets, round, usageFields } from './report.ts';
 import { makeTable } from './server.ts';
@@ -11,14 +11,13 @@ import { EVENTS } from './tables.ts';
 import { compareTables, emptyDatabase, PLAIN, targetUrl } from './to-postgres.ts';
 
 const FULL = { rows: 5_000_000, changed: 100_000 };
-const QUICK = { rows: 200_000, changed: 4000 };
 const SECONDS = 3;
 /** The copy that the limit merges into. */
 const OTHER = 'bench_other';
 
 export async function benchMerge(context: BenchContext): Promise<BenchOutcome> {
-  const { server, quick, say, signal } = context;
-  const size = quick ? QUICK : FULL;
+  const { server, say, signal } = context;
+  const size = sizeFor(context, FULL);
   say(`making ${EVENTS.name}: ${count(size.rows)} rows × ${EVENTS.columns.length} columns, with indexes`);
   await makeTable(server, EVENTS, size.rows, signal);
   await emptyDatabase(server);

@@ -7,6 +7,7 @@ import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Arguments, type BenchmarkName, parseArguments, USAGE } from './arguments.ts';
 import type { BenchContext, BenchOutcome, BenchResult } from './context.ts';
+import { benchBadRows, benchFilesDaily, benchFilesToLake, benchFilesToPostgres } from './from-files.ts';
 import { benchFromLake } from './from-lake.ts';
 import { benchIncremental } from './incremental.ts';
 import { benchIndexes } from './indexes.ts';
@@ -15,6 +16,7 @@ import { benchMerge } from './merge.ts';
 import { hasProc } from '../guarantees/processes.ts';
 import { stopOnSignals } from '../guarantees/stop.ts';
 import { describeMachine } from './report.ts';
+import { benchSqlDump } from './sql-dump.ts';
 import { startServer } from './server.ts';
 import { LINEITEM, NARROW, WIDE, WIDE_YEAR } from './tables.ts';
 import { missingPrograms } from './needs.ts';
@@ -35,9 +37,7 @@ const BENCHES: Readonly<Record<BenchmarkName, (context: BenchContext) => Promise
         name: 'pg-to-lake',
         shape: LINEITEM,
         rows: 6_000_000,
-        quickRows: 300_000,
         naiveRows: 500_000,
-        quickNaiveRows: 20_000,
         targets: { ratio: 1.6, peakMb: PEAK_MB, naiveRatio: NAIVE_RATIO },
       },
       context,
@@ -48,9 +48,7 @@ const BENCHES: Readonly<Record<BenchmarkName, (context: BenchContext) => Promise
         name: 'pg-to-lake-wide',
         shape: WIDE,
         rows: 1_000_000,
-        quickRows: 20_000,
         naiveRows: 50_000,
-        quickNaiveRows: 2_000,
         targets: { peakMb: PEAK_MB, naiveRatio: NAIVE_RATIO },
       },
       context,
@@ -61,9 +59,7 @@ const BENCHES: Readonly<Record<BenchmarkName, (context: BenchContext) => Promise
         name: 'pg-to-lake-narrow',
         shape: NARROW,
         rows: 5_000_000,
-        quickRows: 300_000,
         naiveRows: 500_000,
-        quickNaiveRows: 20_000,
         targets: { naiveRatio: NAIVE_RATIO },
       },
       context,
@@ -74,7 +70,6 @@ const BENCHES: Readonly<Record<BenchmarkName, (context: BenchContext) => Promise
       {
         name: 'pg-to-pg-table',
         tables: [{ shape: LINEITEM, rows: 6_000_000 }],
-        quickPart: 20,
         limit: 'copy',
         targets: { ratio: 1.15, peakMb: PEAK_MB },
       },
@@ -85,12 +80,16 @@ const BENCHES: Readonly<Record<BenchmarkName, (context: BenchContext) => Promise
   'mysql-to-pg': (context) => benchMysql('mysql-to-pg', context),
   'pg-to-mysql': (context) => benchMysql('pg-to-mysql', context),
   'lake-to-pg': benchFromLake,
+  'files-to-pg': benchFilesToPostgres,
+  'files-to-lake': benchFilesToLake,
+  'files-daily': benchFilesDaily,
+  'bad-rows': benchBadRows,
+  'sql-dump': benchSqlDump,
   'pg-to-pg-wide': (context) =>
     benchToPostgres(
       {
         name: 'pg-to-pg-wide',
         tables: [{ shape: WIDE_YEAR, rows: 1_000_000 }],
-        quickPart: 50,
         limit: 'copy',
         stream: '{ load: delete-insert, date: { column: day, by: month } }',
         args: ['--from', '2025-01-01', '--to', '2026-01-01'],
@@ -103,7 +102,6 @@ const BENCHES: Readonly<Record<BenchmarkName, (context: BenchContext) => Promise
       {
         name: 'pg-to-pg',
         tables: TPCH,
-        quickPart: 30,
         limit: 'dump',
         targets: { ratio: 1, peakMb: PEAK_MB },
       },
@@ -118,6 +116,8 @@ const NEEDS: Readonly<Partial<Record<BenchmarkName, readonly string[]>>> = {
   'pg-to-pg': ['bash', 'psql', 'pg_dump', 'pg_config'],
   merge: ['bash', 'psql'],
   'lake-to-pg': ['bash', 'psql'],
+  'files-to-pg': ['psql'],
+  'sql-dump': ['bash', 'psql'],
   'mysql-to-pg': ['bash', 'psql', 'mariadb', 'mariadbd'],
   'pg-to-mysql': ['bash', 'psql', 'mariadb', 'mariadbd'],
 };

@@ -2,7 +2,7 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { atLeast, atMost, type BenchContext, type BenchOutcome, type Target } from './context.ts';
+import { atLeast, atMost, type BenchContext, type BenchOutcome, rowsFor, type Target } from './context.ts';
 import { createProject, postgresAt, type EngineProject, type EngineRun, runEngine } from './engine.ts';
 import { measure, type Usage } from './measure.ts';
 import { count, MEGABYTE, peakMb, renderLines, renderTargets, round, usageFields } from './report.ts';
@@ -15,10 +15,8 @@ export interface ToLake {
   name: string;
   shape: TableShape;
   rows: number;
-  quickRows: number;
   /** The naive route is so slow that a part of the table must do; its rows per second count. */
   naiveRows: number;
-  quickNaiveRows: number;
   targets: { ratio?: number; peakMb?: number; naiveRatio?: number };
 }
 
@@ -33,25 +31,28 @@ interface Pair {
 
 export async function benchToLake(bench: ToLake, context: BenchContext): Promise<BenchOutcome> {
   const { shape } = bench;
-  const { server, quick, say, signal } = context;
-  const rows = quick ? bench.quickRows : bench.rows;
-  const naiveRows = quick ? bench.quickNaiveRows : bench.naiveRows;
+  const { server, say, signal } = context;
+  const rows = rowsFor(context, shape, bench.rows);
+  const naiveRows = Math.min(rows, bench.naiveRows);
   say(`making ${shape.name}: ${count(rows)} rows × ${shape.columns.length} columns`);
   await makeTable(server, shape, rows, signal);
-  say('warming up');
-  await runLimit(bench, context);
-  let { project } = await runFresh(bench, context);
+  if (!context.quick) {
+    say('warming up');
+    await runLimit(bench, context);
+    await runFresh(bench, context);
+  }
+  let lake = '';
   const pairs: Pair[] = [];
   for (let i = 0; i < context.pairs; i++) {
     say(`pair ${i + 1} of ${context.pairs}`);
     const limit = await runLimit(bench, context);
     const fresh = await runFresh(bench, context);
-    project = fresh.project;
+    lake = fresh.project.lake;
     const naive = i < NAIVE_RUNS ? await runNaive(bench, context, naiveRows) : undefined;
     pairs.push({ limit, engine: fresh.run, naive });
   }
   say('comparing the lake with the source');
-  const verified = await verify(server, shape, project.lake);
+  const verified = await verify(server, shape, lake);
   await server.query(`DROP TABLE ${shape.name}`);
   return outcome({ bench, context, rows, naiveRows, pairs, verified });
 }

@@ -1,7 +1,7 @@
 /** One table between PostgreSQL and MariaDB, against what their own programs do in a pipe, and against pgloader where it is. */
 import { join } from 'node:path';
 import { type MariadbServer, startMariadb } from '../src/testing/mariadb-server.ts';
-import { atMost, type BenchContext, type BenchOutcome } from './context.ts';
+import { atMost, type BenchContext, type BenchOutcome, rowsFor } from './context.ts';
 import { createProject, postgresAt, type EngineRun, runEngine } from './engine.ts';
 import { measure, type Usage } from './measure.ts';
 import { hasProgram } from './needs.ts';
@@ -12,7 +12,6 @@ import { LINEITEM } from './tables.ts';
 import { emptyDatabase, PLAIN, targetUrl } from './to-postgres.ts';
 
 const ROWS = 2_000_000;
-const QUICK_ROWS = 100_000;
 const PEAK_MB = 300;
 const DATABASE = 'bench';
 /** What a server of this size would have, and no sync at each commit, as PostgreSQL has none here either. */
@@ -40,12 +39,13 @@ interface Bench {
 }
 
 export async function benchMysql(direction: Direction, context: BenchContext): Promise<BenchOutcome> {
-  const { server, quick, say, signal } = context;
+  const { server, say, signal } = context;
   await using mariadb = await startMariadb({ settings: SETTINGS });
   const url = await mariadb.createDatabase(DATABASE);
   const bench = { context, direction, mariadb, url };
-  say(`making ${TABLE}: ${count(quick ? QUICK_ROWS : ROWS)} rows × ${COLUMNS.length} columns`);
-  await makeTable(server, LINEITEM, quick ? QUICK_ROWS : ROWS, signal);
+  const rows = rowsFor(context, LINEITEM, ROWS);
+  say(`making ${TABLE}: ${count(rows)} rows × ${COLUMNS.length} columns`);
+  await makeTable(server, LINEITEM, rows, signal);
   // What one direction has written is what the other one reads.
   await toMysql(bench);
   // The others need not understand our books.
@@ -157,7 +157,7 @@ async function pgloader({ context, url }: Bench): Promise<Usage | undefined> {
     database,
     `SELECT count(*) AS n FROM ${DATABASE}.${TABLE}`,
   );
-  const wanted = context.quick ? QUICK_ROWS : ROWS;
+  const wanted = rowsFor(context, LINEITEM, ROWS);
   if (Number(found?.n) !== wanted) throw new Error(`pgloader has loaded ${found?.n} of ${wanted} rows`);
   return usage;
 }

@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { startPostgres } from '../src/testing/postgres-server.ts';
-import { atMost, type BenchContext, type BenchOutcome } from './context.ts';
+import { atMost, type BenchContext, type BenchOutcome, rowsFor } from './context.ts';
 import { createProject, postgresAt, type EngineRun, runEngine } from './engine.ts';
 import { type Command, measure, type Usage } from './measure.ts';
 import { count, MEGABYTE, peakMb, renderLines, renderTargets, round, usageFields } from './report.ts';
@@ -14,8 +14,6 @@ import type { TableShape } from './tables.ts';
 export interface ToPostgres {
   name: string;
   tables: readonly { shape: TableShape; rows: number }[];
-  /** Rows of `--quick` are so many times fewer. */
-  quickPart: number;
   /** `copy`: psql to psql, each table as one binary COPY; `dump`: pg_dump to psql, with keys and indexes. */
   limit: 'copy' | 'dump';
   /** Options of each stream in YAML's flow form, and of the command; whole tables when absent. */
@@ -37,15 +35,17 @@ export async function benchToPostgres(bench: ToPostgres, context: BenchContext):
   await using server = await serverFor(bench, context);
   const tables = bench.tables.map(({ shape, rows }) => ({
     shape,
-    rows: context.quick ? Math.ceil(rows / bench.quickPart) : rows,
+    rows: rowsFor(context, shape, rows),
   }));
   for (const { shape, rows } of tables) {
     context.say(`making ${shape.name}: ${count(rows)} rows × ${shape.columns.length} columns`);
     await makeTable(server, shape, rows, context.signal);
   }
   const run = { bench, context, server };
-  context.say('warming up');
-  await runLimit(run);
+  if (!context.quick) {
+    context.say('warming up');
+    await runLimit(run);
+  }
   const pairs: Pair[] = [];
   for (let i = 0; i < context.pairs; i++) {
     context.say(`pair ${i + 1} of ${context.pairs}`);

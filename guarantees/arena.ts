@@ -1,5 +1,6 @@
 /** Servers, databases and lakes for attacks. */
 import { type MariadbServer, startMariadb } from '../src/testing/mariadb-server.ts';
+import { MOTO_ENV, type MotoServer, startMoto } from '../src/testing/moto-server.ts';
 import { startPostgres, type PostgresServer } from '../src/testing/postgres-server.ts';
 import type { Arena, Tally } from './attack.ts';
 import { type AnyPair, type Difference, Pair, type Streams } from './pair.ts';
@@ -32,6 +33,7 @@ const FAST = [
 export class Grounds implements AsyncDisposable, Servers {
   readonly #postgres = new Map<string, Promise<PostgresServer>>();
   readonly #mariadb = new Map<string, Promise<MariadbServer>>();
+  #bucket: Promise<MotoServer> | undefined;
 
   server(settings: Record<string, string> = {}, own = false): Promise<PostgresServer> {
     const key = JSON.stringify([settings, own]);
@@ -48,6 +50,17 @@ export class Grounds implements AsyncDisposable, Servers {
     return server;
   }
 
+  bucket(): Promise<MotoServer> {
+    this.#bucket ??= (async () => {
+      // Also for the processes that are killed.
+      Object.assign(process.env, MOTO_ENV);
+      const server = await startMoto();
+      await server.createBucket('lake');
+      return server;
+    })();
+    return this.#bucket;
+  }
+
   /** An arena for one round; what was opened in it is closed with it. */
   arena(round: Round): Arena<AnyPair> & AsyncDisposable {
     const pairs: AnyPair[] = [];
@@ -56,6 +69,7 @@ export class Grounds implements AsyncDisposable, Servers {
       sql: string | ((of: SourceSql) => string) = '',
       options: OpenOptions = {},
     ): Promise<AnyPair> => {
+      round.signal.throwIfAborted();
       const kind = kindOf(round.pair);
       const from = await kind.openSource(this, options);
       const pair = new Pair(from, await kind.openDestination(this, options), streams);
@@ -68,7 +82,11 @@ export class Grounds implements AsyncDisposable, Servers {
       ...round,
       random: new Random(round.seed),
       open,
-      verify: (pair, tables) => verify(round.tally, pair, tables),
+      // What comes after a stop proves nothing; most attacks look here again and again.
+      verify: async (pair, tables) => {
+        round.signal.throwIfAborted();
+        await verify(round.tally, pair, tables);
+      },
       async [Symbol.asyncDispose]() {
         await Promise.all(pairs.map((pair) => pair.close()));
       },
@@ -79,6 +97,7 @@ export class Grounds implements AsyncDisposable, Servers {
     await Promise.all([
       ...[...this.#postgres.values()].map(async (server) => (await server).stop('immediate')),
       ...[...this.#mariadb.values()].map(async (server) => (await server).stop()),
+      this.#bucket?.then((server) => server.stop()),
     ]);
   }
 }

@@ -8,7 +8,7 @@ export interface Arguments {
   attacks: readonly Planned[];
   /** Of the first round; the next one has the next number. */
   seed: number;
-  /** No round begins later; what is left over is filled with more seeds. */
+  /** A round that is not done then is given up; what is left over is filled with more seeds. */
   minutes: number | undefined;
   /** Instead of the number that each attack has for a whole run. */
   rounds: number | undefined;
@@ -26,7 +26,7 @@ options
                    race/timestamps@postgres-postgres is that of one pair
   --pair <pair>    ${PAIRS.map(({ name }) => name).join(', ')}
   --seed <n>       seed of the first round, printed by every run; the same seed makes the same attacks
-  --minutes <n>    begin no round after n minutes, and go on with more seeds until then
+  --minutes <n>    stop after n minutes, and go on with more seeds until then
   --rounds <n>     this many rounds of each attack, instead of what a whole run has
   --jobs <n>       rounds at the same time, each with its own servers (1)
   --brief          small rounds, as in npm test

@@ -3,6 +3,7 @@ import type { Arguments } from './arguments.ts';
 import { type Planned, SKIPPED, type Tally } from './attack.ts';
 import { Grounds } from './arena.ts';
 import { kindOf, PAIRS } from './pairs.ts';
+import { Random } from './random.ts';
 
 export interface Failure {
   attack: string;
@@ -44,13 +45,15 @@ export async function runCampaign(campaign: Campaign): Promise<Result[]> {
     const nothing = { rounds: 0, failures: [], seconds: 0 };
     return { attack, outcomes: new Map(), tally: emptyTally(), ...nothing };
   });
-  const end = performance.now() + (campaign.minutes ?? Infinity) * 60_000;
+  // Some rounds take minutes: one that is not done in time is given up, as after Ctrl-C.
+  const limit = campaign.minutes === undefined ? [] : [AbortSignal.timeout(campaign.minutes * 60_000)];
+  const limited = { ...campaign, signal: AbortSignal.any([campaign.signal, ...limit]) };
   const rounds = schedule(results, campaign);
   const job = async (): Promise<void> => {
     await using grounds = new Grounds();
     for (let next = rounds.next(); !next.done; next = rounds.next()) {
-      if (campaign.signal.aborted || performance.now() >= end) return;
-      await runRound(grounds, campaign, next.value);
+      if (limited.signal.aborted) return;
+      await runRound(grounds, limited, next.value);
     }
   };
   await Promise.all(Array.from({ length: campaign.jobs }, job));
@@ -58,8 +61,9 @@ export async function runCampaign(campaign: Campaign): Promise<Result[]> {
 }
 
 /**
- * With a limit of time all attacks get their first round before any gets its second, and random ones go on with more seeds
- * than a whole run has; without one each attack gets all its rounds in a row.
+ * With a limit of time all attacks get their first round before any gets its second, in an order that the seed draws, for few
+ * get one when it is short, and random ones go on with more seeds than a whole run has; without one each attack gets all its
+ * rounds in a row.
  */
 function* schedule(results: readonly Result[], campaign: Campaign): Generator<[Result, number]> {
   const wanted = ({ attack }: Result): number => campaign.rounds ?? (campaign.brief ? 1 : attack.rounds);
@@ -67,8 +71,9 @@ function* schedule(results: readonly Result[], campaign: Campaign): Generator<[R
     for (const result of results) for (let round = 0; round < wanted(result); round++) yield [result, round];
     return;
   }
+  const order = shuffled(results, new Random(campaign.seed));
   for (let round = 0; ; round++) {
-    const more = results.filter(
+    const more = order.filter(
       (result) =>
         round < wanted(result) ||
         (campaign.rounds === undefined && !campaign.brief && result.attack.rounds > 1),
@@ -76,6 +81,13 @@ function* schedule(results: readonly Result[], campaign: Campaign): Generator<[R
     if (more.length === 0) return;
     for (const result of more) yield [result, round];
   }
+}
+
+function shuffled<T>(items: readonly T[], random: Random): T[] {
+  return items
+    .map((item) => ({ item, place: random.next() }))
+    .toSorted((a, b) => a.place - b.place)
+    .map(({ item }) => item);
 }
 
 async function runRound(

@@ -11,14 +11,13 @@ import { compact } from '../src/cli/lake.ts';
 import { sweepLake, thisOwner } from '../src/connectors/lake/sweep.ts';
 import { listTables } from '../src/connectors/lake/log.ts';
 import { connectors } from '../src/connectors/registry.ts';
-import { openLocalStorage } from '../src/connectors/shared/local-storage.ts';
 import { LoadFile } from '../src/connectors/mysql/load-in.ts';
 import { CopyIn } from '../src/connectors/postgres/copy-in.ts';
 import type { SqlSession, SqlSystem } from '../src/connectors/shared/sql/system.ts';
 import { RingProducer } from '../src/core/byte-ring.ts';
 import type { RunEvent } from '../src/core/events.ts';
 import type { Project } from '../src/core/project.ts';
-import type { ProjectContext } from '../src/engine/context.ts';
+import { openStorage, type ProjectContext } from '../src/engine/context.ts';
 import { runPipeline } from '../src/engine/run.ts';
 import { resetStream, setWatermark } from '../src/engine/state-ops.ts';
 import type { RunOptions } from '../src/engine/types.ts';
@@ -88,12 +87,16 @@ function wrap(object: object, methods: Record<string, (first: unknown, self: obj
   }
 }
 
-wrap(prototypeOf(openLocalStorage('/')), {
-  upload: () => 'upload',
-  putIfAbsent: (key) => (String(key).includes('/commits/') ? 'commit' : 'other'),
-  put: () => 'put',
-  delete: () => 'delete',
-});
+const context: ProjectContext = { project, connectors: await connectors() };
+// Leases may lie there, too.
+const lake = project.connections['to']!.type === 'lake' ? await openStorage(context, 'to') : undefined;
+if (lake)
+  wrap(prototypeOf(lake), {
+    upload: () => 'upload',
+    putIfAbsent: (key) => (String(key).includes('/commits/') ? 'commit' : 'other'),
+    put: () => 'put',
+    delete: () => 'delete',
+  });
 wrap(RingProducer.prototype, { write: () => 'block', end: () => 'end' });
 const state = await openSqliteState(path.join(project.directory, '.sluice/state.db'));
 wrap(prototypeOf(state), { acquire: () => 'acquire', release: () => 'release', recordRun: () => 'record' });
@@ -117,7 +120,6 @@ syncBuiltinESMExports();
 
 const onEvent = (event: RunEvent): void =>
   pass(`event:${event.kind}${event.kind === 'step' ? `/${event.step}` : ''}`);
-const context: ProjectContext = { project, connectors: await connectors() };
 writeSync(1, JSON.stringify(await perform()));
 
 /** What came of it; a failed run has the codes of its errors. */
@@ -131,9 +133,7 @@ async function perform(): Promise<unknown> {
     else await resetStream(context, 'p', work.reset);
     return [{ status: 'done' }];
   }
-  const storage = openLocalStorage(
-    path.resolve(project.directory, String(project.connections['to']!['path'])),
-  );
+  const storage = await openStorage(context, 'to');
   if (work === 'compact') {
     const asUsual = { targetBytes: undefined, compression: undefined, rowGroupRows: undefined };
     const lake = { storage, memoryBytes: 256 << 20, ...asUsual, retentionMs: undefined };

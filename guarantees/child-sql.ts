@@ -1,10 +1,11 @@
 /** Names for the statements of SQL destinations, at which child-run.ts can stop. */
+import { DuckdbTarget } from '../src/connectors/duckdb/target.ts';
 import { MysqlTarget } from '../src/connectors/mysql/target.ts';
 import { PostgresTarget } from '../src/connectors/postgres/target.ts';
 import type { SqlSystem } from '../src/connectors/shared/sql/system.ts';
 
 /** Classes whose sessions are watched. */
-export const SQL_SYSTEMS: readonly { prototype: SqlSystem }[] = [PostgresTarget, MysqlTarget];
+export const SQL_SYSTEMS: readonly { prototype: SqlSystem }[] = [PostgresTarget, MysqlTarget, DuckdbTarget];
 
 /** In the order in which they are looked at. */
 const STATEMENTS: readonly (readonly [name: string, pattern: RegExp])[] = [

@@ -1,7 +1,8 @@
 /** The pairs of systems that are attacked. A pair joins with one line, and with a side for each system that is new. */
 import { mariadbMissing, type MariadbServer } from '../src/testing/mariadb-server.ts';
 import type { PostgresServer } from '../src/testing/postgres-server.ts';
-import { LakeSide } from './lake-side.ts';
+import { motoMissing, type MotoServer } from '../src/testing/moto-server.ts';
+import { BucketSide, LakeSide } from './lake-side.ts';
 import { MysqlSide } from './mysql-side.ts';
 import { MysqlTargetSide } from './mysql-target-side.ts';
 import { PostgresSide } from './postgres-side.ts';
@@ -21,6 +22,8 @@ export interface OpenOptions {
 export interface Servers {
   server(settings?: Record<string, string>, own?: boolean): Promise<PostgresServer>;
   mariadb(settings?: Record<string, string>, own?: boolean): Promise<MariadbServer>;
+  /** With a bucket called `lake`. */
+  bucket(): Promise<MotoServer>;
 }
 
 export interface PairKind {
@@ -47,6 +50,15 @@ const fromPostgres: From = {
 };
 
 const toLake: To = { to: 'lake', openDestination: async () => (folder) => new LakeSide(folder) };
+
+const toBucket: To = {
+  to: 'lake',
+  missing: motoMissing,
+  openDestination: async (servers) => {
+    const { endpoint } = await servers.bucket();
+    return (folder) => new BucketSide(folder, endpoint);
+  },
+};
 
 const toPostgres: To = {
   to: 'postgres',
@@ -75,9 +87,12 @@ const toMysql: To = {
 /** The first one is meant where an id names none. */
 export const PAIRS: readonly [PairKind, ...PairKind[]] = [
   { name: 'postgres-lake', title: 'PostgreSQL to a lake', ...fromPostgres, ...toLake },
+  { name: 'postgres-s3', title: 'PostgreSQL to a lake on S3', ...fromPostgres, ...toBucket },
   { name: 'postgres-postgres', title: 'PostgreSQL to PostgreSQL', ...fromPostgres, ...toPostgres },
   { name: 'postgres-mysql', title: 'PostgreSQL to MariaDB', ...fromPostgres, ...toMysql },
   { name: 'mysql-postgres', title: 'MariaDB to PostgreSQL', ...fromMysql, ...toPostgres },
+  { name: 'mysql-mysql', title: 'MariaDB to MariaDB', ...fromMysql, ...toMysql },
+  { name: 'mysql-lake', title: 'MariaDB to a lake', ...fromMysql, ...toLake },
 ];
 
 function named(fits: (pair: PairKind) => boolean): readonly string[] {

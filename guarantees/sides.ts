@@ -27,7 +27,10 @@ export interface SourceSide {
   close(): Promise<void>;
 }
 
-export type ReadBy = { type: 'lake'; root: string } | { type: 'postgres' | 'mysql'; url: string };
+export type ReadBy =
+  /** Options of a connection that can be used from everywhere; `bucket` is a lake, too. */
+  | { type: 'lake' | 'bucket'; connection: Record<string, unknown> }
+  | { type: 'postgres' | 'mysql'; url: string };
 
 export interface DestinationSide {
   readonly type: string;

@@ -1,13 +1,20 @@
 /** The public interface of the package. What is not named here may change at any time. */
 
 // A project, and what can be done with it.
-export { defineProject, env, lake, mysql, postgres } from './config/define.ts';
-export { diagnose, openCatalog, plan, repair, run, verify } from './library.ts';
+export { defineProject, duckdb, env, lake, mysql, postgres } from './config/define.ts';
+export { diagnose, openCatalog, plan, quarantine, repair, run, verify } from './library.ts';
 export type { ProjectInput, ProjectOptions } from './library.ts';
 export type { PipelineDefinition, ProjectDefinition, StreamDefinition } from './config/define.ts';
 export type { ConnectionConfig } from './core/project.ts';
 
 // What comes back.
+export type {
+  QuarantinedRecord,
+  QuarantineReadOptions,
+  QuarantineScope,
+  QuarantineSummary,
+  ReplayOptions,
+} from './engine/quarantine-ops.ts';
 export type { RepairedPart, RepairOptions, RepairReport } from './engine/repair.ts';
 export type { PipelinePlan, RunOptions, RunReport, StreamPlan, StreamReport } from './engine/types.ts';
 export type {
@@ -24,6 +31,7 @@ export type {
   VerifyOptions,
   VerifyReport,
 } from './engine/verify-types.ts';
+export type { Alert, AlertName } from './core/alerts.ts';
 export type { ErrorInfo, Listener, RunEvent, RunStatus, StreamStatus, StreamTotals } from './core/events.ts';
 export type { Catalog, QueryOptions } from './catalog/index.ts';
 export type { QueryResult } from './catalog/query.ts';
@@ -110,7 +118,8 @@ export type {
   SliceRange,
   StreamConfig,
 } from './core/stream.ts';
-export type { ObjectStorage, StoredObject } from './core/storage.ts';
+export type { KeptDocument, KeptRecords, QuarantineFile } from './core/quarantine.ts';
+export type { ByteRange, ListOptions, LocalCopies, ObjectStorage, StoredObject } from './core/storage.ts';
 export type { Lease, LeaseHolder, RunRecord, RunStreamRecord, StateStore } from './core/state.ts';
 export type { Field, Schema } from './core/schema.ts';
 export type { LogicalType, TypeKind } from './core/types.ts';

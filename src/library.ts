@@ -9,6 +9,13 @@ import { engineMemory } from './core/memory.ts';
 import type { ConnectionConfig } from './core/project.ts';
 import type { ProjectContext } from './engine/context.ts';
 import type { DiagnoseOptions, DiagnosisReport } from './engine/diagnose-types.ts';
+import type {
+  QuarantinedRecord,
+  QuarantineReadOptions,
+  QuarantineScope,
+  QuarantineSummary,
+  ReplayOptions,
+} from './engine/quarantine-ops.ts';
 import type { RepairOptions, RepairReport } from './engine/repair.ts';
 import type { PipelinePlan, RunOptions, RunReport } from './engine/types.ts';
 import type { VerifyOptions, VerifyReport } from './engine/verify-types.ts';
@@ -146,6 +153,77 @@ export async function repair(
   const { repairPipeline } = await import('./engine/repair.ts');
   return repairPipeline(context, pipeline, options);
 }
+
+/**
+ * Records that did not fit the tables of a pipeline: what is there, and what becomes of it.
+ *
+ * ```ts
+ * import { quarantine } from 'sluice';
+ *
+ * for (const { stream, run, rows, reasons } of await quarantine.list('./sluice.yaml', 'snapshots'))
+ *   console.log(stream, run, rows, reasons[0]?.reason);
+ * for await (const { file, line, reason, raw } of quarantine.read('./sluice.yaml', 'snapshots', { limit: 20 }))
+ *   console.log(file, line, reason, raw);
+ * const report = await quarantine.replay('./sluice.yaml', 'snapshots', { select: ['tenants'] });
+ * ```
+ */
+export const quarantine: {
+  /** What each run has put aside of each stream. */
+  list(
+    project: ProjectInput,
+    pipeline: string,
+    options?: QuarantineScope & ProjectOptions,
+  ): Promise<QuarantineSummary[]>;
+  /** The records. */
+  read(
+    project: ProjectInput,
+    pipeline: string,
+    options?: QuarantineReadOptions & ProjectOptions,
+  ): AsyncIterable<QuarantinedRecord>;
+  /** Reads them again with the options of now, and loads those that fit; the others stay. Undefined: there are none. */
+  replay(
+    project: ProjectInput,
+    pipeline: string,
+    options?: ReplayOptions & ProjectOptions,
+  ): Promise<RunReport | undefined>;
+  /** Gives them up; resolves to how many. */
+  drop(project: ProjectInput, pipeline: string, options?: QuarantineScope & ProjectOptions): Promise<number>;
+  /** Writes them to a file, `.csv`, `.jsonl` or `.parquet`; resolves to how many. */
+  export(
+    project: ProjectInput,
+    pipeline: string,
+    options: QuarantineScope & ProjectOptions & { to: string },
+  ): Promise<number>;
+} = {
+  list: async (project, pipeline, options = {}) =>
+    (await import('./engine/quarantine-ops.ts')).listQuarantine(
+      await openProject(project, options),
+      pipeline,
+      options,
+    ),
+  async *read(project, pipeline, options = {}) {
+    const { readQuarantine } = await import('./engine/quarantine-ops.ts');
+    yield* readQuarantine(await openProject(project, options), pipeline, options);
+  },
+  replay: async (project, pipeline, options = {}) =>
+    (await import('./engine/quarantine-ops.ts')).replayQuarantine(
+      await openProject(project, options),
+      pipeline,
+      options,
+    ),
+  drop: async (project, pipeline, options = {}) =>
+    (await import('./engine/quarantine-ops.ts')).dropQuarantine(
+      await openProject(project, options),
+      pipeline,
+      options,
+    ),
+  export: async (project, pipeline, options) =>
+    (await import('./engine/quarantine-ops.ts')).exportQuarantine(
+      await openProject(project, options),
+      pipeline,
+      options,
+    ),
+};
 
 /**
  * The catalog of a lake, given as a path or as the connection of a project: its tables, what is in them, and SQL over

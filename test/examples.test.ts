@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openCatalog } from '../src/index.ts';
 import { createShop } from '../src/demo/shop.ts';
 import { type PostgresServer, startPostgres } from '../src/testing/postgres-server.ts';
+import { askDuckdb } from './support/duckdb-reader.ts';
 import { requireBuild, root } from './support/build.ts';
 
 // Each example is copied to where a user would have it: a folder with the package in node_modules.
@@ -113,6 +114,47 @@ function openOrders(): string {
   const text = readFileSync(join(root, 'examples/postgres-to-lake/sluice.yaml'), 'utf8');
   return /sql: \|\n([^]*)$/.exec(text)![1]!;
 }
+
+test('files-to-lake loads each file once', async () => {
+  const folder = install('files-to-lake');
+  expect(await sluice(folder, 'run')).toMatchObject({ code: 0 });
+  expect((await sluice(folder, 'run')).out).toContain('nothing new');
+  expect(await inLake(folder, 'select snapshot_date, city_code, rent from tenants order by 1, 2')).toEqual([
+    ['2026-01-01', '066', null],
+    ['2026-01-01', null, null],
+    ['2026-01-02', '007', null],
+    ['2026-01-02', '066', '750.50'],
+  ]);
+});
+
+test('postgres-to-duckdb keeps one file up to date', async () => {
+  const folder = install('postgres-to-duckdb');
+  expect(await sluice(folder, 'run')).toMatchObject({ code: 0 });
+  await client.query(`update orders set status = 'lost' where id % 40 = 0`);
+  expect(await sluice(folder, 'run')).toMatchObject({ code: 0 });
+  const file = join(folder, 'warehouse.duckdb');
+  for (const [table, valid] of [
+    ['countries', ''],
+    ['customers', ''],
+    ['orders', ' where _sluice_valid_to is null'],
+  ]) {
+    const [row] = await askDuckdb(file, `select count(*)::int as n from ${table}${valid}`);
+    expect([[row!['n']]]).toEqual(await inShop(`select count(*)::int from ${table}`));
+  }
+  const lost = `select count(*)::int as n from orders where status = 'lost'`;
+  expect([[(await askDuckdb(file, lost))[0]!['n']]]).toEqual(await inShop(lost));
+});
+
+test('dump-to-lake loads the tables of a dump, once', async () => {
+  const folder = install('dump-to-lake');
+  expect(await sluice(folder, 'run')).toMatchObject({ code: 0 });
+  expect((await sluice(folder, 'run')).out).toContain('nothing new');
+  expect(await inLake(folder, 'select id, total, note from orders order by 1')).toEqual([
+    [10, '19.90', 'two lines\nof text'],
+    [11, '5.00', null],
+    [12, '750.50', 'a tab\there'],
+  ]);
+});
 
 test('typescript-config is found and loaded by the command line', async () => {
   const folder = install('typescript-config');

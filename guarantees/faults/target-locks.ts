@@ -61,10 +61,11 @@ const locked: Attack<Replica> = {
   },
 };
 
-const QUICK_TO_FIND: Each<string> = {
-  postgres: `ALTER SYSTEM SET deadlock_timeout = '50ms'; SELECT pg_reload_conf()`,
+const QUICK_TO_FIND: Each<readonly string[]> = {
+  // Several statements at once would be a transaction, in which the first one cannot run.
+  postgres: [`ALTER SYSTEM SET deadlock_timeout = '50ms'`, 'SELECT pg_reload_conf()'],
   // It looks at every wait.
-  mysql: 'SELECT 1',
+  mysql: [],
 };
 const A_MOMENT: Each<string> = { postgres: 'SELECT pg_sleep(0.01)', mysql: 'DO SLEEP(0.01)' };
 
@@ -75,7 +76,7 @@ const deadlocks: Attack<Replica> = {
   rounds: 3,
   async run(arena) {
     const pair = await openReplica(arena, 300, ['merged'], OWN_SERVER);
-    await pair.to.query(QUICK_TO_FIND[pair.to.type]);
+    for (const sql of QUICK_TO_FIND[pair.to.type]) await pair.to.query(sql);
     pair.to.connection = { ...pair.to.connection, lock_timeout: '20 s' };
     await pair.run();
     let going = true;

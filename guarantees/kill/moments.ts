@@ -8,13 +8,15 @@ export type Moments = readonly (readonly [moment: string, seen: Seen])[];
 /** What differs between destinations that commit by a file and those that commit by a transaction. */
 export interface Both<T> {
   lake: T;
+  /** Where it differs from `lake`: an object of a bucket gets its name by the server. */
+  bucket?: T;
   sql: T;
   /** Where it differs from `sql`: statements that change tables end transactions there. */
   mysql?: T;
 }
 
-export function of<T>(pair: AnyPair, { lake, sql, mysql = sql }: Both<T>): T {
-  return { lake, postgres: sql, mysql }[pair.to.readBy.type];
+export function of<T>(pair: AnyPair, { lake, bucket = lake, sql, mysql = sql }: Both<T>): T {
+  return { lake, bucket, postgres: sql, mysql }[pair.to.readBy.type];
 }
 
 export function before(...moments: string[]): Moments {
@@ -74,39 +76,47 @@ function loading(sent: string): Moments {
 
 const RECORDING = before('during:record-rows:1', 'after:record-rows:1', 'before:commit:1');
 
+const BEFORE_RECORD: Moments = [
+  ...TO_READING,
+  ...before(
+    'before:block:1',
+    'after:block:2',
+    'before:end:1',
+    'event:step/staged:1',
+    'event:step/publish:1',
+    'before:upload:1',
+    'after:upload:1',
+    'before:commit:1',
+  ),
+];
+
 export const BEFORE_COMMIT: Required<Both<Moments>> = {
-  lake: [
-    ...TO_READING,
-    ...before(
-      'before:block:1',
-      'after:block:2',
-      'before:end:1',
-      'event:step/staged:1',
-      'event:step/publish:1',
-      'before:upload:1',
-      'after:upload:1',
-      'before:commit:1',
-      // The first one is that of the staging folder's owner.
-      'before:link:2',
-    ),
-  ],
+  // The first one is that of the staging folder's owner.
+  lake: [...BEFORE_RECORD, ...before('before:link:2')],
+  bucket: [...BEFORE_RECORD, ...before('during:upload:1')],
   sql: [...loading('after:sent:3'), ...RECORDING],
   mysql: [...loading('after:sent:1'), ...RECORDING],
 };
 
-const AFTER_COMMIT: Both<Moments> = {
+const AFTER_COMMIT: Both<Moments> & Record<'bucket', Moments> = {
   lake: [...after('after:link:2'), ...AFTERWARDS, ...after('before:delete:1')],
+  // Asked for, and perhaps done.
+  bucket: [...whole('during:commit:1'), ...AFTERWARDS, ...after('before:delete:1')],
   // Sent, and not answered: the server has done it.
   sql: [...after('during:commit:1'), ...AFTERWARDS],
 };
 
 /** All of a load with one commit, and what is special about a way of loading. */
-export function all({ lake = [], sql = [], mysql = sql }: Partial<Both<Moments>> = {}): Required<
-  Both<Moments>
-> {
+export function all({
+  lake = [],
+  bucket = lake,
+  sql = [],
+  mysql = sql,
+}: Partial<Both<Moments>> = {}): Required<Both<Moments>> {
   const record = before('before:record:1');
   return {
     lake: [...record, ...BEFORE_COMMIT.lake, ...AFTER_COMMIT.lake, ...lake],
+    bucket: [...record, ...BEFORE_COMMIT.bucket, ...AFTER_COMMIT.bucket, ...bucket],
     sql: [...record, ...BEFORE_COMMIT.sql, ...AFTER_COMMIT.sql, ...sql],
     mysql: [...record, ...BEFORE_COMMIT.mysql, ...AFTER_COMMIT.sql, ...mysql],
   };

@@ -57,16 +57,41 @@ const MIDDLE: Both<readonly string[]> = {
   sql: ['event:step/staged:3', 'during:finish:3', 'before:commit:3', 'during:commit:3', 'after:commit:3'],
 };
 
-function moments(rest: readonly string[], middle: Both<readonly string[]> = MIDDLE): Both<readonly string[]> {
+function moments(rest: readonly string[]): Both<readonly string[]> {
   const list = (kind: 'lake' | 'sql'): string[] => [
     ...BEGINNING[kind],
     ...COMMITS[kind],
-    ...middle[kind],
+    ...MIDDLE[kind],
     ...rest,
   ];
   return { lake: list('lake'), sql: list('sql') };
 }
 
+/** Parts that wait for the last one, and then become visible with it. */
+const AT_ONCE: Both<readonly string[]> = {
+  lake: [...BEGINNING.lake, ...MIDDLE.lake.slice(0, 3), ...COMMITS.lake, 'before:release:1'],
+  sql: [
+    ...BEGINNING.sql,
+    ...MIDDLE.sql.slice(0, 2),
+    'after:drop:1',
+    'after:move:1',
+    'after:rename-table:1',
+    ...COMMITS.sql,
+    'before:release:1',
+  ],
+  mysql: [
+    ...BEGINNING.sql,
+    ...MIDDLE.sql.slice(0, 2),
+    'after:create:1',
+    'after:pending:1',
+    'before:rename-table:1',
+    'during:rename-table:1',
+    'after:rename-table:1',
+    ...COMMITS.sql,
+    'before:drop-hidden:1',
+    'before:release:1',
+  ],
+};
 const CASES: readonly Case[] = [
   {
     name: 'micro-batches',
@@ -102,12 +127,9 @@ const CASES: readonly Case[] = [
     tries: `kills a first load in parts that become visible at once with SIGKILL at named steps, changes rows, and runs again`,
     options: { load: 'replace' },
     source: { slice_size: 100_000 },
-    moments: moments(['before:release:1'], {
-      lake: MIDDLE.lake.slice(0, 3),
-      sql: [...MIDDLE.sql.slice(0, 2), 'after:drop:1', 'after:rename-table:1', 'during:insert:1'].slice(0, 4),
-    }),
+    moments: AT_ONCE,
     check: (seen, moment) => {
-      const visible = (commitsAt(moment) ?? 0) === 1 || moment.includes('release');
+      const visible = commitsAt(moment) === 1 || /release|drop-hidden/.test(moment);
       if (seen.length !== (visible ? ROWS : 0)) throw new Error(`readers see ${seen.length} rows`);
     },
   },

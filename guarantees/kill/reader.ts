@@ -6,7 +6,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import mysql from 'mysql2/promise';
 import pg from 'pg';
 import { openCatalog } from '../../src/catalog/index.ts';
-import { openLocalStorage } from '../../src/connectors/shared/local-storage.ts';
+import { connectors } from '../../src/connectors/registry.ts';
+import type { ObjectStorage } from '../../src/core/storage.ts';
+import { openStorage, type ProjectContext } from '../../src/engine/context.ts';
 import type { ReadBy } from '../sides.ts';
 
 export interface ReaderTask {
@@ -48,8 +50,12 @@ while (going) {
 console.log(reads);
 
 async function connect(): Promise<Connection> {
-  if (by.type === 'lake') {
-    const catalog = openCatalog({ storage: openLocalStorage(by.root), memoryBytes: 128 << 20, threads: 1 });
+  if ('connection' in by) {
+    const catalog = openCatalog({
+      storage: await storageOf(by.connection),
+      memoryBytes: 128 << 20,
+      threads: 1,
+    });
     return {
       query: async (sql) => (await Array.fromAsync((await catalog.select(sql)).batches)).flat()[0]!,
       close: () => catalog.close(),
@@ -72,9 +78,14 @@ async function connect(): Promise<Connection> {
   };
 }
 
+async function storageOf(lake: Record<string, unknown>): Promise<ObjectStorage> {
+  const project = { directory: process.cwd(), connections: { lake }, memoryBytes: 128 << 20 };
+  return openStorage({ project, connectors: await connectors() } as unknown as ProjectContext, 'lake');
+}
+
 /** The newest version of each row. */
 function current(table: string): string {
-  if (by.type === 'lake' || !versions.includes(table)) return table;
+  if ('connection' in by || !versions.includes(table)) return table;
   return `(SELECT * FROM ${table} a WHERE NOT EXISTS (SELECT 1 FROM ${table} b WHERE b.id = a.id AND b._sluice_load_id > a._sluice_load_id)) ${table}`;
 }
 

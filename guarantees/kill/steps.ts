@@ -140,6 +140,7 @@ const WAYS: readonly Way[] = [
     options: { date: 'day' },
     moments: {
       lake: [...BEFORE_COMMIT.lake, ...DAY_BY_DAY],
+      bucket: [...BEFORE_COMMIT.bucket, ...DAY_BY_DAY],
       sql: [...BEFORE_COMMIT.sql, ...IN_WINDOWS],
       mysql: [...BEFORE_COMMIT.mysql, ...IN_WINDOWS],
     },

@@ -220,7 +220,7 @@ const STRANGERS: Attack<AnyPair> = {
     const stranger = await arena.open(streams);
     Object.assign(stranger.from.connection, pair.from.connection);
     const { readBy } = pair.to;
-    stranger.to.connection = { ...pair.to.connection, ...(readBy.type === 'lake' && { path: readBy.root }) };
+    stranger.to.connection = { ...pair.to.connection, ...('connection' in readBy && readBy.connection) };
     for (let round = 0; round < 4; round++) {
       await change(pair, `v || 'y'`, `id % 7 = ${round}`);
       const commands = await Promise.all([pair, stranger].map((each) => startCommand(each, ['run'])));

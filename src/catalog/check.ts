@@ -1,7 +1,7 @@
 /** Whether a lake is what its commits say (files exist, sizes, row counts and contents match, schemas fit, nothing is missing). */
 import { isDeepStrictEqual } from 'node:util';
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { fileChecksum } from '../connectors/lake/file-checksum.ts';
+import { checksum } from '../connectors/lake/file-checksum.ts';
 import { commitsPrefix, dataPrefix, nameKey, seqOfKey, snapshotsPrefix } from '../connectors/lake/layout.ts';
 import { openTableLog, tablesWithCommits } from '../connectors/lake/log.ts';
 import {
@@ -229,7 +229,7 @@ function checkSize(file: DataFile, size: number | undefined, add: Add): boolean 
 async function checkContent(storage: ObjectStorage, file: DataFile, add: Add): Promise<void> {
   if (file.crc32 === undefined) return;
   try {
-    const found = await fileChecksum(storage.localPath(file.key));
+    const found = await checksum(storage.read(file.key));
     if (found === file.crc32) return;
     add({
       severity: 'error',

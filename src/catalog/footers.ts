@@ -1,4 +1,5 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
+import { withFiles } from '../connectors/lake/local-files.ts';
 import { pathSql } from '../connectors/lake/records-sql.ts';
 import type { ObjectStorage } from '../core/storage.ts';
 
@@ -16,12 +17,16 @@ export async function readFooters(
 ): Promise<Map<string, Footer | Error>> {
   const found = new Map<string, Footer | Error>();
   const keyOf = new Map(keys.map((key) => [storage.localPath(key), key]));
-  const read = async (some: readonly string[]): Promise<void> => {
-    try {
-      for (const footer of await queryFooters(
+  const query = (some: readonly string[]): Promise<(Footer & { path: string })[]> =>
+    withFiles({ storage, files: some.map((key) => ({ key })) }, () =>
+      queryFooters(
         connection,
         some.map((key) => pathSql(storage, key)),
-      )) {
+      ),
+    );
+  const read = async (some: readonly string[]): Promise<void> => {
+    try {
+      for (const footer of await query(some)) {
         const key = keyOf.get(footer.path);
         if (key !== undefined) found.set(key, footer);
       }

@@ -12,6 +12,7 @@ import { ConfigError } from '../core/errors.ts';
 import type { ObjectStorage } from '../core/storage.ts';
 import { type CheckReport, checkTable, checkWholeLake } from './check.ts';
 import { Engine } from './engine.ts';
+import { HeldFiles } from './held-files.ts';
 import { knownTable, unknownTable, withTableNames } from './names.ts';
 import { PlainCatalog } from './plain-catalog.ts';
 import { checkSingle, type QueryResult, referencedTables, startQuery } from './query.ts';
@@ -90,18 +91,21 @@ export class Catalog {
   async select(sql: string, options: QueryOptions = {}): Promise<QueryResult> {
     const engine = await this.#started();
     const connection = await engine.connect();
+    const held = new HeldFiles(this.#storage, options.signal);
     let names: readonly string[];
     try {
       await checkSingle(connection, sql);
-      names = await this.#prepareFor(await referencedTables(connection, sql));
+      names = await this.#prepareFor(await referencedTables(connection, sql), held);
     } catch (error) {
+      held.release();
       connection.closeSync();
       throw error;
     }
     try {
       const { columns, batches } = await startQuery(connection, sql, options.signal);
-      return { columns, batches: options.limit === undefined ? batches : firstRows(batches, options.limit) };
+      return { columns, batches: held.until(firstRows(batches, options.limit ?? Infinity)) };
     } catch (error) {
+      held.release();
       throw withTableNames(error, names);
     }
   }
@@ -120,10 +124,15 @@ export class Catalog {
     const engine = await this.#started();
     const connection = await engine.connect();
     const ask = async (table: string): Promise<void> => {
-      await this.#prepare(names, new Set([viewNames(names).get(table)!.current.toLowerCase()]));
-      const { current, history } = viewNames(names).get(table)!;
-      for (const sql of [`DESCRIBE ${quoted(current)}`, `SELECT * FROM ${quoted(history)} LIMIT 1`])
-        await connection.run(sql);
+      const held = new HeldFiles(this.#storage, undefined);
+      try {
+        await this.#prepare(names, new Set([viewNames(names).get(table)!.current.toLowerCase()]), held);
+        const { current, history } = viewNames(names).get(table)!;
+        for (const sql of [`DESCRIBE ${quoted(current)}`, `SELECT * FROM ${quoted(history)} LIMIT 1`])
+          await connection.run(sql);
+      } finally {
+        held.release();
+      }
     };
     try {
       for (const name of tables ?? names)
@@ -183,25 +192,29 @@ export class Catalog {
   }
 
   /** Makes the views that a query names, or all; returns the names of all tables. */
-  async #prepareFor(wanted: ReadonlySet<string> | undefined): Promise<readonly string[]> {
+  async #prepareFor(wanted: ReadonlySet<string> | undefined, held: HeldFiles): Promise<readonly string[]> {
     const names = await listTables(this.#storage);
     if (names.length > 0) {
-      await this.#prepare(names, wanted);
+      await this.#prepare(names, wanted, held);
       return names;
     }
     const plain = await this.#plain();
-    await plain.prepare(wanted);
+    await plain.prepare(wanted, held);
     return plain.tableNames;
   }
 
   /** Makes the views that a query needs show the newest state; one caller at a time. */
-  #prepare(names: readonly string[], wanted: ReadonlySet<string> | undefined): Promise<void> {
+  #prepare(
+    names: readonly string[],
+    wanted: ReadonlySet<string> | undefined,
+    held: HeldFiles,
+  ): Promise<void> {
     const work = this.#preparing.then(async () => {
       for (const [table, views] of viewNames(names)) {
         const named = [views.current, views.history].some((view) => wanted?.has(view.toLowerCase()));
         if (!named && wanted) continue;
         try {
-          await this.#makeViews(table, views);
+          await this.#makeViews(table, views, held);
         } catch (error) {
           // A query that looks at all tables can do without one that is damaged.
           if (named) throw error;
@@ -212,13 +225,14 @@ export class Catalog {
     return work;
   }
 
-  async #makeViews(table: string, views: ViewNames): Promise<void> {
+  async #makeViews(table: string, views: ViewNames, held: HeldFiles): Promise<void> {
     const state = await this.#log(table).read();
     if (!state) return;
     const made = JSON.stringify([state.version, views]);
-    if (this.#made.get(table) === made) return;
     const connection = await (await this.#started()).connect();
     try {
+      await held.add(state.files);
+      if (this.#made.get(table) === made) return;
       for (const sql of viewStatements(this.#storage, state, views)) await connection.run(sql);
       this.#made.set(table, made);
     } catch (error) {

@@ -1,12 +1,14 @@
 /** The catalog of a folder of Parquet files that others wrote. What the log says elsewhere is asked of the files. */
 import path from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
+import { withFiles } from '../connectors/lake/local-files.ts';
 import type { ObjectStorage } from '../core/storage.ts';
 import { ConfigError } from '../core/errors.ts';
 import { duckName } from '../duckdb/types.ts';
 import type { CheckReport } from './check.ts';
 import type { Engine } from './engine.ts';
 import { type Footer, readFooters } from './footers.ts';
+import type { HeldFiles } from './held-files.ts';
 import { knownTable } from './names.ts';
 import { findPlainTables, type PlainFile, type PlainTable, plainViewSql } from './plain.ts';
 import {
@@ -54,9 +56,11 @@ export class PlainCatalog {
     const table = this.#table(name);
     const view = viewNames(this.tableNames).get(table.name)!.current;
     return this.#connected(async (connection) => {
-      await this.#makeView(table, view, connection);
-      const rows = await connection.runAndReadAll(`DESCRIBE main.${duckName(view)}`);
-      const described = rows.getRowsJson() as [string, string][];
+      const described = await withFiles({ storage: this.#storage, files: table.files }, async () => {
+        await this.#makeView(table, view, connection);
+        const rows = await connection.runAndReadAll(`DESCRIBE main.${duckName(view)}`);
+        return rows.getRowsJson() as [string, string][];
+      });
       const columns = described.map(([column, type]): ColumnInfo => ({
         name: column,
         type,
@@ -83,11 +87,13 @@ export class PlainCatalog {
   }
 
   /** Makes the views that a query names; all when it may look at any. */
-  async prepare(wanted: ReadonlySet<string> | undefined): Promise<void> {
+  async prepare(wanted: ReadonlySet<string> | undefined, held: HeldFiles): Promise<void> {
     await this.#connected(async (connection) => {
       for (const [name, { current }] of viewNames(this.tableNames)) {
-        if (!wanted || wanted.has(current.toLowerCase()))
-          await this.#makeView(this.#tables.get(name)!, current, connection);
+        if (wanted && !wanted.has(current.toLowerCase())) continue;
+        const table = this.#tables.get(name)!;
+        await held.add(table.files);
+        await this.#makeView(table, current, connection);
       }
     });
   }

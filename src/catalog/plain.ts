@@ -69,8 +69,8 @@ export function plainViewSql(
   if (free.length === 0) return `SELECT * FROM ${scan('hive_partitioning = false')}`;
   // DuckDB takes all folder columns or none.
   const added = free.map((level) => {
-    const text = `regexp_extract(_sluice_file, ${duckText(`/${level.replaceAll(/[^A-Za-z0-9_]/g, '.')}=([^/]*)/`)}, 1)`;
+    const text = `regexp_extract(_sluice_path, ${duckText(`/${level.replaceAll(/[^A-Za-z0-9_]/g, '.')}=([^/]*)/`)}, 1)`;
     return `url_decode(nullif(${text}, ${duckText(NULL_PARTITION)})) AS ${duckName(level)}`;
   });
-  return `SELECT * EXCLUDE (_sluice_file), ${added.join(', ')} FROM ${scan(`hive_partitioning = false, filename = '_sluice_file'`)}`;
+  return `SELECT * EXCLUDE (_sluice_path), ${added.join(', ')} FROM ${scan(`hive_partitioning = false, filename = '_sluice_path'`)}`;
 }

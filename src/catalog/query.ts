@@ -1,6 +1,6 @@
 /** One read-only statement: what it refers to, whether it may run, and its rows in batches. */
 import type { DuckDBConnection, DuckDBPreparedStatement } from '@duckdb/node-api';
-import { CancelledError, ConfigError, type SluiceError } from '../core/errors.ts';
+import { CancelledError, ConfigError, type SluiceError, throwIfAborted } from '../core/errors.ts';
 import { duckError } from '../duckdb/errors.ts';
 import type { ResultColumn, RowBatches } from './render.ts';
 import { type Plain, plainConverter } from './values.ts';
@@ -100,8 +100,12 @@ export async function startQuery(
     signal?.aborted
       ? new CancelledError('stopped on request', { code: 'cancelled', cause: error })
       : queryError(error);
+  // Nothing runs yet that an interrupt would stop.
+  const notStopped = (): void => signal && throwIfAborted(signal);
   try {
+    notStopped();
     const prepared = await prepareReadOnly(connection, sql);
+    notStopped();
     const result = await prepared.stream();
     const types = result.columnTypes();
     const columns = result.deduplicatedColumnNames().map((name, i) => ({ name, type: String(types[i]) }));

@@ -2,6 +2,7 @@
  * Every command as data: parsing, help and "did you mean" come from here. It imports nothing but the options, so that
  * `sluice --help` costs no more than reading both.
  */
+import { LEDGER } from './ledger-table.ts';
 import {
   type ArgumentSpec,
   BATCH_BYTES,
@@ -20,6 +21,7 @@ import {
   WORKERS,
   YES,
 } from './option-table.ts';
+import { QUARANTINE } from './quarantine-table.ts';
 
 export interface CommandSpec {
   /** `run`, or two words: `state show`. */
@@ -58,6 +60,8 @@ export const GROUPS: readonly { name: CommandSpec['group']; title: string }[] = 
 /** Commands of two words and what the first word stands for. */
 export const FAMILIES: Readonly<Record<string, string>> = {
   state: 'how far a stream is loaded: show it, set it, start over',
+  ledger: 'which files streams have loaded',
+  quarantine: 'records that did not fit: look at them, load them again, give them up',
   catalog: 'the tables of the lake: list, describe, query, maintain',
   sql: 'SQL that prepares a database',
 };
@@ -217,6 +221,7 @@ const MOVE: readonly CommandSpec[] = [
     examples: [
       'sluice copy postgres://localhost/shop ./lake --table public.orders',
       'sluice copy "$SHOP_URL" ./lake --table \'public.*\' --cursor updated_at',
+      'sluice copy ./shop.sql.gz ./lake',
       'sluice copy "$SHOP_URL" ./lake --sql \'select * from orders where total >= 100\' --name large_orders',
     ],
   },
@@ -250,8 +255,24 @@ const LOOK: readonly CommandSpec[] = [
     group: 'look',
     summary: 'pipelines and streams: last run, watermark, rows, who is at work',
     arguments: [{ name: 'pipeline', optional: true, many: true }],
-    options: [],
-    examples: ['sluice status', 'sluice status shop_to_lake --json'],
+    options: [
+      {
+        name: 'alerts',
+        summary: 'also what was not loaded for too long, told to the webhook; exit code 7 when there is any',
+      },
+    ],
+    examples: ['sluice status', 'sluice status shop_to_lake --json', 'sluice status --alerts'],
+  },
+  {
+    name: 'runs',
+    group: 'look',
+    summary: 'the history of runs: time, rows, bytes, retries, alerts',
+    arguments: [{ name: 'pipeline', optional: true, many: true }],
+    options: [
+      { name: 'limit', value: '<n>', summary: 'most runs of each pipeline (default: 20)' },
+      { name: 'streams', summary: 'a line for each stream' },
+    ],
+    examples: ['sluice runs', 'sluice runs shop_to_lake --streams', 'sluice runs --json --limit 1000'],
   },
   {
     name: 'catalog tables',
@@ -380,4 +401,11 @@ const REPAIR: readonly CommandSpec[] = [
   },
 ];
 
-export const COMMANDS: readonly CommandSpec[] = [...START, ...MOVE, ...LOOK, ...REPAIR];
+export const COMMANDS: readonly CommandSpec[] = [
+  ...START,
+  ...MOVE,
+  ...LOOK,
+  ...LEDGER,
+  ...QUARANTINE,
+  ...REPAIR,
+];

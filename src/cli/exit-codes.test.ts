@@ -17,6 +17,8 @@ it.each([
 it.each([
   ['nothing to do', [], 0],
   ['all well', [{ status: 'succeeded', failures: [] }], 0],
+  ['all well but for an alert', [{ status: 'succeeded', failures: [], alerted: true }], 7],
+  ['some streams failed, with an alert', [{ status: 'partial', failures: ['auth'], alerted: true }], 3],
   [
     'one of two pipelines failed',
     [

@@ -10,6 +10,7 @@ export const EXIT = {
   differs: 4,
   conflict: 5,
   unreachable: 6,
+  alerted: 7,
   interrupted: 130,
   terminated: 143,
 } as const;
@@ -25,6 +26,7 @@ export const EXIT_CODES: readonly { code: ExitCode; meaning: string }[] = [
   { code: EXIT.differs, meaning: 'the data differs or does not fit, or a check failed' },
   { code: EXIT.conflict, meaning: 'another run holds the lease, or was faster' },
   { code: EXIT.unreachable, meaning: 'cannot connect, or was refused by the other side' },
+  { code: EXIT.alerted, meaning: 'all is well but for an alert of the project' },
   { code: EXIT.interrupted, meaning: 'stopped by Ctrl-C (143: by SIGTERM)' },
 ];
 
@@ -53,12 +55,15 @@ export interface Outcome {
   readonly status: RunStatus;
   /** Recovery class of each thing that failed. */
   readonly failures: readonly string[];
+  /** A threshold of the project was crossed. */
+  readonly alerted?: boolean;
 }
 
-/** The exit code for several outcomes: 0 when all are well, 3 when some are, else the code of what failed first. */
+/** The exit code for several outcomes: 0 when all are well, 7 with an alert, 3 when some are, else the code of what failed first. */
 export function exitCodeOf(outcomes: readonly Outcome[]): ExitCode {
   if (outcomes.some(({ status }) => status === 'stopped')) return EXIT.interrupted;
-  if (outcomes.every(({ status }) => status === 'succeeded')) return EXIT.ok;
+  if (outcomes.every(({ status }) => status === 'succeeded'))
+    return outcomes.some(({ alerted }) => alerted) ? EXIT.alerted : EXIT.ok;
   if (outcomes.some(({ status }) => status !== 'failed')) return EXIT.partial;
   const [first] = outcomes.flatMap(({ failures }) => failures);
   return isRecovery(first) ? exitCodeFor(first) : EXIT.internal;

@@ -24,6 +24,7 @@ function stream(name: string, overrides: Partial<StreamPlan> = {}): StreamPlan {
     changes: [],
     target: `./lake/${name}/*.parquet`,
     note: undefined,
+    notes: [],
     watermark: { before: undefined, after: undefined },
     sql: `SELECT *\nFROM ${name}`,
     ...overrides,

@@ -30,7 +30,10 @@ const LOADERS: Readonly<Record<string, () => Promise<Command>>> = {
   verify: async () => (await import('./commands/verify.ts')).verify,
   repair: async () => (await import('./commands/repair.ts')).repair,
   status: async () => (await import('./commands/status.ts')).status,
+  runs: async () => (await import('./commands/runs.ts')).runs,
+  ledger: async () => (await import('./commands/ledger.ts')).ledger,
   state: async () => (await import('./commands/state.ts')).state,
+  quarantine: async () => (await import('./commands/quarantine.ts')).quarantine,
   catalog: async () => (await import('./commands/catalog.ts')).catalog,
   sql: async () => (await import('./commands/sql.ts')).sql,
 };

@@ -1,7 +1,7 @@
 import { asSluiceError } from '../core/errors.ts';
 import { broadcast, type Listener, type RunEvent } from '../core/events.ts';
 import type { ProjectContext } from '../engine/context.ts';
-import type { RunReport } from '../engine/types.ts';
+import type { RunOptions, RunReport } from '../engine/types.ts';
 import { createJsonLines, jsonLine } from '../observe/json-lines.ts';
 import { createPhases } from '../observe/phases.ts';
 import { openProgress } from '../observe/progress.ts';
@@ -24,24 +24,30 @@ export async function runPipelines(
   }
   for (const name of pipelines) {
     if (invocation.signal.aborted) return EXIT.interrupted;
-    outcomes.push(await runOne(invocation, context, name));
+    const work: Work = (options) => invocation.services.run(context, name, options);
+    outcomes.push(await runOne(invocation, { context, pipeline: name, work }));
   }
   return exitCodeOf(outcomes);
 }
 
-async function runOne(invocation: Invocation, context: ProjectContext, pipeline: string): Promise<Outcome> {
-  const { flags, json, services, signal, terminal } = invocation;
+type Work = (options: RunOptions) => Promise<RunReport | undefined>;
+
+/** `work` runs the pipeline, or a part of it; undefined: there was nothing to do. */
+export async function runOne(
+  invocation: Invocation,
+  { context, pipeline, work }: { context: ProjectContext; pipeline: string; work: Work },
+): Promise<Outcome> {
+  const { flags, json, signal, terminal } = invocation;
   const phases = createPhases();
   const facts = createFacts();
   const display = openDisplay(invocation);
   try {
-    const report = await services
-      .run(context, pipeline, {
-        ...readRunOptions(flags, context.project.pipelines[pipeline]?.timezone ?? 'UTC'),
-        signal,
-        onEvent: broadcast([phases.listener, facts.listener, display.listener]),
-      })
-      .finally(display.close);
+    const report = await work({
+      ...readRunOptions(flags, context.project.pipelines[pipeline]?.timezone ?? 'UTC'),
+      signal,
+      onEvent: broadcast([phases.listener, facts.listener, display.listener]),
+    }).finally(display.close);
+    if (!report) return { status: 'succeeded', failures: [] };
     if (json) terminal.stdout.write(jsonLine({ kind: 'report', ...report }));
     else
       terminal.print(
@@ -61,6 +67,7 @@ function outcomeOf(report: RunReport): Outcome {
   return {
     status: report.status,
     failures: report.streams.flatMap(({ error }) => (error ? [error.recovery] : [])),
+    alerted: report.alerts.length > 0,
   };
 }
 

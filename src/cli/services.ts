@@ -9,6 +9,14 @@ import type { DemoOptions, DemoReport } from '../demo/demo.ts';
 import type { ProjectContext } from '../engine/context.ts';
 import type { DiagnoseOptions, DiagnosisReport } from '../engine/diagnose-types.ts';
 import type { StreamState } from '../engine/state-ops.ts';
+import type * as QuarantineOps from '../engine/quarantine-ops.ts';
+import type {
+  QuarantinedRecord,
+  QuarantineReadOptions,
+  QuarantineScope,
+  QuarantineSummary,
+  ReplayOptions,
+} from '../engine/quarantine-ops.ts';
 import type { RepairOptions, RepairReport } from '../engine/repair.ts';
 import type { PipelinePlan, RunOptions, RunReport } from '../engine/types.ts';
 import type { VerifyOptions, VerifyReport } from '../engine/verify-types.ts';
@@ -24,6 +32,27 @@ export interface Services {
   verify(context: ProjectContext, pipeline: string, options: VerifyOptions): Promise<VerifyReport>;
   diagnose(context: ProjectContext, pipeline: string, options: DiagnoseOptions): Promise<DiagnosisReport>;
   repair(context: ProjectContext, pipeline: string, options: RepairOptions): Promise<RepairReport>;
+  listQuarantine(
+    context: ProjectContext,
+    pipeline: string,
+    scope: QuarantineScope,
+  ): Promise<QuarantineSummary[]>;
+  readQuarantine(
+    context: ProjectContext,
+    pipeline: string,
+    options: QuarantineReadOptions,
+  ): AsyncIterable<QuarantinedRecord>;
+  replayQuarantine(
+    context: ProjectContext,
+    pipeline: string,
+    options: ReplayOptions,
+  ): Promise<RunReport | undefined>;
+  dropQuarantine(context: ProjectContext, pipeline: string, scope: QuarantineScope): Promise<number>;
+  exportQuarantine(
+    context: ProjectContext,
+    pipeline: string,
+    scope: QuarantineScope & { to: string },
+  ): Promise<number>;
   openSource(context: ProjectContext, connection: string): Promise<Source>;
   openDestination(context: ProjectContext, connection: string): Promise<Destination>;
   openState(context: ProjectContext): Promise<StateStore>;
@@ -32,6 +61,12 @@ export interface Services {
   showState(context: ProjectContext, pipeline: string, select: string[]): Promise<StreamState[]>;
   setWatermark(context: ProjectContext, pipeline: string, stream: string, value: string): Promise<Checkpoint>;
   resetStream(context: ProjectContext, pipeline: string, stream: string): Promise<Checkpoint>;
+  reloadFiles(
+    context: ProjectContext,
+    pipeline: string,
+    stream: string,
+    files: readonly string[],
+  ): Promise<string[]>;
   /** Undefined when a demo that was kept has been opened again. */
   demo(options: DemoOptions): Promise<DemoReport | undefined>;
 }
@@ -53,6 +88,13 @@ export function realServices(): Services {
     verify: async (...args) => (await import('../engine/verify.ts')).verifyPipeline(...args),
     diagnose: async (...args) => (await import('../engine/diagnose.ts')).diagnosePipeline(...args),
     repair: async (...args) => (await import('../engine/repair.ts')).repairPipeline(...args),
+    listQuarantine: async (...args) => (await quarantine()).listQuarantine(...args),
+    async *readQuarantine(...args) {
+      yield* (await quarantine()).readQuarantine(...args);
+    },
+    replayQuarantine: async (...args) => (await quarantine()).replayQuarantine(...args),
+    dropQuarantine: async (...args) => (await quarantine()).dropQuarantine(...args),
+    exportQuarantine: async (...args) => (await quarantine()).exportQuarantine(...args),
     openSource: async (context, connection) =>
       (await import('../engine/context.ts')).openSource(context, connection, few(context)),
     openDestination: async (context, connection) =>
@@ -62,8 +104,13 @@ export function realServices(): Services {
     showState: async (...args) => (await import('../engine/state-ops.ts')).showState(...args),
     setWatermark: async (...args) => (await import('../engine/state-ops.ts')).setWatermark(...args),
     resetStream: async (...args) => (await import('../engine/state-ops.ts')).resetStream(...args),
+    reloadFiles: async (...args) => (await import('../engine/state-ops.ts')).reloadFiles(...args),
     demo: async (options) => (await import('../demo/demo.ts')).runDemo(options),
   };
+}
+
+function quarantine(): Promise<typeof QuarantineOps> {
+  return import('../engine/quarantine-ops.ts');
 }
 
 /** Looking at a system takes one worker, not those of a run. */

@@ -12,7 +12,11 @@ type Role = 'source' | 'destination';
 
 /** Whether an argument is meant as a URL or path rather than as the name of a connection. */
 export function looksLikeUrl(text: string): boolean {
-  return text.includes('://') || /^\.{1,2}$|^(?:\.{0,2}|[A-Za-z]:)[/\\]/.test(text);
+  return (
+    /^[a-z][a-z0-9+.-]+:/i.test(text) ||
+    /\.duckdb$/i.test(text) ||
+    /^\.{1,2}$|^(?:\.{0,2}|[A-Za-z]:)[/\\]/.test(text)
+  );
 }
 
 /** The connection that a URL or path stands for; `role` narrows the choice. */

@@ -23,7 +23,10 @@ export interface ProjectFile {
 export function checkProject(tree: Tree, { file, directory, connectors }: ProjectFile): Project {
   const shape = check(projectSchema, tree, []);
   const findings = [...shape.findings];
-  const secrets: Path[] = [];
+  const secrets: Path[] = [
+    ['alerts', 'webhook'],
+    ['alerts', 'webhook', 'url'],
+  ];
   const connections: Record<string, ConnectionConfig> = {};
   for (const [name, type] of connectionTypes(tree)) {
     const connector = connectors.get(type);
@@ -48,7 +51,7 @@ export function checkProject(tree: Tree, { file, directory, connectors }: Projec
   );
   if (tree.findings.length > 0 || findings.length > 0 || !shape.data)
     throw invalidProject(file, tree, findings, secrets);
-  const { pipelines, state, memory, batch_bytes: batchBytes } = shape.data;
+  const { pipelines, state, memory, batch_bytes: batchBytes, alerts, metrics } = shape.data;
   return {
     directory,
     connections,
@@ -56,6 +59,8 @@ export function checkProject(tree: Tree, { file, directory, connectors }: Projec
     state,
     memoryBytes: memory,
     ...(batchBytes !== undefined && { batchBytes }),
+    ...(alerts && { alerts }),
+    ...(metrics && { metrics }),
   };
 }
 

@@ -1,9 +1,10 @@
 /** What a TypeScript project imports. Everything here returns plain data: nothing is checked or read before it is loaded. */
+import type { DuckdbOptionsInput } from '../connectors/duckdb/options.ts';
 import type { LakeOptionsInput } from '../connectors/lake/options.ts';
 import type { MysqlOptionsInput } from '../connectors/mysql/options.ts';
 import type { PostgresOptionsInput } from '../connectors/postgres/options.ts';
 import { ConfigError } from '../core/errors.ts';
-import type { ConnectionConfig, PipelineConfig, StreamOptions } from '../core/project.ts';
+import type { ConnectionConfig, MetricsConfig, PipelineConfig, StreamOptions } from '../core/project.ts';
 import type { Placeholder } from './environment.ts';
 
 /** A duration such as `30 days` or `1h 30m`, or a number of seconds. */
@@ -18,18 +19,39 @@ export type Written<Options> = {
     : Options[Name];
 };
 
-export interface StreamDefinition extends Written<Omit<StreamOptions, 'first_run' | 'overlap'>> {
+/** What to be told of. `false` takes away what the project or the pipeline has set. */
+interface AlertDefinition {
+  /** Rows in quarantine, of those that were read: `1 %`, or a number of percent. */
+  error_rate?: string | number | false | undefined;
+  duration?: Duration | false | undefined;
+  min_rows_per_second?: number | false | undefined;
+  staleness?: Duration | false | undefined;
+  failed?: boolean | undefined;
+}
+
+interface WebhookDefinition {
+  url: string;
+  headers?: Record<string, string> | undefined;
+  /** For one attempt; 10 seconds when absent. */
+  timeout?: Duration | undefined;
+  /** Attempts after the first one; 2 when absent. */
+  retries?: number | undefined;
+}
+
+export interface StreamDefinition extends Written<Omit<StreamOptions, 'first_run' | 'overlap' | 'alerts'>> {
+  alerts?: AlertDefinition | undefined;
   first_run?: Duration | undefined;
   overlap?: Duration | undefined;
 }
 
 export interface PipelineDefinition<Connection extends string = string> extends Omit<
   PipelineConfig,
-  'from' | 'to' | 'defaults' | 'streams'
+  'from' | 'to' | 'alerts' | 'defaults' | 'streams'
 > {
   from: Connection;
   to: Connection;
-  defaults?: Omit<StreamDefinition, 'table' | 'sql'> | undefined;
+  alerts?: AlertDefinition | undefined;
+  defaults?: Omit<StreamDefinition, 'table' | 'sql' | 'alerts'> | undefined;
   /** Name or wildcard → options; true takes the defaults, false leaves it out. Explicit entries win over wildcards. */
   streams: Record<string, StreamDefinition | boolean>;
 }
@@ -48,6 +70,8 @@ export interface ProjectDefinition<Connection extends string = string> {
   memory?: Size | undefined;
   /** Bytes that close a batch of rows; `8 MiB` when absent. */
   batch_bytes?: Size | undefined;
+  alerts?: (AlertDefinition & { webhook?: string | WebhookDefinition | undefined }) | undefined;
+  metrics?: MetricsConfig | undefined;
 }
 
 /** Gives the types; the project itself is returned as it is. */
@@ -82,6 +106,11 @@ export function postgres(options: Written<PostgresOptionsInput>): ConnectionConf
 /** A connection to MySQL or MariaDB. */
 export function mysql(options: Written<MysqlOptionsInput>): ConnectionConfig {
   return { type: 'mysql', ...options };
+}
+
+/** A DuckDB database file. */
+export function duckdb(options: Written<DuckdbOptionsInput>): ConnectionConfig {
+  return { type: 'duckdb', ...options };
 }
 
 /** A connection to a lake of Parquet files. */

@@ -97,6 +97,8 @@ pipelines:
           file_size: 256_000_000,
           retention: 3600,
           slice_size: 256_000_000,
+          cache: '.sluice/cache',
+          cache_size: 5_000_000_000,
         },
       },
       pipelines: {

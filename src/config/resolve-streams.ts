@@ -2,7 +2,8 @@
  * The streams of one run. In: a pipeline that the loader has checked, the names that the source has, what the user asked
  * for. Out: complete stream configurations in the order of the file, and what is wrong with the names. Pure.
  */
-import type { PipelineConfig, StreamOptions } from '../core/project.ts';
+import type { FilesConfig } from '../core/ledger.ts';
+import type { FilesOptions, PipelineConfig, StreamOptions } from '../core/project.ts';
 import type { LoadStrategy, StreamConfig } from '../core/stream.ts';
 import { mergeOptions } from './stream-options.ts';
 import { isWildcard, matcher, tableName, wildcardWeight } from './stream-name.ts';
@@ -90,7 +91,7 @@ function claimNames(pipeline: PipelineConfig, names: readonly string[]): Claim[]
 
 function isMissing({ entry, options, fits }: Claim, names: readonly string[]): boolean {
   if (isWildcard(entry)) return fits === 0;
-  const free = options !== false && options.sql !== undefined;
+  const free = options !== false && (options.sql !== undefined || options.files !== undefined);
   return !free && !names.includes(entry);
 }
 
@@ -159,8 +160,9 @@ function streamConfig(name: string, options: StreamOptions): StreamConfig {
   return {
     name,
     table: options.table ?? tableName(name),
-    load: options.load ?? defaultLoad(cursor, date !== undefined),
+    load: options.load ?? defaultLoad(cursor, options),
     sql: options.sql,
+    files: filesConfig(options.files),
     cursor,
     cursorZone: options.cursor_timezone,
     key: list(options.key),
@@ -180,12 +182,35 @@ function streamConfig(name: string, options: StreamOptions): StreamConfig {
     sliceRows: options.slice_rows,
     sliceBy: list(options.slice_by),
     verify: options.verify,
+    maxBad: maxBad(options.max_bad),
+    alerts: options.alerts,
   };
 }
 
-function defaultLoad(cursor: readonly string[], dated: boolean): LoadStrategy {
-  if (cursor.length > 0) return 'append';
-  return dated ? 'delete-insert' : 'replace';
+function defaultLoad(cursor: readonly string[], { date, files }: StreamOptions): LoadStrategy {
+  if (cursor.length > 0 || files !== undefined) return 'append';
+  return date === undefined ? 'replace' : 'delete-insert';
+}
+
+function filesConfig(options: StreamOptions['files']): FilesConfig | undefined {
+  if (options === undefined) return undefined;
+  const {
+    null: nulls,
+    file_column,
+    changed,
+    ...rest
+  } = typeof options === 'string' ? ({ path: options } satisfies FilesOptions as FilesOptions) : options;
+  return {
+    ...rest,
+    nulls: list(nulls),
+    fileColumn: file_column ?? '_sluice_file',
+    changed: changed ?? 'report',
+  };
+}
+
+function maxBad(written: StreamOptions['max_bad']): StreamConfig['maxBad'] {
+  if (typeof written === 'number') return { rows: written };
+  return typeof written === 'string' ? { percent: Number.parseFloat(written) } : written;
 }
 
 function list(names: string | string[] | undefined): string[] | undefined {

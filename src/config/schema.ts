@@ -4,6 +4,7 @@ import { BATCH_BYTES, LEAST_MEMORY } from '../core/memory.ts';
 import type { Project } from '../core/project.ts';
 import { parseType } from '../core/types.ts';
 import { inSchema, parseDuration, parseSize } from '../core/units.ts';
+import { alertThresholds, metrics, projectAlerts } from './alert-schema.ts';
 import { hint, nearest } from './suggest.ts';
 
 const DEFAULT_STATE = { type: 'sqlite', path: '.sluice/state.db' } as const;
@@ -83,6 +84,76 @@ const columnChoice = z
     if (both.length > 0) context.addIssue(`"${both.join('", "')}" cannot be both included and excluded`);
   });
 
+const asciiCharacter = z
+  .string()
+  .refine((written) => /^[\t\x20-\x7e]$/.test(written), 'must be one ASCII character');
+
+const files = z.strictObject({
+  path: text
+    .describe(
+      'Which files, below the folder or prefix of the connection: a path with *, **, ?, [a-z] or {a,b}.',
+    )
+    .meta({ examples: ['tenants_*.csv'] }),
+  name: text
+    .superRefine((written, context) => {
+      try {
+        if (!/\(\?<[^=!]/.test(written)) context.addIssue('has no named group: (?<snapshot_date>\\d{8})');
+        new RegExp(written);
+      } catch (error) {
+        context.addIssue((error as Error).message);
+      }
+    })
+    .optional()
+    .describe(
+      'Regular expression over the paths. What its named groups find becomes columns, and files are loaded in that order. When absent, a date in the names becomes snapshot_date.',
+    )
+    .meta({ examples: ['_(?<snapshot_date>\\d{8})\\.csv$'] }),
+  format: z.enum(['csv', 'json']).optional().describe('By the ending of the names when absent.'),
+  compression: z
+    .enum(['none', 'gzip', 'zstd'])
+    .optional()
+    .describe('By the ending of the names when absent.'),
+  encoding: text
+    .refine((written) => isEncoding(written), 'is no encoding; for example utf-8, windows-1252, utf-16le')
+    .optional()
+    .describe('How text is encoded; found out from the bytes when absent.'),
+  header: z
+    .boolean()
+    .optional()
+    .describe('Whether the first record has the names of the columns; as it looks when absent.'),
+  delimiter: asciiCharacter.optional().describe('Between fields; found out when absent.'),
+  quote: z
+    .union([asciiCharacter, z.literal(false)])
+    .optional()
+    .describe("Around fields, '\"' when absent; false: there are none."),
+  escape: asciiCharacter
+    .optional()
+    .describe('What makes a quote within quotes a character; a second quote when absent.'),
+  null: z
+    .union([z.string(), z.array(z.string()).min(1)])
+    .optional()
+    .describe('Texts without quotes that stand for NULL; the empty one when absent.'),
+  skip: z.int().min(0).optional().describe('How many lines before the header are no records.'),
+  flatten: z
+    .int()
+    .min(0)
+    .max(10)
+    .optional()
+    .describe(
+      'Of JSON: how many levels of objects within objects become columns of their own (`outer_inner`); when absent they stay JSON.',
+    ),
+  file_column: z
+    .union([text, z.literal(false)])
+    .optional()
+    .describe('Column for the path of the file that a row is from, _sluice_file when absent; false: none.'),
+  changed: z
+    .enum(['report', 'reload'])
+    .optional()
+    .describe(
+      'What happens to a file that has changed since it was loaded: it is reported (when absent), or its rows are replaced.',
+    ),
+});
+
 /** Options that belong to one stream alone; the others may stand in a pipeline's defaults. */
 const ownOptions = {
   table: z
@@ -94,6 +165,13 @@ const ownOptions = {
       'Name of the table in the destination. Default: public.orders becomes orders, sales.orders becomes sales_orders.',
     ),
   sql: text.optional().describe('A query to read instead of a table; the name of the stream is then free.'),
+  files: z
+    .union([text, files])
+    .optional()
+    .describe(
+      'Files to read, from connections that have files: a path with *, or how they are found and read. The name of the stream is then free.',
+    ),
+  alerts: alertThresholds.optional().describe('What to be told of the stream, over what its pipeline says.'),
 };
 
 const sharedOptions = {
@@ -161,6 +239,19 @@ const sharedOptions = {
     .describe(
       'What is compared after a load. counts (when absent): rows of the source and of the table, where the load was all of it; checksums: every row, as `sluice verify` does; off: nothing.',
     ),
+  max_bad: z
+    .union([
+      z.int().min(0),
+      z.string().regex(/^\d+(\.\d+)?\s*%$/, 'is a number of rows, or a share such as "1 %"'),
+      z.strictObject({
+        rows: z.int().min(0).optional().describe('Most records that do not fit.'),
+        percent: z.number().min(0).max(100).optional().describe('Most of a hundred records.'),
+      }),
+    ])
+    .optional()
+    .describe(
+      'How many records of a run may go to quarantine before the stream fails: a number, a share, or both. "1 %" when absent; a share counts from 100 such records on.',
+    ),
   slice_by: columns
     .optional()
     .describe(
@@ -188,6 +279,7 @@ const pipeline = z.strictObject({
       'When to run, as in cron: minute, hour, day of month, month, day of week. "0 1 * * *" is every day at 01:00.',
     ),
   timezone: timezone.optional().describe('Zone of the schedule; UTC when absent.'),
+  alerts: alertThresholds.optional().describe('What to be told of the pipeline, over what the project says.'),
   defaults: z
     .strictObject(sharedOptions)
     .optional()
@@ -246,6 +338,8 @@ export const projectSchema: z.ZodType<
     .describe(
       'Bytes that close a batch of rows before it has its 2,048: "8 MiB" when absent. From "64 KiB" to "16 MiB".',
     ),
+  alerts: projectAlerts.optional().describe('What to be told of, and where.'),
+  metrics: metrics.optional().describe('Where the figures of runs go.'),
 });
 
 /** Options that a pipeline's defaults cannot hold. */
@@ -267,6 +361,15 @@ function isType(name: string): boolean {
   const type = parseType(name);
   if (type?.kind !== 'decimal') return type !== undefined;
   return type.precision >= 1 && type.precision <= 38 && type.scale <= type.precision;
+}
+
+function isEncoding(name: string): boolean {
+  try {
+    new TextDecoder(name);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Names only: the sign of an offset means the opposite in some systems. */

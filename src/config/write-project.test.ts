@@ -42,6 +42,7 @@ async function load(project: NewProject, env: Record<string, string> = {}): Prom
 
 test('a new project reads like this', () => {
   const { text, ...names } = renderProject({
+    type: 'postgres',
     source: { url: 'postgres://app:hunter2@db:5432/shop' },
     lake: './lake',
     streams: STREAMS,
@@ -78,7 +79,7 @@ pipelines:
 
 test('it can be loaded, and has the streams as they were proposed', async () => {
   const project = await load(
-    { source: { url: 'postgres://app:hunter2@db/shop' }, lake: './lake', streams: STREAMS },
+    { type: 'postgres', source: { url: 'postgres://app:hunter2@db/shop' }, lake: './lake', streams: STREAMS },
     { SHOP_URL: 'postgres://db/shop' },
   );
   const pipeline = project.pipelines['shop_to_lake'];
@@ -94,7 +95,7 @@ test('it can be loaded, and has the streams as they were proposed', async () => 
 
 test('without streams it takes all there are', async () => {
   const { pipelines } = await load(
-    { source: { variable: 'DATABASE_URL' }, lake: 'lake', streams: [] },
+    { type: 'postgres', source: { variable: 'DATABASE_URL' }, lake: 'lake', streams: [] },
     { DATABASE_URL: 'postgres://db/x' },
   );
   expect(pipelines).toEqual({ database_to_lake: { from: 'database', to: 'lake', streams: { '*': {} } } });
@@ -102,7 +103,12 @@ test('without streams it takes all there are', async () => {
 
 test('streams that would share a table get tables of their own', async () => {
   const streams = [stream('public.sales_orders'), stream('sales.orders'), stream('public."Sales_Orders"')];
-  const { pipelines } = await load({ source: { url: 'postgres://db/shop' }, lake: 'lake', streams });
+  const { pipelines } = await load({
+    type: 'postgres',
+    source: { url: 'postgres://db/shop' },
+    lake: 'lake',
+    streams,
+  });
   expect(pipelines['shop_to_lake']?.streams).toEqual({
     'public.sales_orders': { load: 'replace' },
     'sales.orders': { load: 'replace', table: 'sales_orders_2' },
@@ -120,7 +126,7 @@ describe('the URL', () => {
     ['postgres://db/a$%7Bb', 'a_b'],
     ['postgres://db/${x}', 'x'],
   ])('%s is written as it is', async (url, name) => {
-    const { connections } = await load({ source: { url }, lake: 'lake', streams: [] });
+    const { connections } = await load({ type: 'postgres', source: { url }, lake: 'lake', streams: [] });
     expect(connections[name]?.['url']).toBe(url);
   });
 
@@ -133,7 +139,12 @@ describe('the URL', () => {
     'host=db password=hunter2',
     "postgres://a'pp:hunter2@db/shop",
   ])('%s stays out of the file', (url) => {
-    const { text, variable } = renderProject({ source: { url }, lake: 'lake', streams: [] });
+    const { text, variable } = renderProject({
+      type: 'postgres',
+      source: { url },
+      lake: 'lake',
+      streams: [],
+    });
     expect(text).not.toContain('hunter2');
     expect(variable).toMatch(/^[A-Z_]+_URL$/);
     expect(text).toContain(`url: "\${${variable}}"`);
@@ -143,7 +154,7 @@ describe('the URL', () => {
     fc.assert(
       fc.property(fc.string({ minLength: 12 }), (password) => {
         const url = `postgres://app:${encodeURIComponent(password)}@db/shop`;
-        const { text } = renderProject({ source: { url }, lake: 'lake', streams: [] });
+        const { text } = renderProject({ type: 'postgres', source: { url }, lake: 'lake', streams: [] });
         return !text.includes(password) && !text.includes(encodeURIComponent(password));
       }),
     );
@@ -161,6 +172,7 @@ test('names and paths of any kind survive', async () => {
         fc.pre(lake.trim() !== '' && !names.includes('__proto__') && !names.includes('<<'));
         const streams = names.map((item) => stream(item, { proposal: { load: 'append', cursor: [column] } }));
         const { connections, pipelines } = await load({
+          type: 'postgres',
           source: { url: 'postgres://db/shop' },
           lake,
           streams,

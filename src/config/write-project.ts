@@ -5,6 +5,8 @@ import { escapePlaceholders } from './environment.ts';
 import { tableName } from './stream-name.ts';
 
 export interface NewProject {
+  /** Connector of the source, as in `type:`; also begins its URLs. */
+  type: string;
   /** Where the source is: its URL, or the name of an environment variable that holds the URL. */
   source: { url: string } | { variable: string };
   /** Folder of the lake. */
@@ -22,7 +24,7 @@ export interface WrittenProject {
   pipeline: string;
 }
 
-export function renderProject({ source, lake, streams }: NewProject): WrittenProject {
+export function renderProject({ type, source, lake, streams }: NewProject): WrittenProject {
   const database = databaseName(source);
   const name = database === 'lake' ? 'source' : database;
   const variable =
@@ -33,8 +35,8 @@ export function renderProject({ source, lake, streams }: NewProject): WrittenPro
     '# yaml-language-server: $schema=node_modules/sluice/schema.json',
     '',
     'connections:',
-    ...(variable === undefined ? [] : variableHelp(variable, source)),
-    `  ${name}: { type: postgres, url: ${url} }`,
+    ...(variable === undefined ? [] : variableHelp(variable, type, source)),
+    `  ${name}: { type: ${type}, url: ${url} }`,
     `  lake: { type: lake, path: ${scalar(escapePlaceholders(lake))} }`,
     '',
     'pipelines:',
@@ -47,9 +49,9 @@ export function renderProject({ source, lake, streams }: NewProject): WrittenPro
   return { text: `${lines.join('\n')}\n`, variable, connections: { source: name, lake: 'lake' }, pipeline };
 }
 
-function variableHelp(variable: string, source: NewProject['source']): string[] {
+function variableHelp(variable: string, type: string, source: NewProject['source']): string[] {
   // Shown without what is secret: it was on the user's screen once, it need not be in a file.
-  const example = 'url' in source ? exampleUrl(source.url) : 'postgres://user:PASSWORD@host:5432/database';
+  const example = 'url' in source ? exampleUrl(source.url) : `${type}://user:PASSWORD@host/database`;
   return [
     `  # The URL holds a password, so it stays out of this file. Before running sluice:`,
     `  #   export ${variable}='${example}'`,

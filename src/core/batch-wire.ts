@@ -6,7 +6,7 @@
  *              [validity bitmap, when there are nulls] [values or bool bitmap | offsets, bytes]
  */
 import { Batch, type Column } from './batch.ts';
-import type { ByteSink, RingConsumer } from './byte-ring.ts';
+import { type RingConsumer, sendAll } from './byte-ring.ts';
 import type { Decoder } from './decoder.ts';
 import { CancelledError, InternalError } from './errors.ts';
 import type { Schema } from './schema.ts';
@@ -25,22 +25,14 @@ export function asBytes(reader: BatchesReader): BytesReader {
       for await (const batch of reader.batches()) {
         if (batch.rows === 0) continue;
         for (const piece of encode(batch)) {
-          await send(ring, piece);
+          if (!(await sendAll(ring, piece)))
+            throw new CancelledError('the reader was told to stop', { code: 'batch.abandoned' });
           onBytes(piece.length);
         }
       }
     },
     close: () => reader.close(),
   };
-}
-
-async function send(ring: ByteSink, piece: Uint8Array): Promise<void> {
-  const bytes = Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength);
-  for (let at = 0; at < bytes.length;) {
-    if (ring.abandoned) throw new CancelledError('the reader was told to stop', { code: 'batch.abandoned' });
-    at += ring.write(bytes, at, bytes.length);
-    if (at < bytes.length) await ring.room();
-  }
 }
 
 function* encode(batch: Batch): Generator<Uint8Array> {

@@ -95,6 +95,16 @@ export class Batch {
     for (const column of this.columns) column.reset();
   }
 
+  /** Takes out the rows that are marked with something else than 0; the others close up. */
+  drop(marks: Int32Array): void {
+    let kept = 0;
+    while (kept < this.rows && marks[kept] === 0) kept++;
+    if (kept === this.rows) return;
+    for (const column of this.columns) dropRows(column, marks, { from: kept, to: this.rows });
+    for (let r = kept; r < this.rows; r++) if (marks[r] === 0) kept++;
+    this.rows = kept;
+  }
+
   get negativeZero(): boolean {
     return this.columns.some((column) => column.negativeZero);
   }
@@ -112,6 +122,44 @@ export class Batch {
     }
     return sum;
   }
+}
+
+/** Moves each row of `from..to` without a mark to the place behind the one before it. */
+function dropRows(column: Column, marks: Int32Array, { from, to }: { from: number; to: number }): void {
+  const { width, validity, u8, offsets, bytes } = column;
+  const nulls = column.nullCount > 0;
+  let at = from;
+  let end = width === 0 ? offsets[from]! : 0;
+  let gone = 0;
+  for (let r = from; r < to; r++) {
+    const present = !nulls || (validity[r >> 3]! & (1 << (r & 7))) !== 0;
+    if (marks[r] !== 0) {
+      if (!present) gone++;
+      continue;
+    }
+    if (width > 0) u8.copyWithin(at * width, r * width, (r + 1) * width);
+    else if (width < 0) putBit(u8, at, (u8[r >> 3]! & (1 << (r & 7))) !== 0);
+    else {
+      const start = offsets[r]!;
+      const length = offsets[r + 1]! - start;
+      bytes.copyWithin(end, start, start + length);
+      end += length;
+      offsets[at + 1] = end;
+    }
+    if (nulls) putBit(validity, at, present);
+    at++;
+  }
+  // Behind the last row bits are as in an empty column.
+  for (let r = at; r < to; r++) {
+    if (width < 0) putBit(u8, r, false);
+    if (nulls) putBit(validity, r, true);
+  }
+  column.nullCount -= gone;
+}
+
+function putBit(bits: Uint8Array, row: number, set: boolean): void {
+  if (set) bits[row >> 3]! |= 1 << (row & 7);
+  else bits[row >> 3]! &= ~(1 << (row & 7));
 }
 
 /** Pulls batches one at a time; blocks its thread until one is there. Undefined at the end. */

@@ -40,6 +40,17 @@ export interface ByteSink {
   room(): Promise<void>;
 }
 
+/** Writes all of it, waiting where there is no room. False when nobody wants bytes any more. */
+export async function sendAll(sink: ByteSink, piece: Uint8Array): Promise<boolean> {
+  const bytes = Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength);
+  for (let at = 0; at < bytes.length;) {
+    if (sink.abandoned) return false;
+    at += sink.write(bytes, at, bytes.length);
+    if (at < bytes.length) await sink.room();
+  }
+  return true;
+}
+
 export class RingProducer implements ByteSink {
   readonly #memory: Buffer;
   readonly #control: Int32Array;

@@ -96,6 +96,8 @@ export interface TableSpec {
   loadedAt: string;
   operation: 'snapshot' | 'upsert';
   history: History | undefined;
+  /** Rows are told apart by a key that no catalog vouches for: a first load has to look whether some of them share it. */
+  givenKey?: boolean | undefined;
   /** For a table that is made by this load. */
   structure: TableStructure | undefined;
   /** Spare indexes are taken away before the first rows come; `TableParts.restore` makes them again. */
@@ -123,8 +125,8 @@ export type Supersede =
   | { kind: 'key'; key: string[] }
   /** Rows whose `column` lies in [from, to). */
   | { kind: 'window'; column: string; from: string; to: string }
-  /** Rows whose `column` is NULL. */
-  | { kind: 'missing'; column: string }
+  /** Rows whose `column`, a text, has this value; null: that have none in a column of any type. */
+  | { kind: 'value'; column: string; value: string | null }
   /**
    * Versions that are valid now, of keys that a load brings with other values: they end, and those of the load begin. Rows that
    * equal theirs change nothing. `gone`: the loads are all that the source has, so versions of keys that are not among them end too.
@@ -147,6 +149,8 @@ export interface StageOptions {
   supersede: Supersede;
   /** It is committed together with others, at the end of all. */
   together: boolean;
+  /** Rows that the table refuses can be left out: a destination that finds them throws RowsRefused, and the slice is staged again. */
+  spares: boolean;
   onRows: (rows: number, bytes: number) => void;
 }
 

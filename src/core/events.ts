@@ -1,4 +1,5 @@
 /** Everything that happens in a run, as data. Progress display, logs, metrics and run history are listeners. */
+import type { Alert } from './alerts.ts';
 
 export interface StreamTotals {
   rows: number;
@@ -8,6 +9,10 @@ export interface StreamTotals {
   loaded: number;
   /** Bytes of files or tables written. */
   written: number;
+  /** Rows that were put aside because they do not fit. */
+  quarantined: number;
+  /** Attempts that failed and were made again. */
+  retries: number;
   /** Values changed by rule, for example NaN in a decimal column → NULL, by column. */
   coerced: Record<string, number>;
   seconds: number;
@@ -49,6 +54,8 @@ export type RunEvent =
       rows: number;
       loaded: number;
       bytes: number;
+      /** Rows that were put aside; absent where nothing is. */
+      quarantined?: number | undefined;
       /** From the beginning of reading to the end of the commit, without waiting for the commits of others. */
       seconds: number;
       /** Of which, by step: `load` or what the destination tells, and `commit`. */
@@ -80,6 +87,8 @@ export type RunEvent =
       seconds: number;
     }
   | { kind: 'schema-changed'; stream: string; changes: string[] }
+  /** A threshold of the project was crossed. */
+  | ({ kind: 'alert' } & Alert)
   | {
       kind: 'warning';
       stream: string | undefined;

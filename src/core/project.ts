@@ -1,4 +1,6 @@
-import type { DatePart, LoadCheck, LoadStrategy, PartitionBy } from './stream.ts';
+import type { FileCompression, FileFormat } from './ledger.ts';
+import type { AlertThresholds, ProjectAlerts } from './alerts.ts';
+import type { DatePart, LoadCheck, MaxBad, LoadStrategy, PartitionBy } from './stream.ts';
 
 /** A project as the user writes it (YAML or TypeScript), after parsing. */
 export interface Project {
@@ -12,6 +14,13 @@ export interface Project {
   memoryBytes: number;
   /** Bytes of the wire that close a batch; undefined: as usual. */
   batchBytes?: number | undefined;
+  alerts?: ProjectAlerts | undefined;
+  metrics?: MetricsConfig | undefined;
+}
+
+export interface MetricsConfig {
+  /** Text file that each run writes, relative to the project. */
+  prometheus?: string | undefined;
 }
 
 export interface ConnectionConfig {
@@ -25,6 +34,7 @@ export interface PipelineConfig {
   to: string;
   schedule?: string | undefined;
   timezone?: string | undefined;
+  alerts?: AlertThresholds | undefined;
   defaults?: StreamOptions | undefined;
   /** Name or wildcard → options; false leaves it out. Explicit entries win over wildcards. */
   streams: Record<string, StreamOptions | false>;
@@ -35,6 +45,7 @@ export interface StreamOptions {
   load?: LoadStrategy | undefined;
   table?: string | undefined;
   sql?: string | undefined;
+  files?: string | FilesOptions | undefined;
   cursor?: string | string[] | undefined;
   cursor_timezone?: string | undefined;
   key?: string | string[] | undefined;
@@ -53,4 +64,24 @@ export interface StreamOptions {
   slice_rows?: number | undefined;
   slice_by?: string | string[] | undefined;
   verify?: LoadCheck | undefined;
+  alerts?: AlertThresholds | undefined;
+  max_bad?: number | string | MaxBad | undefined;
+}
+
+/** How files are found and read, as the user writes it. */
+export interface FilesOptions {
+  path: string;
+  name?: string | undefined;
+  format?: FileFormat | undefined;
+  compression?: FileCompression | undefined;
+  encoding?: string | undefined;
+  header?: boolean | undefined;
+  delimiter?: string | undefined;
+  quote?: string | false | undefined;
+  escape?: string | undefined;
+  null?: string | string[] | undefined;
+  skip?: number | undefined;
+  flatten?: number | undefined;
+  file_column?: string | false | undefined;
+  changed?: 'report' | 'reload' | undefined;
 }

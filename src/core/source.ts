@@ -1,6 +1,8 @@
 import type { Batch } from './batch.ts';
 import type { Comparable } from './compare.ts';
 import type { DiagnoseRequest, Diagnosis } from './diagnose.ts';
+import type { SluiceError } from './errors.ts';
+import type { Aside, KeptRecords } from './quarantine.ts';
 import type { Schema } from './schema.ts';
 import type { TableStructure } from './structure.ts';
 import type { ByteSink } from './byte-ring.ts';
@@ -42,7 +44,7 @@ export interface Snapshot {
     signal: AbortSignal,
   ): Promise<Survey>;
   /** Called once per slice and try. Several may run at once. */
-  read(stream: StreamConfig, survey: Survey, slice: Slice, signal: AbortSignal): Promise<SliceReader>;
+  read(stream: StreamConfig, survey: Survey, slice: SliceToRead, signal: AbortSignal): Promise<SliceReader>;
   /**
    * The checkpoint after slices with these facts were loaded: how far the stream is now safely read. Pure. The engine
    * calls it before each commit, with `last` for the commit that completes the window, and never looks into the values.
@@ -60,6 +62,13 @@ export interface Snapshot {
   /** Whether the connection that holds the snapshot still does; without it nothing more can be read. */
   alive(): Promise<boolean>;
   close(): Promise<void>;
+}
+
+export interface SliceToRead extends Slice {
+  /** Where records go that do not fit; sources whose catalog says what they hold have none. */
+  readonly aside?: Aside | undefined;
+  /** For a slice of records that are read again. */
+  readonly kept?: KeptRecords | undefined;
 }
 
 export interface Loaded {
@@ -85,13 +94,27 @@ export interface Survey {
    * if read now. Undefined when the load cannot be taken up and has to begin again.
    */
   catchUp?: SliceRange[] | undefined;
+  /** What the checkpoint says was loaded is all that there is. */
+  unchanged?: boolean | undefined;
   cursor?: CursorFacts | undefined;
   /** Indexes, defaults and comments, for tables that have some. */
   structure?: TableStructure | undefined;
   /** Resolved bounds of a dated load, one range per day, ascending; `settled`: no open transaction can still write to it. */
   days?: { day: string; from: string; to: string; settled: boolean }[] | undefined;
-  /** SQL that a slice over everything would run, for `plan`. */
+  /** What the parts are, for people, where they are not all. */
+  window?: string | undefined;
+  /** What the user should know before anything is loaded. */
+  notes?: SurveyNote[] | undefined;
+  /** Why some of it cannot be read: the stream fails with it after the rest was loaded. */
+  problem?: SluiceError | undefined;
+  /** SQL that a slice over everything would run, or whatever says what is read, for `plan`. */
   sql: string;
+}
+
+export interface SurveyNote {
+  code: string;
+  message: string;
+  remedy?: string | undefined;
 }
 
 export interface CursorFacts {
@@ -162,13 +185,17 @@ export interface DecodeFacts {
   high: string | undefined;
   /** Values changed by rule, by column. */
   coerced: Record<string, number>;
+  /** Beside the rows, records that did not fit and went aside. */
+  quarantined?: number | undefined;
+  /** For the source that named the decoder; plain data that nobody else looks at. */
+  own?: unknown;
 }
 
 /** One table, view or endpoint as the catalog describes it. */
 export interface StreamInfo {
   /** `schema.table`, unquoted; parts with dots or capitals are quoted as in SQL. */
   name: string;
-  kind: 'table' | 'view' | 'materialized view' | 'partitioned table' | 'foreign table';
+  kind: 'table' | 'view' | 'materialized view' | 'partitioned table' | 'foreign table' | 'files';
   /** Parent of a partition or of an inheriting table. */
   parent?: string | undefined;
   schema: Schema;
@@ -181,6 +208,7 @@ export interface StreamInfo {
     load: string;
     cursor?: string[] | undefined;
     partition_by?: { column: string; by: string } | undefined;
+    files?: string | undefined;
   };
   notes: string[];
 }

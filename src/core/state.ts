@@ -1,3 +1,5 @@
+import type { Alert } from './alerts.ts';
+
 /**
  * Leases and run history. What belongs to the data (checkpoints) is stored by the destination with the data, so
  * a state store that is lost costs the history and nothing else.
@@ -61,7 +63,11 @@ export interface RunRecord {
   status: string;
   host: string;
   pid: number;
+  /** Attempts made again that belong to no stream: the source did not answer. This and what else may be absent is not in old records. */
+  retries?: number | undefined;
   streams: RunStreamRecord[];
+  /** What the run gave reason to tell. */
+  alerts?: Alert[] | undefined;
 }
 
 export interface RunStreamRecord {
@@ -70,9 +76,17 @@ export interface RunStreamRecord {
   status: string;
   rows: number;
   loaded: number;
+  /** Read from the source. */
   bytes: number;
+  written?: number | undefined;
+  quarantined?: number | undefined;
+  retries?: number | undefined;
+  /** Of the schema of the table: `+ loyalty_tier utf8`. */
+  changes?: string[] | undefined;
   seconds: number;
   watermark: string | undefined;
+  /** When a run last brought the stream up to date, this one or an earlier one; ISO 8601. */
+  succeededAt?: string | undefined;
   error: { code: string; message: string; remedy: string | undefined } | undefined;
   /** How the load was checked, and what that found; absent where nothing was compared. */
   verification?:

@@ -5,12 +5,33 @@ export interface StoredObject {
   size: number;
   /** Milliseconds since the epoch by the clock of the storage; some storages round down to whole seconds. */
   modifiedAt: number;
+  /** What the storage says of the content, where it does: it differs when the bytes do. */
+  etag?: string | undefined;
+}
+
+/** Bytes `[from, to)`; to the end without `to`. What lies behind the end has no bytes. */
+export interface ByteRange {
+  from: number;
+  to?: number | undefined;
+}
+
+export interface ListOptions {
+  /** Only keys after this one. */
+  startAfter?: string | undefined;
+  /** Lists objects without bytes, too: files that others wrote may be empty and mean it. */
+  empty?: boolean | undefined;
+}
+
+/** Objects that can be opened as files. */
+export interface LocalCopies {
+  /** Called once, when nobody reads them any more. */
+  release(): void;
 }
 
 /**
  * A flat store of immutable-by-habit objects: a local folder or a bucket. Keys are relative paths with `/`
  * between their parts, without empty, `.` and `..` parts. Objects are never empty: a file without bytes is what
- * an interrupted write leaves on some file systems, so it counts as absent.
+ * an interrupted write leaves on some file systems, so it counts as absent, except for those who ask for what others wrote.
  *
  * Every call sees what every earlier call of any process did (S3 gives that, too). A call that throws a
  * TransientError may be made again; whether the failed one took effect is unknown, and a caller for whom
@@ -19,6 +40,13 @@ export interface StoredObject {
 export interface ObjectStorage {
   /** The whole object; undefined when there is none. For small objects: commit records, leases. */
   get(key: string): Promise<Uint8Array | undefined>;
+  /**
+   * The bytes of an object of any size, a part at a time: no more is read than was asked for, but for a few parts ahead.
+   * Each part belongs to the caller. An object without bytes has no parts. Throws a DataError `storage.missing` when there
+   * is no object, and a TransientError `storage.changed` when it was changed while it was read: what came before
+   * that error is then of no use. Leaving the loop ends the read.
+   */
+  read(key: string, range?: ByteRange, signal?: AbortSignal): AsyncIterable<Uint8Array>;
   /**
    * Creates the object unless it exists. Of any number of racing callers, in any number of processes, exactly one
    * gets true. False means that a complete object is there. Nobody ever sees a part of an object, and when this
@@ -36,10 +64,18 @@ export interface ObjectStorage {
    * All objects whose key starts with `prefix` (any text, not only a folder) and comes after `startAfter`, in the
    * order of {@link compareKeys}.
    */
-  list(prefix: string, options?: { startAfter?: string | undefined }): Promise<StoredObject[]>;
+  list(prefix: string, options?: ListOptions): Promise<StoredObject[]>;
   /** Removes objects; those that do not exist are no error. When it throws, some may be gone. */
   delete(keys: readonly string[]): Promise<void>;
-  /** Where an engine inside this process can open the object: a path or a URL. Says nothing about existence. */
+  /**
+   * Has objects lie at their {@link localPath} until what is returned is released, for engines that open files. What is on
+   * a disk already costs nothing, and is not looked at. Throws like {@link read} where something has to be brought.
+   */
+  fetch(keys: readonly string[], signal?: AbortSignal): Promise<LocalCopies>;
+  /**
+   * Where an engine inside this process opens an object that was fetched. Says nothing about existence. Below
+   * such a path lies also what belongs to no object: scratch files, for the processes of this machine only.
+   */
   localPath(key: string): string;
   /** For messages and `check`, without secrets. */
   describe(): string;

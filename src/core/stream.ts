@@ -1,4 +1,8 @@
+import type { FileLedger, FilePart, FilesConfig } from './ledger.ts';
+import type { QuarantineFile } from './quarantine.ts';
+
 /** What the user wants of one stream, after defaults and wildcards are resolved. Plain data: a fleet worker gets it as JSON. */
+import type { AlertThresholds } from './alerts.ts';
 
 export type LoadStrategy = 'append' | 'merge' | 'replace' | 'delete-insert' | 'scd2';
 
@@ -22,6 +26,8 @@ export interface StreamConfig {
   load: LoadStrategy;
   /** A query to read instead of a table. */
   sql?: string | undefined;
+  /** Files to read. */
+  files?: FilesConfig | undefined;
   /** Cursor columns, or `['xmin']` for PostgreSQL's system column. Empty: the stream is read in full. */
   cursor: string[];
   /** Zone in which zone-less cursor columns are written. */
@@ -51,6 +57,16 @@ export interface StreamConfig {
   /** Most rows of one micro-batch when a backlog is walked in cursor order. */
   sliceRows?: number | undefined;
   verify?: LoadCheck | undefined;
+  /** What the stream says itself. */
+  alerts?: AlertThresholds | undefined;
+  /** How many records may not fit before the stream fails; undefined: see gate/threshold.ts. */
+  maxBad?: MaxBad | undefined;
+}
+
+/** `percent` counts from a number of records on that says something. */
+export interface MaxBad {
+  rows?: number | undefined;
+  percent?: number | undefined;
 }
 
 /** Name in the destination of a column of the source, which may be called like something that every object has. */
@@ -64,6 +80,8 @@ export interface RunWindow {
   from?: string | undefined;
   /** Exclusive. */
   to?: string | undefined;
+  /** Nothing new: records in quarantine are read again, of one run or of all. */
+  replay?: { run?: string | undefined } | undefined;
 }
 
 /**
@@ -93,6 +111,10 @@ export type SliceRange =
       to?: string | undefined;
       nulls?: boolean | undefined;
     }
+  /** Whole files, or a part of one. With `again` the rows that the file has brought before are replaced. */
+  | { kind: 'files'; files: FilePart[]; again?: boolean | undefined }
+  /** Records in quarantine: those of the named files, which this slice takes the place of. */
+  | { kind: 'quarantine'; files: QuarantineFile[] }
   /** Rows without a value of the column. What becomes NULL by rule, such as a date 0000-00-00, is none, here and above. */
   | { kind: 'missing'; column: string }
   /**
@@ -141,4 +163,8 @@ export interface Checkpoint {
   reload?: boolean | undefined;
   /** Newest day of a dated stream, `YYYY-MM-DD`. */
   day?: string | undefined;
+  /** Of streams of files. */
+  ledger?: FileLedger | undefined;
+  /** Records that did not fit and were neither loaded since nor dropped. */
+  quarantine?: readonly QuarantineFile[] | undefined;
 }

@@ -83,6 +83,15 @@ export function parseSize(written: string | number): number {
   throw new ConfigError(`"${written}" is no size; write ${SIZE_FORMS}`, { code: 'config.size' });
 }
 
+/** `1 %`, `0.5%` or 1 → percent. Throws ConfigError for anything else. */
+export function parsePercent(written: string | number): number {
+  const text = String(written).trim().replace(/\s*%$/, '');
+  if (isNumber(text) && Number(text) <= 100) return Number(text);
+  throw new ConfigError(`"${written}" is no part of a whole; write "1 %", or a number from 0 to 100`, {
+    code: 'config.percent',
+  });
+}
+
 function readBytes(text: string): number | undefined {
   if (isNumber(text)) return Number(text);
   const parts = /^(\d+(?:\.\d+)?)\s*([a-z]+)$/i.exec(text);

@@ -52,7 +52,7 @@ const KNOWN: readonly Known[] = [
     remedy: 'give this user the right to write the folder',
   },
   {
-    pattern: /^Out of Memory Error|failed to allocate|could not allocate/i,
+    pattern: /^Out of Memory Error|failed to allocate|could not allocate|failed to pin block/i,
     code: 'memory.exhausted',
     remedy: 'raise the memory budget (--memory) or load fewer streams at once (--workers 1)',
   },

@@ -72,6 +72,11 @@ export async function openStorage(context: ProjectContext, connection: string): 
   return connector.openStorage(options, place);
 }
 
+/** Folder of records that did not fit. */
+export function quarantineFolder({ project }: ProjectContext): string {
+  return join(project.directory, '.sluice', 'quarantine');
+}
+
 /** Where leases and run history live. */
 export async function openState(context: ProjectContext): Promise<StateStore> {
   const { state, directory } = context.project;

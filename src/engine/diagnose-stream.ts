@@ -3,9 +3,9 @@ import type { Destination } from '../core/destination.ts';
 import type { Diagnosis, Finding, Problem, TableLimits } from '../core/diagnose.ts';
 import type { Snapshot } from '../core/source.ts';
 import type { SliceRange, StreamConfig } from '../core/stream.ts';
-import { STRATEGIES } from '../strategies/index.ts';
+import { limitsRequest } from './limits-request.ts';
 import type { DiagnosedProblem, DiagnoseOptions, StreamDiagnosis } from './diagnose-types.ts';
-import { type Planned, planStream } from './plan-stream.ts';
+import { planStream } from './plan-stream.ts';
 
 export interface StreamJob {
   stream: StreamConfig;
@@ -42,7 +42,7 @@ export async function diagnoseStream(job: StreamJob): Promise<StreamDiagnosis> {
       : 'source cannot count such rows';
     return { ...report, status: 'unknown', notes: [`nothing was looked at: its ${side}`] };
   }
-  const target = await destination.limits(loadOf(planned), signal);
+  const target = await destination.limits(limitsRequest(planned), signal);
   const request = {
     target,
     ranges: joinRanges(planned.slices.slices.map(({ range }) => range)),
@@ -83,33 +83,6 @@ function statusOf({ findings, partial, open, unknown }: Diagnosis): StreamDiagno
   if (findings.some(({ fate }) => fate === 'refused')) return 'refused';
   if (partial || open.length > 0 || unknown.length > 0) return 'unknown';
   return findings.length > 0 ? 'changes' : 'fits';
-}
-
-function loadOf({
-  plan,
-  table,
-  schema,
-  survey,
-  slices,
-  fullRefresh,
-}: Planned): Parameters<NonNullable<Destination['limits']>>[0] {
-  const { stream } = plan;
-  const strategy = STRATEGIES[stream.load];
-  const filled = (table?.rows ?? 0) > 0;
-  const together = strategy.commits(stream) === 'together';
-  const anew = fullRefresh || slices.restart;
-  const replaces = strategy.history === undefined ? together || anew : strategy.history === 'loads' && anew;
-  // Parts of a first load are not looked for among each other.
-  const merges = stream.load === 'scd2' || (filled && !replaces && stream.load === 'merge');
-  return {
-    table: stream.table,
-    schema,
-    before: table?.schema,
-    history: strategy.history !== undefined,
-    replaces,
-    together: replaces || together,
-    merges: merges && survey.schema.key.length > 0,
-  };
 }
 
 /** Ranges that follow one another become one: thousands of conditions would cost more than the rows. */

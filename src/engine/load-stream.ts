@@ -8,11 +8,13 @@ import type { Listener, StreamTotals } from '../core/events.ts';
 import type { Snapshot } from '../core/source.ts';
 import { type Checkpoint, renamed, type Slice } from '../core/stream.ts';
 import type { TableStructure } from '../core/structure.ts';
+import { Quarantine, type QuarantinePlace } from '../gate/quarantine.ts';
 import { STRATEGIES } from '../strategies/index.ts';
 import type { Strategy } from '../strategies/strategy.ts';
 import { BY_DATES } from './date-slices.ts';
 import { inParallel } from './parallel.ts';
 import type { Planned } from './plan-stream.ts';
+import { PutAside } from './put-aside.ts';
 import { retrySlice } from './slice-retry.ts';
 import type { Slots } from './slots.ts';
 
@@ -32,6 +34,8 @@ export interface LoadJob {
   slots: Slots;
   signal: AbortSignal;
   emit: Listener;
+  /** Folder of records that do not fit, and the connection that they were on their way to. */
+  quarantine: Pick<QuarantinePlace, 'folder' | 'to'>;
   /** Something was committed: failures before it no longer count. */
   progressed(): void;
   totals: StreamTotals;
@@ -50,6 +54,8 @@ export async function loadStream(job: LoadJob): Promise<LoadOutcome> {
   const { planned, source, destination, signal } = job;
   const { stream } = planned.plan;
   const first = planned.table === undefined;
+  const place = { ...job.quarantine, run: job.run, table: stream.table, stream: stream.name };
+  const quarantine = new Quarantine(place);
   const writer = await destination.openTable(
     {
       table: stream.table,
@@ -62,14 +68,16 @@ export async function loadStream(job: LoadJob): Promise<LoadOutcome> {
       loadedAt: source.at,
       operation: planned.checkpoint ? 'upsert' : 'snapshot',
       history: STRATEGIES[stream.load].history,
+      givenKey: stream.load === 'merge' && stream.key !== undefined,
       structure: job.structure,
       indexesOff: planned.plan.indexesOff !== undefined,
     },
     signal,
   );
   try {
+    await quarantine.sweep(planned.table?.checkpoint?.quarantine ?? []);
     if (job.takenOver && !first) await writer.commit([], { kind: 'nothing' }, undefined);
-    return await new StreamLoad(job, writer).run();
+    return await new StreamLoad(job, writer, quarantine).run();
   } finally {
     await writer.close();
   }
@@ -93,6 +101,8 @@ class StreamLoad {
   readonly #done = new Set<string>();
   /** Seconds that staging took. */
   readonly #staging = new WeakMap<Load, number>();
+  readonly #aside: PutAside;
+  readonly #quarantine: Quarantine;
   /** The table holds nothing but rows of this load's own snapshot. */
   #fresh: boolean;
   #version: number | undefined;
@@ -101,8 +111,10 @@ class StreamLoad {
   /** No load takes the place of what is there as a whole. */
   readonly #keeps: boolean;
 
-  constructor(job: LoadJob, writer: TableWriter) {
+  constructor(job: LoadJob, writer: TableWriter, quarantine: Quarantine) {
     this.#job = job;
+    this.#quarantine = quarantine;
+    this.#aside = new PutAside({ ...job, quarantine });
     this.#writer = writer;
     this.#checkpoint = job.planned.checkpoint;
     this.#strategy = STRATEGIES[job.planned.plan.stream.load];
@@ -118,7 +130,8 @@ class StreamLoad {
     // A full refresh takes the place of everything at once, whatever the strategy does day by day. Where that stays, all of the
     // source has to be there at once to see what is gone.
     const refresh = planned.fullRefresh || (restart && this.#keeps);
-    if (refresh || this.#strategy.commits(planned.plan.stream) === 'together')
+    const replay = slices.some(({ range }) => range.kind === 'quarantine');
+    if (refresh || (!replay && this.#strategy.commits(planned.plan.stream) === 'together'))
       await this.#together(slices, parallel ? slots.size : 1);
     else {
       this.#rememberParts(slices, parallel);
@@ -197,6 +210,7 @@ class StreamLoad {
       : this.#withDay(advanced, [load]);
     const checkpoint = { ...moved, ...(unfinished && { unfinished }) };
     if (this.#nothingChanged(load, checkpoint)) {
+      this.#job.totals.quarantined += load.facts.quarantined ?? 0;
       await this.#writer.abort([load]);
       return;
     }
@@ -208,7 +222,8 @@ class StreamLoad {
   #supersede(slice: Slice): Supersede {
     if (this.#restart) return { kind: 'everything' };
     const how = this.#superseded([slice], false);
-    // Parts of one snapshot have no key and no window in common, so a first load need not look for them.
+    // Parts of one snapshot have no key and no window in common, so a first load need not look for them. Records of files may.
+    if (this.#job.planned.plan.stream.files) return how;
     return how.kind !== 'everything' && this.#fresh ? { kind: 'nothing' } : how;
   }
 
@@ -249,6 +264,7 @@ class StreamLoad {
       unfinished,
       watermark,
       pending,
+      ledger,
     }: Checkpoint): string =>
       JSON.stringify([
         cursor,
@@ -256,6 +272,7 @@ class StreamLoad {
         position,
         high,
         unfinished,
+        ledger,
         ...(load.facts.rows > 0 ? [watermark, pending] : []),
       ]);
     return essence(before) === essence(checkpoint);
@@ -272,10 +289,16 @@ class StreamLoad {
     const label = loads.length === 1 ? loads[0]!.slice.id : 'all';
     emit({ kind: 'step', stream: name, slice: label, step: 'publish' });
     const started = performance.now();
-    const { changed, version } = await this.#writer.commit(loads, supersede, checkpoint);
+    // What takes the place of everything has read all that was put aside before.
+    const before = supersede.kind === 'everything' ? undefined : this.#checkpoint?.quarantine;
+    const { changed, version } = await this.#aside.keep(loads, before, async (quarantine) => {
+      const whole = quarantine.length > 0 ? { ...checkpoint, quarantine } : checkpoint;
+      const committed = await this.#writer.commit(loads, supersede, whole);
+      this.#checkpoint = whole;
+      return committed;
+    });
     this.#version = version;
     const commit = (performance.now() - started) / 1000;
-    this.#checkpoint = checkpoint;
     for (const load of loads) this.#done.add(load.slice.id);
     this.#job.progressed();
     emit({ kind: 'step', stream: name, slice: label, step: 'published' });
@@ -284,6 +307,7 @@ class StreamLoad {
       const loaded = changed === undefined ? load.rows : i === 0 ? changed : 0;
       totals.loaded += loaded;
       totals.written += load.bytes;
+      totals.quarantined += load.facts.quarantined ?? 0;
       emit({
         kind: 'slice-committed',
         stream: name,
@@ -291,6 +315,7 @@ class StreamLoad {
         rows: load.facts.rows,
         loaded,
         bytes: load.facts.bytes,
+        ...(load.facts.quarantined !== undefined && { quarantined: load.facts.quarantined }),
         ...this.#timingOf(load, commit),
       });
     }
@@ -309,15 +334,27 @@ class StreamLoad {
     return retrySlice({ ...this.#job, stream }, slice, (attempt) => {
       throwIfAborted(signal);
       emit({ kind: 'slice-started', stream, slice: slice.id, index, slices, attempt });
-      return this.#stageNow(slice, together);
+      return this.#stageFitting(slice, together);
     });
+  }
+
+  async #stageFitting(slice: Slice, together: Supersede | undefined): Promise<Load> {
+    for (;;) {
+      try {
+        return await this.#stageNow(slice, together);
+      } catch (error) {
+        if (!this.#aside.leavesOut(slice, error)) throw error;
+      }
+    }
   }
 
   async #stageNow(slice: Slice, together: Supersede | undefined): Promise<Load> {
     const { planned, source, signal, emit, totals } = this.#job;
     const { stream } = planned.plan;
     const started = performance.now();
-    const reader = await source.read(stream, planned.survey, slice, signal);
+    const scratch = this.#quarantine.scratch();
+    const wanted = await this.#aside.wanted(slice, scratch);
+    const reader = await source.read(stream, planned.survey, wanted, signal);
     try {
       const load = await this.#writer.stage(
         slice,
@@ -327,15 +364,20 @@ class StreamLoad {
           distinct: together === undefined && this.#meetsLoaded(slice) ? this.#distinct(slice) : undefined,
           supersede: together ?? this.#supersede(slice),
           together: together !== undefined,
+          spares: stream.files !== undefined,
           onRows: (rows, bytes) =>
             emit({ kind: 'progress', stream: stream.name, slice: slice.id, rows, bytes }),
         },
         signal,
       );
       this.#staging.set(load, (performance.now() - started) / 1000);
+      await this.#aside.staged(load, scratch).catch(async (error: unknown) => {
+        await this.#writer.abort([load]);
+        throw error;
+      });
       emit({ kind: 'step', stream: stream.name, slice: slice.id, step: 'staged', rows: load.rows });
       this.#read += load.facts.rows;
-      totals.rows += load.facts.rows;
+      totals.rows += load.facts.rows + (load.facts.quarantined ?? 0);
       totals.bytes += load.facts.bytes;
       for (const [column, count] of Object.entries(load.facts.coerced))
         totals.coerced[column] =

@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { ConfigError } from '../core/errors.ts';
+import type { QuarantineFile } from '../core/quarantine.ts';
 import type { Survey } from '../core/source.ts';
 import {
   type Checkpoint,
@@ -44,12 +45,62 @@ export interface SlicePlan {
 }
 
 export function planSlices(request: SliceRequest): SlicePlan {
-  const { stream } = request;
+  const { stream, window } = request;
+  if (window.replay) return planReplay(request, window.replay);
+  if (stream.files) return planFiles(request);
   if (stream.date) return planDays(request);
   if (stream.cursor.length === 0) return planFull(request);
   if (request.window.from !== undefined || request.window.to !== undefined) return planWindow(request);
   if (request.checkpoint?.unfinished) return planResume(request, request.checkpoint.unfinished);
   return request.checkpoint ? planIncrement(request, request.checkpoint) : planFirst(request);
+}
+
+/** What the survey has cut, in its order: a file that was loaded is not among it. */
+function planFiles({ stream, survey, checkpoint, fullRefresh }: SliceRequest): SlicePlan {
+  const slices = survey.parts.map((range) => slice(range, false));
+  return {
+    action: slices.length === 0 ? 'nothing-new' : fullRefresh ? 'reload' : checkpoint ? 'load' : 'first-load',
+    slices,
+    window: survey.window ?? 'all',
+    parallel: sideBySide(stream),
+    restart: false,
+  };
+}
+
+/** Records of one slice stay within it, for its commit takes the place of their files. */
+const REPLAYED_ROWS = 1_000_000;
+
+/** Records in quarantine. Those of one run share a slice where rows do not take the place of each other. */
+function planReplay({ stream, checkpoint }: SliceRequest, { run }: { run?: string | undefined }): SlicePlan {
+  const kept = (checkpoint?.quarantine ?? []).filter((file) => run === undefined || file.run === run);
+  const alone = !sideBySide(stream);
+  const packs: QuarantineFile[][] = [];
+  for (const file of kept) {
+    const pack = packs.at(-1);
+    const fits = !alone && pack?.[0]!.run === file.run && rowsOf(pack) + file.rows <= REPLAYED_ROWS;
+    if (fits) pack.push(file);
+    else packs.push([file]);
+  }
+  const rows = rowsOf(kept);
+  return {
+    action: kept.length === 0 ? 'nothing-new' : 'load',
+    slices: packs.map((files) => ({
+      ...slice({ kind: 'quarantine', files }, false),
+      estimatedRows: rowsOf(files),
+    })),
+    window: `${rows.toLocaleString('en')} ${rows === 1 ? 'record' : 'records'} in quarantine`,
+    parallel: !alone,
+    restart: false,
+  };
+}
+
+function rowsOf(files: readonly QuarantineFile[]): number {
+  return files.reduce((sum, { rows }) => sum + rows, 0);
+}
+
+/** Elsewhere rows of later files take the place of those of earlier ones. */
+function sideBySide({ load }: StreamConfig): boolean {
+  return load === 'append' || load === 'replace';
 }
 
 function planDays(request: SliceRequest): SlicePlan {
@@ -86,6 +137,14 @@ function daysText(column: string, days: NonNullable<Survey['days']>): string {
 }
 
 function planFull({ survey, checkpoint, fullRefresh }: SliceRequest): SlicePlan {
+  if (survey.unchanged === true && checkpoint)
+    return {
+      action: 'nothing-new',
+      slices: [],
+      window: survey.window ?? 'all',
+      parallel: true,
+      restart: false,
+    };
   const slices = everything(survey);
   return {
     action: checkpoint || fullRefresh ? 'reload' : 'first-load',
@@ -208,7 +267,8 @@ function slice(range: SliceRange, overlap: boolean): Slice {
     return { id: `pages-${range.from}-${range.to ?? 'end'}${since}`, range, overlap };
   }
   const hash = createHash('sha256').update(JSON.stringify(range)).digest('hex').slice(0, 12);
-  const kind = range.kind === 'key' ? 'key' : 'cursor';
+  const own = range.kind === 'key' || range.kind === 'files' || range.kind === 'quarantine';
+  const kind = own ? range.kind : 'cursor';
   return { id: `${overlap ? 'overlap' : kind}-${hash}`, range, overlap };
 }
 

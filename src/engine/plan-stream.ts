@@ -40,7 +40,9 @@ export async function planStream(request: StreamRequest): Promise<Planned> {
   checkOwner(stream, table);
   const keeps = STRATEGIES[stream.load].history === 'versions';
   checkVersions(stream, table, keeps);
-  const fullRefresh = request.fullRefresh || table?.checkpoint?.reload === true;
+  const reload = request.fullRefresh || table?.checkpoint?.reload === true;
+  // What was put aside is no part of what takes the place of everything.
+  const fullRefresh = reload && request.window.replay === undefined;
   const committed = fullRefresh ? undefined : table?.checkpoint;
   // A version cannot begin before the one that it follows.
   const earlier = keeps ? table?.checkpoint : committed;
@@ -78,6 +80,7 @@ export async function planStream(request: StreamRequest): Promise<Planned> {
     changes,
     target: stream.table,
     note: survey.cursor?.note,
+    notes: survey.notes ?? [],
     indexesOff: spareOf(request, { table, incoming: estimate(slices, survey), fresh }),
     watermark: { before: committed?.watermark, after: undefined },
     sql: survey.sql,
@@ -142,6 +145,8 @@ function checkPartition(stream: StreamConfig, schema: Schema): void {
 
 function estimate(slices: SlicePlan, survey: Survey): number | undefined {
   if (slices.action === 'nothing-new') return 0;
+  if (slices.slices.some(({ range }) => range.kind === 'quarantine'))
+    return slices.slices.reduce((sum, { estimatedRows = 0 }) => sum + estimatedRows, 0);
   if (slices.action === 'load' || survey.cursor?.from !== undefined)
     return survey.cursor?.estimatedRows ?? survey.estimatedRows;
   return survey.estimatedRows;

@@ -44,7 +44,10 @@ export async function planPipeline(
       to: { connection: session.config.to, title: target.title },
       at: source.at,
       streams,
-      warnings: facts.warnings.map((warning) => ({ stream: undefined, ...warning })),
+      warnings: [
+        ...facts.warnings.map((warning) => ({ stream: undefined, ...warning })),
+        ...streams.flatMap(({ notes, stream }) => notes.map((note) => ({ stream: stream.name, ...note }))),
+      ],
     };
   } finally {
     await closePipeline(session);
@@ -72,6 +75,7 @@ function failedPlan(stream: StreamConfig, error: unknown): StreamPlan {
     changes: [],
     target: stream.table,
     note: undefined,
+    notes: [],
     watermark: { before: undefined, after: undefined },
     sql: '',
   };

@@ -1,111 +1,13 @@
-/** The engine between the two ends of the kit, which are fast and do as they are told. */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync } from 'node:fs';
 import path from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
-import { z } from 'zod';
-import type { Connector } from '../core/connector.ts';
+import { describe, expect, it, vi } from 'vitest';
 import { ConfigError, TransientError } from '../core/errors.ts';
 import type { Destination } from '../core/destination.ts';
-import type { RunEvent } from '../core/events.ts';
-import type { StreamOptions } from '../core/project.ts';
-import type { Snapshot, Source } from '../core/source.ts';
 import { openSqliteState } from '../state/sqlite.ts';
-import type { Cell } from '../testing/batch-rows.ts';
 import { schemaOf } from '../testing/kit-load.ts';
-import { MemoryDestination, MemoryStore } from '../testing/memory-destination.ts';
-import { MemoryDatabase, MemorySource } from '../testing/memory-source.ts';
+import { MemoryDestination } from '../testing/memory-destination.ts';
 import { planPipeline } from './plan.ts';
-import { runPipeline } from './run.ts';
-import type { RunOptions, RunReport } from './types.ts';
-
-const folders: string[] = [];
-afterEach(() => {
-  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
-});
-
-class Bench {
-  readonly folder = mkdtempSync(path.join(tmpdir(), 'sluice-engine-'));
-  readonly database = new MemoryDatabase();
-  readonly store = new MemoryStore();
-  readonly events: RunEvent[] = [];
-  streams: Record<string, StreamOptions>;
-  source: () => Source = () => new MemorySource(this.database);
-  destination: () => Destination = () => new MemoryDestination(this.store);
-
-  constructor(streams: Record<string, StreamOptions>) {
-    folders.push(this.folder);
-    this.streams = streams;
-    for (const name of Object.keys(streams))
-      this.database.createTable(name, schemaOf('id int64, v utf8 null, at timestamptz'));
-  }
-
-  write(table: string, ...rows: [id: number, v: string][]): void {
-    const transaction = this.database.begin();
-    for (const [id, v] of rows) transaction.write(table, [String(id), v, String(transaction.at)]);
-    transaction.commit();
-  }
-
-  #connector(): Connector {
-    return {
-      name: 'memory',
-      title: 'Memory',
-      summary: 'For tests.',
-      options: z.unknown(),
-      capabilities: { source: true, destination: true, atomicCommit: true },
-      fromUrl: () => undefined,
-      openSource: async () => this.source(),
-      openDestination: async () => this.destination(),
-    };
-  }
-
-  get context(): Parameters<typeof runPipeline>[0] {
-    return {
-      connectors: new Map([['memory', this.#connector()]]),
-      project: {
-        directory: this.folder,
-        connections: { from: { type: 'memory' }, to: { type: 'memory' } },
-        pipelines: { p: { from: 'from', to: 'to', streams: this.streams } },
-        state: { type: 'sqlite', path: 'state.db' },
-        memoryBytes: 512 << 20,
-      },
-    };
-  }
-
-  run(options: RunOptions = {}): Promise<RunReport> {
-    this.events.length = 0;
-    const onEvent = (event: RunEvent): void => {
-      this.events.push(event);
-      options.onEvent?.(event);
-    };
-    return runPipeline(this.context, 'p', { ...options, onEvent });
-  }
-
-  values(table: string): Cell[] {
-    return (this.store.read(table)?.rows ?? [])
-      .map((row) => row[1] ?? null)
-      .toSorted((a, b) => (a! < b! ? -1 : 1));
-  }
-}
-
-/** A source whose snapshots fail to read until they have done so `times`. */
-function failing(bench: Bench, times: number, error: Error, stream?: string): void {
-  let left = times;
-  bench.source = () => {
-    const source = new MemorySource(bench.database);
-    const open = source.open.bind(source);
-    source.open = async (signal) => {
-      const snapshot = await open(signal);
-      const read = snapshot.read.bind(snapshot);
-      snapshot.read = async (...args: Parameters<Snapshot['read']>) => {
-        if ((stream === undefined || args[0].name === stream) && left-- > 0) throw error;
-        return read(...args);
-      };
-      return snapshot;
-    };
-    return source;
-  };
-}
+import { Bench, failing } from '../../test/support/memory-bench.ts';
 
 it('loads what is there, then what is new, then nothing', async () => {
   const bench = new Bench({ a: { cursor: 'at', load: 'merge' }, b: { load: 'replace' } });
@@ -218,8 +120,14 @@ describe('a stream that fails', () => {
     const bench = new Bench({ a: { cursor: 'at' } });
     bench.write('a', [1, 'one']);
     failing(bench, 2, new TransientError('reading a: connection lost', { code: 'x.lost' }));
+    const destination = new MemoryDestination(bench.store);
+    bench.destination = () => destination;
+    vi.spyOn(destination, 'describe').mockRejectedValueOnce(
+      new TransientError('looking for table "a": it is locked', { code: 'x.locked' }),
+    );
     expect((await bench.run()).status).toBe('succeeded');
     expect(bench.events.filter((event) => event.kind === 'retry')).toMatchObject([
+      { stream: 'a', attempt: 1, code: 'x.locked' },
       { stream: 'a', attempt: 1, code: 'x.lost' },
       { attempt: 2 },
     ]);

@@ -3,15 +3,15 @@
  * when nothing could be started at all. Streams do not fail each other.
  */
 import { randomBytes } from 'node:crypto';
-import { hostname } from 'node:os';
 import { asSluiceError, CancelledError } from '../core/errors.ts';
 import { errorInfo } from '../core/error-json.ts';
-import { broadcast, type Listener, type LoadVerification, type StreamTotals } from '../core/events.ts';
+import type { Listener, LoadVerification, StreamTotals } from '../core/events.ts';
 import type { StateStore } from '../core/state.ts';
 import type { StreamConfig } from '../core/stream.ts';
-import { openState, type ProjectContext } from './context.ts';
+import { openState, type ProjectContext, quarantineFolder } from './context.ts';
 import { lastLoad } from './last-load.ts';
 import { translateForeignKeys } from './foreign-keys.ts';
+import { Journal } from './journal.ts';
 import { HeldLease } from './leases.ts';
 import { inOrder } from './load-order.ts';
 import { loadStream } from './load-stream.ts';
@@ -22,7 +22,8 @@ import { type Attempt, DEFAULT_RETRY, withRetry } from './retry.ts';
 import { Slots } from './slots.ts';
 import { chooseStreams, closePipeline, openPipeline, type PipelineSession } from './session.ts';
 import { SharedSnapshot } from './shared-snapshot.ts';
-import { emptyTotals, failedReport, statusOf, toRecord } from './stream-report.ts';
+import { reportedOf, warn } from './stream-warnings.ts';
+import { emptyTotals, failedReport, statusOf } from './stream-report.ts';
 import type { RunOptions, RunReport, StreamReport } from './types.ts';
 import { type LoadedStream, loadDiffers, verifyLoad } from './verify-load.ts';
 
@@ -36,8 +37,12 @@ interface Run {
   all: StreamConfig[];
   slots: Slots;
   options: RunOptions;
+  /** Folder of records that do not fit. */
+  quarantine: string;
   signal: AbortSignal;
   emit: Listener;
+  /** Attempts made again that belong to no stream. */
+  retries: number;
 }
 
 export async function runPipeline(
@@ -48,13 +53,17 @@ export async function runPipeline(
   const started = performance.now();
   const startedAt = new Date().toISOString();
   const signal = options.signal ?? new AbortController().signal;
-  const emit = broadcast(options.onEvent ? [options.onEvent] : []);
   const id = `${startedAt.slice(0, 19)}Z-${randomBytes(3).toString('hex')}`;
   const session = await openPipeline(context, pipeline, options);
   let state: StateStore | undefined;
   const snapshot = new SharedSnapshot(session.source, session.accepts);
   try {
     state = await openState(context);
+    const { onEvent } = options;
+    const { project } = context;
+    const journal = new Journal({ project, state, run: id, pipeline, startedAt, signal, onEvent });
+    const { emit } = journal;
+    const slots = slotsOf(session, emit);
     const run: Run = {
       id,
       pipeline,
@@ -62,20 +71,14 @@ export async function runPipeline(
       state,
       snapshot,
       all: [],
-      slots: new Slots(session.resources.workers, (workers, cause) =>
-        emit({
-          kind: 'concurrency',
-          workers,
-          of: session.resources.workers,
-          code: cause?.code,
-          message: cause?.message,
-        }),
-      ),
+      slots,
       options,
+      quarantine: quarantineFolder(context),
       signal,
       emit,
+      retries: 0,
     };
-    const chosen = await retrying(run, undefined, () => chooseStreams(session, pipeline, options, signal));
+    const chosen = await chooseOrTell(run, journal);
     const configs = chosen.streams;
     run.all = chosen.all;
     emit({
@@ -87,8 +90,10 @@ export async function runPipeline(
       streams: configs.length,
       at: startedAt,
     });
-    await record(run, startedAt, undefined);
+    await journal.begin();
     const streams = await loadAll(run, configs);
+    // Whoever is told may take a while to answer: the source's snapshot need not wait for that.
+    await snapshot.close();
     const report: RunReport = {
       run: id,
       pipeline,
@@ -98,9 +103,10 @@ export async function runPipeline(
       startedAt,
       seconds: (performance.now() - started) / 1000,
       peakRssBytes: process.resourceUsage().maxRSS * 1024,
+      retries: streams.reduce((sum, { totals }) => sum + totals.retries, run.retries),
       streams,
+      alerts: await journal.end({ status: statusOf(streams), retries: run.retries, streams }),
     };
-    await record(run, startedAt, report);
     emit({
       kind: 'run-finished',
       run: id,
@@ -116,23 +122,21 @@ export async function runPipeline(
   }
 }
 
-/** A history that cannot be written must not make a good load a failure. Without a report the run is going on. */
-async function record(run: Run, startedAt: string, report: RunReport | undefined): Promise<void> {
-  const finishedAt = report && new Date().toISOString();
-  const { id, pipeline } = run;
+function slotsOf({ resources: { workers: of } }: PipelineSession, emit: Listener): Slots {
+  return new Slots(of, (workers, cause) =>
+    emit({ kind: 'concurrency', workers, of, code: cause?.code, message: cause?.message }),
+  );
+}
+
+/** A run that cannot begin is in the history as well, and somebody may want to be told. */
+async function chooseOrTell(run: Run, journal: Journal): ReturnType<typeof chooseStreams> {
+  const { session, pipeline, options, signal } = run;
   try {
-    await run.state.recordRun({
-      run: id,
-      pipeline,
-      startedAt,
-      finishedAt,
-      status: report?.status ?? 'running',
-      host: hostname(),
-      pid: process.pid,
-      streams: (report?.streams ?? []).map(toRecord),
-    });
+    return await retrying(run, undefined, () => chooseStreams(session, pipeline, options, signal));
   } catch (error) {
-    warn(run, undefined, 'state.not_recorded', `the run could not be recorded: ${(error as Error).message}`);
+    if (!(error instanceof CancelledError))
+      await journal.end({ status: 'failed', retries: run.retries, streams: [] });
+    throw error;
   }
 }
 
@@ -143,7 +147,10 @@ async function loadAll(run: Run, configs: StreamConfig[]): Promise<StreamReport[
   try {
     for (const stream of configs) {
       try {
-        const table = await run.session.destination.describe(stream.table, run.signal);
+        // Somebody who stands still may have it locked, until the server ends their session.
+        const table = await retrying(run, stream.name, () =>
+          run.session.destination.describe(stream.table, run.signal),
+        );
         if (!table) await warnIfGone(run, stream);
         const lease = await HeldLease.acquire(run.state, leaseName(run, stream), run.id, table?.fence ?? 0);
         const { checkpoint, refersTo = [] } = table ?? {};
@@ -249,8 +256,11 @@ async function loadOne(run: Run, held: Held): Promise<StreamReport> {
   emit({ kind: 'stream-started', stream: stream.name });
   try {
     const signal = AbortSignal.any([run.signal, lease.lost]);
-    const { watermark, changes, loaded } = await retrying(run, stream.name, (attempt) =>
-      attemptStream({ run, stream, lease, signal, totals, attempt }),
+    const { watermark, changes, loaded } = await retrying(
+      run,
+      stream.name,
+      (attempt) => attemptStream({ run, stream, lease, signal, totals, attempt }),
+      totals,
     );
     const indexes = await indexesOn(run, held);
     totals.seconds = (performance.now() - started) / 1000;
@@ -262,11 +272,11 @@ async function loadOne(run: Run, held: Held): Promise<StreamReport> {
     const report: StreamReport = {
       stream: stream.name,
       table: stream.table,
-      status: totals.loaded > 0 ? 'loaded' : 'nothing-new',
+      status: totals.loaded > 0 || totals.quarantined ? 'loaded' : 'nothing-new',
       totals,
       watermark,
       changes,
-      warnings: coercions(run, stream, totals),
+      warnings: reportedOf(run, stream, totals),
       verification,
       error: undefined,
       ...(indexes && { indexes }),
@@ -348,10 +358,15 @@ async function attemptStream({
       window: plan.window,
     });
     if (plan.note !== undefined) warn(run, stream.name, 'watermark.held', plan.note);
+    for (const note of plan.notes) emit({ kind: 'warning', stream: stream.name, ...note });
     if (plan.changes.length > 0) emit({ kind: 'schema-changed', stream: stream.name, changes: plan.changes });
-    if (plan.slices.length === 0 && plan.changes.length === 0)
-      return { watermark: planned.checkpoint?.watermark, changes: [] };
-    const ownWindow = options.window?.from !== undefined || options.window?.to !== undefined;
+    const { problem } = planned.survey;
+    if (plan.slices.length === 0 && problem) throw problem;
+    const idle = plan.changes.length === 0 || options.window?.replay !== undefined;
+    if (plan.slices.length === 0 && idle) return { watermark: planned.checkpoint?.watermark, changes: [] };
+    const chosen = options.window?.from !== undefined || options.window?.to !== undefined;
+    // Which files are loaded is known, whoever chose them.
+    const ownWindow = chosen && !stream.files;
     const { structure, leftOut } = translateForeignKeys(planned.survey.structure, stream, run.all);
     if (leftOut.length > 0 && !planned.table) warnLeftOut(run, stream, leftOut);
     const { checkpoint, version, read } = await loadStream({
@@ -360,6 +375,7 @@ async function attemptStream({
       source,
       destination: session.destination,
       run: run.id,
+      quarantine: { folder: run.quarantine, to: session.config.to },
       fence: lease.fence,
       takenOver: lease.takenOver,
       ownWindow,
@@ -369,6 +385,7 @@ async function attemptStream({
       progressed: () => attempt.progressed(),
       totals,
     });
+    if (problem) throw problem;
     return {
       watermark: checkpoint?.watermark ?? checkpoint?.day,
       changes: plan.changes,
@@ -385,13 +402,15 @@ function retrying<T>(
   run: Run,
   stream: string | undefined,
   work: (attempt: Attempt) => Promise<T>,
+  counted: { retries: number } = run,
 ): Promise<T> {
   return withRetry(
     {
       doing: stream === undefined ? `running ${run.pipeline}` : `loading ${stream}`,
       signal: run.signal,
       policy: DEFAULT_RETRY,
-      onRetry: (error, attempt, waitMs) =>
+      onRetry: (error, attempt, waitMs) => {
+        counted.retries++;
         run.emit({
           kind: 'retry',
           stream: stream ?? '',
@@ -400,7 +419,8 @@ function retrying<T>(
           waitMs,
           code: error.code,
           message: error.message,
-        }),
+        });
+      },
     },
     work,
   );
@@ -417,16 +437,4 @@ function failed(
   const status = thrown instanceof CancelledError ? 'stopped' : 'failed';
   run.emit({ kind: 'stream-finished', stream: stream.name, status, totals, watermark, error });
   return failedReport(stream, { status, totals, watermark, error });
-}
-
-function coercions(run: Run, stream: StreamConfig, totals: StreamTotals): string[] {
-  return Object.entries(totals.coerced).map(([column, count]) => {
-    const message = `${count} values of "${column}" have no equal in the type of the table and were changed by rule (see the type table)`;
-    warn(run, stream.name, 'data.coerced', message);
-    return message;
-  });
-}
-
-function warn(run: Run, stream: string | undefined, code: string, message: string): void {
-  run.emit({ kind: 'warning', stream, code, message });
 }

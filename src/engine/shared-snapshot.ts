@@ -38,7 +38,9 @@ export class SharedSnapshot {
   }
 
   async close(): Promise<void> {
-    const snapshot = await this.#current?.catch(() => undefined);
+    const current = this.#current;
+    this.#current = undefined;
+    const snapshot = await current?.catch(() => undefined);
     await snapshot?.close();
   }
 }

@@ -3,7 +3,7 @@
  * fails. Out: its result, or an error after which the stream has to be planned anew, or that ends it.
  */
 import { type SluiceError, TransientError } from '../core/errors.ts';
-import type { Listener } from '../core/events.ts';
+import type { Listener, StreamTotals } from '../core/events.ts';
 import type { Snapshot } from '../core/source.ts';
 import type { Slice } from '../core/stream.ts';
 import { DEFAULT_RETRY, withRetry } from './retry.ts';
@@ -15,10 +15,11 @@ export interface SliceJob {
   slots: Slots;
   signal: AbortSignal;
   emit: Listener;
+  totals: Pick<StreamTotals, 'retries'>;
 }
 
 export async function retrySlice<T>(
-  { stream, source, slots, signal, emit }: SliceJob,
+  { stream, source, slots, signal, emit, totals }: SliceJob,
   slice: Slice,
   work: (attempt: number) => Promise<T>,
 ): Promise<T> {
@@ -31,7 +32,8 @@ export async function retrySlice<T>(
       // Parts of another snapshot would not fit those that are there.
       again: async (error) => mayPass(error) && (await source.alive()),
       eased: (error) => slots.eased(error),
-      onRetry: (error, _attempt, waitMs) =>
+      onRetry: (error, _attempt, waitMs) => {
+        totals.retries++;
         emit({
           kind: 'retry',
           stream,
@@ -40,7 +42,8 @@ export async function retrySlice<T>(
           waitMs,
           code: error.code,
           message: error.message,
-        }),
+        });
+      },
     },
     // A slot is free for others while this one waits.
     () => slots.use(() => work(++tries)),

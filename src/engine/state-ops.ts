@@ -1,5 +1,6 @@
 /** Looking at and changing how far streams are loaded, by hand. Changes are commits in the destination, under the stream's lease. */
 import { randomBytes } from 'node:crypto';
+import { matcher } from '../config/stream-name.ts';
 import type { TableState } from '../core/destination.ts';
 import { ConfigError } from '../core/errors.ts';
 import type { Checkpoint, StreamConfig } from '../core/stream.ts';
@@ -85,9 +86,41 @@ export async function resetStream(
   }));
 }
 
+/** Marks files of a stream, so that the next run replaces the rows that they have brought; gives their paths. */
+export async function reloadFiles(
+  context: ProjectContext,
+  pipeline: string,
+  name: string,
+  wanted: readonly string[],
+): Promise<string[]> {
+  let marked: string[] = [];
+  await changeCheckpoint(context, pipeline, name, async (_session, stream, { checkpoint }) => {
+    const { ledger } = checkpoint ?? {};
+    if (!checkpoint || !ledger || !stream.files || stream.files.fileColumn === false) {
+      throw new ConfigError(`loading files of ${name} again: it is not known which rows are theirs`, {
+        code: 'state.no_files',
+        remedy:
+          'that needs a stream of files with a `file_column`; `sluice run --full-refresh` loads all of a stream again',
+      });
+    }
+    marked = Object.keys(ledger.files).filter((file) => wanted.some((pattern) => matcher(pattern)(file)));
+    const unknown = wanted.filter((pattern) => !marked.some((file) => matcher(pattern)(file)));
+    if (unknown.length > 0) {
+      throw new ConfigError(`loading files of ${name} again: no loaded file fits "${unknown.join('", "')}"`, {
+        code: 'state.unknown_file',
+        remedy: '`sluice ledger show` lists them',
+      });
+    }
+    const again = Object.fromEntries(marked.map((file) => [file, { ...ledger.files[file]!, again: true }]));
+    return { ...checkpoint, ledger: { ...ledger, files: { ...ledger.files, ...again } } };
+  });
+  return marked;
+}
+
 type Change = (session: PipelineSession, stream: StreamConfig, state: TableState) => Promise<Checkpoint>;
 
-async function changeCheckpoint(
+/** Commits what `change` makes of the checkpoint of a stream, under its lease. */
+export async function changeCheckpoint(
   context: ProjectContext,
   pipeline: string,
   name: string,

@@ -12,11 +12,11 @@ export function statusOf(streams: StreamReport[]): RunStatus {
 }
 
 export function emptyTotals(): StreamTotals {
-  return { rows: 0, bytes: 0, loaded: 0, written: 0, coerced: {}, seconds: 0 };
+  return { rows: 0, bytes: 0, loaded: 0, written: 0, quarantined: 0, retries: 0, coerced: {}, seconds: 0 };
 }
 
 export function toRecord(report: StreamReport): RunStreamRecord {
-  const { stream, table, status, totals, watermark, verification, error } = report;
+  const { stream, table, status, totals, watermark, changes, verification, error } = report;
   return {
     stream,
     table,
@@ -24,6 +24,10 @@ export function toRecord(report: StreamReport): RunStreamRecord {
     rows: totals.rows,
     loaded: totals.loaded,
     bytes: totals.bytes,
+    written: totals.written,
+    quarantined: totals.quarantined,
+    retries: totals.retries,
+    changes,
     seconds: totals.seconds,
     watermark,
     error: error && { code: error.code, message: error.message, remedy: error.remedy },

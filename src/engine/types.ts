@@ -1,3 +1,4 @@
+import type { Alert } from '../core/alerts.ts';
 import type {
   ErrorInfo,
   Listener,
@@ -6,6 +7,7 @@ import type {
   StreamStatus,
   StreamTotals,
 } from '../core/events.ts';
+import type { SurveyNote } from '../core/source.ts';
 import type { LoadCheck, RunWindow, Slice, StreamConfig } from '../core/stream.ts';
 
 /** What `plan` prints and `run` does. Nothing has been written when it exists. */
@@ -35,6 +37,8 @@ export interface StreamPlan {
   target: string;
   /** What keeps the watermark from rising to the snapshot, or how the horizon was found. */
   note: string | undefined;
+  /** What the source has to say of the stream. */
+  notes: SurveyNote[];
   /** How many indexes the load takes away and makes again after it; undefined: none. */
   indexesOff?: number | undefined;
   watermark: { before: string | undefined; after: string | undefined };
@@ -71,7 +75,11 @@ export interface RunReport {
   startedAt: string;
   seconds: number;
   peakRssBytes: number;
+  /** Attempts that failed and were made again, of all streams and of none. */
+  retries: number;
   streams: StreamReport[];
+  /** Thresholds of the project that were crossed. */
+  alerts: Alert[];
 }
 
 export interface StreamReport {

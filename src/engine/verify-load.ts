@@ -108,6 +108,8 @@ function wholeOf({ planned, ownWindow }: LoadedStream): SliceRange | undefined {
   const anew = history !== 'versions' && (fullRefresh || all.restart);
   const replaces = history === undefined && strategy.commits(stream) === 'together';
   const alone = anew || replaces || (table?.rows ?? 0) === 0;
+  // Rows of later files take the place of those of earlier ones.
+  if (stream.files && stream.load === 'merge') return undefined;
   const ranges = all.slices.map(({ range }) => range);
   if (!alone || action === 'resume' || action === 'load' || ranges.length === 0) return undefined;
   if (stream.date) {

@@ -30,7 +30,16 @@ it('counts time in which slices run side by side once, and ends with a stream th
   at(2000, step('1', 'publish'));
   at(2300, step('1', 'published'));
   at(3000, begin('3'));
-  const totals = { rows: 0, bytes: 0, loaded: 0, written: 0, coerced: {}, seconds: 0 };
+  const totals = {
+    rows: 0,
+    bytes: 0,
+    loaded: 0,
+    written: 0,
+    quarantined: 0,
+    retries: 0,
+    coerced: {},
+    seconds: 0,
+  };
   at(4000, { kind: 'stream-finished', stream: 'a', status: 'failed', totals, watermark: undefined });
   now = 9000;
   expect(phases.seconds()).toEqual({ load: 3, commit: 0.3 });

@@ -47,6 +47,8 @@ const TOTALS: StreamTotals = {
   bytes: 41_200,
   loaded: 412,
   written: 9000,
+  quarantined: 0,
+  retries: 0,
   coerced: {},
   seconds: 0.2,
 };

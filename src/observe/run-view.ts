@@ -38,8 +38,9 @@ export function createRunView(): RunView {
   return {
     streams,
     apply(event, at) {
-      // What concerns no stream in particular has an empty name.
+      // What concerns no stream in particular has an empty name. An alert may be of a stream that does not run.
       if (!('stream' in event) || event.stream === undefined || event.stream === '') return;
+      if (event.kind === 'alert') return;
       let view = streams.get(event.stream);
       if (!view) {
         view = emptyView(event.stream, at);

@@ -8,7 +8,16 @@ function stream(name: string, overrides: Partial<FinishedStream> = {}): Finished
   return {
     stream: name,
     status: 'loaded',
-    totals: { rows: 412, bytes: 40_000, loaded: 412, written: 12_000, coerced: {}, seconds: 0.2 },
+    totals: {
+      rows: 412,
+      bytes: 40_000,
+      loaded: 412,
+      written: 12_000,
+      quarantined: 0,
+      retries: 0,
+      coerced: {},
+      seconds: 0.2,
+    },
     watermark: '2026-07-25 01:00:02.004411+00',
     changes: [],
     warnings: [],
@@ -24,11 +33,21 @@ function run(overrides: Partial<FinishedRun>): FinishedRun {
     seconds: 1.4,
     peakRssBytes: 212_000_000,
     streams: [],
+    alerts: [],
     ...overrides,
   };
 }
 
-const nothing = { rows: 0, bytes: 0, loaded: 0, written: 0, coerced: {}, seconds: 0.1 };
+const nothing = {
+  rows: 0,
+  bytes: 0,
+  loaded: 0,
+  written: 0,
+  quarantined: 0,
+  retries: 0,
+  coerced: {},
+  seconds: 0.1,
+};
 
 describe('renderSummary', () => {
   it('says which loads were compared with their source, and what was found where they differ', () => {
@@ -68,6 +87,8 @@ describe('renderSummary', () => {
           bytes: 4e6,
           loaded: 38_090,
           written: 1.2e6,
+          quarantined: 0,
+          retries: 0,
           coerced: {},
           seconds: 0.0925,
         },
@@ -175,4 +196,15 @@ describe('renderSummary', () => {
       '■ shop_to_lake   stopped after 1.4 s; 412 rows loaded, the next run goes on from there\n',
     );
   });
+});
+
+it('alerts stand at the end, with their streams', () => {
+  const about = { pipeline: 'shop_to_lake', value: 3601, threshold: 3600 };
+  const alerts = [
+    { ...about, alert: 'staleness', stream: 'public.orders', message: 'not loaded for 1 h, longer than 1 h' },
+    { ...about, alert: 'duration', stream: undefined, message: 'took 1 h, longer than 1 h' },
+  ] as const;
+  expect(renderSummary(run({ alerts: [...alerts] }), { style })).toMatch(
+    /\n  ▲ public\.orders: not loaded for 1 h, longer than 1 h \(alert: staleness\)\n  ▲ took 1 h, longer than 1 h \(alert: duration\)$/,
+  );
 });

@@ -1,6 +1,8 @@
+import type { Alert } from '../core/alerts.ts';
 import type { ErrorInfo, LoadVerification, RunStatus, StreamStatus, StreamTotals } from '../core/events.ts';
 import { redactUrl } from '../core/redact.ts';
 import { formatBytes, formatCount, formatSeconds } from '../core/units.ts';
+import { alertLines } from './alert-text.ts';
 import { plural } from './plural.ts';
 import type { Phases } from './phases.ts';
 import type { Style } from './style.ts';
@@ -13,6 +15,7 @@ export interface FinishedRun {
   readonly seconds: number;
   readonly peakRssBytes: number;
   readonly streams: readonly FinishedStream[];
+  readonly alerts: readonly Alert[];
 }
 
 export interface FinishedStream {
@@ -64,7 +67,7 @@ export function renderSummary(run: FinishedRun, options: SummaryOptions): string
       );
   }
   lines.push(...verifiedLines(run, options.style), ...warningLines(run, options));
-  lines.push(...failureLines(run, options.style));
+  lines.push(...failureLines(run, options.style), ...alertLines(run.alerts, options.style));
   return redactUrl(lines.join('\n'));
 }
 
@@ -97,6 +100,7 @@ function tenth(seconds: number): string {
   return seconds.toFixed(1);
 }
 
+const QUARANTINED: Column = { title: 'quarantined', align: 'right' };
 const COLUMNS: readonly Column[] = [
   { title: 'stream' },
   { title: 'read', align: 'right' },
@@ -107,10 +111,13 @@ const COLUMNS: readonly Column[] = [
 ];
 
 function streamTable(streams: readonly FinishedStream[], style: Style): string {
+  // Hardly ever are there any.
+  const bad = streams.some(({ totals }) => totals.quarantined > 0);
   const rows = streams.map(({ stream, totals, watermark, status }) => [
     stream,
     formatCount(totals.rows),
     formatCount(totals.loaded),
+    ...(bad ? [formatCount(totals.quarantined)] : []),
     totals.seconds > 0 && totals.rows > 0 ? formatCount(totals.rows / totals.seconds) : '',
     totals.written > 0 ? formatBytes(totals.written) : '',
     status === 'loaded'
@@ -119,7 +126,8 @@ function streamTable(streams: readonly FinishedStream[], style: Style): string {
         ? style.red('failed')
         : style.yellow('stopped'),
   ]);
-  return renderTable(COLUMNS, rows, { paintTitle: style.dim });
+  const columns = bad ? COLUMNS.toSpliced(3, 0, QUARANTINED) : COLUMNS;
+  return renderTable(columns, rows, { paintTitle: style.dim });
 }
 
 /** Who agrees is only counted; who does not has failed. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ConflictError, TransientError } from '../core/errors.ts';
 import type { Lease, LeaseHolder, StateStore } from '../core/state.ts';
-import { compareKeys, type ObjectStorage, type StoredObject } from '../core/storage.ts';
+import { compareKeys, type LocalCopies, type ObjectStorage, type StoredObject } from '../core/storage.ts';
 import { openObjectState } from './object-state.ts';
 
 const MINUTE = 60_000;
@@ -18,6 +18,10 @@ class MemoryStorage implements ObjectStorage {
 
   get(key: string): Promise<Uint8Array | undefined> {
     return this.#request('get', key, () => this.objects.get(key)?.bytes);
+  }
+
+  read(): AsyncIterable<Uint8Array> {
+    throw new Error('states are small');
   }
 
   putIfAbsent(key: string, bytes: Uint8Array): Promise<boolean> {
@@ -49,6 +53,10 @@ class MemoryStorage implements ObjectStorage {
 
   delete(keys: readonly string[]): Promise<void> {
     return this.#request('delete', keys.join(), () => keys.forEach((key) => this.objects.delete(key)));
+  }
+
+  fetch(): Promise<LocalCopies> {
+    throw new Error('no state is a file');
   }
 
   localPath(key: string): string {

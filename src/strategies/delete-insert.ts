@@ -16,7 +16,8 @@ export const deleteInsert: Strategy = {
   },
   supersedes: ({ stream, slices }) => {
     const range = slices[0]?.range;
-    if (range?.kind === 'missing') return { kind: 'missing', column: renamed(stream, range.column) };
+    if (range?.kind === 'missing')
+      return { kind: 'value', column: renamed(stream, range.column), value: null };
     if (range?.kind !== 'column' || range.from === undefined || range.to === undefined) {
       throw new InternalError(`the slice of ${stream.name} is not a day`, { code: 'strategy.no_window' });
     }

@@ -5,5 +5,7 @@ export const replace: Strategy = {
   history: undefined,
   commits: () => 'together',
   misfit: () => undefined,
-  supersedes: () => ({ kind: 'everything' }),
+  // Records that are read again were missing in what the table is now.
+  supersedes: ({ slices }) =>
+    slices.some(({ range }) => range.kind === 'quarantine') ? { kind: 'nothing' } : { kind: 'everything' },
 };

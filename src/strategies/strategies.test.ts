@@ -85,8 +85,9 @@ describe('delete-insert', () => {
   it('replaces rows without a date as a whole', () => {
     const missing: Slice = { id: 'no-date', range: { kind: 'missing', column: 'day' }, overlap: false };
     expect(supersedes('delete-insert', { rename: { day: 'tag' } }, missing)).toEqual({
-      kind: 'missing',
+      kind: 'value',
       column: 'tag',
+      value: null,
     });
   });
 

@@ -129,6 +129,24 @@ export const COMMIT_CHECKS: readonly DestinationCheck[] = [
     },
   },
   {
+    name: 'tells who was shut out and finds rows of others so',
+    async run(under) {
+      const [old, heir] = [await under.destination(), await under.destination()];
+      const keyed = { history: undefined, fence: 3 };
+      const late = await openWriter(old, 'people', keyed);
+      await late.abort([await stage(late, { rows: [] })]);
+      const next = await openWriter(heir, 'people', { ...keyed, fence: 4 });
+      await next.commit([await stage(next, { rows: CAST })], { kind: 'nothing' }, { cursor: [] });
+      await next.close();
+      const again = stage(late, { rows: CAST }).then((staged) =>
+        late.commit([staged], { kind: 'nothing' }, { cursor: [] }),
+      );
+      await refusal(again, 'conflict');
+      await late.close();
+      await expectRows(under, 'people', CAST);
+    },
+  },
+  {
     name: 'stores a checkpoint without rows, and keeps it when none is given',
     async run(under) {
       const destination = await under.destination();

@@ -151,6 +151,15 @@ export const ROW_CHECKS: readonly DestinationCheck[] = [
       ];
       await refusal(load(destination, 'people', { rows, supersede: { kind: 'key', key: ['id'] } }), 'data');
       await expectRows(under, 'people', CAST);
+      const schema = schemaOf('a int32 null, b utf8, v int32', ['a', 'b']);
+      await load(destination, 'k', { schema, rows: [['1', 'x', '1']] });
+      const same: Cell[][] = [
+        [null, 'x', '2'],
+        [null, 'x', '3'],
+      ];
+      const byKey: Supersede = { kind: 'key', key: ['a', 'b'] };
+      await refusal(load(destination, 'k', { schema, rows: same, supersede: byKey }), 'data');
+      await expectRows(under, 'k', [['1', 'x', '1']]);
     },
   },
   {
@@ -179,7 +188,7 @@ export const ROW_CHECKS: readonly DestinationCheck[] = [
       await load(destination, 'people', {
         rows: ['9', null, '20', null].map((age, i) => [String(i), 'old', age]),
       });
-      const supersede: Supersede = { kind: 'missing', column: 'age' };
+      const supersede: Supersede = { kind: 'value', column: 'age', value: null };
       await load(destination, 'people', { rows: [['100', 'new', null]], supersede });
       const kept: Cell[][] = [
         ['0', 'old', '9'],
@@ -188,6 +197,18 @@ export const ROW_CHECKS: readonly DestinationCheck[] = [
       await expectRows(under, 'people', [...kept, ['100', 'new', null]]);
       await load(destination, 'people', { rows: [], supersede });
       await expectRows(under, 'people', kept);
+    },
+  },
+  {
+    name: 'lets rows take the place of those with a text in a column',
+    async run(under) {
+      const destination = await under.destination();
+      const texts = ["it's", "IT'S", "it's ", '', null];
+      await load(destination, 'people', { rows: texts.map((name, i) => [String(i), name, null]) });
+      const supersede: Supersede = { kind: 'value', column: 'name', value: "it's" };
+      await load(destination, 'people', { rows: [['100', "it's", null]], supersede });
+      const kept = texts.slice(1).map((name, i): Cell[] => [String(i + 1), name!, null]);
+      await expectRows(under, 'people', [...kept, ['100', "it's", null]]);
     },
   },
   {

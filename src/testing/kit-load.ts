@@ -126,6 +126,7 @@ export const STAGE_ALL: StageOptions = {
   distinct: undefined,
   supersede: { kind: 'nothing' },
   together: false,
+  spares: false,
   onRows: () => undefined,
 };
 

@@ -15,6 +15,8 @@ import { type Account, makeFolder, startGuard } from './postgres-folder.ts';
 export interface MariadbServerOptions {
   /** Further arguments of the server: `--log-bin=bin`. */
   settings?: string[];
+  /** Data folder of a stopped server of the same version: copied, which is faster than making one. */
+  template?: string;
   /** Variables of its environment; TZ is its system time zone. */
   env?: Record<string, string>;
 }
@@ -37,6 +39,7 @@ export interface MariadbServer extends AsyncDisposable {
 }
 
 const HOST = '127.0.0.1';
+const execute = promisify(execFile);
 const START_TIMEOUT_MS = 60_000;
 const FOLDERS = [...(process.env['PATH'] ?? '').split(path.delimiter), '/usr/sbin', '/usr/local/sbin'];
 
@@ -61,23 +64,9 @@ export async function startMariadb(options: MariadbServerOptions = {}): Promise<
   const folder = await makeFolder(account);
   const dataDir = path.join(folder, 'data');
   try {
-    for (const each of [dataDir, path.join(folder, 'tmp')]) {
-      await mkdir(each);
-      if (account) await chown(each, account.uid, account.gid);
-    }
-    const install = find('mariadb-install-db', 'mysql_install_db')!;
-    // The script gives the data to the account itself; it cannot when it is not root.
-    await promisify(execFile)(
-      install,
-      [
-        '--no-defaults',
-        `--datadir=${dataDir}`,
-        '--auth-root-authentication-method=normal',
-        '--skip-test-db',
-        ...(account ? [`--user=${account.name}`] : []),
-      ],
-      { cwd: '/', env: { ...process.env, TMPDIR: path.join(folder, 'tmp') } },
-    );
+    for (const each of [dataDir, path.join(folder, 'tmp')]) await makeOwned(each, account);
+    if (options.template === undefined) await install(dataDir, path.join(folder, 'tmp'), account);
+    else await execute('cp', ['-a', `${options.template}/.`, dataDir], { cwd: '/' });
     const server = new RunningServer({ folder, dataDir, account, options, port: await freePort() });
     await server.start();
     return server;
@@ -85,6 +74,34 @@ export async function startMariadb(options: MariadbServerOptions = {}): Promise<
     await rm(folder, { recursive: true, force: true });
     throw error;
   }
+}
+
+/** Makes a {@link MariadbServerOptions.template} in a new folder below one that the server's account may pass through. */
+export async function makeMariadbTemplate(dataDir: string): Promise<void> {
+  const account = await serverAccount();
+  const scratch = `${dataDir}-tmp`;
+  for (const each of [dataDir, scratch]) await makeOwned(each, account);
+  await install(dataDir, scratch, account);
+}
+
+async function makeOwned(folder: string, account: Installation['account']): Promise<void> {
+  await mkdir(folder);
+  if (account) await chown(folder, account.uid, account.gid);
+}
+
+async function install(dataDir: string, scratch: string, account: Installation['account']): Promise<void> {
+  // The script gives the data to the account itself; it cannot when it is not root.
+  await execute(
+    find('mariadb-install-db', 'mysql_install_db')!,
+    [
+      '--no-defaults',
+      `--datadir=${dataDir}`,
+      '--auth-root-authentication-method=normal',
+      '--skip-test-db',
+      ...(account ? [`--user=${account.name}`] : []),
+    ],
+    { cwd: '/', env: { ...process.env, TMPDIR: scratch } },
+  );
 }
 
 interface Installation {

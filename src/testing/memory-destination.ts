@@ -188,8 +188,8 @@ function staying(
         cell !== null && cell !== undefined && BigInt(cell) >= BigInt(from) && BigInt(cell) < BigInt(to);
       return rows.filter((row) => !inside(row.cells.get(column)));
     }
-    case 'missing':
-      return rows.filter((row) => (row.cells.get(supersede.column) ?? null) !== null);
+    case 'value':
+      return rows.filter((row) => (row.cells.get(supersede.column) ?? null) !== supersede.value);
   }
 }
 

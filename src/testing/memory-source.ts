@@ -258,7 +258,7 @@ function within(
   row: readonly Cell[],
   { schema, cursorIndex }: { schema: Schema; cursorIndex: number },
 ): boolean {
-  if (range.kind === 'all' || range.kind === 'pages' || range.kind === 'key') return true;
+  if (range.kind !== 'column' && range.kind !== 'missing' && range.kind !== 'cursor') return true;
   const column =
     range.kind === 'column' || range.kind === 'missing'
       ? schema.fields.findIndex((field) => field.name === range.column)

@@ -20,6 +20,8 @@ export interface PostgresServerOptions {
   settings?: Record<string, string>;
   /** Where the cluster lives, made when empty or absent. It outlives the server; without it the cluster is temporary. */
   dataDir?: string;
+  /** Data folder of a stopped server of the same version, made without a password: copied, which is faster than making one. */
+  template?: string;
   /** Folder with the programs of another version, such as those that the system has installed. */
   binaries?: string;
   /** A fixed port on 127.0.0.1; without it a free one. */
@@ -327,6 +329,11 @@ function renderHba({ password, tls }: PostgresServerOptions): string {
 
 async function initializeCluster(cluster: Cluster): Promise<void> {
   const { dataDir, binaries, account, options } = cluster;
+  if (options.template !== undefined) {
+    const copied = await execute('cp', ['-a', `${options.template}/.`, dataDir], account);
+    if (copied.failed) throw startError(`"${options.template}" could not be copied`, copied.output);
+    return;
+  }
   const passwordFile = path.join(cluster.folder, 'password');
   const args = [
     '-D',

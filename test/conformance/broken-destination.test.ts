@@ -10,6 +10,7 @@ import type {
   TableState,
   TableWriter,
 } from '../../src/core/destination.ts';
+import { ConflictError, DataError } from '../../src/core/errors.ts';
 import type { SliceReader } from '../../src/core/source.ts';
 import type { Checkpoint, Slice } from '../../src/core/stream.ts';
 import type { Cell } from '../../src/testing/batch-rows.ts';
@@ -194,9 +195,30 @@ const DEFECTS: Record<string, { destination: Class; found: string }> = {
     destination: committing(function (loads, supersede, checkpoint) {
       return this.inner.commit(
         loads,
-        supersede.kind === 'missing' ? { kind: 'nothing' } : supersede,
+        supersede.kind === 'value' && supersede.value === null ? { kind: 'nothing' } : supersede,
         checkpoint,
       );
+    }),
+  },
+  'keeps rows with a text that is taken the place of': {
+    found: 'lets rows take the place of those with a text in a column',
+    destination: committing(function (loads, supersede, checkpoint) {
+      return this.inner.commit(
+        loads,
+        supersede.kind === 'value' && supersede.value !== null ? { kind: 'nothing' } : supersede,
+        checkpoint,
+      );
+    }),
+  },
+  'takes rows of its heir for a mistake in its own': {
+    found: 'tells who was shut out and finds rows of others so',
+    destination: committing(async function (loads, supersede, checkpoint) {
+      try {
+        return await this.inner.commit(loads, supersede, checkpoint);
+      } catch (error) {
+        if (!(error instanceof ConflictError) || loads.every(({ rows }) => rows === 0)) throw error;
+        throw new DataError('rows share their key', { code: 'test.doubles' });
+      }
     }),
   },
   'empties a table before it fills it': {

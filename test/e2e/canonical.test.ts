@@ -1,7 +1,7 @@
 /** The same value has the same canonical text in PostgreSQL and in DuckDB. MariaDB: test/servers/canonical-mariadb.test.ts. */
 import pg from 'pg';
 import { expect, it } from 'vitest';
-import { DUCK_DIALECT } from '../../src/connectors/lake/canonical.ts';
+import { DUCK_DIALECT } from '../../src/connectors/shared/duckdb/canonical.ts';
 import { postgresDialect } from '../../src/connectors/postgres/canonical.ts';
 import { Session } from '../../src/duckdb/session.ts';
 import { checkCanonical } from '../support/canonical-check.ts';

@@ -61,6 +61,11 @@ const FOREIGN_KEYS = `
 SELECT conrelid::regclass || ': ' || conname || ' ' || pg_get_constraintdef(oid) AS key FROM pg_constraint
  WHERE contype = 'f' AND convalidated ORDER BY 1`;
 
+/** What happens at the source before each further run; one that replaces all does the same whether anything has changed or not. */
+function steps(load: 'merge' | 'replace', changes: string): string[] {
+  return load === 'merge' ? ['SELECT 1', changes] : [changes];
+}
+
 async function keysOf(db: { query(sql: string): Promise<{ rows: unknown[] }> }): Promise<string[]> {
   return (await db.query(FOREIGN_KEYS)).rows.map((row) => (row as { key: string }).key);
 }
@@ -79,13 +84,13 @@ describe.each(SAMPLES)('$name to PostgreSQL', ({ sql, changes }) => {
   it.skipIf(sql === undefined).each([
     ['merge', { load: 'merge', cursor: 'xmin' }],
     ['replace', { load: 'replace' }],
-  ] as const)('by %s has the foreign keys of its source, also after changes', async (_, options) => {
+  ] as const)('by %s has the foreign keys of its source, also after changes', async (load, options) => {
     await using pair = await openReplica(server(), { 'public.*': options }, sql!);
     const streams = await succeed(pair);
     const wanted = await keysOf(pair.from.db);
     expect(wanted.length).toBeGreaterThan(4);
     expect(await keysOf(pair.to.db)).toEqual(wanted);
-    for (const change of ['SELECT 1', changes]) {
+    for (const change of steps(load, changes)) {
       await pair.from.db.query(change);
       await succeed(pair);
       for (const { table } of streams) {
@@ -212,7 +217,7 @@ describe.runIf(mariadbPresent)('foreign keys and MariaDB', () => {
     // A text has no place in a foreign key there.
     const wanted = (await keysOf(from.db)).filter((key) => !key.includes('(country)'));
     expect(keys).toHaveLength(wanted.length);
-    for (const change of ['SELECT 1', changes]) {
+    for (const change of steps(load, changes)) {
       await from.db.query(change);
       await succeed(pair);
       for (const { table } of loaded) {

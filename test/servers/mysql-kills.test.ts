@@ -12,7 +12,7 @@ import { useServer } from '../support/server.ts';
 const server = useServer();
 const mariadb = useMariadb({ settings: FAST });
 
-const ROUNDS = 8;
+const ROUNDS = 5;
 const ROWS = 3000;
 /** A commit takes some tens of milliseconds. */
 const MOST_MS = 80;

@@ -115,16 +115,21 @@ describe.runIf(mariadbPresent)('LOAD DATA', () => {
     );
     await keyed(destination, 't', { schema, rows, supersede: { kind: 'key', key: ['k'] } });
     expect((await readMysql(db, 't'))!.rows).toHaveLength(keys.length);
-    const twice: Cell[][] = [
-      ['a', '1'],
-      ['b', '2'],
-      ['a', '3'],
-    ];
-    for (const supersede of [{ kind: 'nothing' as const }, { kind: 'everything' as const }])
-      await expect(keyed(destination, 'u', { schema, rows: twice, supersede })).rejects.toMatchObject({
-        code: 'sql.duplicate_key',
-        recovery: 'data',
-      });
+    const nullable = schemaOf('k utf8 null, v int32');
+    for (const [table, each, key] of [
+      ['u', schema, 'a'],
+      ['n', nullable, null],
+    ] as const)
+      for (const kind of ['nothing', 'everything'] as const) {
+        const twice: Cell[][] = [
+          [key, '1'],
+          ['b', '2'],
+          [key, '3'],
+        ];
+        await expect(
+          keyed(destination, table, { schema: each, rows: twice, supersede: { kind } }),
+        ).rejects.toMatchObject({ code: 'sql.duplicate_key', recovery: 'data' });
+      }
   });
 
   it('carries values that are larger than a packet, and every byte', async () => {

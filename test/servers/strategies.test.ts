@@ -96,6 +96,22 @@ describe('a key that the user names', () => {
     expect(await pair.lines('k')).toEqual(before);
   });
 
+  it('that does not tell rows apart is refused by a first load as well, also in parts', async () => {
+    await using pair = await Pair.open(
+      server(),
+      { 'public.k': { cursor: 'at', load: 'merge', key: 'a', slice_rows: 2 } },
+      `CREATE TABLE k (a int, v text, at timestamptz DEFAULT clock_timestamp());
+       INSERT INTO k SELECT g % 5, g, timestamptz '2026-01-01' + g * interval '1 second' FROM generate_series(1, 6) g`,
+    );
+    for (const options of [{}, { slice_rows: 100 }]) {
+      pair.streams = { 'public.k': { ...pair.streams['public.k'], ...options } };
+      expect((await pair.attempt()).streams[0]!.error).toMatchObject({ code: 'lake.duplicate_key' });
+    }
+    await pair.db.query(`DELETE FROM k WHERE v = '1'`);
+    await pair.run();
+    await pair.expectEqual('k');
+  });
+
   it('is asked for where the catalog has none', async () => {
     await using pair = await Pair.open(
       server(),

@@ -3,37 +3,43 @@ import path from 'node:path';
 import { openTableLog } from '../../src/connectors/lake/log.ts';
 import { columnsOf, scanSql } from '../../src/connectors/lake/records-sql.ts';
 import { currentSchema } from '../../src/connectors/lake/records.ts';
-import { openLocalStorage } from '../../src/connectors/shared/local-storage.ts';
+import { withFiles } from '../../src/connectors/lake/local-files.ts';
+import type { ObjectStorage } from '../../src/core/storage.ts';
 import { type LogicalType, parseType } from '../../src/core/types.ts';
 import { duckName } from '../../src/duckdb/types.ts';
 import { Session } from '../../src/duckdb/session.ts';
 import type { Cell } from '../../src/testing/batch-rows.ts';
 
 export class LakeReader {
-  readonly #root: string;
+  readonly #open: () => Promise<ObjectStorage>;
+  readonly #scratch: string;
   #session: Promise<Session> | undefined;
 
-  constructor(root: string) {
-    this.#root = root;
+  /** Each table is read by a storage that knows nothing of what others have read. */
+  constructor(open: () => Promise<ObjectStorage>, scratch: string) {
+    this.#open = open;
+    this.#scratch = scratch;
   }
 
   async read(table: string): Promise<{ columns: string[]; rows: Cell[][] } | undefined> {
-    const storage = openLocalStorage(this.#root);
+    const storage = await this.#open();
     const state = await openTableLog(storage, table).read();
     if (!state) return undefined;
     this.#session ??= Session.open({
       memoryBytes: 128 << 20,
       threads: 1,
-      tempDirectory: path.join(this.#root, '../spill'),
+      tempDirectory: path.join(this.#scratch, 'spill'),
     });
     const session = await this.#session;
     const columns = columnsOf(currentSchema(state)!).filter((column) => !column.meta);
     const cells = columns.map(
       (column, i) => `${cellSql(duckName(column.name), parseType(column.type)!)} AS c${i}`,
     );
-    const rows = await session.rows(
-      `SELECT ${cells.join(', ')} FROM (${scanSql({ storage, state, files: state.files })})`,
-      `reading ${table}`,
+    const rows = await withFiles({ storage, files: state.files }, () =>
+      session.rows(
+        `SELECT ${cells.join(', ')} FROM (${scanSql({ storage, state, files: state.files })})`,
+        `reading ${table}`,
+      ),
     );
     return {
       columns: columns.map((column) => column.field),

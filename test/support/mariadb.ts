@@ -1,5 +1,5 @@
 /** One real MariaDB server per test file, where the machine has one. */
-import { afterAll, beforeAll, expect } from 'vitest';
+import { afterAll, beforeAll, expect, inject } from 'vitest';
 import { LakeSide } from '../../guarantees/lake-side.ts';
 import { mysqlSession } from '../../guarantees/mysql-session.ts';
 import { MysqlSide } from '../../guarantees/mysql-side.ts';
@@ -19,7 +19,9 @@ if (!mariadbPresent) console.log(`skipped: ${mariadbMissing()}`);
 export function useMariadb(options: MariadbServerOptions = {}): () => MariadbServer {
   let server: MariadbServer | undefined;
   beforeAll(async () => {
-    if (mariadbPresent) server = await startMariadb(options);
+    if (!mariadbPresent) return;
+    const { mariadb: template } = inject('templates');
+    server = await startMariadb({ ...(template !== undefined && { template }), ...options });
   });
   afterAll(() => server?.stop());
   return () => server!;

@@ -1,5 +1,5 @@
 /** One real PostgreSQL server per test file. */
-import { afterAll, beforeAll } from 'vitest';
+import { afterAll, beforeAll, inject } from 'vitest';
 import {
   type PostgresServer,
   type PostgresServerOptions,
@@ -10,7 +10,7 @@ import {
 export function useServer(options: PostgresServerOptions = {}): () => PostgresServer {
   let server: PostgresServer | undefined;
   beforeAll(async () => {
-    server = await startPostgres(options);
+    server = await startPostgres({ template: inject('templates').postgres, ...options });
   });
   afterAll(() => server?.stop());
   return () => server!;

@@ -32,12 +32,14 @@ test('the package exports these values and no others', () => {
     'TransientError',
     'defineProject',
     'diagnose',
+    'duckdb',
     'env',
     'lake',
     'mysql',
     'openCatalog',
     'plan',
     'postgres',
+    'quarantine',
     'repair',
     'run',
     'verify',
@@ -99,8 +101,8 @@ test('examples in doc comments and documents compile', () => {
     ...globSync('{README.md,docs/**/*.md}', { cwd: root }),
   ];
   const examples = files.flatMap((file) => examplesIn(file, readFileSync(join(root, file), 'utf8')));
-  // The doc comments of run, plan, diagnose, verify, repair and openCatalog have one each.
-  expect(examples.filter(({ file }) => file === 'src/library.ts')).toHaveLength(6);
+  // The doc comments of run, plan, diagnose, verify, repair, quarantine and openCatalog have one each.
+  expect(examples.filter(({ file }) => file === 'src/library.ts')).toHaveLength(7);
   mkdirSync(join(scratch, 'examples'));
   for (const [index, { file, code }] of examples.entries()) {
     const name = `${index}-${file.replaceAll(/[^\w]+/g, '-')}.mts`;

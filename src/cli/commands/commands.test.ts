@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { loadProject } from '../../config/load-project.ts';
+import { connectors } from '../../connectors/registry.ts';
 import type { Destination } from '../../core/destination.ts';
 import { AuthError, TransientError } from '../../core/errors.ts';
 import type { Project } from '../../core/project.ts';
@@ -325,6 +326,19 @@ describe('init', () => {
     expect(text).not.toContain('public.totals');
     expect(text + out + err).not.toContain('s3cret');
     expect(out).toContain("export SHOP_URL='…'");
+  });
+
+  it('writes the connector that the URL is of', async () => {
+    const env = { SHOP_URL: 'mariadb://app:s3cret@db/shop' };
+    await runWith(['init', '-C', folder, '--from', 'SHOP_URL', '--yes'], {
+      ...services,
+      env,
+      connectors,
+    });
+    const text = await readFile(join(folder, 'sluice.yaml'), 'utf8');
+    expect(text).toContain(
+      "#   export SHOP_URL='mysql://user:PASSWORD@host/database'\n  shop: { type: mysql, url: ",
+    );
   });
 
   it('writes TypeScript that says the same', async () => {

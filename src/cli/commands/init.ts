@@ -26,10 +26,10 @@ export const init: Command = async (invocation) => {
   const source = await askSource(invocation);
   const lake =
     flags.text('to') ?? (await ask(invocation, 'where should the lake be? a folder', DEFAULT_LAKE));
-  const { title, streams } = await look(invocation, source);
+  const { type, title, streams } = await look(invocation, source);
   if (!json) terminal.note(`connected to ${title}: ${plural(streams.length, 'stream')}`);
   const chosen = await chooseStreams(invocation, streams);
-  const written = renderProject({ source, lake, streams: chosen });
+  const written = renderProject({ type, source, lake, streams: chosen });
   const text = flags.on('typescript') ? await renderTypescript(written.text) : written.text;
   await save(file, text, flags.on('force'));
   if (json)
@@ -115,7 +115,7 @@ async function ask({ flags, terminal }: Invocation, question: string, fallback: 
 async function look(
   { services, signal }: Invocation,
   source: Source,
-): Promise<{ title: string; streams: StreamInfo[] }> {
+): Promise<{ type: string; title: string; streams: StreamInfo[] }> {
   const url = 'url' in source ? source.url : services.env[source.variable];
   if (url === undefined || url === '') {
     const name = 'variable' in source ? source.variable : '';
@@ -136,7 +136,7 @@ async function look(
   const opened = await services.openSource(context, 'source');
   try {
     const { title } = await opened.check(signal);
-    return { title, streams: await opened.discover(signal) };
+    return { type: connection.type, title, streams: await opened.discover(signal) };
   } finally {
     await opened.close();
   }

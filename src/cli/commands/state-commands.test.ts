@@ -1,9 +1,13 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { json } from 'node:stream/consumers';
 import { describe, expect, it, vi } from 'vitest';
 import type { Destination, TableState } from '../../core/destination.ts';
 import { TransientError } from '../../core/errors.ts';
 import type { Lease, RunRecord, StateStore } from '../../core/state.ts';
 import type { Services } from '../services.ts';
-import { runWith } from '../fakes.fixture.ts';
+import { fakeContext, runWith } from '../fakes.fixture.ts';
 
 const TABLE: TableState = {
   schema: { fields: [], key: [] },
@@ -189,5 +193,76 @@ shop_to_lake   shop → lake   last run 2026-07-25 01:00:00Z: partial in 2 s (bo
         )
       ).out,
     ).toBe('shop_to_lake   shop → lake   never run\n');
+  });
+
+  it('--alerts tells of streams that nobody loads, to the webhook as well, and ends with 7', async () => {
+    const received: unknown[] = [];
+    const server = createServer((request, response) => {
+      void json(request).then((body) => {
+        received.push(body);
+        response.end();
+      });
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook`;
+    const open = (staleness: number): Partial<Services> => ({
+      ...services(runs, () => Promise.resolve(TABLE)),
+      openProject: () =>
+        Promise.resolve(fakeContext({ alerts: { staleness, webhook: { url, timeout: 5, retries: 0 } } })),
+    });
+    try {
+      const { code, out } = await runWith(['status', '--alerts'], open(3600));
+      expect(code).toBe(7);
+      expect(out).toMatch(/▲ public\.orders: not loaded for \d+ d/);
+      expect(received).toMatchObject([
+        {
+          version: 1,
+          pipeline: 'shop_to_lake',
+          alerts: [{ stream: 'public.orders' }, { stream: 'public.items' }],
+        },
+      ]);
+      expect((await runWith(['status'], open(3600))).code).toBe(0);
+      const fresh = await runWith(['status', '--alerts', '--json'], open(1e12));
+      expect(fresh.code).toBe(0);
+      expect(JSON.parse(fresh.out)).toMatchObject({ alerts: [] });
+      expect(received).toHaveLength(1);
+    } finally {
+      server.close();
+    }
+  });
+
+  it('runs lists what was done, in all and by stream', async () => {
+    const { code, out } = await runWith(
+      ['runs'],
+      services(runs, () => Promise.resolve(undefined)),
+    );
+    expect(code).toBe(0);
+    expect(out).toBe(`\
+shop_to_lake
+  started                status    took   read   loaded   quarantined   skipped   rows/s   bytes   written   changes   retries   alerts
+  2026-07-25 01:00:00Z   partial    2 s     10        0                      10        5     0 B       0 B
+  2026-07-24 01:00:00Z   partial    2 s     20       20                               10     0 B       0 B
+`);
+    const streams = await runWith(
+      ['runs', '--streams'],
+      services(runs, () => Promise.resolve(undefined)),
+    );
+    expect(streams.out).toContain('2026-07-24 01:00:00Z   public.items    loaded    1 s     10       10 ');
+    const exact = await runWith(
+      ['runs', '--json'],
+      services(runs, () => Promise.resolve(undefined)),
+    );
+    expect(
+      exact.out
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line) as unknown),
+    ).toMatchObject([
+      { run: 'r2', figures: { rows: 10, loaded: 0, skipped: 10, rowsPerSecond: 5, retries: 0 } },
+      {
+        run: 'r1',
+        streams: [{ stream: 'public.orders', figures: { rows: 10, seconds: 1 } }, { stream: 'public.items' }],
+      },
+    ]);
   });
 });

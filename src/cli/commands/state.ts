@@ -67,6 +67,7 @@ function position(checkpoint: NonNullable<StreamState['committed']>['checkpoint'
     notes.push(`${checkpoint.unfinished.done.length} of ${checkpoint.unfinished.slices.length} parts loaded`);
   }
   if (checkpoint?.reload === true) notes.push('to be loaded again');
+  if (checkpoint?.ledger) notes.push(`${formatCount(Object.keys(checkpoint.ledger.files).length)} files`);
   const value = checkpoint?.watermark ?? checkpoint?.day ?? (notes.length > 0 ? '' : 'none, read in full');
   return [value, ...notes].filter((text) => text !== '').join('; ');
 }

@@ -1,8 +1,13 @@
+import type { Alert } from '../../core/alerts.ts';
 import { asSluiceError, type SluiceError } from '../../core/errors.ts';
 import type { Lease, RunRecord, RunStreamRecord } from '../../core/state.ts';
 import { formatBytes, formatCount, formatSeconds } from '../../core/units.ts';
 import type { TableState } from '../../core/destination.ts';
 import type { ProjectContext } from '../../engine/context.ts';
+import { staleOf } from '../../engine/monitor.ts';
+import { alertLines } from '../../observe/alert-text.ts';
+import { latestByStream, RUNS_READ } from '../../observe/history.ts';
+import { post } from '../../observe/webhook.ts';
 import { type Column, renderTable } from '../../observe/table.ts';
 import type { Command, Invocation } from '../command.ts';
 import { closing } from '../connections.ts';
@@ -10,13 +15,12 @@ import { EXIT } from '../exit-codes.ts';
 import { printJson } from '../output.ts';
 import { selectPipelines } from '../run-options.ts';
 
-/** A run may select few streams: the last word on the others stands in earlier runs. */
-const RUNS_READ = 50;
+type LastWord = RunStreamRecord & { run: string; startedAt: string };
 
 interface StreamStatus {
   readonly stream: string;
   readonly table: string;
-  readonly last: (RunStreamRecord & { run: string; startedAt: string }) | undefined;
+  readonly last: LastWord | undefined;
   readonly committed: TableState | undefined;
   readonly lease: Lease | undefined;
 }
@@ -29,6 +33,8 @@ interface PipelineStatus {
   readonly streams: readonly StreamStatus[];
   /** The destination could not be asked; the rest comes from the history of runs. */
   readonly error: SluiceError | undefined;
+  /** Undefined when nobody has asked. */
+  readonly alerts?: readonly Alert[] | undefined;
 }
 
 /** `sluice status`: what the state store and the destinations know. The source is not asked. */
@@ -37,17 +43,45 @@ export const status: Command = async (invocation) => {
   const context = await services.openProject(invocation.project);
   const pipelines = selectPipelines(context.project, invocation.arguments);
   const store = await services.openState(context);
+  let alerted = false;
   await closing(store, async () => {
     const leases = (await store.leases()).filter((lease) => lease.expiresAt > Date.now());
     for (const [index, name] of pipelines.entries()) {
       const runs = await store.runs({ pipeline: name, limit: RUNS_READ });
-      const found = await examine(invocation, context, { name, runs, leases });
+      const alerts = invocation.flags.on('alerts')
+        ? await tell(invocation, context, { name, runs })
+        : undefined;
+      alerted ||= alerts !== undefined && alerts.length > 0;
+      const found = { ...(await examine(invocation, context, { name, runs, leases })), alerts };
       if (json) printJson(terminal, exact(found));
       else terminal.print(`${index > 0 ? '\n' : ''}${statusText(invocation, found)}`);
     }
   });
-  return EXIT.ok;
+  return alerted ? EXIT.alerted : EXIT.ok;
 };
+
+/** A stream that nobody runs any more tells nobody: this does, wherever alerts go. */
+async function tell(
+  { signal, terminal }: Invocation,
+  { project }: ProjectContext,
+  { name, runs }: { name: string; runs: readonly RunRecord[] },
+): Promise<Alert[]> {
+  const alerts = staleOf(project, name, runs);
+  const { webhook } = project.alerts ?? {};
+  if (!webhook || alerts.length === 0) return alerts;
+  const message = {
+    version: 1,
+    run: undefined,
+    pipeline: name,
+    at: new Date().toISOString(),
+    alerts,
+  } as const;
+  for (const { message: problem, remedy } of await post(webhook, message, signal))
+    terminal.note(
+      `${terminal.noteStyle.yellow('!')} ${problem}${remedy === undefined ? '' : `\n  ${remedy}`}`,
+    );
+  return alerts;
+}
 
 async function examine(
   { services, signal }: Invocation,
@@ -55,14 +89,18 @@ async function examine(
   { name, runs, leases }: { name: string; runs: readonly RunRecord[]; leases: readonly Lease[] },
 ): Promise<PipelineStatus> {
   const { from = '', to = '' } = context.project.pipelines[name] ?? {};
-  const known = latestByStream(runs);
+  const known = [...latestByStream(runs).values()].map(({ run: { run, startedAt }, stream }): LastWord => ({
+    ...stream,
+    run,
+    startedAt,
+  }));
   const held = new Map(
     leases
       .filter((lease) => lease.name.startsWith(`${to}/`))
       .map((lease) => [lease.name.slice(to.length + 1), lease]),
   );
   const head = { pipeline: name, from, to, last: runs[0] };
-  const streams = [...known.values()].map((last): StreamStatus => ({
+  const streams = known.map((last): StreamStatus => ({
     stream: last.stream,
     table: last.table,
     last,
@@ -82,16 +120,6 @@ async function examine(
   } catch (thrown) {
     return { ...head, streams, error: asSluiceError(thrown, `asking "${to}"`) };
   }
-}
-
-/** Runs come newest first. */
-function latestByStream(runs: readonly RunRecord[]): Map<string, NonNullable<StreamStatus['last']>> {
-  const latest = new Map<string, NonNullable<StreamStatus['last']>>();
-  for (const { run, startedAt, streams } of runs) {
-    for (const stream of streams)
-      if (!latest.has(stream.stream)) latest.set(stream.stream, { ...stream, run, startedAt });
-  }
-  return latest;
 }
 
 function exact({ error, streams, ...head }: PipelineStatus): object {
@@ -143,6 +171,7 @@ function statusText({ terminal }: Invocation, status: PipelineStatus): string {
     );
     if (latest.error.remedy !== undefined) lines.push(`    ${latest.error.remedy}`);
   }
+  lines.push(...alertLines(status.alerts ?? [], style));
   if (error) lines.push(`  ${style.yellow('!')} rows and size are unknown: ${error.message}`);
   return lines.join('\n');
 }

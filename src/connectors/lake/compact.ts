@@ -16,6 +16,7 @@ import { duckName, duckText } from '../../duckdb/types.ts';
 import { mergedCursor } from './compact-cursor.ts';
 import { fileChecksum } from './file-checksum.ts';
 import { dataKey, partitionKey, type StagingOwner } from './layout.ts';
+import { withFiles } from './local-files.ts';
 import type { TableLog } from './log.ts';
 import { type CommitDraft, currentSchema, type DataFile, type FoldedState } from './records.ts';
 import { columnsOf, filesSql, literalPattern, LOAD_ID, scanSql } from './records-sql.ts';
@@ -189,6 +190,36 @@ async function appendSurely(log: TableLog, draft: CommitDraft, version: number):
 
 /** Writes one merged file to its final name; nobody knows of it until the commit. */
 async function merge(state: FoldedState, files: readonly DataFile[], work: Work): Promise<Merge> {
+  const { storage, signal } = work;
+  const { file, rows, bytes } = await withFiles({ storage, files, signal }, () =>
+    writeMerged(state, files, work),
+  );
+  const { partition } = files[0]!;
+  const crc32 = await fileChecksum(file);
+  const key = dataKey({ table: state.table, partition, slice: `compact-${randomUUID()}`, part: 0 });
+  await storage.upload(key, file);
+  const origins = new Set(files.map((file) => file.origin));
+  const add: DataFile = {
+    key,
+    rows,
+    bytes,
+    partition,
+    crc32,
+    schema: state.schemas.length - 1,
+    cursor: mergedCursor(files.map((file) => file.cursor)),
+    origin: origins.size === 1 ? files[0]!.origin : 0,
+  };
+  return { remove: [...files], add };
+}
+
+interface Merged {
+  file: string;
+  rows: number;
+  bytes: number;
+}
+
+/** Writes the rows of all files into one, which is not in the lake yet. */
+async function writeMerged(state: FoldedState, files: readonly DataFile[], work: Work): Promise<Merged> {
   const { storage, session } = work;
   const local = path.join(work.scratch, `${randomUUID()}.parquet`);
   const { sorted, disjoint } = await byLoad(files, work);
@@ -214,22 +245,7 @@ async function merge(state: FoldedState, files: readonly DataFile[], work: Work)
       },
     );
   }
-  const { partition } = files[0]!;
-  const crc32 = await fileChecksum(local);
-  const key = dataKey({ table: state.table, partition, slice: `compact-${randomUUID()}`, part: 0 });
-  await storage.upload(key, local);
-  const origins = new Set(files.map((file) => file.origin));
-  const add: DataFile = {
-    key,
-    rows,
-    bytes: Number(written!['file_size_bytes']),
-    partition,
-    crc32,
-    schema: state.schemas.length - 1,
-    cursor: mergedCursor(files.map((file) => file.cursor)),
-    origin: origins.size === 1 ? files[0]!.origin : 0,
-  };
-  return { remove: [...files], add };
+  return { file: local, rows, bytes: Number(written!['file_size_bytes']) };
 }
 
 interface LoadRange {
@@ -252,10 +268,10 @@ async function byLoad(
   const scan = filesSql(
     storage,
     files.map((file) => file.key),
-    ", filename = '_sluice_file'",
+    ", filename = '_sluice_path'",
   );
   const found = await session.rows(
-    `SELECT _sluice_file AS path, min(${id}) AS lo, max(${id}) AS hi FROM ${scan} GROUP BY 1`,
+    `SELECT _sluice_path AS path, min(${id}) AS lo, max(${id}) AS hi FROM ${scan} GROUP BY 1`,
     'reading the loads of files',
   );
   const byPath = new Map((found as unknown as LoadRange[]).map((range) => [range.path, range]));

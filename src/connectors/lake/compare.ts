@@ -20,8 +20,9 @@ import { duckError } from '../../duckdb/errors.ts';
 import { Session, type SessionOptions } from '../../duckdb/session.ts';
 import { duckName, duckText } from '../../duckdb/types.ts';
 import { keyColumns, type Operand, rowText } from '../shared/row-hash.ts';
-import { DUCK_DIALECT as dialect } from './canonical.ts';
+import { DUCK_DIALECT as dialect } from '../shared/duckdb/canonical.ts';
 import { currentRule } from './current.ts';
+import { readingFiles } from './local-files.ts';
 import type { FoldedState } from './records.ts';
 import { columnsOf, LOAD_ID, LOADED_AT, OPERATION, scanSql, type SqlColumn } from './records-sql.ts';
 
@@ -170,6 +171,11 @@ export class LakeComparable implements Comparable {
   /** The result a chunk at a time, in columns of text. */
   async *#stream(sql: string, signal: AbortSignal): AsyncGenerator<(string | null)[][]> {
     throwIfAborted(signal);
+    const { storage, state } = this.#comparison;
+    yield* readingFiles({ storage, files: state.files, signal }, () => this.#run(sql, signal));
+  }
+
+  async *#run(sql: string, signal: AbortSignal): AsyncGenerator<(string | null)[][]> {
     this.#session ??= this.#start();
     const { connection } = await this.#session;
     const stop = (): void => connection.interrupt();

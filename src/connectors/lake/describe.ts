@@ -5,7 +5,8 @@ import { CHANGED, CREATED } from '../shared/cursor-names.ts';
 import { namePart } from '../shared/stream-name.ts';
 import { LOADED_AT } from './records-sql.ts';
 import type { FoldedState } from './records.ts';
-import { canBeCursor, tableColumns } from './source-relation.ts';
+import { canBeCursor } from '../shared/duckdb/relation.ts';
+import { tableColumns } from './source-relation.ts';
 
 /** One table as `discover` shows it, with a stream configuration to start from. */
 export function describeTable(state: FoldedState): StreamInfo {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { availableParallelism, hostname } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import type { ComparedTable, ComparedTables } from '../../core/compare.ts';
 import type { LimitsRequest, TableLimits } from '../../core/diagnose.ts';
 import type { ConnectorContext } from '../../core/connector.ts';
@@ -9,7 +9,6 @@ import { ConflictError } from '../../core/errors.ts';
 import { engineMemory, lanesWithin } from '../../core/memory.ts';
 import { schemaFromJson } from '../../core/schema.ts';
 import type { ObjectStorage } from '../../core/storage.ts';
-import { openLocalStorage } from '../shared/local-storage.ts';
 import type { ThreadPool } from '../shared/thread-pool.ts';
 import { LakeComparable } from './compare.ts';
 import { type Lane, lanePool } from './lane.ts';
@@ -25,7 +24,6 @@ const ALIVE_EVERY_MS = 120_000;
 export class LakeDestination implements Destination {
   readonly #storage: ObjectStorage;
   readonly #options: LakeOptions;
-  readonly #root: string;
   /** Of each DuckDB that works for a run. */
   readonly #engineBytes: number;
   readonly #pool: ThreadPool<Lane>;
@@ -35,10 +33,9 @@ export class LakeDestination implements Destination {
   #signOfLife: NodeJS.Timeout | undefined;
   #scratch = 0;
 
-  constructor(options: LakeOptions, context: ConnectorContext) {
-    this.#root = resolve(context.directory, options.path);
+  constructor(storage: ObjectStorage, options: LakeOptions, context: ConnectorContext) {
     this.#options = options;
-    this.#storage = openLocalStorage(this.#root);
+    this.#storage = storage;
     this.#owner = {
       host: hostname(),
       pid: process.pid,

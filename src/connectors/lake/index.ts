@@ -1,20 +1,24 @@
-import { resolve } from 'node:path';
 import type { Connector } from '../../core/connector.ts';
+import { openStorage } from '../shared/open-storage.ts';
 import { lakeOptions, type LakeOptions } from './options.ts';
 
 export const lakeConnector: Connector<LakeOptions> = {
   name: 'lake',
   title: 'Parquet lake',
-  summary: 'Partitioned Parquet files in a folder, with atomic commits and a catalog of their own.',
+  summary: 'Partitioned Parquet files in a folder or on S3, with atomic commits and a catalog of their own.',
   options: lakeOptions,
   capabilities: { source: true, destination: true, atomicCommit: true, engine: true },
   fromUrl: (url) =>
-    /^[a-z][a-z0-9+.-]+:\/\//i.test(url) && !url.startsWith('file://')
+    /^[a-z][a-z0-9+.-]+:\/\//i.test(url) && !/^(file|s3):\/\//i.test(url)
       ? undefined
       : { type: 'lake', path: url.replace(/^file:\/\//, '') },
-  openSource: async (options, context) => new (await import('./source.ts')).LakeSource(options, context),
-  openDestination: async (options, context) =>
-    new (await import('./destination.ts')).LakeDestination(options, context),
-  openStorage: async (options, context) =>
-    (await import('../shared/local-storage.ts')).openLocalStorage(resolve(context.directory, options.path)),
+  openSource: async (options, context) => {
+    const { LakeSource } = await import('./source.ts');
+    return new LakeSource(await openStorage(options, context), options, context);
+  },
+  openDestination: async (options, context) => {
+    const { LakeDestination } = await import('./destination.ts');
+    return new LakeDestination(await openStorage(options, context), options, context);
+  },
+  openStorage,
 };

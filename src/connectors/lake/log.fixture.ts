@@ -17,11 +17,13 @@ import { Session } from '../../duckdb/session.ts';
 export function copyOf(of: ObjectStorage): ObjectStorage {
   return {
     get: (key) => of.get(key),
+    read: (key, range, signal) => of.read(key, range, signal),
     putIfAbsent: (key, bytes) => of.putIfAbsent(key, bytes),
     put: (key, bytes) => of.put(key, bytes),
     upload: (key, path) => of.upload(key, path),
     list: (prefix, options) => of.list(prefix, options),
     delete: (keys) => of.delete(keys),
+    fetch: (keys, signal) => of.fetch(keys, signal),
     localPath: (key) => of.localPath(key),
     describe: () => of.describe(),
   };

@@ -1,11 +1,17 @@
 import { z } from 'zod';
 import { inSchema, parseDuration, parseSize } from '../../core/units.ts';
+import {
+  cacheFields,
+  type CacheOptions,
+  type CacheOptionsInput,
+  storageFields,
+  type StorageOptionsInput,
+} from '../shared/storage-options.ts';
 
 type LakeCompression = 'zstd' | 'snappy' | 'gzip' | 'none';
 
 /** A lake as the user writes it. */
-export interface LakeOptionsInput {
-  path: string;
+export interface LakeOptionsInput extends StorageOptionsInput, CacheOptionsInput {
   compression?: LakeCompression | undefined;
   row_group_rows?: number | undefined;
   file_size?: string | number | undefined;
@@ -14,7 +20,9 @@ export interface LakeOptionsInput {
 }
 
 /** The same after parsing: sizes are bytes, `retention` is seconds. */
-export interface LakeOptions extends LakeOptionsInput {
+export interface LakeOptions extends LakeOptionsInput, CacheOptions {
+  cache_size: number;
+  cache: string;
   compression: LakeCompression;
   file_size: number;
   retention: number;
@@ -30,8 +38,12 @@ export const lakeOptions: z.ZodType<LakeOptions, LakeOptionsInput> = z
       .string()
       .trim()
       .min(1)
-      .describe('Folder of the lake, relative to the project; made when it does not exist.')
-      .meta({ examples: ['./lake'] }),
+      .describe(
+        'Folder of the lake, relative to the project, or `s3://<bucket>/<prefix>`; made when it does not exist, but for the bucket.',
+      )
+      .meta({ examples: ['./lake', 's3://company-lake/sales'] }),
+    ...storageFields,
+    ...cacheFields,
     compression: z
       .enum(['zstd', 'snappy', 'gzip', 'none'])
       .default('zstd')
@@ -58,4 +70,4 @@ export const lakeOptions: z.ZodType<LakeOptions, LakeOptionsInput> = z
         'When a lake is read: how many bytes of its files one part of a first load covers; parts are read in parallel, and an interrupted load goes on after the last finished one; default "256 MB".',
       ),
   })
-  .describe('A folder of Parquet files with commits, readable by anything that reads Parquet.');
+  .describe('A folder, or a bucket, of Parquet files with commits, readable by anything that reads Parquet.');

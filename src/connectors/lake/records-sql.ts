@@ -84,7 +84,7 @@ export interface Scan {
 }
 
 /** Columns with the number of a row's file, and the row's place in it, from 0 on. */
-export const FILE_NUMBER = '_sluice_file';
+export const FILE_NUMBER = '_sluice_file_number';
 export const ROW_NUMBER = '_sluice_row';
 /** DuckDB's names for both, unless a file has columns that are called so. */
 const DUCK_FILE = 'file_index';

@@ -8,13 +8,15 @@ import type { CursorFacts, Loaded, Survey } from '../../core/source.ts';
 import type { Checkpoint, RunWindow, SliceRange, StreamConfig } from '../../core/stream.ts';
 import type { ObjectStorage } from '../../core/storage.ts';
 import type { LogicalType } from '../../core/types.ts';
-import { backBy, greaterCursor, lesserCursor, parseCursor } from '../shared/cursor-value.ts';
+import { greaterCursor, lesserCursor, parseCursor } from '../shared/cursor-value.ts';
+import { type Relation, whereClause } from '../shared/duckdb/relation.ts';
+import type { SourceEngine } from '../shared/duckdb/source-engine.ts';
+import { anyRow, boundaries, checkWhere, firstWindow } from '../shared/duckdb/survey.ts';
 import { daysOf } from '../shared/days.ts';
 import { sameTable } from '../shared/rise.ts';
-import { wallClock, zoneOffset } from '../shared/zones.ts';
-import type { CommitRecord, FoldedState } from './records.ts';
-import type { SourceEngine } from './source-engine.ts';
-import { nullCondition, type Relation, resolveRelation, whereClause } from './source-relation.ts';
+import { AskingFiles } from './asking-files.ts';
+import type { CommitRecord, DataFile, FoldedState } from './records.ts';
+import { resolveTable } from './source-relation.ts';
 import { allRows, oldRowsSql, oldVersionsSql, type Rows, rowsSince, rowsSql } from './source-rows.ts';
 
 const INSTANT: LogicalType = { kind: 'timestamp', zone: true };
@@ -63,14 +65,16 @@ export interface SurveyRequest {
 export async function survey(request: SurveyRequest): Promise<LakeSurvey> {
   const { stream, checkpoint, window, table, lake } = request;
   const { state } = table;
-  const relation = resolveRelation(stream, state, table.history);
+  const relation = resolveTable(stream, state, table.history);
   const all = allRows(lake.storage, state, table.history);
   const identity = identityOf(state);
   const fresh = relation.cursor && (await freshRows(request, all, identity));
   const windowed = window.from !== undefined || window.to !== undefined;
   const layout = `${identity}/${state.version}`;
   const parts = partsOf(all, lake.partBytes);
-  await checkWhere(request, relation, all);
+  const first = all.files.slice(0, 1);
+  const nothing = rowsSql({ ...all, files: first, key: undefined }, undefined);
+  await checkWhere(new AskingFiles(lake, first), { stream, relation, from: `(${nothing})` }, request.signal);
   return {
     schema: relation.schema,
     relation,
@@ -128,27 +132,6 @@ function partsOf({ files }: Rows, partBytes: number): SliceRange[] {
   return [...ends, undefined].map((to, i) => ({ kind: 'pages', from: ends[i - 1] ?? 0, to }));
 }
 
-/** What is wrong with `where` is said now, not when rows are read. */
-async function checkWhere(
-  { stream, lake: { engine }, signal }: SurveyRequest,
-  relation: Relation,
-  all: Rows,
-): Promise<void> {
-  if (relation.where === undefined) return;
-  const nothing = rowsSql({ ...all, files: all.files.slice(0, 1), key: undefined }, undefined);
-  try {
-    await engine.rows(`SELECT 1 FROM (${nothing})${whereClause(relation, { kind: 'all' })} LIMIT 0`, signal);
-  } catch (error) {
-    if (!(error instanceof Error) || !/^(Binder|Parser|Catalog|Conversion) Error/.test(error.message))
-      throw error;
-    throw new ConfigError(`planning ${stream.name}: where: ${error.message.split('\n')[0]!}`, {
-      code: 'stream.invalid',
-      remedy: 'it is a condition in the SQL of DuckDB',
-      cause: error,
-    });
-  }
-}
-
 interface Place {
   relation: Relation;
   all: Rows;
@@ -159,6 +142,7 @@ interface Place {
 async function cursorFacts(request: SurveyRequest, place: Place): Promise<CursorFacts> {
   const { stream, checkpoint } = request;
   const { relation, fresh, all, identity } = place;
+  const { lake, signal, at } = request;
   const cursor = relation.cursor!;
   if (checkpoint && checkpoint.cursor.join() !== cursor.names.join())
     throw new ConfigError(
@@ -172,11 +156,19 @@ async function cursorFacts(request: SurveyRequest, place: Place): Promise<Cursor
   const lost = !sameTable(checkpoint, identity) || (checkpoint?.position !== undefined && !fresh);
   const known = lost ? undefined : checkpoint;
   const first = known?.watermark === undefined && known?.high === undefined;
-  const from = first ? firstWindow(request, relation) : known.watermark;
+  const from = first ? firstWindow(stream, cursor.type, at) : known.watermark;
   if (from !== undefined) parseCursor(from, cursor.type);
   const high = known?.high;
+  const rows = fresh ?? all;
   const any = (range: SliceRange): Promise<boolean> | undefined =>
-    fresh && (fresh.files.length === 0 ? Promise.resolve(false) : anyRow(request, relation, fresh, range));
+    fresh &&
+    (fresh.files.length === 0
+      ? Promise.resolve(false)
+      : anyRow(
+          new AskingFiles(lake, fresh.files),
+          `(${rowsSql(fresh, undefined)})${whereClause(relation, range)}`,
+          signal,
+        ));
   return {
     from,
     horizon: undefined,
@@ -188,65 +180,16 @@ async function cursorFacts(request: SurveyRequest, place: Place): Promise<Cursor
     boundaries:
       stream.sliceRows === undefined
         ? []
-        : await boundaries(request, relation, fresh ?? all, {
-            kind: 'cursor',
-            from: high === undefined ? from : undefined,
-            above: high,
-          }),
+        : await boundaries(
+            new AskingFiles(lake, rows.files),
+            { relation, from: `(${rowsSql(rows, undefined)})`, rows: stream.sliceRows },
+            { kind: 'cursor', from: high === undefined ? from : undefined, above: high },
+            signal,
+          ),
     estimatedRows: fresh ? fresh.files.reduce((sum, { rows }) => sum + rows, 0) : undefined,
     nullRows: cursor.nullable ? undefined : false,
     since: undefined,
   };
-}
-
-/** Where a first run with `first_run` begins, in cursor text. */
-function firstWindow({ stream, at }: SurveyRequest, relation: Relation): string | undefined {
-  if (stream.firstRunSeconds === undefined) return undefined;
-  const { type } = relation.cursor!;
-  if (type.kind !== 'timestamp' && type.kind !== 'date')
-    throw new ConfigError(`planning ${stream.name}: first_run is a time span, but the cursor is a number`, {
-      code: 'stream.invalid',
-      remedy: 'use `where` to leave old rows out',
-    });
-  const start = backBy(at, stream.firstRunSeconds, INSTANT);
-  if (type.kind === 'timestamp' && type.zone) return start;
-  const micros = parseCursor(start, INSTANT);
-  return wallClock(micros + zoneOffset(micros, stream.cursorZone ?? 'UTC'), type);
-}
-
-async function anyRow(
-  { lake: { engine }, signal }: SurveyRequest,
-  relation: Relation,
-  rows: Rows,
-  range: SliceRange,
-): Promise<boolean> {
-  const found = await engine.rows(
-    `SELECT 1 AS one FROM (${rowsSql(rows, undefined)})${whereClause(relation, range)} LIMIT 1`,
-    signal,
-  );
-  return found.length > 0;
-}
-
-/** Where one micro-batch ends and the next begins; rows with the same value stay together. */
-async function boundaries(
-  { stream, lake: { engine }, signal }: SurveyRequest,
-  relation: Relation,
-  rows: Rows,
-  range: SliceRange,
-): Promise<string[]> {
-  const { expressions, type } = relation.cursor!;
-  if (expressions.length > 1) return [];
-  const where = whereClause(relation, range) || ' WHERE true';
-  const ordered = `SELECT ${expressions[0]} AS v, row_number() OVER (ORDER BY ${expressions[0]}) AS n FROM (${rowsSql(rows, undefined)})${where} AND NOT (${nullCondition(relation)})`;
-  const found = await engine.rows(
-    `SELECT CAST(v AS VARCHAR) AS v FROM (SELECT DISTINCT v FROM (${ordered}) WHERE n % ${Math.trunc(stream.sliceRows!)} = 0) WHERE v IS NOT NULL ORDER BY v LIMIT 1000`,
-    signal,
-  );
-  // Years before Christ and the infinities are no bounds that anybody needs.
-  return found
-    .map(({ v }) => String(v))
-    .filter((text) => !/BC|infinity/.test(text))
-    .map((text) => (type.kind === 'timestamp' && type.zone && !text.endsWith('+00') ? `${text}+00` : text));
 }
 
 /** A day is done when the table was loaded after its end. */
@@ -266,15 +209,18 @@ function days({ stream, window, checkpoint, table, at }: SurveyRequest, relation
 export async function sliceQuery(
   surveyed: LakeSurvey,
   range: SliceRange,
-  engine: SourceEngine,
+  lake: Lake,
   signal: AbortSignal,
-): Promise<{ sql: string; exact: number | undefined }> {
+): Promise<{ sql: string; files: readonly DataFile[]; exact: number | undefined }> {
   const { relation, all, fresh } = surveyed;
+  const { engine } = lake;
   const rows = range.kind === 'cursor' ? (fresh ?? all) : all;
   const files = range.kind === 'pages' ? rows.files.slice(range.from, range.to) : rows.files;
   const part = { ...rows, files };
   const old =
-    rows.key && files.length > 0 ? await engine.table(oldVersionsSql(rows, rows.key), signal) : undefined;
+    rows.key && files.length > 0
+      ? await engine.table(oldVersionsSql(rows, rows.key), signal, new AskingFiles(lake, rows.files))
+      : undefined;
   // What is not read yet is new, whatever its cursor says.
   const wanted = fresh && range.kind === 'cursor' ? { ...range, from: undefined } : range;
   const where = whereClause(relation, wanted);
@@ -289,7 +235,7 @@ export async function sliceQuery(
       exact -= Number(found!['n']);
     }
   }
-  return { sql: `SELECT ${list.join(', ')} FROM (${from})${where}`, exact };
+  return { sql: `SELECT ${list.join(', ')} FROM (${from})${where}`, files, exact };
 }
 
 export function advance(loaded: Loaded, at: string): Checkpoint {

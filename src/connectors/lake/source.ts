@@ -1,8 +1,6 @@
-import { existsSync, statSync } from 'node:fs';
-import path from 'node:path';
 import type { Comparable } from '../../core/compare.ts';
 import type { ConnectorContext } from '../../core/connector.ts';
-import { ConfigError, throwIfAborted, TransientError } from '../../core/errors.ts';
+import { ConfigError, DataError, throwIfAborted, TransientError } from '../../core/errors.ts';
 import { sourceEngineMemory } from '../../core/memory.ts';
 import type {
   BatchesReader,
@@ -16,15 +14,15 @@ import type {
 import type { ObjectStorage } from '../../core/storage.ts';
 import type { Checkpoint, RunWindow, Slice, StreamConfig } from '../../core/stream.ts';
 import { duckError } from '../../duckdb/errors.ts';
-import { openLocalStorage } from '../shared/local-storage.ts';
+import { readQuery } from '../shared/duckdb/slice-reader.ts';
+import { closed, SourceEngine } from '../shared/duckdb/source-engine.ts';
 import { splitName } from '../shared/stream-name.ts';
+import { AskingFiles } from './asking-files.ts';
 import { describeTable } from './describe.ts';
 import { inParallel, listTables, openTableLog, type TableLog } from './log.ts';
 import type { LakeOptions } from './options.ts';
 import { currentSchema, type DataFile, type FoldedState } from './records.ts';
-import { readQuery } from './slice-reader.ts';
 import { compareLake } from './source-compare.ts';
-import { closed, SourceEngine } from './source-engine.ts';
 import {
   advance,
   type Lake,
@@ -42,15 +40,14 @@ export class LakeSource implements Source {
   readonly #context: ConnectorContext;
   readonly #open = new Set<SourceEngine>();
 
-  constructor(options: LakeOptions, context: ConnectorContext) {
-    this.#storage = openLocalStorage(path.resolve(context.directory, options.path));
+  constructor(storage: ObjectStorage, options: LakeOptions, context: ConnectorContext) {
+    this.#storage = storage;
     this.#partBytes = options.slice_size;
     this.#context = context;
   }
 
   async check(signal: AbortSignal): Promise<SourceFacts> {
     throwIfAborted(signal);
-    this.#refuseFile();
     const tables = await listTables(this.#storage);
     return {
       title: `${this.#storage.describe()}, ${tables.length} ${tables.length === 1 ? 'table' : 'tables'}`,
@@ -60,7 +57,6 @@ export class LakeSource implements Source {
 
   async discover(signal: AbortSignal): Promise<StreamInfo[]> {
     throwIfAborted(signal);
-    this.#refuseFile();
     const found = await inParallel(await listTables(this.#storage), (table) =>
       openTableLog(this.#storage, table).read(),
     );
@@ -69,8 +65,10 @@ export class LakeSource implements Source {
 
   async open(signal: AbortSignal): Promise<Snapshot> {
     throwIfAborted(signal);
-    this.#refuseMissing();
-    const tables = await inParallel(await listTables(this.#storage), async (table): Promise<Pinned> => {
+    const names = await listTables(this.#storage);
+    // Where the folder is not there, or its drive is not mounted, every table would look as if it were gone.
+    if (names.length === 0 && (await this.#storage.list('_sluice/')).length === 0) throw this.#missing();
+    const tables = await inParallel(names, async (table): Promise<Pinned> => {
       const log = openTableLog(this.#storage, table);
       // A table that cannot be read says so to those who want it.
       return [table, { log, state: await log.read().catch((error: unknown) => error as Error) }];
@@ -87,23 +85,19 @@ export class LakeSource implements Source {
     await Promise.all([...this.#open].map((engine) => engine.close()));
   }
 
-  /** A folder that is not there yet is an empty lake; a file is none. */
-  #refuseFile(): void {
-    const root = path.dirname(this.#storage.localPath('_sluice'));
-    if (statSync(root, { throwIfNoEntry: false })?.isDirectory() === false) throw this.#missing();
-  }
-
-  /** Where the folder is not there, or its drive is not mounted, every table would look as if it were gone. */
-  #refuseMissing(): void {
-    if (!existsSync(this.#storage.localPath('_sluice'))) throw this.#missing();
-  }
-
   #missing(): ConfigError {
     return new ConfigError(`reading the lake: there is none in ${this.#storage.describe()}`, {
       code: 'lake.missing',
       remedy: 'correct its path, or load something into it first; is its drive mounted?',
     });
   }
+}
+
+function miscounted({ name }: StreamConfig, found: number, said: number): DataError {
+  return new DataError(`reading ${name}: its files have ${found} rows where the log says ${said}`, {
+    code: 'lake.row_count',
+    remedy: '`sluice catalog check` names files that are not as they were written',
+  });
 }
 
 type Pinned = [string, { log: TableLog; state: FoldedState | Error | undefined }];
@@ -158,10 +152,9 @@ class LakeSnapshot implements Snapshot {
   ): Promise<BatchesReader> {
     this.#alive(signal);
     const { relation, all } = surveyed as LakeSurvey;
-    const { engine } = this.#lake;
     const explain = (error: unknown): Promise<unknown> => this.#explain(error, stream, all.files);
     try {
-      const { sql, exact } = await sliceQuery(surveyed as LakeSurvey, slice.range, engine, signal);
+      const { sql, files, exact } = await sliceQuery(surveyed as LakeSurvey, slice.range, this.#lake, signal);
       const { schema, cursor } = relation;
       return readQuery(
         {
@@ -169,9 +162,12 @@ class LakeSnapshot implements Snapshot {
           schema,
           sql,
           cursor: cursor && { type: cursor.type, columns: cursor.names.length },
-          exact,
+          exact:
+            exact === undefined
+              ? undefined
+              : { rows: exact, differs: (found) => miscounted(stream, found, exact) },
         },
-        engine,
+        new AskingFiles(this.#lake, files),
         signal,
         explain,
       );
@@ -198,14 +194,7 @@ class LakeSnapshot implements Snapshot {
   ): AsyncGenerator<readonly unknown[][]> {
     this.#alive(signal);
     try {
-      yield* this.#lake.engine.using(signal, async function* (connection) {
-        const result = await connection.stream(sql);
-        for (;;) {
-          const chunk = await result.fetchChunk();
-          if (!chunk || chunk.rowCount === 0) return;
-          yield chunk.getRows();
-        }
-      });
+      yield* new AskingFiles(this.#lake, surveyed.all.files).chunks(sql, signal);
     } catch (error) {
       throw duckError(await this.#explain(error, stream, surveyed.all.files), `comparing ${stream.name}`);
     }
@@ -247,8 +236,11 @@ class LakeSnapshot implements Snapshot {
 
   /** A file that is gone was replaced, and swept when its time was over. */
   async #explain(error: unknown, stream: StreamConfig, files: readonly DataFile[]): Promise<unknown> {
-    const gone = files.find(({ key }) => !existsSync(this.#lake.storage.localPath(key)));
-    if (!gone || (error instanceof Error && error.name === 'CancelledError')) return error;
+    if (files.length === 0 || (error instanceof Error && error.name === 'CancelledError')) return error;
+    const there = await this.#lake.storage.list(folderOf(files)).catch(() => undefined);
+    const keys = new Set(there?.map(({ key }) => key));
+    const gone = there && files.find(({ key }) => !keys.has(key));
+    if (!gone) return error;
     return new TransientError(`reading ${stream.name}: file "${gone.key}" is gone`, {
       code: 'engine.old_snapshot',
       remedy:
@@ -256,4 +248,9 @@ class LakeSnapshot implements Snapshot {
       cause: error,
     });
   }
+}
+
+/** All files of a table are below one folder. */
+function folderOf([first]: readonly DataFile[]): string {
+  return first!.key.slice(0, first!.key.indexOf('/') + 1);
 }

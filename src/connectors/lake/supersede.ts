@@ -25,6 +25,11 @@ export interface SupersedeJob {
 
 const NOTHING: Replacement = { remove: [], kept: [] };
 
+/** Whether rows of the table are looked at. */
+export function readsTable({ kind }: Supersede): boolean {
+  return kind !== 'nothing' && kind !== 'everything';
+}
+
 export async function supersede(job: SupersedeJob, how: Supersede): Promise<Replacement> {
   switch (how.kind) {
     case 'nothing':
@@ -34,11 +39,39 @@ export async function supersede(job: SupersedeJob, how: Supersede): Promise<Repl
     case 'key':
       return job.staged.length === 0 ? NOTHING : byKey(job, how.key);
     case 'window':
-    case 'missing':
+    case 'value':
       return job.state.files.length === 0 ? NOTHING : byWindow(job, windowCondition(job, how));
     case 'versions':
       throw new InternalError('a lake keeps no versions of rows', { code: 'lake.versions' });
   }
+}
+
+/**
+ * No two rows of the new files, and of those in the table that stay, may share the key: for the first load of a table, and
+ * for the end of one whose parts did not look for rows of each other.
+ */
+export async function refuseShared(
+  job: Omit<SupersedeJob, 'state'> & { state: FoldedState | undefined },
+  key: string[],
+): Promise<void> {
+  const { lane, schema, staged, state, storage } = job;
+  const names = key.map((field) => duckName(fileColumn(schema, field).name)).join(', ');
+  const there = state?.files ?? [];
+  const sources = [
+    ...(staged.length > 0 ? [fileScan(...staged.map((file) => file.path))] : []),
+    ...(state && there.length > 0 ? [scanSql({ storage, state, files: there })] : []),
+  ];
+  if (sources.length === 0) return;
+  const rows = [...staged, ...there].reduce((total, file) => total + file.rows, 0);
+  const { distinct } = await lane.match({
+    keys: sources.map((source) => `SELECT ${names} FROM (${source})`).join('\nUNION ALL\n'),
+    rows,
+    table: undefined,
+    hash: `hash(${names})`,
+    met: 'false',
+    files: { ...job.files, directory: join(job.files.directory, 'keys'), partitions: [] },
+  });
+  if (distinct < rows) throw notUnique(key, rows - distinct);
 }
 
 /** Only keys are compared, and what is found are places of rows, so that the width of the table does not count. */
@@ -80,9 +113,10 @@ async function byWindow(job: SupersedeJob, condition: string): Promise<Replaceme
   return rewrite(job, touched, notMeeting(job, condition));
 }
 
-function windowCondition(job: SupersedeJob, how: Extract<Supersede, { kind: 'window' | 'missing' }>): string {
+function windowCondition(job: SupersedeJob, how: Extract<Supersede, { kind: 'window' | 'value' }>): string {
   const column = fileColumn(job.schema, how.column);
-  if (how.kind === 'missing') return `${duckName(column.name)} IS NULL`;
+  if (how.kind === 'value')
+    return `${duckName(column.name)} ${how.value === null ? 'IS NULL' : `= ${duckText(how.value)}`}`;
   const value = (text: string): string => `CAST(${duckText(text)} AS ${column.sqlType})`;
   return `${duckName(column.name)} >= ${value(how.from)} AND ${duckName(column.name)} < ${value(how.to)}`;
 }

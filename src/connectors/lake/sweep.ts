@@ -18,6 +18,7 @@ import { hostname } from 'node:os';
 import path from 'node:path';
 import { ConflictError } from '../../core/errors.ts';
 import type { ObjectStorage, StoredObject } from '../../core/storage.ts';
+import { isRunning } from '../shared/is-running.ts';
 import {
   commitKey,
   commitsPrefix,
@@ -245,16 +246,6 @@ async function commitTimes(
   const first = Math.min(...removed.map((file) => file.seq));
   const commits = await storage.list(commitsPrefix(table), { startAfter: commitKey(table, first - 1) });
   return new Map(commits.map(({ key, modifiedAt }) => [seqOfKey(key), modifiedAt]));
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    // It exists and belongs to somebody else.
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
 }
 
 /** The owner that this process is for a run. */

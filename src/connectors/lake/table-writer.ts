@@ -10,13 +10,14 @@ import type { ThreadPool } from '../shared/thread-pool.ts';
 import type { FileOptions, StagedFile } from './lane-protocol.ts';
 import type { Lane, StageRequest } from './lane.ts';
 import { dataKey, partitionLevels, partitionOf, type StagingOwner } from './layout.ts';
+import { withFiles } from './local-files.ts';
 import type { TableLog } from './log.ts';
 import type { LakeOptions } from './options.ts';
 import { type CommitDraft, currentSchema, type FoldedState, schemaVersionFor } from './records.ts';
 import { LOADED_AT, scanSql } from './records-sql.ts';
 import { dataSelect, type LoadMark, metaSelect, minusSql } from './stage-sql.ts';
 import type { Replacement } from './rewrite.ts';
-import { supersede, type SupersedeJob } from './supersede.ts';
+import { readsTable, refuseShared, supersede, type SupersedeJob } from './supersede.ts';
 
 /** How often a compaction may get in the way of one commit; each has found something to merge. */
 const COMMIT_ATTEMPTS = 3;
@@ -33,7 +34,8 @@ export interface WriterContext {
 
 /** Private part of a Load. */
 interface Parts {
-  files: StagedFile[];
+  /** `key`: once the file has its final name. */
+  files: (StagedFile & { key?: string })[];
   directory: string;
 }
 
@@ -73,13 +75,14 @@ export class LakeTableWriter implements TableWriter {
       minus,
       files: { ...this.#fileOptions(directory), partitions: this.#levels() },
     };
-    const staged = await this.#context.pool
-      .use((lane) => lane.stage(task, reader, options.onRows, signal))
-      .catch((error: unknown) => {
-        // Attempts of a long run would otherwise pile up.
-        discard(directory);
-        throw error;
-      });
+    const committed = minus === undefined ? [] : state!.files;
+    const staged = await withFiles({ storage: this.#context.storage, files: committed, signal }, () =>
+      this.#context.pool.use((lane) => lane.stage(task, reader, options.onRows, signal)),
+    ).catch((error: unknown) => {
+      // Attempts of a long run would otherwise pile up.
+      discard(directory);
+      throw error;
+    });
     const parts: Parts = { files: staged.files, directory };
     return {
       slice,
@@ -117,6 +120,7 @@ export class LakeTableWriter implements TableWriter {
     if (schemaNow && !fenceOnly && how.kind !== 'everything')
       checkGrows(schemaFromJson(schemaNow), this.#spec.schema, this.#spec.table);
     const { version: schema, isNew } = schemaVersionFor(this.#state, schemaToJson(this.#spec.schema));
+    await this.#refuseShared(loads, how, checkpoint);
     let replacement = await this.#supersede(loads, how);
     const add = await this.#upload(loads, schema);
     const draft = {
@@ -165,10 +169,44 @@ export class LakeTableWriter implements TableWriter {
 
   async #supersede(loads: Load[], how: Supersede): Promise<Replacement & { directory: string }> {
     const directory = this.#context.scratch();
-    if (!this.#state) return { remove: [], kept: [], directory };
+    const { storage, pool } = this.#context;
+    const state = this.#state;
+    if (!state && how.kind !== 'key') return { remove: [], kept: [], directory };
     const staged = loads.flatMap((load) => (load.parts as Parts).files);
-    const found = await this.#context.pool.use((lane) => supersede(this.#job(lane, staged, directory), how));
+    // In a second attempt they have their final names.
+    const moved = staged.flatMap(({ key }) => (key === undefined ? [] : [{ key }]));
+    const files = readsTable(how) ? [...(state?.files ?? []), ...moved] : [];
+    const found = await withFiles({ storage, files }, () =>
+      pool.use(async (lane) => {
+        const job = this.#job(lane, staged, directory);
+        if (state) return supersede({ ...job, state: this.#asNow(state) }, how);
+        if (how.kind === 'key') await refuseShared({ ...job, state: undefined }, how.key);
+        return { remove: [], kept: [] };
+      }),
+    );
     return { ...found, directory };
+  }
+
+  /** Loads that take the place of rows by key look for themselves; parts of a first one do so at its end. */
+  async #refuseShared(loads: Load[], how: Supersede, checkpoint: Checkpoint | undefined): Promise<void> {
+    if (this.#spec.givenKey !== true || !checkpoint || checkpoint.unfinished) return;
+    if (how.kind !== 'nothing' && how.kind !== 'everything') return;
+    const staged = loads.flatMap((load) => (load.parts as Parts).files);
+    const state = how.kind === 'everything' ? undefined : this.#state;
+    const { storage, pool } = this.#context;
+    const directory = this.#context.scratch();
+    try {
+      await withFiles({ storage, files: state?.files ?? [] }, () =>
+        pool.use((lane) =>
+          refuseShared(
+            { ...this.#job(lane, staged, directory), state: state && this.#asNow(state) },
+            this.#spec.schema.key.slice(),
+          ),
+        ),
+      );
+    } finally {
+      discard(directory);
+    }
   }
 
   /** Gives staged files their final names. */
@@ -180,6 +218,7 @@ export class LakeTableWriter implements TableWriter {
         const partition = this.#partitionFrom(file);
         const key = dataKey({ table: this.#spec.table, partition, slice: this.#loadId(load.slice), part });
         await this.#move(key, file.path);
+        file.key = key;
         file.path = storage.localPath(key);
         add.push({ key, rows: file.rows, bytes: file.bytes, crc32: file.crc32, partition, schema });
       }
@@ -222,11 +261,10 @@ export class LakeTableWriter implements TableWriter {
     };
   }
 
-  #job(lane: Lane, staged: StagedFile[], directory: string): SupersedeJob {
+  #job(lane: Lane, staged: StagedFile[], directory: string): Omit<SupersedeJob, 'state'> {
     const { storage } = this.#context;
     return {
       storage,
-      state: this.#asNow(this.#state!),
       schema: this.#spec.schema,
       lane,
       staged,

@@ -1,5 +1,5 @@
 import type { Client } from './client.ts';
-import type { NativeType } from './types.ts';
+import type { NativeType } from '../shared/mysql-types.ts';
 
 /** One column as the catalog has it. */
 export interface CatalogColumn {

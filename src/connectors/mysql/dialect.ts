@@ -102,6 +102,9 @@ export function mysqlDialect(database: string, lockSeconds: number, server: () =
     foldsNames: true,
     plainNames: true,
     ddlApart: ddlApart(short, table),
+    snapshots: false,
+    enforcesKeys: true,
+    rowLock: ' FOR UPDATE',
     begin,
     stamps: STAMPS,
     claims: {
@@ -127,6 +130,7 @@ export function mysqlDialect(database: string, lockSeconds: number, server: () =
     find: (session, name) => find(session, short(name), server().foldsTables),
     createTable: (...asked) => createTable(columnSql, ...asked),
     addColumn: (name, column) => `ALTER TABLE ${name} ADD COLUMN ${columnSql(column, true)}`,
+    ownColumns: HISTORY,
     changeType: change,
     dropNotNull: change,
     addKey: (name, _, key) => `ALTER TABLE ${name} ADD ${keySql(key)}`,
@@ -144,8 +148,8 @@ export function mysqlDialect(database: string, lockSeconds: number, server: () =
     merge,
     versions,
     windowCondition: ({ name, type }, window) =>
-      window.kind === 'missing'
-        ? `${quoteBackticks(name)} IS NULL`
+      window.kind === 'value'
+        ? `${quoteBackticks(name)} ${window.value === null ? 'IS NULL' : `= BINARY ${quoteEscaped(window.value)}`}`
         : `${quoteBackticks(name)} >= ${literal(window.from, type)} AND ${quoteBackticks(name)} < ${literal(window.to, type)}`,
     swap: (hidden, name, old) => [`RENAME TABLE ${table(name)} TO ${old}, ${hidden} TO ${table(name)}`],
     holdsOn: (session, name) => holdsOn(session, short(name), server().mariadb),

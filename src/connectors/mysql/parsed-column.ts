@@ -4,7 +4,7 @@
  */
 import type { Column } from '../../core/batch.ts';
 import type { FieldRun } from './field-run.ts';
-import { dayOf, putMicros, writeBig } from './wire-values.ts';
+import { dayOf, putMicros, writeBig } from '../shared/wire-values.ts';
 
 /** Writes the value of one row; false when the text is none of the type. */
 type Parse = (text: string, column: Column, row: number) => boolean;

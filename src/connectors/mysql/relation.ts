@@ -12,6 +12,7 @@ import {
   isUnique,
   refuseMistakes,
 } from '../shared/stream-columns.ts';
+import { whereBoth } from '../shared/where-clause.ts';
 import type { CatalogColumn } from './catalog.ts';
 import { hasDate, keyLiteral, literal } from './cursor-sql.ts';
 import type { WireFormat } from './row-columns.ts';
@@ -153,16 +154,14 @@ export function sliceSql(relation: Relation, range: SliceRange): string {
 }
 
 export function whereClause(relation: Relation, range: SliceRange): string {
-  const conditions = [
-    relation.where === undefined ? undefined : `(${relation.where})`,
-    rangeCondition(relation, range),
-  ].filter((c) => c !== undefined);
-  return conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`;
+  return whereBoth(relation.where, rangeCondition(relation, range));
 }
 
 export function rangeCondition(relation: Relation, range: SliceRange): string | undefined {
   switch (range.kind) {
-    // MySQL has no pages: a plan never holds them.
+    // There are no pages and no files: a plan never holds them.
+    case 'files':
+    case 'quarantine':
     case 'all':
     case 'pages':
       return undefined;

@@ -2,7 +2,7 @@
 import { TransientError } from '../../core/errors.ts';
 import { WIDTHS, type WireFormat } from './row-columns.ts';
 import type { ResultColumn } from './rows-out.ts';
-import type { NativeType } from './types.ts';
+import type { NativeType } from '../shared/mysql-types.ts';
 
 const UNSIGNED = 32;
 const BINARY_CHARSET = 63;

@@ -6,7 +6,7 @@ import { isUtf8 } from 'node:buffer';
 import type { Column } from '../../core/batch.ts';
 import type { ColumnDecoder, FieldRun } from './field-run.ts';
 import { parsed } from './parsed-column.ts';
-import { dayOf, putMicros, writeBig } from './wire-values.ts';
+import { dayOf, putMicros, writeBig } from '../shared/wire-values.ts';
 
 /** Names of the wire formats; chosen from the catalog by types.ts. */
 export type WireFormat =

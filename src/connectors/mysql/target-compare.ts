@@ -5,6 +5,7 @@ import {
   type DistinctJob,
   LOAD_ID,
   type MergeJob,
+  type MergeStatements,
   type TargetColumn,
   VALID_FROM,
   VALID_TO,
@@ -100,19 +101,21 @@ function valueOf({ name }: TargetColumn, staged: ReadonlySet<string>): string {
 }
 
 /** The stage has its key since it was made. */
-export function merge({ stage, table, columns, key, staged }: MergeJob): string[] {
+export function merge({ stage, table, columns, key, staged }: MergeJob): MergeStatements {
   const value = (column: TargetColumn): string => valueOf(column, staged);
   const set = columns
     .filter((column) => !key.includes(column))
     .map((column) => `t.${quoteBackticks(column.name)} = ${value(column)}`);
   const list = columns.map(({ name }) => quoteBackticks(name)).join(', ');
-  return [
-    ...(set.length === 0
-      ? []
-      : [`UPDATE ${stage} s STRAIGHT_JOIN ${table} t SET ${set.join(', ')} WHERE ${sameKey('t', 's', key)}`]),
-    `INSERT INTO ${table} (${list}) SELECT ${columns.map(value).join(', ')} FROM ${stage} s
-       WHERE NOT EXISTS (SELECT 1 FROM ${table} t WHERE ${sameKey('t', 's', key)})`,
-  ];
+  const met = sameKey('t', 's', key);
+  return {
+    prepare:
+      set.length === 0
+        ? []
+        : [`UPDATE ${stage} s STRAIGHT_JOIN ${table} t SET ${set.join(', ')} WHERE ${met}`],
+    add: `INSERT INTO ${table} (${list}) SELECT ${columns.map(value).join(', ')} FROM ${stage} s
+       WHERE NOT EXISTS (SELECT 1 FROM ${table} t WHERE ${met})`,
+  };
 }
 
 /** The stage has its key since it was made. `@sluice_loaded_at` is the moment of the load. */

@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { ConfigError } from '../../core/errors.ts';
 import { renderType } from '../../core/types.ts';
-import { canBeCursor, mapColumn, mapForced, type NativeType, TYPE_RULES } from './types.ts';
+import type { NativeType } from '../shared/mysql-types.ts';
+import { canBeCursor, mapColumn, mapForced, TYPE_RULES } from './types.ts';
 
 function section(file: string): string {
   const text = readFileSync(new URL(file, import.meta.url), 'utf8');

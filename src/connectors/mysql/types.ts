@@ -1,19 +1,8 @@
 import { ConfigError } from '../../core/errors.ts';
 import { type LogicalType, parseType } from '../../core/types.ts';
+import { mysqlType, type NativeType } from '../shared/mysql-types.ts';
 import { quoteBackticks } from '../shared/quote.ts';
 import type { WireFormat } from './row-columns.ts';
-
-/** A column's type as information_schema or the server's answer to a query tells it. */
-export interface NativeType {
-  /** DATA_TYPE: `int`, `varchar`, `bit`. */
-  name: string;
-  unsigned: boolean;
-  /** Digits of a decimal, bits of a bit, digits after the second of a time. */
-  precision: number;
-  scale: number;
-  /** What is in the brackets of tinyint(1). */
-  display: number | undefined;
-}
 
 /** How a column is selected, what arrives on the wire and what it becomes. */
 export interface ColumnMapping {
@@ -24,36 +13,31 @@ export interface ColumnMapping {
 }
 
 export interface Rule {
-  type: LogicalType['kind'] | 'timestamptz';
   format: WireFormat;
-  /** The same for the unsigned variant. */
-  unsigned?: { type: LogicalType['kind']; format: WireFormat };
+  /** The same for the unsigned variant, where it differs. */
+  unsigned?: WireFormat;
   /** `{}` stands for the column; absent: the column itself. */
   cast?: string;
 }
 
-const TEXT: Rule = { type: 'utf8', format: 'text' };
-const BINARY: Rule = { type: 'binary', format: 'bytes' };
-const AS_TEXT: Rule = { type: 'utf8', format: 'text', cast: 'CAST({} AS CHAR)' };
-const AS_WKB: Rule = { type: 'binary', format: 'bytes', cast: 'ST_AsWKB({})' };
-
-/** 20 digits hold every bigint unsigned and every bit(64). */
-const BIGINT_UNSIGNED: LogicalType = { kind: 'decimal', precision: 20, scale: 0 };
+const TEXT: Rule = { format: 'text' };
+const BINARY: Rule = { format: 'bytes' };
+const AS_TEXT: Rule = { format: 'text', cast: 'CAST({} AS CHAR)' };
+const AS_WKB: Rule = { format: 'bytes', cast: 'ST_AsWKB({})' };
 
 /** Types with a form of their own; everything else becomes text. TYPES.md is this table for people. */
 export const TYPE_RULES: Readonly<Record<string, Rule>> = {
-  tinyint: { type: 'int16', format: 'int1', unsigned: { type: 'int16', format: 'uint1' } },
-  smallint: { type: 'int16', format: 'int2', unsigned: { type: 'int32', format: 'uint2' } },
-  mediumint: { type: 'int32', format: 'int4', unsigned: { type: 'int32', format: 'int4' } },
-  int: { type: 'int32', format: 'int4', unsigned: { type: 'int64', format: 'uint4' } },
-  bigint: { type: 'int64', format: 'int8', unsigned: { type: 'decimal', format: 'uint8' } },
-  year: { type: 'int16', format: 'int2' },
-  float: { type: 'float32', format: 'float4' },
-  double: { type: 'float64', format: 'float8' },
-  date: { type: 'date', format: 'date' },
-  datetime: { type: 'timestamp', format: 'datetime' },
-  timestamp: { type: 'timestamptz', format: 'datetime' },
-  // From -838:59:59 to 838:59:59: a span, not a time of day.
+  tinyint: { format: 'int1', unsigned: 'uint1' },
+  smallint: { format: 'int2', unsigned: 'uint2' },
+  mediumint: { format: 'int4' },
+  int: { format: 'int4', unsigned: 'uint4' },
+  bigint: { format: 'int8', unsigned: 'uint8' },
+  year: { format: 'int2' },
+  float: { format: 'float4' },
+  double: { format: 'float8' },
+  date: { format: 'date' },
+  datetime: { format: 'datetime' },
+  timestamp: { format: 'datetime' },
   time: AS_TEXT,
   char: TEXT,
   varchar: TEXT,
@@ -63,8 +47,8 @@ export const TYPE_RULES: Readonly<Record<string, Rule>> = {
   longtext: TEXT,
   enum: TEXT,
   set: TEXT,
-  json: { type: 'json', format: 'text' },
-  uuid: { type: 'uuid', format: 'parsed' },
+  json: TEXT,
+  uuid: { format: 'parsed' },
   inet4: AS_TEXT,
   inet6: AS_TEXT,
   binary: BINARY,
@@ -84,7 +68,6 @@ export const TYPE_RULES: Readonly<Record<string, Rule>> = {
   geomcollection: AS_WKB,
   geometrycollection: AS_WKB,
 };
-
 /** Settings of the connection that decide about types. */
 export interface TypeSettings {
   tinyint1AsBool: boolean;
@@ -93,36 +76,18 @@ export interface TypeSettings {
 /** Maps a column by its catalog type. */
 export function mapColumn(column: string, native: NativeType, settings: TypeSettings): ColumnMapping {
   const name = quoteBackticks(column);
-  if (native.name === 'decimal') return mapDecimal(name, native);
-  if (native.name === 'bit') return mapBit(name, native);
   if (native.name === 'tinyint' && native.display === 1 && settings.tinyint1AsBool && !native.unsigned)
     return { type: { kind: 'bool' }, format: 'bool1', select: name };
+  const type = mysqlType(native);
+  if (native.name === 'decimal')
+    return { type, format: type.kind === 'decimal' ? 'decimal' : 'text', select: name };
+  if (native.name === 'bit') return { type, format: 'bit', select: name };
   const rule = TYPE_RULES[native.name] ?? AS_TEXT;
-  const { type, format } = native.unsigned && rule.unsigned ? rule.unsigned : rule;
   return {
-    type: logical(type),
-    format,
+    type,
+    format: native.unsigned && rule.unsigned !== undefined ? rule.unsigned : rule.format,
     select: rule.cast ? rule.cast.replaceAll('{}', () => name) : name,
   };
-}
-
-function logical(type: Rule['type']): LogicalType {
-  if (type === 'timestamptz') return { kind: 'timestamp', zone: true };
-  if (type === 'timestamp') return { kind: 'timestamp', zone: false };
-  if (type === 'decimal') return BIGINT_UNSIGNED;
-  return { kind: type };
-}
-
-/** A decimal while 38 digits hold it; MySQL's go to 65, and the larger ones are exact text. */
-function mapDecimal(name: string, { precision, scale }: NativeType): ColumnMapping {
-  if (precision > 38 || precision < 1) return { type: { kind: 'utf8' }, format: 'text', select: name };
-  return { type: { kind: 'decimal', precision, scale }, format: 'decimal', select: name };
-}
-
-function mapBit(select: string, { precision }: NativeType): ColumnMapping {
-  const type: LogicalType =
-    precision === 1 ? { kind: 'bool' } : precision < 64 ? { kind: 'int64' } : BIGINT_UNSIGNED;
-  return { type, format: 'bit', select };
 }
 
 /** What `types` of a stream can force, besides decimal(p,s). */

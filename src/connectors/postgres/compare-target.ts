@@ -32,6 +32,7 @@ export function postgresComparison(
 ): SqlComparison {
   return {
     begin: (session) => begin(session, place),
+    savepoints: true,
     value: ({ name, type }, { kind }) => {
       const column = quoteName(name);
       if ((kind !== 'utf8' && kind !== 'json') || (CASTABLE.test(type) && !type.endsWith('[]')))

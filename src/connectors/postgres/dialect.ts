@@ -15,6 +15,7 @@ import {
 } from '../shared/sql/system.ts';
 import { fitNames } from '../shared/sql/names.ts';
 import { quoteName, quoteText } from '../shared/quote.ts';
+import { refusals } from './refusals.ts';
 import { postgresComparison } from './compare-target.ts';
 import type { History } from '../../core/destination.ts';
 import type { TableStructure } from '../../core/structure.ts';
@@ -74,6 +75,9 @@ export function postgresDialect(schema: string): SqlDialect {
     foldsNames: false,
     plainNames: false,
     ddlApart: undefined,
+    snapshots: false,
+    enforcesKeys: true,
+    rowLock: ' FOR UPDATE',
     stamps: { loads: [], versions: [] },
     begin,
     claims: {
@@ -103,6 +107,7 @@ export function postgresDialect(schema: string): SqlDialect {
     find: (session, name) => find(session, schema, short(name)),
     createTable,
     addColumn: (name, column) => `ALTER TABLE ${name} ADD COLUMN ${quoteName(column.name)} ${column.type}`,
+    ownColumns: HISTORY,
     changeType: (name, column) =>
       `ALTER TABLE ${name} ALTER COLUMN ${quoteName(column.name)} TYPE ${column.type} USING ${quoteName(column.name)}::${column.type}`,
     dropNotNull: (name, column) => `ALTER TABLE ${name} ALTER COLUMN ${quoteName(column.name)} DROP NOT NULL`,
@@ -113,10 +118,11 @@ export function postgresDialect(schema: string): SqlDialect {
     grants: (session, name) => grantsOf(session, schema, short(name)),
     dropLoaded,
     merge,
+    refusals,
     versions,
     windowCondition: ({ name, type }, window) =>
-      window.kind === 'missing'
-        ? `${quoteName(name)} IS NULL`
+      window.kind === 'value'
+        ? `${quoteName(name)} ${window.value === null ? 'IS NULL' : `= ${quoteText(window.value)}`}`
         : `${quoteName(name)} >= ${quoteText(window.from)}::${type} AND ${quoteName(name)} < ${quoteText(window.to)}::${type}`,
     swap: (hidden, name) => [
       `DROP TABLE IF EXISTS ${table(name)}`,
@@ -303,10 +309,16 @@ function shape(
       const tail = index.definition?.dialect === 'postgres' ? index.definition.sql : `(${list})`;
       const create = (as: string): string =>
         `CREATE ${index.unique ? 'UNIQUE ' : ''}INDEX ${as} ON ${table} ${tail};`;
+      const named = (
+        more: string,
+      ): string => `EXISTS (SELECT 1 FROM pg_catalog.pg_class k LEFT JOIN pg_catalog.pg_index i ON i.indexrelid = k.oid
+ WHERE k.oid = to_regclass(${quoteText(`${schema}.${called}`)}) AND ${more})`;
+      // A table that was emptied, or made by the user, may have it already.
+      const there = named(`i.indrelid = ${quoteText(table)}::regclass`);
       // Where the name is taken by an index of another table, the server finds one.
-      const taken = `EXISTS (SELECT 1 FROM pg_catalog.pg_class k LEFT JOIN pg_catalog.pg_index i ON i.indexrelid = k.oid
- WHERE k.oid = to_regclass(${quoteText(`${schema}.${called}`)}) AND i.indrelid IS DISTINCT FROM to_regclass(${quoteText(user)}))`;
-      return `DO LANGUAGE plpgsql ${quoteText(`BEGIN IF ${taken} THEN ${create('')} ELSE ${create(called)} END IF; END`)}`;
+      const taken = named(`i.indrelid IS DISTINCT FROM to_regclass(${quoteText(user)})`);
+      const add = `IF ${taken} THEN ${create('')} ELSE ${create(called)} END IF;`;
+      return `DO LANGUAGE plpgsql ${quoteText(`BEGIN IF NOT ${there} THEN ${add} END IF; END`)}`;
     }),
   };
 }
@@ -320,13 +332,17 @@ function whereItFits(sql: string): string {
   return `DO LANGUAGE plpgsql ${quoteText(body)}`;
 }
 
-/** The next number is after those that are there; a column that may be NULL cannot be counted up. */
+/**
+ * The next number is after those that are there; a column that may be NULL cannot be counted up. A table that was emptied, or
+ * made by the user, may count already.
+ */
 function countUp(table: string, column: string, add: string): string[] {
+  const its = `FROM pg_catalog.pg_attribute a WHERE a.attrelid = ${quoteText(table)}::regclass AND pg_catalog.quote_ident(a.attname) = pg_catalog.quote_ident(${quoteText(column.slice(1, -1).replaceAll('""', '"'))})`;
+  const adds = `BEGIN IF EXISTS (SELECT 1 ${its} AND a.attidentity = '' AND NOT a.atthasdef) THEN ${add}; END IF; END`;
   return [
     `ALTER TABLE ${table} ALTER COLUMN ${column} SET NOT NULL`,
-    add,
-    `SELECT pg_catalog.setval(pg_catalog.pg_get_serial_sequence(${quoteText(table)}, a.attname), greatest((SELECT max(${column}) FROM ${table}), 1))
-       FROM pg_catalog.pg_attribute a WHERE a.attrelid = ${quoteText(table)}::regclass AND pg_catalog.quote_ident(a.attname) = pg_catalog.quote_ident(${quoteText(column.slice(1, -1).replaceAll('""', '"'))})`,
+    `DO LANGUAGE plpgsql ${quoteText(adds)}`,
+    `SELECT pg_catalog.setval(pg_catalog.pg_get_serial_sequence(${quoteText(table)}, a.attname), greatest((SELECT max(${column}) FROM ${table}), 1)) ${its}`,
   ];
 }
 

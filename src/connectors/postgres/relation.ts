@@ -12,6 +12,7 @@ import {
   isUnique,
   refuseMistakes,
 } from '../shared/stream-columns.ts';
+import { whereBoth } from '../shared/where-clause.ts';
 import type { CatalogColumn, CatalogTable } from './catalog.ts';
 import type { WireFormat } from './copy-columns.ts';
 import { columnType } from './target-types.ts';
@@ -202,15 +203,14 @@ export function sliceSql(relation: Relation, range: SliceRange): string {
 }
 
 export function whereClause(relation: Relation, range: SliceRange): string {
-  const conditions = [
-    relation.where === undefined ? undefined : `(${relation.where})`,
-    rangeCondition(relation, range),
-  ].filter((c) => c !== undefined);
-  return conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`;
+  return whereBoth(relation.where, rangeCondition(relation, range));
 }
 
 export function rangeCondition(relation: Relation, range: SliceRange): string | undefined {
   switch (range.kind) {
+    // Tables have none: a plan never holds them.
+    case 'files':
+    case 'quarantine':
     case 'all':
       return undefined;
     case 'pages':

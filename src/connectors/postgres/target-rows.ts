@@ -4,6 +4,7 @@ import {
   type DistinctJob,
   LOAD_ID,
   type MergeJob,
+  type MergeStatements,
   type TargetColumn,
   VALID_FROM,
   VALID_TO,
@@ -83,13 +84,13 @@ function valueOf({ name, type }: TargetColumn, staged: ReadonlySet<string>): str
 }
 
 /** The stage gets its key, and the server knows how many rows are where. */
-function prepare({ stage, table, key, rows }: MergeJob): string[] {
+function prepare({ stage, table, key, rows }: Omit<MergeJob, 'others'>): string[] {
   const keys = key.map(({ name }) => quoteName(name)).join(', ');
   return [`CREATE UNIQUE INDEX ON ${stage} (${keys})`, `ANALYZE ${stage}`, countRows(table, rows, keys)];
 }
 
 /** The keys that were found are kept, so that the table is looked through once for both. */
-export function merge(job: MergeJob): string[] {
+export function merge(job: MergeJob): MergeStatements {
   const { stage, table, columns, key, staged } = job;
   const set = columns
     .filter((column) => !key.includes(column))
@@ -100,7 +101,10 @@ export function merge(job: MergeJob): string[] {
   const update = `UPDATE ${table} t SET ${set.join(', ')} FROM ${stage} s WHERE ${sameKey('t', 's', key)} RETURNING ${found}`;
   const insert = (among: string): string =>
     `INSERT INTO ${table} (${list}) SELECT ${values} FROM ${stage} s WHERE NOT EXISTS (SELECT 1 FROM ${among} t WHERE ${sameKey('t', 's', key)})`;
-  return [...prepare(job), set.length === 0 ? insert(table) : `WITH found AS (${update}) ${insert('found')}`];
+  return {
+    prepare: prepare(job),
+    add: set.length === 0 ? insert(table) : `WITH found AS (${update}) ${insert('found')}`,
+  };
 }
 
 export function versions(job: VersionJob): VersionStatements {

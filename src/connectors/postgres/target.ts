@@ -1,6 +1,6 @@
 /** PostgreSQL as a place to write to: sessions with COPY, direct or from batches. */
 import type pg from 'pg';
-import type { ByteSink } from '../../core/byte-ring.ts';
+import { sendAll } from '../../core/byte-ring.ts';
 import type { ConnectorContext } from '../../core/connector.ts';
 import { CancelledError, throwIfAborted } from '../../core/errors.ts';
 import type { BytesReader, DecodeFacts } from '../../core/source.ts';
@@ -176,17 +176,11 @@ async function transcode(
     name: 'createCopyEncoder',
     options: undefined,
   };
-  await writeAll(copy, HEADER);
+  // When nobody wants bytes any more, the end of the copy tells why.
+  await sendAll(copy, HEADER);
   const facts = await thread.run({ reader, encoder, sink: copy, onRows }, signal);
-  await writeAll(copy, TRAILER);
+  await sendAll(copy, TRAILER);
   return facts;
-}
-
-async function writeAll(sink: ByteSink, bytes: Buffer): Promise<void> {
-  for (let at = 0; at < bytes.length && !sink.abandoned;) {
-    at += sink.write(bytes, at, bytes.length);
-    if (at < bytes.length) await sink.room();
-  }
 }
 
 async function query(

@@ -1,6 +1,7 @@
 import type { LogicalType } from '../../core/types.ts';
 import { parseType, renderType } from '../../core/types.ts';
 import { ConfigError } from '../../core/errors.ts';
+import { logicalType, numericType, POSTGRES_TYPES } from '../shared/postgres-types.ts';
 import { quoteName } from '../shared/quote.ts';
 import { columnType } from './target-types.ts';
 import type { WireFormat } from './copy-columns.ts';
@@ -38,34 +39,34 @@ const AS_JSON: Rule = { type: 'json', format: 'text', cast: 'pg_catalog.to_json(
 const AS_UNCHECKED_JSON: Rule = { type: 'json', format: 'text', cast: '{}::text' };
 const TEXT: Rule = { type: 'utf8', format: 'text' };
 
-/** Types of pg_catalog with a form of their own; everything else becomes text. TYPES.md is this table for people. */
-export const TYPE_RULES: Readonly<Record<string, Rule>> = {
-  bool: { type: 'bool', format: 'bool' },
-  int2: { type: 'int16', format: 'int2' },
-  int4: { type: 'int32', format: 'int4' },
-  int8: { type: 'int64', format: 'int8' },
-  oid: { type: 'int64', format: 'oid' },
-  float4: { type: 'float32', format: 'float4' },
-  float8: { type: 'float64', format: 'float8' },
-  text: TEXT,
-  varchar: TEXT,
-  bpchar: TEXT,
-  name: TEXT,
-  json: { type: 'json', format: 'text' },
-  jsonb: { type: 'json', format: 'jsonb' },
-  bytea: { type: 'binary', format: 'bytea' },
-  uuid: { type: 'uuid', format: 'uuid' },
-  date: { type: 'date', format: 'date' },
-  time: { type: 'time', format: 'time' },
-  timestamp: { type: 'timestamp', format: 'timestamp' },
-  timestamptz: { type: 'timestamptz', format: 'timestamp' },
+const FORMATS: Readonly<Record<string, Omit<Rule, 'type'>>> = {
+  bool: { format: 'bool' },
+  int2: { format: 'int2' },
+  int4: { format: 'int4' },
+  int8: { format: 'int8' },
+  oid: { format: 'oid' },
+  float4: { format: 'float4' },
+  float8: { format: 'float8' },
+  text: { format: 'text' },
+  varchar: { format: 'text' },
+  bpchar: { format: 'text' },
+  name: { format: 'text' },
+  json: { format: 'text' },
+  jsonb: { format: 'jsonb' },
+  bytea: { format: 'bytea' },
+  uuid: { format: 'uuid' },
+  date: { format: 'date' },
+  time: { format: 'time' },
+  timestamp: { format: 'timestamp' },
+  timestamptz: { format: 'timestamp' },
   // The cast to text adds "/32" to hosts; the output function, which format() calls, does not.
-  inet: {
-    type: 'utf8',
-    format: 'text',
-    cast: `CASE WHEN {} IS NOT NULL THEN pg_catalog.format('%s', {}) END`,
-  },
+  inet: { format: 'text', cast: `CASE WHEN {} IS NOT NULL THEN pg_catalog.format('%s', {}) END` },
 };
+
+/** Types of pg_catalog with a form of their own; everything else becomes text. TYPES.md is this table for people. */
+export const TYPE_RULES: Readonly<Record<string, Rule>> = Object.fromEntries(
+  Object.entries(POSTGRES_TYPES).map(([name, type]) => [name, { type, ...FORMATS[name]! }]),
+);
 
 /** money is int64 of the locale's smallest unit: up to 19 digits before the point where there is no smaller unit, up to four after it. */
 const MONEY: LogicalType = { kind: 'decimal', precision: 23, scale: 4 };
@@ -82,12 +83,7 @@ export function mapColumn(column: string, native: NativeType, checked: boolean):
     !checked && native.schema === 'pg_catalog' && native.name === 'jsonb'
       ? AS_UNCHECKED_JSON
       : ruleOf(native);
-  const type: LogicalType =
-    rule.type === 'timestamptz'
-      ? { kind: 'timestamp', zone: true }
-      : rule.type === 'timestamp'
-        ? { kind: 'timestamp', zone: false }
-        : ({ kind: rule.type } as LogicalType);
+  const type = logicalType(rule.type);
   const format = rule.format === 'text' && !checked ? 'unchecked-text' : rule.format;
   return { type, format, select: rule.cast ? rule.cast.replaceAll('{}', () => name) : name };
 }
@@ -102,16 +98,15 @@ function ruleOf(native: NativeType): Rule {
   return TYPE_RULES[native.name] ?? AS_TEXT;
 }
 
-/** numeric(p,s) is a decimal while 38 digits hold it; without precision, or larger, it is exact text. */
+/** Without precision, or with too many digits, it is exact text. */
 function mapNumeric(name: string, modifier: number): ColumnMapping {
   const asText: ColumnMapping = { type: { kind: 'utf8' }, format: 'text', select: `${name}::text` };
   if (modifier < 4) return asText;
   const declared = ((modifier - 4) >> 16) & 0xffff;
   // Eleven bits, signed since PostgreSQL 15.
   const scale = (((modifier - 4) & 0x7ff) ^ 1024) - 1024;
-  const precision = scale < 0 ? declared - scale : Math.max(declared, scale);
-  if (precision > 38) return asText;
-  return { type: { kind: 'decimal', precision, scale: Math.max(scale, 0) }, format: 'numeric', select: name };
+  const type = numericType(declared, scale);
+  return type ? { type, format: 'numeric', select: name } : asText;
 }
 
 /**

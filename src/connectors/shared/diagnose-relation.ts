@@ -167,16 +167,15 @@ function sorted(keys: Record<string, string | null>[]): Record<string, string | 
   return keys.toSorted((a, b) => order.compare(text(a), text(b)));
 }
 
-/** Keys that are there more than once. NULL is equal to nothing, here as in a unique index. */
+/** Keys that are there more than once. NULLs are equal to each other, as for the loads that refuse such keys. */
 async function findDoubles({ relation, request, ask, findings }: Job): Promise<void> {
   const { key, from } = relation;
   const names = key.map((_, i) => `g${i}`).join(', ');
   const exact = key.map(({ exact: sql }, i) => `${sql} AS g${i}`).join(', ');
   const texts = key.map(({ text }, i) => `${text} AS k${i}`).join(', ');
   const shown = key.map((_, i) => `MIN(k${i})`).join(', ');
-  const present = key.map((_, i) => `g${i} IS NOT NULL`).join(' AND ');
   const groups = (list: string): string =>
-    `SELECT ${list} FROM (SELECT ${exact}, ${texts} FROM ${from}${relation.fence}) AS v WHERE ${present} GROUP BY ${names} HAVING COUNT(*) > 1`;
+    `SELECT ${list} FROM (SELECT ${exact}, ${texts} FROM ${from}${relation.fence}) AS v GROUP BY ${names} HAVING COUNT(*) > 1`;
   const [totals] = await ask(`SELECT COUNT(*), SUM(n) FROM (${groups('COUNT(*) AS n')}) AS d`);
   if (Number(totals?.[0]) === 0) return;
   const rows = request.named === 0 ? [] : await ask(`${groups(shown)} LIMIT ${request.named}`);

@@ -8,14 +8,20 @@ export function sourceFailed(): InternalError {
   return new InternalError('the source stopped before its end', { code: 'thread.source_failed' });
 }
 
+/**
+ * Rings that nobody uses: used again, because the memory of those that are dropped stays until both threads look for what is
+ * no longer needed, which they seldom do. There are no more than were in use at once.
+ */
+const idle: RingMemory[] = [];
+
 /** `consume` starts whoever empties the ring. Reports the failure that began it when both ends fail. */
 export async function feedThread<T>(
-  reader: BytesReader,
+  reader: Pick<BytesReader, 'pump'>,
   consume: (ring: RingMemory) => Promise<T>,
   signal: AbortSignal,
 ): Promise<T> {
   throwIfAborted(signal);
-  const ring = createRing();
+  const ring = idle.pop() ?? createRing();
   const producer = new RingProducer(ring);
   const abort = (): void => producer.end('failed');
   signal.addEventListener('abort', abort, { once: true });
@@ -37,6 +43,9 @@ export async function feedThread<T>(
     throw sink.reason;
   if (source.status === 'rejected') throw source.reason;
   if (sink.status === 'rejected') throw sink.reason;
+  // Both ends are done with it.
+  new Int32Array(ring.control).fill(0);
+  idle.push(ring);
   return sink.value;
 }
 

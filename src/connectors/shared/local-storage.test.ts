@@ -9,6 +9,7 @@ import {
   rmSync,
   statSync,
   symlinkSync,
+  truncateSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
@@ -52,34 +53,11 @@ const text = async (key: string): Promise<string | undefined> => {
   const found = await storage.get(key);
   return found === undefined ? undefined : new TextDecoder().decode(found);
 };
-const keys = async (prefix: string, startAfter?: string): Promise<string[]> =>
-  (await storage.list(prefix, { startAfter })).map(({ key }) => key);
+const keys = async (prefix: string): Promise<string[]> => (await storage.list(prefix)).map(({ key }) => key);
 /** Everything below a folder, also what listings hide. */
 const files = (folder: string): string[] => readdirSync(folder, { recursive: true }).map(String).toSorted();
 
 describe('reading and writing', () => {
-  it('writes an object once', async () => {
-    expect(await storage.get('a/b.json')).toBeUndefined();
-    expect(await storage.putIfAbsent('a/b.json', bytes('first'))).toBe(true);
-    expect(await storage.putIfAbsent('a/b.json', bytes('second'))).toBe(false);
-    expect(await text('a/b.json')).toBe('first');
-    expect(files(join(root, 'lake'))).toEqual(['a', 'a/b.json']);
-  });
-
-  it('replaces an object', async () => {
-    await storage.put('a.json', bytes('first'));
-    await storage.put('a.json', bytes('second'));
-    expect(await text('a.json')).toBe('second');
-    expect(files(join(root, 'lake'))).toEqual(['a.json']);
-  });
-
-  it('has nothing before the first write', async () => {
-    expect(await storage.list('')).toEqual([]);
-    expect(await storage.get('x')).toBeUndefined();
-    await storage.delete(['x', 'y/z']);
-    expect(existsSync(join(root, 'lake'))).toBe(false);
-  });
-
   it('takes a folder for no object', async () => {
     await storage.put('a/b', bytes('x'));
     expect(await storage.get('a')).toBeUndefined();
@@ -98,19 +76,6 @@ describe('reading and writing', () => {
     expect(await storage.list('')).toEqual([]);
     await expect(storage.put('y', new Uint8Array())).rejects.toMatchObject({ code: 'storage.empty_object' });
     expect(files(join(root, 'lake'))).toEqual(['x']);
-  });
-
-  it('takes over a finished file', async () => {
-    const local = join(root, 'staged.parquet');
-    for (const content of ['first', 'second']) {
-      writeFileSync(local, content);
-      await storage.upload('orders/x.parquet', local);
-      expect(await text('orders/x.parquet')).toBe(content);
-      expect(existsSync(local)).toBe(false);
-    }
-    await expect(storage.upload('orders/y.parquet', local)).rejects.toMatchObject({
-      code: 'storage.missing',
-    });
   });
 
   it('takes over a file of another disk by copying it', async () => {
@@ -140,92 +105,54 @@ describe('reading and writing', () => {
   });
 });
 
-describe('keys', () => {
-  const refused = [
-    '',
-    '/',
-    '/etc/passwd',
-    '..',
-    '../x',
-    'a/../../x',
-    'a/..',
-    'a//b',
-    'a/',
-    './a',
-    'a/./b',
-    'a\0b',
-    '\ud800',
+describe('reading ranges', () => {
+  const content = Buffer.from(Array.from({ length: 1_000_000 }, (_, index) => (index * 31) % 251));
+  it('says what keeps it from reading', async () => {
+    await storage.put('a/b', bytes('x'));
+    faults.set('open', () => 'EACCES');
+    await expect(Array.fromAsync(storage.read('a/b'))).rejects.toMatchObject({ code: 'storage.permission' });
+  });
+
+  const changes: [string, (file: string) => void][] = [
+    ['overwritten', (file) => writeFileSync(file, Buffer.alloc(content.length, 1))],
+    ['longer', (file) => writeFileSync(file, 'x', { flag: 'a' })],
+    ['shorter', (file) => truncateSync(file, 600_000)],
   ];
-
-  it.each(refused)('refuses %j', async (key) => {
-    const local = join(root, 'local');
-    writeFileSync(local, 'x');
-    const expected = { name: 'ConfigError', code: 'storage.invalid_key' };
-    expect(() => storage.localPath(key)).toThrow(expect.objectContaining(expected));
-    await expect(storage.get(key)).rejects.toMatchObject(expected);
-    await expect(storage.put(key, bytes('x'))).rejects.toMatchObject(expected);
-    await expect(storage.putIfAbsent(key, bytes('x'))).rejects.toMatchObject(expected);
-    await expect(storage.upload(key, local)).rejects.toMatchObject(expected);
-    await expect(storage.delete(['fine', key])).rejects.toMatchObject(expected);
-    expect(files(root)).toEqual(['local']);
+  it.each(changes)('notices a file that became %s meanwhile', async (_, change) => {
+    await storage.put('a', content);
+    const reading = async (): Promise<void> => {
+      let changed = false;
+      for await (const part of storage.read('a', { from: 10 })) {
+        if (!changed && part.length > 0) change(join(root, 'lake', 'a'));
+        changed = true;
+      }
+    };
+    await expect(reading()).rejects.toMatchObject({ name: 'TransientError', code: 'storage.changed' });
   });
 
-  it('refuses prefixes that lead out', async () => {
-    writeFileSync(join(root, 'secret'), 'x');
-    await expect(storage.list('../')).rejects.toMatchObject({ code: 'storage.invalid_key' });
-    await expect(storage.list('a/../../')).rejects.toMatchObject({ code: 'storage.invalid_key' });
-    expect(await storage.list('..')).toEqual([]);
-  });
-
-  it('takes names that only look odd', async () => {
-    const odd = [
-      '..a',
-      'a..',
-      '...',
-      'größe=注文/🚚.parquet',
-      'o\'r"d\ners',
-      '%2e%2e/x',
-      ' ',
-      'a b/ c',
-      '~',
-      '-rf',
-      '$HOME',
-    ];
-    for (const key of odd) expect(await storage.putIfAbsent(key, bytes(key))).toBe(true);
-    for (const key of odd) expect(await text(key)).toBe(key);
-    expect((await keys('')).toSorted()).toEqual(odd.toSorted());
+  it('reads on in the file that it has begun when another takes its place', async () => {
+    await storage.put('a', content);
+    const parts: Uint8Array[] = [];
+    for await (const part of storage.read('a')) {
+      if (parts.length === 0) await storage.put('a', bytes('another'));
+      parts.push(part);
+    }
+    expect(Buffer.concat(parts).equals(content)).toBe(true);
   });
 });
 
+it('takes names with line breaks', async () => {
+  const odd = 'o\'r"d\ners';
+  expect(await storage.putIfAbsent(odd, bytes(odd))).toBe(true);
+  expect(await keys('')).toEqual([odd]);
+});
+
+it('is no folder where a file is', async () => {
+  writeFileSync(join(root, 'lake'), 'x');
+  await expect(storage.list('a/')).rejects.toMatchObject({ code: 'storage.in_the_way' });
+});
+
 describe('listing', () => {
-  const all = ['a', 'a-b', 'a.b', 'a/b', 'a/b/c', 'a0', 'ab/x', 'b', 'é', '\uffee', '🚚'].filter(
-    (key) => key !== 'a' && key !== 'a/b',
-  );
-
-  it('orders keys by their bytes', async () => {
-    for (const key of all.toReversed()) await storage.put(key, bytes('x'));
-    const bytewise = all.toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
-    expect(bytewise).not.toEqual(all.toSorted());
-    expect(await keys('')).toEqual(bytewise);
-    for (const startAfter of ['', ...bytewise, 'a/', 'a/b', 'aa', 'zzz']) {
-      const after = bytewise.filter((key) => Buffer.compare(Buffer.from(key), Buffer.from(startAfter)) > 0);
-      expect(await keys('', startAfter), JSON.stringify(startAfter)).toEqual(after);
-    }
-    for (const prefix of ['a', 'a/', 'a/b', 'ab/', 'nothing/here/', '🚚']) {
-      expect(await keys(prefix), prefix).toEqual(bytewise.filter((key) => key.startsWith(prefix)));
-    }
-    expect(await keys('a/', 'a/a')).toEqual(['a/b/c']);
-  });
-
-  it('tells size and time', async () => {
-    const before = Date.now();
-    await storage.put('a', bytes('12345'));
-    const [object] = await storage.list('');
-    expect(object).toMatchObject({ key: 'a', size: 5 });
-    expect(Number.isInteger(object!.modifiedAt)).toBe(true);
-    expect(Math.abs(object!.modifiedAt - before)).toBeLessThan(5000);
-  });
-
   it('hides unfinished files and sweeps those that nobody finishes', async () => {
     await storage.put('a/b', bytes('x'));
     const [young, old] = ['1-aa', '2-bb'].map((end) => join(root, 'lake', 'a', `.sluice-unfinished-${end}`));
@@ -446,11 +373,16 @@ describe('several processes', () => {
     ['by links', true],
     ['without links', false],
   ])('have exactly one winner for each key, %s', { timeout: 120_000 }, async (_, links) => {
-    const wins = await race(links);
-    const winners = wins.flat().toSorted((a, b) => a - b);
-    expect(winners).toEqual(Array.from({ length: KEYS }, (__, key) => key));
-    // Otherwise there was no race.
-    expect(wins.filter((won) => won.length > 0).length).toBeGreaterThan(1);
+    // On a fast disk the first may be done before the others begin, and then there was no race.
+    let racers = 0;
+    for (let round = 0; round < 5 && racers < 2; round++) {
+      rmSync(join(root, 'lake'), { recursive: true, force: true });
+      const wins = await race(links);
+      const winners = wins.flat().toSorted((a, b) => a - b);
+      expect(winners).toEqual(Array.from({ length: KEYS }, (__, key) => key));
+      racers = wins.filter((won) => won.length > 0).length;
+    }
+    expect(racers).toBeGreaterThan(1);
     expect(files(join(root, 'lake')).filter((name) => name.includes('unfinished'))).toEqual([]);
   });
 });

@@ -15,20 +15,24 @@ import {
 } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ConfigError, InternalError, TransientError } from '../../core/errors.ts';
-import { compareKeys, type ObjectStorage, type StoredObject } from '../../core/storage.ts';
-import { storageError, systemCode } from './storage-error.ts';
+import { InternalError, TransientError } from '../../core/errors.ts';
+import {
+  type ByteRange,
+  compareKeys,
+  type ListOptions,
+  type LocalCopies,
+  type ObjectStorage,
+  type StoredObject,
+} from '../../core/storage.ts';
+import { checkKey, checkPrefix, UNFINISHED } from './object-key.ts';
+import { readFileRange } from './read-file-range.ts';
+import { isMissing, storageError, systemCode } from './storage-error.ts';
 
 /** Objects as files below one folder, which is made when the first object is written. */
 export function openLocalStorage(root: string): ObjectStorage {
   return new LocalStorage(path.resolve(root));
 }
 
-/**
- * Files are written under this name beside their final place, so on the same disk, and get their real name when they
- * are whole. Listings leave them out, no key may use the name, and no `*.parquet` pattern finds them.
- */
-const UNFINISHED = '.sluice-unfinished-';
 /** Nobody writes to one file for so long without touching it: its writer was killed. */
 const ABANDONED_AFTER_MS = 24 * 3600 * 1000;
 /** How often a folder may vanish under us because others remove their last object from it. */
@@ -45,7 +49,9 @@ const NO_LINKS: ReadonlySet<string | undefined> = new Set([
   'EXDEV',
   'EMLINK',
 ]);
-const MISSING: ReadonlySet<string | undefined> = new Set(['ENOENT', 'ENOTDIR', 'EISDIR']);
+
+/** Objects are files already. */
+const HERE: LocalCopies = { release: () => undefined };
 
 class LocalStorage implements ObjectStorage {
   readonly #root: string;
@@ -58,8 +64,12 @@ class LocalStorage implements ObjectStorage {
     return `folder "${this.#root}"`;
   }
 
+  async fetch(): Promise<LocalCopies> {
+    return HERE;
+  }
+
   localPath(key: string): string {
-    checkParts(key, key.split('/'));
+    checkKey(key);
     return path.join(this.#root, key);
   }
 
@@ -69,9 +79,13 @@ class LocalStorage implements ObjectStorage {
       const bytes = await readFile(file);
       return bytes.length === 0 ? undefined : bytes;
     } catch (error) {
-      if (MISSING.has(systemCode(error))) return undefined;
+      if (isMissing(error)) return undefined;
       throw storageError(error, `reading "${file}"`);
     }
+  }
+
+  read(key: string, range?: ByteRange, signal?: AbortSignal): AsyncIterable<Uint8Array> {
+    return readFileRange(this.localPath(key), range, signal);
   }
 
   async putIfAbsent(key: string, bytes: Uint8Array): Promise<boolean> {
@@ -112,12 +126,17 @@ class LocalStorage implements ObjectStorage {
     });
   }
 
-  async list(prefix: string, options: { startAfter?: string | undefined } = {}): Promise<StoredObject[]> {
+  async list(prefix: string, options: ListOptions = {}): Promise<StoredObject[]> {
     const folder = prefix.slice(0, prefix.lastIndexOf('/') + 1);
-    if (folder !== '') checkParts(prefix, folder.slice(0, -1).split('/'));
-    const query = { prefix, startAfter: options.startAfter };
+    checkPrefix(prefix);
+    const query = { ...options, prefix };
     const found: StoredObject[] = [];
-    await attempt(`listing "${path.join(this.#root, prefix)}"`, () => this.#walk(folder, query, [], found));
+    await attempt(`listing "${path.join(this.#root, prefix)}"`, async () => {
+      await this.#walk(folder, query, [], found);
+      // A folder that is not there yet is an empty storage; a file is none.
+      if (found.length === 0 && (await statusOf(this.#root))?.isDirectory() === false)
+        await readdir(this.#root);
+    });
     return found.sort((a, b) => compareKeys(a.key, b.key));
   }
 
@@ -148,7 +167,7 @@ class LocalStorage implements ObjectStorage {
         const status = await statusOf(path.join(this.#root, key));
         if (status?.isDirectory() === true) found.folders.push({ key, linked: true });
         else if (status === undefined) vanished ||= !entry.isSymbolicLink();
-        else if (status.isFile() && status.size > 0 && wantsKey(key, query)) {
+        else if (status.isFile() && (status.size > 0 || query.empty === true) && wantsKey(key, query)) {
           found.files.push({ key, size: status.size, modifiedAt: Math.floor(status.mtimeMs) });
         }
       });
@@ -166,7 +185,7 @@ class LocalStorage implements ObjectStorage {
         await unlink(file);
         folders.add(path.dirname(file));
       } catch (error) {
-        if (!MISSING.has(systemCode(error))) errors.push(storageError(error, `deleting "${file}"`));
+        if (!isMissing(error)) errors.push(storageError(error, `deleting "${file}"`));
       }
     });
     for (const folder of folders) await this.#removeEmpty(folder);
@@ -190,9 +209,8 @@ interface Folder {
   folders: { key: string; linked: boolean }[];
 }
 
-interface Query {
+interface Query extends ListOptions {
   prefix: string;
-  startAfter: string | undefined;
 }
 
 function wantsKey(key: string, { prefix, startAfter }: Query): boolean {
@@ -203,30 +221,6 @@ function wantsKey(key: string, { prefix, startAfter }: Query): boolean {
 function wantsFolder(folder: string, { prefix, startAfter }: Query): boolean {
   if (!folder.startsWith(prefix) && !prefix.startsWith(folder)) return false;
   return startAfter === undefined || startAfter.startsWith(folder) || compareKeys(folder, startAfter) > 0;
-}
-
-function checkParts(key: string, parts: readonly string[]): void {
-  const windows = process.platform === 'win32';
-  const bad = parts.find(
-    (part) =>
-      part === '' ||
-      part === '.' ||
-      part === '..' ||
-      part.includes('\0') ||
-      part.startsWith(UNFINISHED) ||
-      // Two different keys would become the same file name.
-      !part.isWellFormed() ||
-      (windows && /[\\:]/.test(part)),
-  );
-  if (bad === undefined) return;
-  throw new ConfigError(
-    `naming an object: ${JSON.stringify(key)} is not a path below the folder of the storage`,
-    {
-      code: 'storage.invalid_key',
-      remedy: 'use names without empty, "." and ".." parts',
-      details: { key },
-    },
-  );
 }
 
 function isInside(inner: string, outer: string): boolean {
@@ -254,7 +248,7 @@ async function statusOf(file: string): Promise<Stats | undefined> {
   try {
     return await stat(file);
   } catch (error) {
-    if (MISSING.has(systemCode(error))) return undefined;
+    if (isMissing(error)) return undefined;
     throw error;
   }
 }
@@ -268,7 +262,7 @@ async function entriesOf(folder: string): Promise<Dirent[]> {
   try {
     return await readdir(folder, { withFileTypes: true });
   } catch (error) {
-    if (MISSING.has(systemCode(error))) return [];
+    if (isMissing(error)) return [];
     throw error;
   }
 }

@@ -92,6 +92,11 @@ export function systemCode(error: unknown): string | undefined {
   return typeof error.code === 'string' ? error.code : undefined;
 }
 
+/** Whether a file system error says that no file is there; a folder is none. */
+export function isMissing(error: unknown): boolean {
+  return ['ENOENT', 'ENOTDIR', 'EISDIR'].includes(systemCode(error) ?? '');
+}
+
 /** What a file system error means for the user. `doing` names the path: `writing "/lake/orders/x.parquet"`. */
 export function storageError(error: unknown, doing: string): SluiceError {
   const system = systemCode(error);

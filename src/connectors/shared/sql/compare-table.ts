@@ -100,7 +100,7 @@ export class ComparedMoment implements ComparedTables {
   ): AsyncGenerator<readonly unknown[][]> {
     const session = this.#session;
     const doing = `comparing table "${name}"`;
-    await session.query('SAVEPOINT sluice', doing);
+    await this.#mark();
     try {
       yield* session.batches(sql, { doing, ...how });
       await this.#refuseChanged(name);
@@ -111,8 +111,13 @@ export class ComparedMoment implements ComparedTables {
     }
   }
 
+  async #mark(): Promise<void> {
+    if (this.#comparison.savepoints) await this.#session.query('SAVEPOINT sluice', 'comparing');
+  }
+
   /** Gives back the locks on what was read: a run that swaps the table must not wait until all streams are compared. */
   async #release(): Promise<void> {
+    if (!this.#comparison.savepoints) return;
     await this.#session
       .query('ROLLBACK TO SAVEPOINT sluice', 'comparing')
       // The next statement says it better.
@@ -120,7 +125,7 @@ export class ComparedMoment implements ComparedTables {
   }
 
   async #apart<T>(work: () => Promise<T>): Promise<T> {
-    await this.#session.query('SAVEPOINT sluice', 'comparing');
+    await this.#mark();
     try {
       return await work();
     } finally {

@@ -17,8 +17,10 @@ export interface Parts {
   deleted: number;
 }
 
-export function wayOf({ supersede, together, distinct }: StageOptions): Way {
+export function wayOf({ supersede, together, distinct, spares }: StageOptions): Way {
   if (together || supersede.kind === 'everything') return 'aside';
+  // What the table refuses has to show before the commit.
+  if (spares && !distinct && supersede.kind === 'key') return 'open';
   return distinct || 'key' in supersede ? 'temporary' : 'open';
 }
 
@@ -30,4 +32,14 @@ export function sumOf(parts: readonly Parts[]): number {
 export function byTable(parts: readonly Parts[]): Parts[] {
   const groups = Map.groupBy(parts, (part) => (part.way === 'aside' ? part.table : part));
   return [...groups.values()].map((same) => ({ ...same[0]!, rows: sumOf(same) }));
+}
+
+/** What was done before the transaction of a commit, on systems where DDL would end it. */
+export interface DoneBefore {
+  /** The session is in no transaction of ours any more. */
+  ended: boolean;
+  /** Has all rows that take the place of everything. */
+  hidden?: string;
+  /** It is to take the name of the user's table; else only its rows go there. */
+  swaps?: boolean;
 }

@@ -1,6 +1,6 @@
 /** Takes rows of a temporary table into the user's, by key. */
 import { DataError, TransientError } from '../../../core/errors.ts';
-import { refuseDoubles } from './shape-table.ts';
+import { refuseDoubles, refuseNullDoubles } from './shape-table.ts';
 import type { Stage } from './stage-rows.ts';
 import type { SqlResult, SqlSession } from './system.ts';
 import { columnOf, type Place } from './table-shape.ts';
@@ -14,21 +14,25 @@ export async function mergeRows(
 ): Promise<number> {
   const { dialect, table, columns } = place;
   const doing = `adding rows to table "${table}"`;
-  const statements = dialect.merge({
+  const names = new Set(columns.map(({ name }) => name));
+  const found = await dialect.find(session, table);
+  const { prepare, remove, add } = dialect.merge({
     stage: stage.table,
     table: dialect.table(table),
     columns,
+    others: found?.columns.some(({ name }) => !names.has(name)) === true,
     staged: new Set(stage.columns.map(({ name }) => name)),
     key: key.map((field) => columnOf(place, field)),
     rows: stage.tableRows,
   });
-  let added = 0;
-  for (const sql of statements) {
+  await refuseNullDoubles(session, place, stage.table);
+  for (const sql of prepare) {
     const run = (): Promise<SqlResult> => session.query(sql, doing);
     // Doubles show among the rows of the load; what the table refuses, it refuses by an index of the user's.
-    added = (await (sql.includes(dialect.table(table)) ? run() : refuseDoubles(place, run))).count;
+    await (sql.includes(dialect.table(table)) ? run() : refuseDoubles(place, run));
   }
-  return added;
+  const removed = remove === undefined ? 0 : (await session.query(remove, doing)).count;
+  return (await session.query(add, doing)).count - removed;
 }
 
 /**

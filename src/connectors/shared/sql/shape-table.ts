@@ -21,16 +21,19 @@ export async function addKey(session: SqlSession, place: Place, table: string): 
   );
 }
 
-/** What the user's table has, or the source's when there is none yet; nobody else uses the hidden one. */
+/**
+ * What the user's table has, or the source's when there is none yet; nobody else uses the hidden one. `committing` is the
+ * session of the commit, which does it where it would not see what others do.
+ */
 export async function shapeHidden(
   system: SqlSystem,
   place: Place,
-  hidden: string,
+  { hidden, committing }: { hidden: string; committing: SqlSession },
   ofSource: TableStructure | undefined,
 ): Promise<void> {
   const { dialect, table, columns } = place;
   const doing = `making the indexes of table "${table}"`;
-  const session = await system.connect(new AbortController().signal);
+  const session = dialect.snapshots ? committing : await system.connect(new AbortController().signal);
   try {
     const found = await dialect.find(session, table);
     const structure = found ? await dialect.structure(session, table, columns) : ofSource;
@@ -46,7 +49,7 @@ export async function shapeHidden(
       );
     await sideBySide(system, indexes, doing);
   } finally {
-    await session.close();
+    if (session !== committing) await session.close();
   }
 }
 
@@ -77,7 +80,23 @@ export async function refuseDoubles<T>(place: Place, work: () => Promise<T>): Pr
   }
 }
 
-export function keyShared({ table, schema }: Place, cause?: unknown): DataError {
+/**
+ * The same for rows whose key is NULL, or NULL in part: loads take NULLs for equal, while the index of a key takes them for
+ * different. `where` is the quoted table that holds the rows.
+ */
+export async function refuseNullDoubles(session: SqlSession, place: Place, where: string): Promise<void> {
+  const { dialect, table, key } = place;
+  const open = key.filter(({ nullable }) => nullable).map(({ name }) => `${dialect.quote(name)} IS NULL`);
+  if (open.length === 0) return;
+  const list = key.map(({ name }) => dialect.quote(name)).join(', ');
+  const { rows } = await session.query(
+    `SELECT COUNT(*) AS n FROM ${where} WHERE ${open.join(' OR ')} GROUP BY ${list} HAVING COUNT(*) > 1 LIMIT 1`,
+    `looking for rows of table "${table}" that share their key`,
+  );
+  if (rows.length > 0) throw keyShared(place);
+}
+
+function keyShared({ table, schema }: Place, cause?: unknown): DataError {
   return new DataError(`loading table "${table}": rows share their key (${schema.key.join(', ')})`, {
     code: 'sql.duplicate_key',
     remedy: 'name columns with `key` that tell all rows apart',

@@ -47,7 +47,7 @@ export async function dropLoaded(
 
 /** How many rows that were. */
 export async function deleteWindow(session: SqlSession, place: Place, how: Supersede): Promise<number> {
-  if (how.kind !== 'window' && how.kind !== 'missing') return 0;
+  if (how.kind !== 'window' && how.kind !== 'value') return 0;
   const { dialect, table } = place;
   const condition = dialect.windowCondition(columnOf(place, how.column), how);
   const sql = `DELETE FROM ${dialect.table(table)} WHERE ${condition}`;

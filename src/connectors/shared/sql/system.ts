@@ -75,6 +75,8 @@ export interface SqlSystem {
 export interface SqlComparison {
   /** Begins a transaction of the session that sees one moment, with all settings of ours. */
   begin(session: SqlSession): Promise<SqlMoment>;
+  /** Reading takes locks, which going back to a savepoint gives back. */
+  readonly savepoints: boolean;
   /** What the canonical text of a column is made of; `column` has the type that the table has now. */
   value(column: TargetColumn, type: LogicalType): string;
   within(column: TargetColumn, within: Omit<Within, 'column'>): string;
@@ -99,6 +101,15 @@ export interface SqlDialect {
   readonly plainNames: boolean;
   /** Set where a statement that makes, changes or renames a table ends the transaction. */
   readonly ddlApart: DdlApart | undefined;
+  /**
+   * A transaction sees what was committed before its first statement, and not what came since. So loads of one table that
+   * stay in a transaction until their commit come one after the other, and what a commit makes it makes by itself.
+   */
+  readonly snapshots: boolean;
+  /** A key is an index that refuses doubles; else they are looked for. */
+  readonly enforcesKeys: boolean;
+  /** Ends a query whose row is to be locked; empty where whoever changes it second is refused. */
+  readonly rowLock: string;
   /** Statements that make a transaction with all settings of ours. */
   begin(load: LoadMark | undefined): readonly string[];
   /** Columns of a {@link LoadMark} that an INSERT has to name, with their values; none where defaults bring them. */
@@ -151,6 +162,8 @@ export interface SqlDialect {
     how: { history: History | undefined; temporary?: boolean; key?: readonly TargetColumn[] },
   ): string;
   addColumn(table: string, column: TargetColumn): string;
+  /** What makes the columns that are ours, in the order of {@link OWN_COLUMNS}. */
+  readonly ownColumns: Readonly<Record<History, readonly string[]>>;
   changeType(table: string, column: TargetColumn): string;
   dropNotNull(table: string, column: TargetColumn): string;
   /** `name` is the user's name of the table, for that of the index. */
@@ -163,11 +176,16 @@ export interface SqlDialect {
   grants(session: SqlSession, name: string): Promise<string[]>;
   /** Removes rows of `stage` that `table` holds already, see `StageOptions.distinct`. */
   dropLoaded(job: DistinctJob): string[];
-  /** Rows of `table` take the values of the rows of `stage` with their key; the others are added, and counted by the last statement. */
-  merge(job: MergeJob): string[];
+  /** Rows of `table` take the values of the rows of `stage` with their key; the others are added. */
+  merge(job: MergeJob): MergeStatements;
+  /**
+   * Tries rows of `stage` in a transaction that is undone; the last statement has a `row` and a `reason`, without values, for
+   * those that the table refuses. Absent where they cannot be told.
+   */
+  refusals?(job: RefusalJob): string[];
   /** Versions of `table` and rows of `stage`, in a transaction with a {@link LoadMark}: to be done in this order. */
   versions(job: VersionJob): VersionStatements;
-  windowCondition(column: TargetColumn, window: Extract<Supersede, { kind: 'window' | 'missing' }>): string;
+  windowCondition(column: TargetColumn, window: Extract<Supersede, { kind: 'window' | 'value' }>): string;
   /** Puts the hidden table in the place of the user's; `old` is a hidden name that the user's may take. */
   swap(hidden: string, name: string, old: string): string[];
   /** What hangs on the user's table and would be lost with it; undefined when it can be swapped. */
@@ -230,13 +248,36 @@ export interface MergeJob {
   stage: string;
   table: string;
   columns: readonly TargetColumn[];
+  /** The table has columns of its owner, whose values stay in rows that change. */
+  others: boolean;
   staged: ReadonlySet<string>;
   key: readonly TargetColumn[];
   /** Of the table, as far as we know. */
   rows: number;
 }
 
-export interface VersionJob extends MergeJob {
+export interface MergeStatements {
+  prepare: string[];
+  /** Where rows take the place of others: takes those away and counts them. */
+  remove?: string;
+  /** Counts the rows that it adds to the table. */
+  add: string;
+}
+
+export interface RefusalJob {
+  /** Rows in columns of their own types, and their numbers in {@link ROW}. */
+  stage: string;
+  table: string;
+  columns: readonly TargetColumn[];
+  stamps: SqlDialect['stamps'][History];
+  /** Rows take the place of those with their key, if there are any. */
+  key: readonly TargetColumn[];
+}
+
+/** The number of a row, from 1. */
+export const ROW = 'sluice_row';
+
+export interface VersionJob extends Omit<MergeJob, 'others'> {
   /** Some of the columns: rows that agree in them are one version. */
   compared: readonly TargetColumn[];
 }

@@ -43,7 +43,7 @@ export function notOurs(table: string): ConfigError {
 /** Whoever was shut out may have lost the connection first, or find rows of others: who has the table now tells more than that. */
 export async function refuseOldFence(
   system: SqlSystem,
-  { table, fence }: { table: string; fence: number },
+  { table, fence, version }: { table: string; fence: number; version?: number },
 ): Promise<void> {
   let record: TableRecord | undefined;
   try {
@@ -57,5 +57,5 @@ export async function refuseOldFence(
     return;
   }
   // What became of a commit whose answer is lost is for the next attempt to find out.
-  checkUnchanged(record, { table, version: record?.version ?? 0, fence });
+  checkUnchanged(record, { table, version: version ?? record?.version ?? 0, fence });
 }

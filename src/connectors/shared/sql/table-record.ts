@@ -34,7 +34,7 @@ export async function readRecord(
   lock: boolean = false,
 ): Promise<TableRecord | undefined> {
   const { rows } = await session.query(
-    `SELECT ${COLUMNS.join(', ')} FROM ${dialect.records} WHERE name = ${dialect.parameter(1)}${lock ? ' FOR UPDATE' : ''}`,
+    `SELECT ${COLUMNS.join(', ')} FROM ${dialect.records} WHERE name = ${dialect.parameter(1)}${lock ? dialect.rowLock : ''}`,
     `reading what is known of table "${table}"`,
     [dialect.recordName(table)],
   );
@@ -97,6 +97,12 @@ export function valuesOf(record: TableRecord): unknown[] {
     record.checkpoint === undefined ? null : JSON.stringify(record.checkpoint),
     record.shaped ? 1 : 0,
   ];
+}
+
+/** Whether a commit with this checkpoint ends a load of several slices, or the first one. */
+export function completes(checkpoint: Checkpoint | undefined, before: TableRecord | undefined): boolean {
+  if (!checkpoint || checkpoint.unfinished) return false;
+  return !before?.checkpoint || before.checkpoint.unfinished !== undefined;
 }
 
 /** Throws ConflictError when somebody else has committed, or holds a newer lease. */

@@ -58,7 +58,7 @@ export async function prepareTable(
   record: TableRecord | undefined,
   straight: boolean = false,
 ): Promise<boolean> {
-  const { dialect, table, columns } = place;
+  const { dialect, table, columns, history } = place;
   const quoted = dialect.table(table);
   const doing = `changing the columns of table "${table}"`;
   const found = await dialect.find(session, table);
@@ -80,6 +80,11 @@ export async function prepareTable(
       if (loosens) await session.query(dialect.dropNotNull(quoted, { ...column, type }), doing);
     }
   }
+  // Of the user's, and empty; whoever wants versions there is told.
+  if (history === 'loads' && !found.filled)
+    for (const [i, name] of OWN_COLUMNS.loads.entries())
+      if (!there.has(name))
+        await session.query(`ALTER TABLE ${quoted} ADD COLUMN ${dialect.ownColumns.loads[i]}`, doing);
   return false;
 }
 

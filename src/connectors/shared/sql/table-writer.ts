@@ -13,12 +13,12 @@ import type {
   TableSpec,
   TableWriter,
 } from '../../../core/destination.ts';
-import { InternalError } from '../../../core/errors.ts';
+import { DataError, InternalError } from '../../../core/errors.ts';
 import type { SliceReader } from '../../../core/source.ts';
 import type { Checkpoint, Slice } from '../../../core/stream.ts';
 import { HiddenTables } from './hidden-tables.ts';
 import { laps } from './laps.ts';
-import { byTable, type Parts, sumOf, type Way, wayOf } from './load-parts.ts';
+import { byTable, type DoneBefore, type Parts, sumOf, type Way, wayOf } from './load-parts.ts';
 import { lockRecord, type OnSwapStep, swapApart } from './swap-apart.ts';
 import {
   type LoadMark,
@@ -29,8 +29,9 @@ import {
 } from './system.ts';
 import { inDoubt, mergeRows, rowHasMoved } from './merge-rows.ts';
 import { expectTaken, isLost, notOurs, refuseOldFence, tableLost } from './table-check.ts';
-import { checkUnchanged, readRecord, type TableRecord, writeRecord } from './table-record.ts';
-import { addKey, refuseDoubles, shapeHidden, shapeOf } from './shape-table.ts';
+import { checkUnchanged, completes, readRecord, type TableRecord, writeRecord } from './table-record.ts';
+import { addKey, refuseDoubles, refuseNullDoubles, shapeHidden, shapeOf } from './shape-table.ts';
+import { refusedRows } from './refused-rows.ts';
 import { addStage, deleteWindow, dropLoaded, type Stage } from './stage-rows.ts';
 import {
   canSwap,
@@ -46,16 +47,6 @@ interface Commit {
   parts: Parts[];
   how: Supersede;
   checkpoint: Checkpoint | undefined;
-}
-
-/** What was done before the transaction of a commit, on systems where DDL would end it. */
-interface DoneBefore {
-  /** The session is in no transaction of ours any more. */
-  ended: boolean;
-  /** Has all rows that take the place of everything. */
-  hidden?: string;
-  /** It is to take the name of the user's table; else only its rows go there. */
-  swaps?: boolean;
 }
 
 /** The record after a commit, and how many keys have other versions than before. */
@@ -78,11 +69,14 @@ export class SqlTableWriter implements TableWriter {
   #rows: number | undefined;
   readonly #place: Place;
   readonly #onSwapStep: OnSwapStep | undefined;
-  readonly #open = new Set<SqlSession>();
-  /** Rows of a window were in another one before. */
-  #moved = false;
+  /** With what lets the next load of the table begin. */
+  readonly #open = new Map<SqlSession, () => void>();
+  /** Rows of a window were in another one before, or may have been where no key would tell. */
+  #moved: boolean;
   #version: number;
   #prepared: Promise<void> | undefined;
+  /** Of loads that stay in a transaction, see `SqlDialect.snapshots`. */
+  #turn: Promise<void> = Promise.resolve();
 
   constructor(system: SqlSystem, spec: TableSpec, hidden: WriterPlace) {
     const { dialect } = system;
@@ -97,19 +91,23 @@ export class SqlTableWriter implements TableWriter {
     this.#place = { dialect, table, schema, columns, history, key };
     this.#hidden = new HiddenTables(system, this.#place, hidden.name);
     this.#version = spec.expectedVersion;
+    this.#moved = !dialect.enforcesKeys && key.length > 0 && history === undefined;
   }
 
   async stage(slice: Slice, given: SliceReader, options: StageOptions, signal: AbortSignal): Promise<Load> {
     const reader = given.format === 'bytes' ? given : asBytes(given);
-    const way = wayOf(options);
+    const spares = options.spares && this.#dialect.refusals !== undefined;
+    const way = wayOf({ ...options, spares });
     const columns = reader.schema.fields.map(({ name }) => columnOf(this.#place, name));
     if (way === 'open') await this.#prepare(signal);
-    const session = await this.#connect(signal);
+    const leave = way === 'aside' ? undefined : await this.#takeTurn();
+    const session = await this.#connect(signal, leave);
     const lap = laps();
     try {
       await this.#begin(session, this.#mark);
       if (way === 'open') await this.#expectTable(session);
-      const merges = way === 'open' && this.#moved && options.supersede.kind !== 'nothing';
+      const moved = this.#moved && options.supersede.kind !== 'nothing';
+      const merges = way === 'open' && (moved || options.supersede.kind === 'key');
       const table = await this.#tableFor(merges ? 'temporary' : way, session, columns, options);
       let deleted = way === 'open' ? await deleteWindow(session, this.#place, options.supersede) : 0;
       if (options.supersede.kind !== 'nothing' && way === 'open') lap('delete');
@@ -143,7 +141,12 @@ export class SqlTableWriter implements TableWriter {
       return { slice, facts, rows: parts.rows, bytes: facts.bytes, timing, parts };
     } catch (error) {
       await this.#release(session);
-      throw error;
+      // Rows of others in the way are those of who was faster, under a fence that may be the same.
+      if (error instanceof DataError)
+        await refuseOldFence(this.#system, { ...this.#spec, version: this.#version });
+      if (!spares || way !== 'open') throw error;
+      const probe = { place: this.#place, columns, reader, merges: options.supersede.kind === 'key', signal };
+      throw await refusedRows(probe, error, (work) => this.#within(signal, this.#mark, work));
     }
   }
 
@@ -192,7 +195,7 @@ export class SqlTableWriter implements TableWriter {
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.#open].map((session) => this.#release(session)));
+    await Promise.all([...this.#open.keys()].map((session) => this.#release(session)));
     await this.#hidden.dropShared();
   }
 
@@ -212,14 +215,47 @@ export class SqlTableWriter implements TableWriter {
     return this.#spec.history ? { loadId: this.#version + 1, loadedAt: this.#spec.loadedAt } : undefined;
   }
 
-  async #connect(signal: AbortSignal): Promise<SqlSession> {
-    const session = await this.#system.connect(signal);
-    this.#open.add(session);
-    return session;
+  async #connect(signal: AbortSignal, leave: () => void = () => undefined): Promise<SqlSession> {
+    try {
+      const session = await this.#system.connect(signal);
+      this.#open.set(session, leave);
+      return session;
+    } catch (error) {
+      leave();
+      throw error;
+    }
   }
 
   async #release(session: SqlSession): Promise<void> {
-    if (this.#open.delete(session)) await session.close();
+    const leave = this.#open.get(session);
+    if (!this.#open.delete(session)) return;
+    await session.close();
+    leave!();
+  }
+
+  /** Waits until the load before is committed or given up; commits come in the order in which loads were staged. */
+  async #takeTurn(): Promise<(() => void) | undefined> {
+    if (!this.#dialect.snapshots) return undefined;
+    const before = this.#turn;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#turn = promise;
+    await before;
+    return resolve;
+  }
+
+  /** In a transaction that is undone unless the work commits it. */
+  async #within<T>(
+    signal: AbortSignal,
+    mark: LoadMark | undefined,
+    work: (session: SqlSession) => Promise<T>,
+  ): Promise<T> {
+    const session = await this.#connect(signal);
+    try {
+      await this.#begin(session, mark);
+      return await work(session);
+    } finally {
+      await this.#release(session);
+    }
   }
 
   async #begin(session: SqlSession, mark?: LoadMark): Promise<void> {
@@ -246,23 +282,17 @@ export class SqlTableWriter implements TableWriter {
 
   /** Makes the table before rows go straight into it, in a transaction of its own. */
   #prepare(signal: AbortSignal): Promise<void> {
-    this.#prepared ??= (async () => {
-      const session = await this.#connect(signal);
-      try {
-        await this.#begin(session);
-        const record = await this.#lock(session);
-        await this.#expectTable(session);
-        await this.#expectNobody(session);
-        const made = await growTable(session, this.#place, { record, straight: true });
-        // Where that ends transactions it cannot wait for the last rows.
-        if (made && this.#dialect.ddlApart)
-          for (const sql of shapeOf(this.#place, this.#table, this.#spec.structure).first)
-            await session.query(sql, this.#doing('making the indexes of'));
-        await session.query('COMMIT', this.#doing('making'));
-      } finally {
-        await this.#release(session);
-      }
-    })().catch((error: unknown) => {
+    this.#prepared ??= this.#within(signal, undefined, async (session) => {
+      const record = await this.#lock(session);
+      await this.#expectTable(session);
+      await this.#expectNobody(session);
+      const made = await growTable(session, this.#place, { record, straight: true });
+      // Where that ends transactions it cannot wait for the last rows.
+      if (made && this.#dialect.ddlApart)
+        for (const sql of shapeOf(this.#place, this.#table, this.#spec.structure).first)
+          await session.query(sql, this.#doing('making the indexes of'));
+      await session.query('COMMIT', this.#doing('making'));
+    }).catch((error: unknown) => {
       // Another attempt is to try it again.
       this.#prepared = undefined;
       throw error;
@@ -346,6 +376,9 @@ export class SqlTableWriter implements TableWriter {
         await session.query(sql, this.#doing('making the indexes of'));
       record.shaped = true;
     }
+    // Parts of a first load did not look for rows of each other.
+    if (completes(checkpoint, before) && (how.kind === 'nothing' || how.kind === 'key'))
+      await this.#refuseNullDoubles(session, this.#table);
     return record;
   }
 
@@ -360,7 +393,7 @@ export class SqlTableWriter implements TableWriter {
     const rows = sumOf(parts);
     if (await canSwap(session, this.#place, before)) {
       // Before anybody waits for the table.
-      await shapeHidden(this.#system, this.#place, hidden, this.#spec.structure);
+      await shapeHidden(this.#system, this.#place, { hidden, committing: session }, this.#spec.structure);
       for (const sql of dialect.swap(hidden, this.#spec.table, this.#hidden.name()))
         await session.query(sql, this.#doing('replacing'));
       return { ...record, rows, shaped: true };
@@ -378,7 +411,12 @@ export class SqlTableWriter implements TableWriter {
         await refuseDoubles(this.#place, () =>
           session.query(insertAll(this.#place, hidden, other, this.#place.columns), this.#doing('replacing')),
         );
+    await this.#refuseNullDoubles(session, hidden);
     return hidden;
+  }
+
+  async #refuseNullDoubles(session: SqlSession, where: string): Promise<void> {
+    if (this.#spec.history !== 'loads') await refuseNullDoubles(session, this.#place, where);
   }
 
   async #refill(session: SqlSession, hidden: string, parts: readonly Parts[]): Promise<void> {
@@ -403,7 +441,8 @@ export class SqlTableWriter implements TableWriter {
     }
     const { table } = this.#spec;
     const swaps = await canSwap(session, this.#place, await readRecord(session, dialect, table));
-    if (swaps) await shapeHidden(this.#system, this.#place, hidden, this.#spec.structure);
+    if (swaps)
+      await shapeHidden(this.#system, this.#place, { hidden, committing: session }, this.#spec.structure);
     if (!swaps) await prepareTable(session, this.#place, undefined);
     // A swap needs two tables.
     else if (!(await dialect.find(session, table)))

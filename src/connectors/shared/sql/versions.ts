@@ -6,7 +6,7 @@
  */
 import type { Supersede } from '../../../core/destination.ts';
 import { ConfigError } from '../../../core/errors.ts';
-import { keyShared, refuseDoubles } from './shape-table.ts';
+import { refuseDoubles, refuseNullDoubles } from './shape-table.ts';
 import { type FoundTable, type SqlSession, type TargetColumn, VALID_FROM, VALID_TO } from './system.ts';
 import type { Stage } from './stage-rows.ts';
 import { columnOf, type Place } from './table-shape.ts';
@@ -62,25 +62,9 @@ export async function addVersions(
   await refuseDoubles(place, async () => {
     for (const sql of prepare) await session.query(sql, doing);
   });
-  await refuseNullDoubles(session, place, stage, key);
+  await refuseNullDoubles(session, place, stage.table);
   const ended = how.gone ? (await session.query(gone, `ending versions of table "${table}"`)).count : 0;
   await session.query(changed, `ending versions of table "${table}"`);
   const begun = await refuseDoubles(place, () => session.query(insert, doing));
   return { begun: begun.count, gone: ended };
-}
-
-/** An index takes NULLs for different, and two rows would begin a version of one key each. */
-async function refuseNullDoubles(
-  session: SqlSession,
-  place: Place,
-  stage: Stage,
-  key: readonly TargetColumn[],
-): Promise<void> {
-  if (key.every(({ nullable }) => !nullable)) return;
-  const list = key.map(({ name }) => place.dialect.quote(name)).join(', ');
-  const { rows } = await session.query(
-    `SELECT COUNT(*) AS n FROM ${stage.table} GROUP BY ${list} HAVING COUNT(*) > 1 LIMIT 1`,
-    `adding versions to table "${place.table}"`,
-  );
-  if (rows.length > 0) throw keyShared(place);
 }

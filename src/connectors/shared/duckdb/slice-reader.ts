@@ -1,13 +1,13 @@
 /** A query of DuckDB as batches: chunks become columns without a value of JavaScript for each. */
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { Batch, Column } from '../../core/batch.ts';
-import { DataError, throwIfAborted } from '../../core/errors.ts';
-import type { Schema } from '../../core/schema.ts';
-import type { BatchesReader, DecodeFacts } from '../../core/source.ts';
-import type { LogicalType } from '../../core/types.ts';
-import { duckError } from '../../duckdb/errors.ts';
-import { HighWater } from '../shared/high-water.ts';
-import type { SourceEngine } from './source-engine.ts';
+import { Batch, Column } from '../../../core/batch.ts';
+import { type DataError, throwIfAborted } from '../../../core/errors.ts';
+import type { Schema } from '../../../core/schema.ts';
+import type { BatchesReader, DecodeFacts } from '../../../core/source.ts';
+import type { LogicalType } from '../../../core/types.ts';
+import { duckError } from '../../../duckdb/errors.ts';
+import { HighWater } from '../high-water.ts';
+import type { Asking } from './source-engine.ts';
 
 const BATCH_ROWS = 2048;
 const BATCH_BYTES = 8 << 20;
@@ -19,14 +19,14 @@ export interface SliceQuery {
   sql: string;
   /** Of the cursor's columns. */
   cursor: { type: LogicalType; columns: number } | undefined;
-  /** How many rows there are, where the log says it. */
-  exact: number | undefined;
+  /** How many rows there are, where it is known, and the error for when as many were read instead. */
+  exact: { rows: number; differs(found: number): DataError } | undefined;
 }
 
 /** `explain` says more of an error that came while reading. */
 export function readQuery(
   query: SliceQuery,
-  engine: SourceEngine,
+  engine: Asking,
   signal: AbortSignal,
   explain: (error: unknown) => Promise<unknown>,
 ): BatchesReader {
@@ -50,7 +50,7 @@ async function* stream(
   { connection, signal }: { connection: DuckDBConnection; signal: AbortSignal },
   facts: DecodeFacts,
 ): AsyncGenerator<Batch> {
-  const { ChunkRows } = await import('../../duckdb/read-vectors.ts');
+  const { ChunkRows } = await import('../../../duckdb/read-vectors.ts');
   const { schema, sql, cursor, exact } = query;
   const batch = new Batch(schema, BATCH_ROWS);
   const marks = Array.from({ length: cursor?.columns ?? 0 }, () => new Column(cursor!.type, BATCH_ROWS));
@@ -86,12 +86,5 @@ async function* stream(
     await next.catch(() => undefined);
   }
   facts.high = waters.length === 0 ? undefined : HighWater.greatest(waters);
-  if (exact !== undefined && facts.rows !== exact)
-    throw new DataError(
-      `reading ${query.stream}: its files have ${facts.rows} rows where the log says ${exact}`,
-      {
-        code: 'lake.row_count',
-        remedy: '`sluice catalog check` names files that are not as they were written',
-      },
-    );
+  if (exact && facts.rows !== exact.rows) throw exact.differs(facts.rows);
 }

@@ -1,7 +1,7 @@
 /** The canonical text of values in DuckDB's SQL; docs/concepts/verify.md says what it is. */
-import type { LogicalType } from '../../core/types.ts';
-import { duckType } from '../../duckdb/types.ts';
-import type { RowDialect } from '../shared/row-hash.ts';
+import type { LogicalType } from '../../../core/types.ts';
+import { duckType } from '../../../duckdb/types.ts';
+import type { RowDialect } from '../row-hash.ts';
 
 export const DUCK_DIALECT: RowDialect = {
   value,

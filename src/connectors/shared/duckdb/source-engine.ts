@@ -3,14 +3,18 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { throwIfAborted, TransientError } from '../../core/errors.ts';
-import { withFrugalAllocator } from '../../duckdb/allocator.ts';
-import type { Session } from '../../duckdb/session.ts';
+import { throwIfAborted, TransientError } from '../../../core/errors.ts';
+import { withFrugalAllocator } from '../../../duckdb/allocator.ts';
+import type { Session } from '../../../duckdb/session.ts';
 
 export interface EngineOptions {
   memoryBytes: number;
   threads: number;
+  /** Run when it is started, and for each connection. */
+  opening?: { engine: string; connection: string } | undefined;
 }
+
+export type Work<T> = (connection: DuckDBConnection, signal: AbortSignal) => AsyncGenerator<T>;
 
 /** Somebody who reads. */
 interface User<T> {
@@ -21,7 +25,38 @@ interface User<T> {
   leave(): void;
 }
 
-export class SourceEngine {
+/** Who asks a DuckDB. */
+export abstract class Asking {
+  /**
+   * Runs `work` with a connection of its own, which is interrupted when the signal says so. The signal that `work` gets
+   * is also that of the engine's end.
+   */
+  abstract using<T>(signal: AbortSignal, work: Work<T>): AsyncGenerator<T>;
+
+  /** The rows of a query whose result is small, as JSON values. */
+  async rows(sql: string, signal: AbortSignal): Promise<Record<string, unknown>[]> {
+    const found: Record<string, unknown>[] = [];
+    const asked = this.using(signal, async function* (connection) {
+      yield* (await connection.runAndReadAll(sql)).getRowObjectsJson();
+    });
+    for await (const row of asked) found.push(row);
+    return found;
+  }
+
+  /** The rows of a query, a chunk at a time. */
+  chunks(sql: string, signal: AbortSignal): AsyncGenerator<readonly unknown[][]> {
+    return this.using(signal, async function* (connection) {
+      const result = await connection.stream(sql);
+      for (;;) {
+        const chunk = await result.fetchChunk();
+        if (!chunk || chunk.rowCount === 0) return;
+        yield chunk.getRows();
+      }
+    });
+  }
+}
+
+export class SourceEngine extends Asking {
   readonly #options: EngineOptions;
   #session: Promise<Session> | undefined;
   #scratch: string | undefined;
@@ -34,14 +69,11 @@ export class SourceEngine {
   #making: Promise<unknown> = Promise.resolve();
 
   constructor(options: EngineOptions) {
+    super();
     this.#options = options;
   }
 
-  /** Runs `work` with a connection of its own, which is interrupted when the signal says so. */
-  async *using<T>(
-    signal: AbortSignal,
-    work: (connection: DuckDBConnection) => AsyncGenerator<T>,
-  ): AsyncGenerator<T> {
+  override async *using<T>(signal: AbortSignal, work: Work<T>): AsyncGenerator<T> {
     throwIfAborted(signal);
     if (this.#ending) throw closed();
     const { promise: done, resolve: leave } = Promise.withResolvers<void>();
@@ -52,19 +84,17 @@ export class SourceEngine {
     if (!user.ended) throw closed();
   }
 
-  async *#run<T>(
-    signal: AbortSignal,
-    work: (connection: DuckDBConnection) => AsyncGenerator<T>,
-    user: User<T>,
-  ): AsyncGenerator<T> {
+  async *#run<T>(signal: AbortSignal, work: Work<T>, user: User<T>): AsyncGenerator<T> {
     this.#users.add(user);
     try {
       const connection = await (await this.#open()).connect();
+      const { opening } = this.#options;
+      if (opening) await connection.run(opening.connection);
       const stop = (): void => connection.interrupt();
       const both = AbortSignal.any([signal, this.#stop.signal]);
       both.addEventListener('abort', stop, { once: true });
       try {
-        yield* work(connection);
+        yield* work(connection, both);
         user.ended = true;
       } catch (error) {
         throwIfAborted(signal);
@@ -81,23 +111,13 @@ export class SourceEngine {
     }
   }
 
-  /** The rows of a query whose result is small, as JSON values. */
-  async rows(sql: string, signal: AbortSignal): Promise<Record<string, unknown>[]> {
-    const found: Record<string, unknown>[] = [];
-    const asked = this.using(signal, async function* (connection) {
-      yield* (await connection.runAndReadAll(sql)).getRowObjectsJson();
-    });
-    for await (const row of asked) found.push(row);
-    return found;
-  }
-
   /** Keeps the result of a query in a table of the engine, once for the same query. */
-  table(query: string, signal: AbortSignal): Promise<{ name: string; rows: number }> {
+  table(query: string, signal: AbortSignal, asking: Asking = this): Promise<{ name: string; rows: number }> {
     const known = this.#tables.get(query);
     if (known) return known;
     const name = `sluice_kept_${this.#tables.size}`;
     const made = this.#making.then(async () => {
-      await this.rows(`CREATE OR REPLACE TABLE ${name} AS ${query}`, signal);
+      await asking.rows(`CREATE OR REPLACE TABLE ${name} AS ${query}`, signal);
       const [row] = await this.rows(`SELECT count(*)::VARCHAR AS n FROM ${name}`, signal);
       return { name, rows: Number(row!['n']) };
     });
@@ -115,10 +135,23 @@ export class SourceEngine {
   }
 
   async #start(): Promise<Session> {
-    const { Session } = await withFrugalAllocator(() => import('../../duckdb/session.ts'));
+    const { Session } = await withFrugalAllocator(() => import('../../../duckdb/session.ts'));
     // Not in the lake, which may be read-only for us.
     this.#scratch = await mkdtemp(path.join(tmpdir(), 'sluice-read-'));
-    return Session.open({ ...this.#options, tempDirectory: this.#scratch });
+    const { memoryBytes, threads, opening } = this.#options;
+    const session = await Session.open({ memoryBytes, threads, tempDirectory: this.#scratch });
+    try {
+      if (opening) await session.connection.run(opening.engine);
+      return session;
+    } catch (error) {
+      session.close();
+      throw error;
+    }
+  }
+
+  /** Somebody reads. */
+  get busy(): boolean {
+    return this.#users.size > 0;
   }
 
   /** Ends once nobody reads any more; nobody new may. */
@@ -143,7 +176,7 @@ export class SourceEngine {
 
 /** Another one is taken in its place. */
 export function closed(): TransientError {
-  return new TransientError('reading the lake: the snapshot is closed', {
+  return new TransientError('reading: the snapshot is closed', {
     code: 'engine.old_snapshot',
     remedy: 'run again',
   });

@@ -1,0 +1,37 @@
+/** Messages between a target (main thread) and the thread that has its DuckDB. Plain data only. */
+import type { RingMemory } from '../../core/byte-ring.ts';
+import type { SchemaJson } from '../../core/schema.ts';
+import type { DecodeFacts, DecoderSpec } from '../../core/source.ts';
+import type { SessionOptions } from '../../duckdb/session.ts';
+import type { DatabaseFile } from './file.ts';
+
+export interface EngineOptions extends SessionOptions {
+  file: DatabaseFile;
+}
+
+/** `session` is the number of a connection. */
+export type EngineTask =
+  /** `attach`: the file is there. */
+  | { kind: 'connect'; session: number; attach: boolean }
+  | { kind: 'query'; session: number; sql: string; doing: string; values: readonly unknown[] }
+  | {
+      kind: 'load';
+      session: number;
+      doing: string;
+      ring: RingMemory;
+      schema: SchemaJson;
+      decoder: DecoderSpec;
+      /** `{}` stands for the rows, whose columns are `c0`, `c1`, …. */
+      sql: string;
+    }
+  | { kind: 'begin-rows'; session: number; sql: string; doing: string }
+  | { kind: 'next-rows'; session: number; doing: string }
+  | { kind: 'interrupt'; session: number }
+  /** Gives the file back with the last connection. */
+  | { kind: 'close'; session: number; last: boolean };
+
+export type EngineReply =
+  | { kind: 'done'; id: number }
+  | { kind: 'result'; id: number; rows: Record<string, unknown>[]; count: number }
+  | { kind: 'loaded'; id: number; facts: DecodeFacts; taken: number }
+  | { kind: 'rows'; id: number; rows: unknown[][] };

@@ -1,0 +1,149 @@
+/** The thread that has the DuckDB of a target: all its connections, and the decoders whose batches go into its tables. */
+import { parentPort, workerData } from 'node:worker_threads';
+import type { DuckDBConnection, DuckDBResult, DuckDBValue } from '@duckdb/node-api';
+import { RingConsumer } from '../../core/byte-ring.ts';
+import type { DecoderFactory } from '../../core/decoder.ts';
+import { errorToJson } from '../../core/error-json.ts';
+import { schemaFromJson } from '../../core/schema.ts';
+import { BatchSource } from '../../duckdb/batch-source.ts';
+import { Session } from '../../duckdb/session.ts';
+import { duckName } from '../../duckdb/types.ts';
+import { rowLimit } from '../shared/duckdb/row-limit.ts';
+import { sourceFailed } from '../shared/feed-thread.ts';
+import type { ThreadReply } from '../shared/task-thread.ts';
+import { duckdbError } from './errors.ts';
+import { attach, OWNERS } from './file-sql.ts';
+import type { EngineOptions, EngineReply, EngineTask } from './target-protocol.ts';
+
+type Task<Kind extends EngineTask['kind'] = EngineTask['kind']> = Extract<EngineTask, { kind: Kind }> & {
+  id: number;
+};
+
+interface Open {
+  connection: DuckDBConnection;
+  rows?: DuckDBResult;
+}
+
+const PROGRESS_MS = 200;
+/** How often a row has to fit: in the batch, in vectors, in the table, and in the block that is written. */
+const COPIES = 12;
+
+const port = parentPort!;
+const { file, ...options } = workerData as EngineOptions;
+const engine = await Session.open(options);
+// Who has hidden tables and lives, see `tryLock` of the dialect.
+await engine.run(`CREATE TABLE ${OWNERS} (owner VARCHAR PRIMARY KEY)`, 'starting DuckDB');
+const open = new Map<number, Open>();
+/** Names of table functions cannot be used again, so they are numbered. */
+let sources = 0;
+const reply = (message: ThreadReply | EngineReply): void => port.postMessage(message);
+
+port.on('message', (task: Task) => {
+  void run(task).catch((error: unknown) =>
+    reply({ kind: 'failed', id: task.id, error: errorToJson(error, 'writing to DuckDB') }),
+  );
+});
+reply({ kind: 'ready' });
+
+async function run(task: Task): Promise<void> {
+  const { id } = task;
+  switch (task.kind) {
+    case 'connect':
+      await connect(task);
+      return reply({ kind: 'done', id });
+    case 'query':
+      return query(task);
+    case 'load':
+      return load(task);
+    case 'begin-rows': {
+      const session = open.get(task.session)!;
+      session.rows = await translated(task.doing, () => session.connection.stream(task.sql));
+      return reply({ kind: 'done', id });
+    }
+    case 'next-rows': {
+      const session = open.get(task.session)!;
+      const chunk = await translated(task.doing, () => session.rows!.fetchChunk());
+      return reply({ kind: 'rows', id, rows: chunk && chunk.rowCount > 0 ? chunk.getRows() : [] });
+    }
+    case 'interrupt':
+      open.get(task.session)?.connection.interrupt();
+      return reply({ kind: 'done', id });
+    case 'close':
+      await close(task);
+      return reply({ kind: 'done', id });
+  }
+}
+
+async function connect({ session, attach: there }: Task<'connect'>): Promise<void> {
+  const connection = await engine.connect();
+  try {
+    if (there) await translated(`opening "${file.path}"`, () => connection.run(attach(file)));
+  } catch (error) {
+    connection.closeSync();
+    throw error;
+  }
+  open.set(session, { connection });
+}
+
+/** Without a COMMIT this undoes the transaction. */
+async function close({ session, last }: Task<'close'>): Promise<void> {
+  const { connection } = open.get(session)!;
+  open.delete(session);
+  connection.interrupt();
+  connection.closeSync();
+  // Written into the file what is still in its log, unless the disk is full: then the next one does it.
+  if (last) await engine.run(`DETACH DATABASE IF EXISTS ${duckName(file.name)}`, 'closing the file');
+}
+
+async function query({ id, session, sql, doing, values }: Task<'query'>): Promise<void> {
+  const { connection } = open.get(session)!;
+  const result = await translated(doing, () =>
+    connection.runAndReadAll(sql, values.length > 0 ? (values as DuckDBValue[]) : undefined),
+  );
+  reply({ kind: 'result', id, rows: result.getRowObjectsJson(), count: result.rowsChanged });
+}
+
+async function load(task: Task<'load'>): Promise<void> {
+  const ring = new RingConsumer(task.ring);
+  const { connection } = open.get(task.session)!;
+  try {
+    const { decoder: spec } = task;
+    const module = (await import(spec.module)) as Record<string, DecoderFactory>;
+    const schema = schemaFromJson(task.schema);
+    const limit = rowLimit(task.doing, options.memoryBytes, { now: COPIES, later: COPIES });
+    const decoder = module[spec.name]!(ring, schema, spec.options, limit);
+    let reported = performance.now();
+    const source = new BatchSource(decoder);
+    source.limit = () => {
+      const now = performance.now();
+      if (now - reported < PROGRESS_MS) return false;
+      reported = now;
+      const { rows, bytes } = decoder.facts();
+      reply({ kind: 'progress', id: task.id, rows, bytes });
+      return false;
+    };
+    const name = `sluice_source_${sources++}`;
+    source.register(connection, name, schema);
+    const taken = await translated(task.doing, async () => {
+      try {
+        return (await connection.run(task.sql.replace('{}', `${name}()`))).rowsChanged;
+      } catch (error) {
+        // The reader's own error says more than DuckDB's copy of its text.
+        throw source.error ?? error;
+      }
+    });
+    if (ring.end !== 'ended') throw sourceFailed();
+    reply({ kind: 'loaded', id: task.id, facts: decoder.facts(), taken });
+  } catch (error) {
+    ring.abandon();
+    throw error;
+  }
+}
+
+async function translated<T>(doing: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw duckdbError(error, doing, options.tempDirectory);
+  }
+}

@@ -1,0 +1,181 @@
+import path from 'node:path';
+import type { ByteSink } from '../../core/byte-ring.ts';
+import type { ConnectorContext } from '../../core/connector.ts';
+import { throwIfAborted } from '../../core/errors.ts';
+import type { FileLedger, FilePart } from '../../core/ledger.ts';
+import { BATCH_BYTES } from '../../core/memory.ts';
+import type {
+  BytesReader,
+  Loaded,
+  SliceToRead,
+  Snapshot,
+  Source,
+  SourceFacts,
+  StreamInfo,
+  Survey,
+} from '../../core/source.ts';
+import type { Checkpoint, RunWindow, Slice, StreamConfig } from '../../core/stream.ts';
+import { sendDocument } from '../shared/text/document-input.ts';
+import type { DocumentFacts, DocumentLayout, TextDecoderOptions } from '../shared/text/text-decoder.ts';
+import { DumpFile } from './dump-file.ts';
+import type { DumpRange } from './dump-index.ts';
+import type { DumpConnection } from './options.ts';
+import { type DumpSurvey, surveyTable, wholeSchema } from './survey.ts';
+
+const BATCH_ROWS = 2048;
+
+export class DumpSource implements Source {
+  readonly #file: DumpFile;
+  readonly #options: DumpConnection;
+  readonly #context: ConnectorContext;
+
+  constructor(options: DumpConnection, context: ConnectorContext) {
+    this.#file = new DumpFile(path.resolve(context.directory, options.path), {
+      partBytes: options.slice_size,
+      scratch: path.join(context.directory, '.sluice', 'dumps'),
+    });
+    this.#options = options;
+    this.#context = context;
+  }
+
+  async check(signal: AbortSignal): Promise<SourceFacts> {
+    throwIfAborted(signal);
+    await this.#file.find();
+    return { title: this.#file.describe(), warnings: [] };
+  }
+
+  async discover(signal: AbortSignal): Promise<StreamInfo[]> {
+    const { index } = await this.#file.read(signal);
+    return index.tables.map((table): StreamInfo => ({
+      name: table.name,
+      kind: 'table',
+      schema: wholeSchema(table, index),
+      estimatedRows: table.rows,
+      bytes: table.bytes,
+      cursors: [],
+      proposal: { load: 'replace' },
+      notes: [],
+    }));
+  }
+
+  async open(signal: AbortSignal): Promise<Snapshot> {
+    throwIfAborted(signal);
+    return new DumpSnapshot(this.#file, this.#options, this.#context);
+  }
+
+  close(): Promise<void> {
+    return this.#file.close();
+  }
+}
+
+/** The moment of a dump is that of its writing; reading it notices when it has changed since it was looked at. */
+class DumpSnapshot implements Snapshot {
+  readonly at = `${new Date().toISOString().slice(0, -1)}000+00`;
+  readonly #file: DumpFile;
+  readonly #options: DumpConnection;
+  readonly #context: ConnectorContext;
+  /** The stream that was looked at first. */
+  #first: string | undefined;
+
+  constructor(file: DumpFile, options: DumpConnection, context: ConnectorContext) {
+    this.#file = file;
+    this.#options = options;
+    this.#context = context;
+  }
+
+  async survey(
+    stream: StreamConfig,
+    checkpoint: Checkpoint | undefined,
+    window: RunWindow,
+    signal: AbortSignal,
+  ): Promise<DumpSurvey> {
+    const dump = await this.#file.read(signal);
+    this.#first ??= stream.name;
+    const first = this.#first === stream.name;
+    return surveyTable(dump, { stream, checkpoint, window, sliceBytes: this.#options.slice_size, first });
+  }
+
+  async read(
+    _stream: StreamConfig,
+    surveyed: Survey,
+    slice: SliceToRead,
+    signal: AbortSignal,
+  ): Promise<BytesReader> {
+    const survey = surveyed as DumpSurvey;
+    const parts = partsOf(slice);
+    const options: TextDecoderOptions = {
+      documents: parts.map((part) => documentLayout(survey, part)),
+      maxRows: BATCH_ROWS,
+      maxBytes: this.#context.batchBytes ?? BATCH_BYTES.usual,
+      badRecords: slice.aside?.file,
+    };
+    const file = `../shared/text/text-decoder${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`;
+    return {
+      format: 'bytes',
+      schema: survey.schema,
+      decoder: { module: new URL(file, import.meta.url).href, name: 'createTextDecoder', options },
+      pump: async (sink, onBytes) => this.#pump({ parts, survey, signal }, sink, onBytes),
+      close: async () => {},
+    };
+  }
+
+  async #pump(
+    { parts, survey, signal }: { parts: readonly FilePart[]; survey: DumpSurvey; signal: AbortSignal },
+    sink: ByteSink,
+    onBytes: (bytes: number) => void,
+  ): Promise<void> {
+    await this.#file.unchanged(survey.dump);
+    const { storage, key } = await this.#file.text(survey.dump, signal);
+    for (const [number, part] of parts.entries())
+      await sendDocument(sink, number, storage.read(key, part.range, signal), onBytes);
+    await this.#file.unchanged(survey.dump);
+  }
+
+  advance({ survey, before, loads, last }: Loaded): Checkpoint {
+    const { contract, dump } = survey as DumpSurvey;
+    const { key, size, modifiedAt } = dump.object;
+    // A dump counts as loaded when all of it is.
+    if (!last) return { ...before, cursor: [] };
+    let rows = 0;
+    let bad = 0;
+    for (const { facts } of loads) {
+      const own = facts.own as DocumentFacts;
+      rows += own.rows.reduce((sum, count) => sum + count, 0);
+      bad += own.bad.reduce((sum, count) => sum + count, 0);
+    }
+    const files: FileLedger['files'] = { [key]: { size, modifiedAt, crc32: dump.crc32, rows, bad } };
+    return { cursor: [], ledger: { contract, files } };
+  }
+
+  async alive(): Promise<boolean> {
+    return true;
+  }
+
+  async close(): Promise<void> {}
+}
+
+function partsOf({ range }: Slice): FilePart[] {
+  if (range.kind !== 'files') throw new TypeError(`a slice of a dump cannot be ${range.kind}`);
+  return range.files;
+}
+
+export function documentLayout(
+  { dump, table, read, ranges }: DumpSurvey,
+  { path: name, range }: FilePart,
+): DocumentLayout {
+  const { kind, head, inside, columns, fields, line } = ranges.get(range!.from)! satisfies DumpRange;
+  const { syntax } = dump.index;
+  // A statement without a list of columns has a value for each, also for those that the server computes.
+  const places = columns ?? table.columns.map((column) => column.name);
+  const dialect = kind === 'copy' ? { format: kind } : { format: kind, syntax, head, inside };
+  return {
+    name,
+    dialect,
+    skip: 0,
+    line,
+    fields,
+    columns: read.map(({ column }) => (places.includes(column) ? places.indexOf(column) : null)),
+    forms: read.map(({ form }) => form),
+    form: JSON.stringify({ dialect, columns: places }),
+  };
+}

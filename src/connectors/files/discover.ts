@@ -1,0 +1,30 @@
+/** Files whose names differ in digits only are one stream. */
+import type { StreamInfo } from '../../core/source.ts';
+import type { StoredObject } from '../../core/storage.ts';
+
+const DATA = /\.(csv|tsv|txt|jsonl?|ndjson)(\.(gz|zst))?$/i;
+
+export function discoverFiles(objects: readonly StoredObject[]): StreamInfo[] {
+  const found = Map.groupBy(
+    objects.filter(({ key }) => DATA.test(key) && !key.split('/').some((part) => part.startsWith('.'))),
+    ({ key }) => patternOf(key),
+  );
+  return [...found].map(([pattern, files]): StreamInfo => {
+    const bytes = files.reduce((sum, { size }) => sum + size, 0);
+    return {
+      name: pattern,
+      kind: 'files',
+      schema: { fields: [], key: [] },
+      estimatedRows: undefined,
+      bytes,
+      cursors: [],
+      proposal: { load: 'append', files: pattern },
+      notes: [`${files.length} ${files.length === 1 ? 'file' : 'files'}`],
+    };
+  });
+}
+
+/** `tenants_20260209.csv` becomes `tenants_*.csv`. */
+function patternOf(key: string): string {
+  return key.replace(/\d+(?:[-_.]\d+)*/g, '*').replace(/\*{2,}/g, '*');
+}

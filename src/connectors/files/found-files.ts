@@ -1,0 +1,148 @@
+/** Which files there are, which of them are new, and which wait. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { crc32 } from 'node:zlib';
+import { ConfigError, throwIfAborted } from '../../core/errors.ts';
+import type { FileLedger, FileMark, FilesConfig } from '../../core/ledger.ts';
+import { compareKeys, type ObjectStorage, type StoredObject } from '../../core/storage.ts';
+import { parseGlob } from './glob.ts';
+import { nameColumns } from './name-columns.ts';
+
+export interface FoundFile extends StoredObject {
+  /** Columns from its name. */
+  columns: Record<string, string | null>;
+}
+
+export interface FoundFiles {
+  /** All, in the order in which they are loaded. */
+  files: FoundFile[];
+  /** Names of the columns that come from the names. */
+  columns: string[];
+  /** Grew while we looked: their writers are not done. */
+  waiting: string[];
+  /** Without bytes: some writers make files before they fill them. */
+  empty: string[];
+}
+
+/** Whoever writes to a file does it more often than this, or is taken for done. */
+const SETTLED_MS = 2000;
+const LOOK_AGAIN_MS = 500;
+
+export async function findFiles(
+  storage: ObjectStorage,
+  stream: string,
+  config: FilesConfig,
+  signal: AbortSignal,
+): Promise<FoundFiles> {
+  const glob = parseGlob(config.path);
+  const list = async (): Promise<StoredObject[]> =>
+    (await storage.list(glob.prefix, { empty: true })).filter(({ key }) => glob.matches(key));
+  let objects = await list();
+  const waiting = new Set<string>();
+  if (objects.some(({ modifiedAt }) => Math.abs(Date.now() - modifiedAt) < SETTLED_MS)) {
+    await sleep(LOOK_AGAIN_MS, undefined, { signal }).catch(() => throwIfAborted(signal));
+    const before = new Map(objects.map((object) => [object.key, object]));
+    objects = await list();
+    for (const object of objects) {
+      const was = before.get(object.key);
+      if (!was || was.size !== object.size || was.modifiedAt !== object.modifiedAt) waiting.add(object.key);
+    }
+  }
+  const settled = objects.filter(({ key }) => !waiting.has(key));
+  const filled = settled.filter(({ size }) => size > 0);
+  const names = nameColumns(
+    filled.map(({ key }) => key),
+    { stream, pattern: config.name },
+  );
+  const files = filled.map((object, i) => ({ ...object, columns: names.values[i]! }));
+  return {
+    files: files.toSorted((a, b) => inOrder(a, b, names.columns)),
+    columns: names.columns,
+    waiting: [...waiting],
+    empty: settled.filter(({ size }) => size === 0).map(({ key }) => key),
+  };
+}
+
+function inOrder(a: FoundFile, b: FoundFile, columns: readonly string[]): number {
+  for (const column of columns) {
+    const [x, y] = [a.columns[column] ?? '', b.columns[column] ?? ''];
+    if (x === y) continue;
+    // Numbers in names come with zeros before them, or without.
+    const numbers = /^\d+$/.test(x) && /^\d+$/.test(y) ? BigInt(x) - BigInt(y) : 0n;
+    if (numbers !== 0n) return numbers < 0n ? -1 : 1;
+    return compareKeys(x, y);
+  }
+  return compareKeys(a.key, b.key);
+}
+
+export interface SortedFiles {
+  fresh: FoundFile[];
+  /** Loaded, and others since. */
+  changed: FoundFile[];
+  loaded: FoundFile[];
+  /** Loaded, with another time and the same bytes: among `loaded`. */
+  touched: FoundFile[];
+  /** Loaded, and not there any more. */
+  gone: string[];
+}
+
+/** How the files that are chosen compare with those that are loaded. */
+export function sortFiles(
+  all: readonly FoundFile[],
+  chosen: readonly FoundFile[],
+  ledger: FileLedger | undefined,
+): SortedFiles {
+  const sorted: SortedFiles = { fresh: [], changed: [], loaded: [], touched: [], gone: [] };
+  const there = new Set(all.map(({ key }) => key));
+  for (const file of chosen) {
+    const mark = markOf(ledger, file.key);
+    if (!mark) sorted.fresh.push(file);
+    else if (hasChanged(file, mark)) sorted.changed.push(file);
+    else if (mark.left && mark.left.length > 0) sorted.fresh.push(file);
+    else sorted.loaded.push(file);
+  }
+  for (const key of Object.keys(ledger?.files ?? {})) if (!there.has(key)) sorted.gone.push(key);
+  return sorted;
+}
+
+export function markOf(ledger: FileLedger | undefined, key: string): FileMark | undefined {
+  return ledger && Object.hasOwn(ledger.files, key) ? ledger.files[key] : undefined;
+}
+
+/** What the storage says of the content goes before times, which a copy or a touch changes. */
+function hasChanged(file: StoredObject, mark: FileMark): boolean {
+  if (mark.again === true) return true;
+  if (file.size !== mark.size) return true;
+  if (file.etag !== undefined && mark.etag !== undefined) return file.etag !== mark.etag;
+  return file.modifiedAt !== mark.modifiedAt;
+}
+
+/** Reads files that have another time than when they were loaded: a copy or a touch changes nothing in them. */
+export async function withoutTouched(
+  storage: ObjectStorage,
+  sorted: SortedFiles,
+  ledger: FileLedger | undefined,
+  signal: AbortSignal,
+): Promise<SortedFiles> {
+  const touched: FoundFile[] = [];
+  for (const file of sorted.changed) {
+    const mark = markOf(ledger, file.key)!;
+    if (mark.again === true || mark.size !== file.size || mark.crc32 === undefined) continue;
+    let sum = 0;
+    for await (const piece of storage.read(file.key, undefined, signal)) sum = crc32(piece, sum);
+    if (crcText(sum) === mark.crc32) touched.push(file);
+  }
+  const changed = sorted.changed.filter((file) => !touched.includes(file));
+  return { ...sorted, changed, touched, loaded: [...sorted.loaded, ...touched] };
+}
+
+export function crcText(sum: number): string {
+  return sum.toString(16).padStart(8, '0');
+}
+
+export function noFiles(stream: string, storage: ObjectStorage, config: FilesConfig): ConfigError {
+  return new ConfigError(`looking at ${stream}: no file fits "${config.path}" in ${storage.describe()}`, {
+    code: 'files.none',
+    remedy:
+      'correct `path` of the connection or `files` of the stream; `sluice discover` lists what is there',
+  });
+}

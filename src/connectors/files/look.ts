@@ -1,0 +1,105 @@
+/** How a file is written, from its beginning. */
+import type { FileFormat, FilesConfig } from '../../core/ledger.ts';
+import { type CsvDialect, CsvScanner } from '../shared/text/csv-scanner.ts';
+import type { JsonDialect } from '../shared/text/json-scanner.ts';
+import { escapedBy } from '../shared/text/escapes.ts';
+import { fieldText } from '../shared/text/field-text.ts';
+import { Records } from '../shared/text/records.ts';
+import { looksLikeText } from '../shared/text/sniff-columns.ts';
+
+/** How the files of a stream are written. */
+export interface Form {
+  dialect: CsvDialect | JsonDialect;
+  header: boolean;
+}
+
+const DELIMITERS = [',', ';', '\t', '|'];
+const LOOKED_AT = 100;
+
+const FORMATS: Readonly<Record<string, FileFormat>> = {
+  json: 'json',
+  jsonl: 'json',
+  ndjson: 'json',
+  csv: 'csv',
+  tsv: 'csv',
+  txt: 'csv',
+};
+
+/** By the ending of a name, before that of what it is packed with. */
+function formatOf(path: string): FileFormat | undefined {
+  const endings = path.toLowerCase().split('/').at(-1)!.split('.').slice(1);
+  return endings.map((ending) => FORMATS[ending]).findLast((format) => format !== undefined);
+}
+
+/** `head`: the first bytes of the file, or all; what the configuration says is taken as it is. */
+export function lookAt(path: string, head: Uint8Array, config: FilesConfig): Form {
+  const format =
+    config.format ??
+    formatOf(path) ??
+    (/^\s*[[{]/.test(Buffer.from(head).toString('latin1')) ? 'json' : 'csv');
+  if (format === 'json')
+    return { dialect: { format, names: [], flatten: config.flatten ?? 0 }, header: false };
+  return lookAtCsv(head, config);
+}
+
+function lookAtCsv(head: Uint8Array, config: FilesConfig): Form {
+  const dialect = (delimiter: string): CsvDialect => ({
+    format: 'csv',
+    delimiter,
+    quote: config.quote === false ? undefined : (config.quote ?? '"'),
+    escape: config.quote === false ? undefined : (config.escape ?? config.quote ?? '"'),
+    nulls: config.nulls ?? [''],
+  });
+  const bytes = new Uint8Array(head.length + 1);
+  bytes.set(head);
+  const chosen = dialect(config.delimiter ?? bestDelimiter(bytes, dialect));
+  return { dialect: chosen, header: config.header ?? hasHeader(bytes, chosen) };
+}
+
+/** The one that takes most records into the same number of fields, and into more of them than others do. */
+function bestDelimiter(bytes: Uint8Array, dialect: (delimiter: string) => CsvDialect): string {
+  let best = { delimiter: ',', score: 0 };
+  for (const delimiter of DELIMITERS) {
+    const counts = fieldCounts(bytes, dialect(delimiter));
+    const usual = [...Map.groupBy(counts, (count) => count)].toSorted((a, b) => b[1].length - a[1].length)[0];
+    if (!usual || usual[0] < 2) continue;
+    const score = (usual[1].length / counts.length) * Math.log(1 + usual[0]);
+    if (score > best.score * 1.05) best = { delimiter, score };
+  }
+  return best.delimiter;
+}
+
+function fieldCounts(bytes: Uint8Array, dialect: CsvDialect): number[] {
+  const scanner = scannerFor(dialect, 2);
+  const end = bytes.length - 1;
+  const counts: number[] = [];
+  let at = 0;
+  while (counts.length < LOOKED_AT && at < end) {
+    const found = scanner.measure(bytes, { at, end, final: false });
+    if (!found) break;
+    counts.push(found.fields);
+    at = found.next;
+  }
+  // A single record without a line break.
+  if (counts.length === 0) {
+    const only = scanner.measure(bytes, { at: 0, end, final: true });
+    if (only) counts.push(only.fields);
+  }
+  return counts;
+}
+
+/** Names are texts, there are no two alike and none is missing. */
+function hasHeader(bytes: Uint8Array, dialect: CsvDialect): boolean {
+  const end = bytes.length - 1;
+  const found = scannerFor(dialect, 2).measure(bytes, { at: 0, end, final: true });
+  if (!found) return true;
+  const scanner = scannerFor(dialect, found.fields);
+  scanner.scan(bytes, { at: 0, end, final: true, row: 0 });
+  const escapes = escapedBy(dialect.escape);
+  const names = Array.from({ length: found.fields }, (_, f) => fieldText(bytes, scanner.records, f, escapes));
+  return names.every((name) => name !== null && looksLikeText(name)) && new Set(names).size === names.length;
+}
+
+function scannerFor(dialect: CsvDialect, fields: number): CsvScanner {
+  return new CsvScanner(dialect, new Records(fields, 1), { maxBytes: Infinity, onBroken: () => undefined });
+}

@@ -1,0 +1,33 @@
+import { z } from 'zod';
+import { inSchema, parseSize } from '../../core/units.ts';
+import { storageFields, type StorageOptionsInput } from '../shared/storage-options.ts';
+
+/** Files as the user writes them. */
+export interface FilesOptionsInput extends StorageOptionsInput {
+  slice_size?: string | number | undefined;
+}
+
+/** The same after parsing: sizes are bytes. */
+export interface FilesConnection extends FilesOptionsInput {
+  slice_size: number;
+}
+
+const size = z.union([z.string(), z.number()]).transform(inSchema(parseSize));
+
+export const filesOptions: z.ZodType<FilesConnection, FilesOptionsInput> = z
+  .strictObject({
+    path: z
+      .string()
+      .trim()
+      .min(1)
+      .describe('Folder of the files, relative to the project, or `s3://<bucket>/<prefix>`.')
+      .meta({ examples: ['./landing', 's3://company-landing/daily'] }),
+    ...storageFields,
+    slice_size: size
+      .refine((bytes) => bytes >= 1_000_000, 'must be at least 1 MB')
+      .default(64_000_000)
+      .describe(
+        'Bytes of files that one slice has: small files share one, and files that can be cut have several; default "64 MB".',
+      ),
+  })
+  .describe('Files in a folder, or a bucket, loaded once each.');

@@ -1,0 +1,98 @@
+import type { RingMemory } from '../../core/byte-ring.ts';
+import type { FileRange } from '../../core/ledger.ts';
+import type { Form } from './look.ts';
+import type { Records, TextRun } from '../shared/text/records.ts';
+import { type ColumnSample, emptySample, sniffColumn } from '../shared/text/sniff-columns.ts';
+
+export interface SniffTask {
+  ring: RingMemory;
+  /** Names of the documents, by number. */
+  documents: string[];
+  dialect: Form['dialect'];
+  header: boolean;
+  /** Lines before the first byte. */
+  skip: number;
+  /** Documents that are longer are cut about so often. */
+  partBytes: number;
+}
+
+/** Documents with the same header, or of objects. */
+export interface SniffGroup {
+  /** Undefined: there is none, and columns have no names. */
+  header: (string | null)[] | undefined;
+  fields: number;
+  columns: ColumnSample[];
+}
+
+export interface SniffedDocument {
+  /** Number of its group; -1: it has no record, not even a header. */
+  group: number;
+  records: number;
+  broken: number;
+  /** Where it can be cut; empty when it has one part. */
+  parts: FileRange[];
+}
+
+export interface Sniffed {
+  id: number;
+  groups: SniffGroup[];
+  documents: SniffedDocument[];
+}
+
+/** Records that are looked at together, and the longest that there may be. */
+export const RECORDS = 2048;
+export const MOST_RECORD_BYTES: number = 64 << 20;
+
+/** Adds the first `rows` records to the columns of a group; columns that are new begin with them. */
+export function sniffRows(
+  group: SniffGroup,
+  { starts, ends, flags, stride, lines }: Records,
+  place: Pick<TextRun, 'bytes' | 'escapes' | 'json'> & { rows: number; document: string },
+): void {
+  while (group.columns.length < group.fields) group.columns.push(emptySample());
+  const run: TextRun = {
+    ...place,
+    coerced: 0,
+    starts,
+    ends,
+    flags,
+    first: 0,
+    stride,
+    from: 0,
+    to: place.rows,
+  };
+  for (const [f, sample] of group.columns.entries()) {
+    run.first = f;
+    sniffColumn(run, sample, { document: place.document, lines });
+  }
+}
+
+/** Places between records, about as far apart as parts are to be long. */
+export class Cuts {
+  readonly #partBytes: number;
+  readonly #cuts: { at: number; line: number }[] = [];
+  #last = 0;
+
+  constructor(partBytes: number, line: number) {
+    this.#partBytes = partBytes;
+    this.#cuts.push({ at: 0, line });
+  }
+
+  /** A record ends at `at`. */
+  look(at: number, line: number): void {
+    if (at - this.#last < this.#partBytes) return;
+    this.#last = at;
+    this.#cuts.push({ at, line });
+  }
+
+  parts(end: number, firstLine: number): FileRange[] {
+    const cuts = this.#cuts.filter(({ at }) => at < end);
+    if (cuts.length < 2) return [];
+    return cuts.map(({ at, line }, i) => ({
+      from: at,
+      to: cuts[i + 1]?.at ?? end,
+      // The first part begins with the lines that are left out.
+      line: i === 0 ? firstLine : line,
+    }));
+  }
+}

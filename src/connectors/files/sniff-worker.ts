@@ -1,0 +1,43 @@
+/** The thread that looks through whole files. */
+import { parentPort } from 'node:worker_threads';
+import { RingConsumer } from '../../core/byte-ring.ts';
+import { errorToJson } from '../../core/error-json.ts';
+import { sourceFailed } from '../shared/feed-thread.ts';
+import type { ThreadReply } from '../shared/task-thread.ts';
+import { DocumentInput } from '../shared/text/document-input.ts';
+import { sniffCsv } from './sniff-csv.ts';
+import { sniffJson } from './sniff-json.ts';
+import type { Sniffed, SniffedDocument, SniffGroup, SniffTask } from './sniff-types.ts';
+
+const port = parentPort!;
+const reply = (message: ThreadReply | Sniffed): void => port.postMessage(message);
+
+port.on('message', (task: SniffTask & { id: number }) => {
+  try {
+    reply(sniff(task));
+  } catch (error) {
+    new RingConsumer(task.ring).abandon();
+    reply({ kind: 'failed', id: task.id, error: errorToJson(error, 'looking through files') });
+  }
+});
+reply({ kind: 'ready' });
+
+function sniff(task: SniffTask & { id: number }): Sniffed {
+  const ring = new RingConsumer(task.ring);
+  const input = new DocumentInput(ring);
+  const groups: SniffGroup[] = [];
+  const documents = task.documents.map((): SniffedDocument => ({
+    group: -1,
+    records: 0,
+    broken: 0,
+    parts: [],
+  }));
+  const { dialect } = task;
+  while (input.nextDocument()) {
+    const document = documents[input.document]!;
+    if (dialect.format === 'csv') sniffCsv({ ...task, dialect }, input, groups, document);
+    else sniffJson({ ...task, dialect }, input, groups, document);
+  }
+  if (ring.end !== 'ended') throw sourceFailed();
+  return { id: task.id, groups, documents };
+}

@@ -1,0 +1,246 @@
+import type { ByteSink } from '../../core/byte-ring.ts';
+import type { ConnectorContext } from '../../core/connector.ts';
+import { throwIfAborted, TransientError } from '../../core/errors.ts';
+import type { FileLedger, FileMark, FilePart, FileRange } from '../../core/ledger.ts';
+import { BATCH_BYTES } from '../../core/memory.ts';
+import type { KeptDocument, KeptRecords } from '../../core/quarantine.ts';
+import type {
+  BytesReader,
+  Loaded,
+  SliceToRead,
+  Snapshot,
+  Source,
+  SourceFacts,
+  StreamInfo,
+  Survey,
+} from '../../core/source.ts';
+import type { ObjectStorage } from '../../core/storage.ts';
+import type { Checkpoint, RunWindow, Slice, StreamConfig } from '../../core/stream.ts';
+import { sendDocument } from '../shared/text/document-input.ts';
+import type { DocumentFacts, DocumentLayout, TextDecoderOptions } from '../shared/text/text-decoder.ts';
+import { discoverFiles } from './discover.ts';
+import type { FilesConnection } from './options.ts';
+import { type FilesSurvey, survey } from './survey.ts';
+import { textOf } from '../shared/text/text-stream.ts';
+
+const BATCH_ROWS = 2048;
+const LINE_END: Uint8Array = Buffer.from('\n');
+
+export class FilesSource implements Source {
+  readonly #storage: ObjectStorage;
+  readonly #options: FilesConnection;
+  readonly #context: ConnectorContext;
+
+  constructor(storage: ObjectStorage, options: FilesConnection, context: ConnectorContext) {
+    this.#storage = storage;
+    this.#options = options;
+    this.#context = context;
+  }
+
+  async check(signal: AbortSignal): Promise<SourceFacts> {
+    throwIfAborted(signal);
+    return { title: this.#storage.describe(), warnings: [] };
+  }
+
+  async discover(signal: AbortSignal): Promise<StreamInfo[]> {
+    throwIfAborted(signal);
+    return discoverFiles(await this.#storage.list('', { empty: true }));
+  }
+
+  async open(signal: AbortSignal): Promise<Snapshot> {
+    throwIfAborted(signal);
+    return new FilesSnapshot(this.#storage, this.#options, this.#context);
+  }
+
+  async close(): Promise<void> {}
+}
+
+/** Files have no common moment: each is as it was when it was looked at, and reading it notices when it is another. */
+class FilesSnapshot implements Snapshot {
+  readonly at = `${new Date().toISOString().slice(0, -1)}000+00`;
+  readonly #storage: ObjectStorage;
+  readonly #options: FilesConnection;
+  readonly #context: ConnectorContext;
+
+  constructor(storage: ObjectStorage, options: FilesConnection, context: ConnectorContext) {
+    this.#storage = storage;
+    this.#options = options;
+    this.#context = context;
+  }
+
+  survey(
+    stream: StreamConfig,
+    checkpoint: Checkpoint | undefined,
+    window: RunWindow,
+    signal: AbortSignal,
+  ): Promise<FilesSurvey> {
+    const place = {
+      storage: this.#storage,
+      sliceBytes: this.#options.slice_size,
+      workers: Math.max(1, this.#context.workers),
+    };
+    return survey(place, stream, { checkpoint, window }, signal);
+  }
+
+  async read(
+    stream: StreamConfig,
+    surveyed: Survey,
+    slice: SliceToRead,
+    signal: AbortSignal,
+  ): Promise<BytesReader> {
+    const facts = surveyed as FilesSurvey;
+    const { kept } = slice;
+    const parts = partsOf(slice);
+    const options: TextDecoderOptions = {
+      documents: kept
+        ? kept.documents.map((document) => keptLayout(facts, document, stream.files?.delimiter))
+        : parts.map((part) => documentLayout(facts, part)),
+      maxRows: BATCH_ROWS,
+      maxBytes: this.#context.batchBytes ?? BATCH_BYTES.usual,
+      badRecords: slice.aside?.file,
+      limits: slice.aside?.limits,
+      refused: slice.aside?.refused,
+    };
+    const file = `../shared/text/text-decoder${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`;
+    return {
+      format: 'bytes',
+      schema: facts.schema,
+      decoder: { module: new URL(file, import.meta.url).href, name: 'createTextDecoder', options },
+      pump: (sink, onBytes) =>
+        kept ? sendKept(kept, sink, onBytes) : this.#pump({ parts, facts, signal }, sink, onBytes),
+      close: async () => {},
+    };
+  }
+
+  async #pump(
+    { parts, facts, signal }: { parts: readonly FilePart[]; facts: FilesSurvey; signal: AbortSignal },
+    sink: ByteSink,
+    onBytes: (bytes: number) => void,
+  ): Promise<void> {
+    for (const [number, part] of parts.entries()) {
+      const { text } = facts.layouts.get(part.path)!;
+      let bytes = 0;
+      const onRaw = (piece: Uint8Array): void => {
+        bytes += piece.length;
+      };
+      await sendDocument(sink, number, textOf(this.#storage, part, text, { signal, onRaw }), onBytes);
+      const expected = part.range ? part.range.to - part.range.from : part.size;
+      if (bytes !== expected)
+        throw new TransientError(`reading "${part.path}": it has changed since it was looked at`, {
+          code: 'engine.old_snapshot',
+          remedy: 'run again when its writer is done',
+        });
+    }
+  }
+
+  advance({ survey: surveyed, before, loads }: Loaded): Checkpoint {
+    const { contract, layouts, touched } = surveyed as FilesSurvey;
+    const files: FileLedger['files'] = { ...before?.ledger?.files };
+    for (const { key, modifiedAt, etag } of touched)
+      if (Object.hasOwn(files, key)) files[key] = { ...files[key]!, modifiedAt, etag };
+    for (const { slice, facts } of loads) {
+      const { rows, bad } = facts.own as DocumentFacts;
+      for (const [number, part] of partsOf(slice).entries())
+        files[part.path] = markAfter(files, part, {
+          rows: rows[number]!,
+          bad: bad[number]!,
+          parts: layouts.get(part.path)!.parts,
+        });
+    }
+    return { cursor: [], ledger: { contract, files } };
+  }
+
+  async alive(): Promise<boolean> {
+    return true;
+  }
+
+  async close(): Promise<void> {}
+}
+
+/** How records of a file are read that did not fit. */
+interface RecordForm {
+  dialect: FilesSurvey['form']['dialect'];
+  fields: number;
+  /** For each column of the contract: the field, or a text. */
+  places: Record<string, number | string | null>;
+}
+
+/** Each record ends where it ended before, whatever its quotes say: as a document of its own. */
+async function sendKept(kept: KeptRecords, sink: ByteSink, onBytes: (bytes: number) => void): Promise<void> {
+  let number = 0;
+  for await (const raw of kept.raw()) await sendDocument(sink, number++, [raw, LINE_END], onBytes);
+}
+
+/** Files that a slice reads; records that are read again change nothing in the ledger. */
+function partsOf({ range }: Slice): FilePart[] {
+  if (range.kind === 'quarantine') return [];
+  if (range.kind !== 'files') throw new TypeError(`a slice of files cannot be ${range.kind}`);
+  return range.files;
+}
+
+function documentLayout(facts: FilesSurvey, { path: name, range }: FilePart): DocumentLayout {
+  const { fields, places, text } = facts.layouts.get(name)!;
+  const { dialect, header } = facts.form;
+  const first = range === undefined || range.from === 0;
+  return {
+    name,
+    dialect,
+    skip: header && first ? 1 : 0,
+    line: range?.line ?? 1 + text.skip,
+    fields,
+    columns: facts.read.map((column) => places.get(column.name) ?? null),
+    form: JSON.stringify({ dialect, fields, places: Object.fromEntries(places) } satisfies RecordForm),
+  };
+}
+
+/** `delimiter`: when the stream says which. */
+function keptLayout(
+  { read, form: { dialect }, fileColumn }: FilesSurvey,
+  kept: KeptDocument,
+  delimiter: string | undefined,
+): DocumentLayout {
+  const { document: name, form, lines } = kept;
+  const was = JSON.parse(form) as RecordForm;
+  const placeOf = (column: string): number | string | null =>
+    column === fileColumn ? name : Object.hasOwn(was.places, column) ? was.places[column]! : null;
+  return {
+    name,
+    // Objects go by the names that they had then.
+    dialect:
+      dialect.format === 'csv' && was.dialect.format === 'csv'
+        ? { ...dialect, delimiter: delimiter ?? was.dialect.delimiter }
+        : was.dialect,
+    skip: 0,
+    line: 0,
+    lines,
+    fields: was.fields,
+    columns: read.map((column) => placeOf(column.name)),
+    form,
+  };
+}
+
+interface LoadedPart {
+  rows: number;
+  bad: number;
+  /** All of the file. */
+  parts: readonly FileRange[];
+}
+
+/** What is known of a file when one more part of it is loaded. */
+function markAfter(
+  files: Readonly<FileLedger['files']>,
+  { path: name, range, ...file }: FilePart,
+  { rows, bad, parts }: LoadedPart,
+): FileMark {
+  if (!range) return { ...file, rows, bad };
+  const before = Object.hasOwn(files, name) ? files[name]! : undefined;
+  // Parts of a file that has changed in between are none of this one.
+  const same = before?.left !== undefined && before.crc32 === file.crc32 ? before : undefined;
+  const left = (same?.left ?? [...parts]).filter((each) => each.from !== range.from);
+  return {
+    ...file,
+    rows: rows + (same?.rows ?? 0),
+    bad: bad + (same?.bad ?? 0),
+    ...(left.length > 0 && { left: [...left] }),
+  };
+}

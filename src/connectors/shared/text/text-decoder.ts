@@ -1,0 +1,338 @@
+/** Documents of records in text into batches. Records that do not fit the schema go aside, and cost about what others cost. */
+import { Batch } from '../../../core/batch.ts';
+import type { RingConsumer } from '../../../core/byte-ring.ts';
+import type { Decoder, RowLimit } from '../../../core/decoder.ts';
+import type { ColumnLimits } from '../../../core/diagnose.ts';
+import { DataError } from '../../../core/errors.ts';
+import type { RefusedRow } from '../../../core/quarantine.ts';
+import type { Schema } from '../../../core/schema.ts';
+import type { DecodeFacts } from '../../../core/source.ts';
+import { renderType } from '../../../core/types.ts';
+import { BadRecords } from './bad-records.ts';
+import { DocumentInput } from './document-input.ts';
+import { badColumn, badFault } from './faults.ts';
+import {
+  type BrokenRecord,
+  type FieldForm,
+  NULL,
+  QUOTED,
+  Records,
+  type RecordScanner,
+  type TextRun,
+} from './records.ts';
+import { type Dialect, escapesOf, openScanner } from './scanners.ts';
+import { checkColumn, type ColumnCheck, checkOf } from './target-checks.ts';
+import { readColumn } from './text-columns.ts';
+import type { Escapes } from './escapes.ts';
+
+/** Everything the consumer's thread needs; plain data. */
+export interface TextDecoderOptions {
+  /** In the order of the stream. */
+  documents: readonly DocumentLayout[];
+  /** Rows of a batch; it closes earlier when `maxBytes` of text have gone into it. */
+  maxRows: number;
+  maxBytes: number;
+  /** File for the records that do not fit; undefined: the first one of them is an error. */
+  badRecords: string | undefined;
+  /** What columns of the target refuse. */
+  limits?: readonly ColumnLimits[] | undefined;
+  /** Rows that go aside although they fit the schema, in their order. */
+  refused?: readonly RefusedRow[] | undefined;
+}
+
+export interface DocumentLayout {
+  name: string;
+  dialect: Dialect;
+  /** Records before the first one with data. */
+  skip: number;
+  /** Line of the first byte. */
+  line: number;
+  /** Its records come one by one, each as a document of the stream; these are their lines. */
+  lines?: Float64Array | undefined;
+  /** Fields of a record. */
+  fields: number;
+  /** For each field of the schema the field of the record, or a text for all records, or null. */
+  columns: readonly (number | string | null)[];
+  /** For fields of the schema whose values are not written in the usual way. */
+  forms?: readonly (FieldForm | undefined)[] | undefined;
+  /** For records that do not fit: how they are read again; text that only the source understands. */
+  form: string;
+}
+
+/** What {@link DecodeFacts.own} holds: rows that were read of each document, and those of them that did not fit. */
+export interface DocumentFacts {
+  rows: number[];
+  bad: number[];
+}
+
+/** No record is longer, also where there is memory for more. */
+const MOST_RECORD_BYTES = 64 << 20;
+
+export function createTextDecoder(
+  ring: RingConsumer,
+  schema: Schema,
+  options: unknown,
+  limit?: RowLimit,
+): Decoder {
+  return new TextDecoder(ring, schema, options as TextDecoderOptions, limit);
+}
+
+class TextDecoder implements Decoder {
+  readonly #input: DocumentInput;
+  readonly #options: TextDecoderOptions;
+  readonly #batch: Batch;
+  readonly #marks: Int32Array;
+  readonly #bad: BadRecords;
+  readonly #limit: RowLimit | undefined;
+  readonly #maxRecord: number;
+  readonly #facts: DocumentFacts;
+  /** By field of the schema. */
+  readonly #limits: readonly (ColumnLimits | undefined)[];
+  readonly #checks: readonly (ColumnCheck | undefined)[];
+  #scanner: RecordScanner | undefined;
+  #columns: TextColumn[] = [];
+  #escapes: Escapes | undefined;
+  #forms: DocumentLayout['forms'];
+  #json = false;
+  /** The present one of `documents`, and the documents of the stream that are its: `[begin, end)`. */
+  #document = -1;
+  #begin = 0;
+  #end = 0;
+  /** Of the bytes that are being read. */
+  #noted: Noted[] = [];
+  /** Records that are still to be left out. */
+  #skip = 0;
+  #rows = 0;
+  readonly #coerced: Record<string, number> = {};
+  /** Of all that fit the schema. */
+  #fitting = 0;
+  /** How many of them were refused. */
+  #refused = 0;
+  #marked = false;
+
+  constructor(ring: RingConsumer, schema: Schema, options: TextDecoderOptions, limit?: RowLimit) {
+    this.#input = new DocumentInput(ring);
+    this.#options = options;
+    this.#limit = limit;
+    this.#maxRecord = Math.min(limit?.bytes ?? MOST_RECORD_BYTES, MOST_RECORD_BYTES);
+    this.#batch = new Batch(schema, options.maxRows);
+    this.#marks = new Int32Array(options.maxRows);
+    this.#bad = new BadRecords(options.badRecords);
+    this.#limits = schema.fields.map(({ name }) => options.limits?.find(({ field }) => field === name));
+    this.#checks = schema.fields.map(({ type }, i) => checkOf(type, this.#limits[i]?.limits ?? []));
+    const none = (): number[] => options.documents.map(() => 0);
+    this.#facts = { rows: none(), bad: none() };
+  }
+
+  next(): Batch | undefined {
+    const batch = this.#batch;
+    for (;;) {
+      batch.reset();
+      this.#fill();
+      this.#bad.flush();
+      if (batch.rows === 0) return undefined;
+      if (this.#marked) {
+        batch.drop(this.#marks);
+        this.#marks.fill(0);
+        this.#marked = false;
+      }
+      this.#rows += batch.rows;
+      if (batch.rows > 0) return batch;
+    }
+  }
+
+  facts(): DecodeFacts {
+    return {
+      rows: this.#rows,
+      bytes: this.#input.total,
+      high: undefined,
+      coerced: this.#coerced,
+      quarantined: this.#bad.count,
+      own: this.#facts,
+    };
+  }
+
+  /** Until the batch is full or all is read; then it has no rows. */
+  #fill(): void {
+    const input = this.#input;
+    let bytes = 0;
+    while (this.#batch.rows < this.#batch.capacity && bytes < this.#options.maxBytes) {
+      const before = input.at;
+      if (this.#scanner && input.at < input.end) this.#scan(this.#scanner);
+      bytes += input.at - before;
+      if (input.at > before || input.more()) continue;
+      if (!input.nextDocument()) break;
+      this.#go(input.document);
+    }
+  }
+
+  /** To a document of the stream. */
+  #go(number: number): void {
+    const { documents } = this.#options;
+    const from = this.#document;
+    while (number >= this.#end) {
+      this.#begin = this.#end;
+      this.#end += documents[++this.#document]!.lines?.length ?? 1;
+    }
+    const layout = documents[this.#document]!;
+    if (this.#document !== from) this.#open(layout);
+    if (layout.lines) this.#scanner!.line = layout.lines[number - this.#begin]!;
+  }
+
+  #open(layout: DocumentLayout): void {
+    const { fields, dialect, skip, line } = layout;
+    this.#scanner = openScanner(dialect, new Records(fields, this.#batch.capacity), {
+      maxBytes: this.#maxRecord,
+      onBroken: (record) => this.#broken(layout, record),
+    });
+    this.#scanner.line = line;
+    this.#skip = skip;
+    this.#escapes = escapesOf(dialect);
+    this.#forms = layout.forms;
+    this.#json = dialect.format === 'json';
+    this.#columns = layout.columns.map((from) =>
+      typeof from === 'number' ? { field: from } : { field: 0, constant: constant(from) },
+    );
+  }
+
+  #scan(scanner: RecordScanner): void {
+    const { capacity, rows } = this.#batch;
+    const input = this.#input;
+    // One record at a time, into the last place, is left out.
+    const row = this.#skip > 0 ? capacity - 1 : rows;
+    const { bytes, at, end, final } = input;
+    const found = scanner.scan(bytes, { at, end, final, row });
+    if (scanner.tooLong) throw this.#tooLong(end - found.at);
+    input.at = found.at;
+    if (found.row > row) {
+      if (this.#skip > 0) this.#skip--;
+      else this.#read(scanner.records, found.row);
+    }
+    this.#putAside();
+  }
+
+  /** In the order of their lines: those without fields show before the fields of others are read. */
+  #putAside(): void {
+    if (this.#noted.length === 0) return;
+    const { name, form } = this.#options.documents[this.#document]!;
+    for (const record of this.#noted.toSorted((a, b) => a.line - b.line))
+      this.#bad.add({ ...record, document: name }, form);
+    this.#noted = [];
+  }
+
+  #tooLong(bytes: number): Error {
+    const { name } = this.#options.documents[this.#document]!;
+    if (this.#limit && bytes >= this.#limit.bytes)
+      return this.#limit.error({ bytes, column: name, columnBytes: bytes });
+    return new DataError(`reading "${name}": a record has more than ${bytes} bytes`, {
+      code: 'files.record_too_long',
+      remedy: 'are its line breaks and quotes those that `sluice plan` shows?',
+      details: { file: name },
+    });
+  }
+
+  /** Rows from the end of the batch up to `to`. */
+  #read(records: Records, to: number): void {
+    const batch = this.#batch;
+    const { fields } = batch.schema;
+    const { stride } = records;
+    const from = batch.rows;
+    const { starts, ends, flags } = records;
+    const { bytes } = this.#input;
+    const marks = this.#marks;
+    const run: TextRun = {
+      bytes,
+      starts,
+      ends,
+      flags,
+      first: 0,
+      stride,
+      from,
+      to,
+      escapes: this.#escapes!,
+      coerced: 0,
+      json: this.#json,
+    };
+    for (const [c, column] of this.#columns.entries()) {
+      const each = column.constant ? { ...run, ...column.constant } : run;
+      if (!column.constant) run.first = from * stride + column.field;
+      const nullable = fields[c]!.nullable && this.#limits[c]?.nullable !== false;
+      const form = column.constant ? undefined : this.#forms?.[c];
+      readColumn(each, batch.columns[c]!, marks, { index: c, nullable, form });
+      if (each.coerced > 0) {
+        const { name } = fields[c]!;
+        this.#coerced[name] = (this.#coerced[name] ?? 0) + each.coerced;
+        each.coerced = 0;
+      }
+      const check = this.#checks[c];
+      if (check) checkColumn(check, batch.columns[c]!, marks, { index: c, from, to });
+    }
+    batch.rows = to;
+    this.#facts.rows[this.#document]! += to - from;
+    for (let r = from; r < to; r++) {
+      if (marks[r] !== 0) this.#refuse(records, r);
+      else if (++this.#fitting === this.#options.refused?.[this.#refused]?.row) this.#leaveOut(records, r);
+    }
+  }
+
+  #leaveOut(records: Records, row: number): void {
+    const { code, reason } = this.#options.refused![this.#refused++]!;
+    this.#marked = true;
+    this.#marks[row] = -1;
+    const raw = this.#input.bytes.subarray(records.from[row], records.to[row]);
+    this.#note({ line: records.lines[row]!, column: undefined, code, reason, raw });
+  }
+
+  #refuse(records: Records, row: number): void {
+    this.#marked = true;
+    const mark = this.#marks[row]!;
+    const { name, type } = this.#batch.schema.fields[badColumn(mark)]!;
+    const { code, found } = badFault(mark);
+    this.#note({
+      line: records.lines[row]!,
+      column: name,
+      code,
+      reason: `${name} ${found
+        .replace('{type}', renderType(type))
+        .replace('{target}', this.#limits[badColumn(mark)]?.type ?? '')}`,
+      raw: this.#input.bytes.subarray(records.from[row], records.to[row]),
+    });
+  }
+
+  #broken(layout: DocumentLayout, { code, found, line, from, to }: BrokenRecord): void {
+    if (this.#skip > 0)
+      throw new DataError(`reading "${layout.name}": its first record ${found}`, {
+        code: 'files.header',
+        remedy: 'say how the file is written with `csv:`, or that it has no header',
+        details: { file: layout.name },
+      });
+    this.#facts.rows[this.#document]!++;
+    const raw = this.#input.bytes.subarray(from, to);
+    this.#note({ line, column: undefined, code, reason: `the record ${found}`, raw });
+  }
+
+  #note(record: Noted): void {
+    this.#facts.bad[this.#document]!++;
+    this.#noted.push(record);
+  }
+}
+
+type Noted = Omit<Parameters<BadRecords['add']>[0], 'document'>;
+
+/** Where a column comes from: a field of each record, or a text of its own. */
+interface TextColumn {
+  field: number;
+  constant?: Pick<TextRun, 'bytes' | 'starts' | 'ends' | 'flags' | 'first' | 'stride'> | undefined;
+}
+
+function constant(text: string | null): TextColumn['constant'] {
+  const bytes = Buffer.from(text ?? '');
+  return {
+    bytes,
+    starts: Int32Array.of(0),
+    ends: Int32Array.of(bytes.length),
+    flags: Uint8Array.of(text === null ? NULL : QUOTED),
+    first: 0,
+    stride: 0,
+  };
+}

@@ -1,0 +1,189 @@
+/** The bytes of a stored file as text in UTF-8: unpacked, decoded, without byte order mark. */
+import { Readable, type Transform } from 'node:stream';
+import zlib from 'node:zlib';
+import { ConfigError, DataError, SluiceError } from '../../../core/errors.ts';
+import type { FileCompression, FilePart } from '../../../core/ledger.ts';
+import type { ObjectStorage } from '../../../core/storage.ts';
+import { looksLikeUtf8 } from './sniff-columns.ts';
+
+export interface TextForm {
+  compression: FileCompression;
+  /** As the Encoding Standard names it; undefined: found out from the first bytes. */
+  encoding: string | undefined;
+  /** Lines to leave out at the beginning. */
+  skip: number;
+}
+
+export interface TextListener {
+  signal: AbortSignal;
+  /** Sees the bytes as they are stored. */
+  onRaw?: ((bytes: Uint8Array) => void) | undefined;
+  onEncoding?: ((encoding: string) => void) | undefined;
+}
+
+const LOOKED_AT = 4096;
+
+const ENDINGS: Readonly<Record<string, FileCompression>> = {
+  gz: 'gzip',
+  gzip: 'gzip',
+  zst: 'zstd',
+  zstd: 'zstd',
+};
+
+/** What is no text in any encoding. */
+const FOREIGN = /\.(bz2|xz|zip|7z|rar|tar|parquet|avro|orc|xlsx?)$/i;
+
+/** By the ending of a name; throws ConfigError for one that promises something else than text. */
+export function compressionOf(path: string): FileCompression {
+  const foreign = FOREIGN.exec(path)?.[1];
+  if (foreign !== undefined)
+    throw new ConfigError(`reading "${path}": ${foreign.toLowerCase()} files cannot be read here`, {
+      code: 'files.packing',
+      remedy: 'choose other files with `path`; CSV and JSON are read, plain or packed by gzip or zstd',
+      details: { file: path },
+    });
+  return ENDINGS[/\.([^./]+)$/.exec(path)?.[1]?.toLowerCase() ?? ''] ?? 'none';
+}
+
+export async function* textOf(
+  storage: ObjectStorage,
+  file: Pick<FilePart, 'path' | 'range'>,
+  form: TextForm,
+  { signal, onRaw, onEncoding }: TextListener,
+): AsyncGenerator<Uint8Array> {
+  const first = file.range === undefined || file.range.from === 0;
+  const stored = tapped(storage.read(file.path, file.range, signal), onRaw);
+  let pieces = unpacked(stored, file.path, form.compression);
+  let { encoding } = form;
+  if (encoding === undefined) {
+    const start = await pieces.next();
+    encoding = start.done === true ? 'utf-8' : encodingOf(start.value);
+    pieces = resumed(start, pieces);
+  }
+  onEncoding?.(encoding);
+  if (encoding !== 'utf-8') pieces = transcoded(pieces, encoding);
+  if (first) pieces = withoutMark(pieces);
+  yield* first && form.skip > 0 ? withoutLines(pieces, form.skip) : pieces;
+}
+
+async function* resumed(
+  start: IteratorResult<Uint8Array, unknown>,
+  rest: AsyncGenerator<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
+  try {
+    if (start.done !== true) yield start.value;
+    yield* rest;
+  } finally {
+    // Who leaves after the first piece has not begun with the rest.
+    await rest.return(undefined);
+  }
+}
+
+/** By the mark that it begins with, or by what its bytes look like. */
+function encodingOf(bytes: Uint8Array): string {
+  const [a, b] = bytes;
+  if (a === 0xff && b === 0xfe) return 'utf-16le';
+  if (a === 0xfe && b === 0xff) return 'utf-16be';
+  const start = bytes.subarray(0, LOOKED_AT & ~1);
+  const zeros = [0, 0];
+  for (let p = 0; p < start.length; p++) if (start[p] === 0) zeros[p & 1]!++;
+  // Most characters of records are ASCII ones, of which UTF-16 makes every other byte a zero.
+  const half = start.length / 2;
+  if (zeros[1]! > half * 0.6 && zeros[0]! < half * 0.1) return 'utf-16le';
+  if (zeros[0]! > half * 0.6 && zeros[1]! < half * 0.1) return 'utf-16be';
+  return looksLikeUtf8(bytes) ? 'utf-8' : 'windows-1252';
+}
+
+async function* tapped(
+  pieces: AsyncIterable<Uint8Array>,
+  onBytes: ((bytes: Uint8Array) => void) | undefined,
+): AsyncGenerator<Uint8Array> {
+  for await (const piece of pieces) {
+    onBytes?.(piece);
+    yield piece;
+  }
+}
+
+async function* unpacked(
+  stored: AsyncGenerator<Uint8Array>,
+  path: string,
+  compression: FileCompression,
+): AsyncGenerator<Uint8Array> {
+  if (compression === 'none') {
+    yield* stored;
+    return;
+  }
+  const chunkSize = 1 << 18;
+  const unpacker = unpackerOf(path, compression, chunkSize);
+  const source = Readable.from(stored, { objectMode: false });
+  // What goes wrong in the storage is told as such, and not as a broken file.
+  let broken: unknown;
+  source.on('error', (error) => {
+    broken = error;
+    unpacker.destroy(error);
+  });
+  try {
+    for await (const piece of source.pipe(unpacker)) yield piece as Uint8Array;
+  } catch (error) {
+    if (broken !== undefined || error instanceof SluiceError) throw broken ?? error;
+    throw new DataError(`reading "${path}": its ${compression} data is broken or ends too early`, {
+      code: 'files.compression',
+      remedy: 'write the file again, or say with `compression` how it is packed',
+      details: { file: path },
+      cause: error,
+    });
+  } finally {
+    source.destroy();
+    unpacker.destroy();
+  }
+}
+
+function unpackerOf(path: string, compression: FileCompression, chunkSize: number): Transform {
+  if (compression === 'gzip') return zlib.createGunzip({ chunkSize });
+  // Node has it from 22.15 on.
+  if ('createZstdDecompress' in zlib) return zlib.createZstdDecompress({ chunkSize });
+  throw new ConfigError(`reading "${path}": this Node cannot unpack ${compression}`, {
+    code: 'files.packing',
+    remedy: 'use Node 22.15 or newer, or gzip',
+    details: { file: path },
+  });
+}
+
+async function* transcoded(pieces: AsyncIterable<Uint8Array>, encoding: string): AsyncGenerator<Uint8Array> {
+  const decoder = new TextDecoder(encoding);
+  for await (const piece of pieces) yield Buffer.from(decoder.decode(piece, { stream: true }));
+  yield Buffer.from(decoder.decode());
+}
+
+async function* withoutMark(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let held: Uint8Array | undefined = new Uint8Array();
+  for await (const piece of pieces) {
+    if (held === undefined) {
+      yield piece;
+      continue;
+    }
+    const start: Uint8Array = held.length === 0 ? piece : Buffer.concat([held, piece]);
+    held = start;
+    if (start.length < 3) continue;
+    held = undefined;
+    const marked = start[0] === 0xef && start[1] === 0xbb && start[2] === 0xbf;
+    yield marked ? start.subarray(3) : start;
+  }
+  if (held !== undefined && held.length > 0) yield held;
+}
+
+async function* withoutLines(pieces: AsyncIterable<Uint8Array>, lines: number): AsyncGenerator<Uint8Array> {
+  let left = lines;
+  for await (const piece of pieces) {
+    let at = 0;
+    while (left > 0 && at < piece.length) {
+      const end = piece.indexOf(10, at);
+      if (end < 0) at = piece.length;
+      else {
+        at = end + 1;
+        left--;
+      }
+    }
+    if (at < piece.length) yield piece.subarray(at);
+  }
+}

@@ -1,0 +1,79 @@
+/** Records that did not fit and wait for somebody to look at them. */
+import type { ColumnLimits } from './diagnose.ts';
+import { DataError, type SluiceError } from './errors.ts';
+
+/** Where a reader puts them while a slice is read. */
+export interface Aside {
+  /** A local file, which does not exist yet: one {@link BadRecord} per line, as JSON. */
+  file: string;
+  /** What the columns of the target refuse, for those that are listed; it goes aside as well. */
+  limits: readonly ColumnLimits[];
+  /** Rows that the target has refused, in their order. */
+  refused: readonly RefusedRow[];
+}
+
+/** A row that the target does not take. */
+export interface RefusedRow {
+  /** Among those that fit the schema, from 1. */
+  row: number;
+  code: 'row.refused' | 'row.duplicate';
+  /** For people, without values. */
+  reason: string;
+}
+
+/** What a destination throws when it can tell which rows of a slice are at fault; nothing of the slice is there. */
+export class RowsRefused extends DataError {
+  readonly rows: readonly RefusedRow[];
+
+  constructor(rows: readonly RefusedRow[], cause: SluiceError) {
+    const { message, code, remedy, details } = cause;
+    super(message, { code, remedy, details, cause });
+    this.rows = rows;
+  }
+}
+
+/** A record that did not fit. */
+export interface BadRecord {
+  /** File, endpoint or table that it is from. */
+  document: string;
+  /** From 1. */
+  line: number;
+  column: string | undefined;
+  code: string;
+  /** For people. */
+  reason: string;
+  /** The text of the record; `base64` when that is no UTF-8. */
+  raw: string;
+  base64?: true;
+}
+
+/** A line that says how the records of a document are read again; it comes before the first of them. */
+export interface BadForm {
+  document: string;
+  /** Only the source that has written it knows what it means. */
+  form: string;
+}
+
+/** Records that are read again. */
+export interface KeptRecords {
+  readonly documents: readonly KeptDocument[];
+  /** The text of each record, document by document, in the order of their lines. */
+  raw(): AsyncIterable<Uint8Array>;
+}
+
+export interface KeptDocument {
+  readonly document: string;
+  readonly form: string;
+  /** On which each of its records began. */
+  readonly lines: Float64Array;
+}
+
+/** Records of one load, kept as one Parquet file. A checkpoint names those of its table, and nothing else counts. */
+export interface QuarantineFile {
+  /** Below the folder of all of them. */
+  file: string;
+  rows: number;
+  run: string;
+  /** ISO 8601. */
+  at: string;
+}

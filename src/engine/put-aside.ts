@@ -1,0 +1,169 @@
+/** What becomes of records of a stream that did not fit, between their reading and the commit of the others. */
+import type { ColumnLimits } from '../core/diagnose.ts';
+import type { Destination, Load } from '../core/destination.ts';
+import { DataError, TransientError } from '../core/errors.ts';
+import type { StreamTotals } from '../core/events.ts';
+import { type QuarantineFile, type RefusedRow, RowsRefused } from '../core/quarantine.ts';
+import type { SliceToRead } from '../core/source.ts';
+import type { Slice } from '../core/stream.ts';
+import type { Quarantine } from '../gate/quarantine.ts';
+import { exceeded } from '../gate/threshold.ts';
+import { limitsRequest } from './limits-request.ts';
+import type { Planned } from './plan-stream.ts';
+
+interface PutAsideJob {
+  planned: Planned;
+  destination: Pick<Destination, 'limits'>;
+  signal: AbortSignal;
+  quarantine: Quarantine;
+  totals: StreamTotals;
+}
+
+/** Kinds of mistakes that a message names. */
+const REASONS_SHOWN = 3;
+
+export class PutAside {
+  readonly #job: PutAsideJob;
+  #limits: Promise<readonly ColumnLimits[]> | undefined;
+  /** By slice. */
+  readonly #refused = new Map<string, RefusedRow[]>();
+  readonly #scratch = new WeakMap<Load, string>();
+  /** Of loads that were read; those of before are counted. */
+  #bad = 0;
+
+  constructor(job: PutAsideJob) {
+    this.#job = job;
+  }
+
+  /** A slice as its reader gets it. */
+  async wanted(slice: Slice, scratch: string): Promise<SliceToRead> {
+    const { range } = slice;
+    const limits = await (this.#limits ??= this.#askLimits());
+    const aside = { file: scratch, limits, refused: this.#refused.get(slice.id) ?? [] };
+    if (range.kind !== 'quarantine') return { ...slice, aside };
+    return { ...slice, aside, kept: await this.#job.quarantine.open(range.files) };
+  }
+
+  /** Whether the slice can be staged again without the rows that were refused. */
+  leavesOut(slice: Slice, error: unknown): boolean {
+    if (!(error instanceof RowsRefused) || error.rows.length === 0) return false;
+    const before = this.#refused.get(slice.id) ?? [];
+    const found = error.rows.map(({ row, ...why }) => ({ ...why, row: amongAll(row, before) }));
+    this.#refused.set(
+      slice.id,
+      [...before, ...found].toSorted((a, b) => a.row - b.row),
+    );
+    return true;
+  }
+
+  /** Where every value is of the type of its column, it is only the target that can say what does not fit. */
+  async #askLimits(): Promise<readonly ColumnLimits[]> {
+    const { planned, destination, signal } = this.#job;
+    if (!planned.plan.stream.files || !destination.limits) return [];
+    return (await destination.limits(limitsRequest(planned), signal)).columns;
+  }
+
+  /** Throws when more records do not fit than the user allows. Those that have not fitted before are no reason to stop. */
+  async staged(load: Load, scratch: string): Promise<void> {
+    const { totals, planned } = this.#job;
+    const { rows, quarantined = 0 } = load.facts;
+    const again = replayed([load]);
+    if (again.length > 0) checkWhole(planned.plan.stream.name, again, rows + quarantined);
+    if (quarantined === 0) return;
+    const { maxBad } = planned.plan.stream;
+    const bad = this.#bad + quarantined;
+    const found =
+      again.length > 0 ? undefined : exceeded(maxBad, { rows: totals.rows + rows + quarantined, bad });
+    if (found !== undefined) throw await this.#tooMany(found, scratch);
+    this.#bad = bad;
+    this.#scratch.set(load, scratch);
+  }
+
+  /**
+   * Keeps the records of the loads around their commit, which names them; `before` are those of earlier ones, and the commit
+   * no longer names those that were read again.
+   */
+  async keep<T>(
+    loads: readonly Load[],
+    before: readonly QuarantineFile[] | undefined,
+    commit: (all: readonly QuarantineFile[]) => Promise<T>,
+  ): Promise<T> {
+    const { quarantine } = this.#job;
+    const kept: QuarantineFile[] = [];
+    const used: string[] = [];
+    const again = replayed(loads);
+    const gone = new Set(again.map(({ file }) => file));
+    try {
+      for (const load of loads) {
+        const scratch = this.#scratch.get(load);
+        if (scratch === undefined) continue;
+        const { quarantined: rows = 0 } = load.facts;
+        kept.push(await quarantine.keep(scratch, { id: load.slice.id, rows }, replayed([load])[0]));
+        used.push(scratch);
+      }
+      const others = (before ?? []).filter(({ file }) => !gone.has(file));
+      const { left, made } = await this.#withoutReplaced(others, loads);
+      const added = [...kept];
+      kept.push(...made);
+      const done = await commit([...left, ...added]);
+      for (const scratch of used) await quarantine.discardScratch(scratch);
+      // What cannot be removed now is swept by the next run.
+      await quarantine.discard(again).catch(() => undefined);
+      return done;
+    } catch (error) {
+      // Whether it was committed may be unknown: the sweep of the next run will know.
+      if (!(error instanceof TransientError)) await quarantine.discard(kept);
+      throw error;
+    }
+  }
+
+  /** What a file has put aside before it changed goes with its rows, when it is loaded again. */
+  async #withoutReplaced(
+    files: readonly QuarantineFile[],
+    loads: readonly Load[],
+  ): Promise<{ left: readonly QuarantineFile[]; made: readonly QuarantineFile[] }> {
+    const marks = this.#job.planned.checkpoint?.ledger?.files ?? {};
+    const paths = loads.flatMap(({ slice: { range } }) =>
+      range.kind === 'files' && range.again === true ? range.files.map((part) => part.path) : [],
+    );
+    const replaced = paths.filter((name) => Object.hasOwn(marks, name) && marks[name]!.bad > 0);
+    if (replaced.length === 0 || files.length === 0) return { left: files, made: [] };
+    return this.#job.quarantine.without(files, replaced);
+  }
+
+  async #tooMany(found: string, scratch: string): Promise<DataError> {
+    const { name } = this.#job.planned.plan.stream;
+    const reasons = await this.#job.quarantine.reasons(scratch, REASONS_SHOWN);
+    const texts = reasons.map(
+      ({ reason, rows, document, line }) => `${reason} (${rows}, the first on line ${line} of ${document})`,
+    );
+    return new DataError(`loading ${name}: ${found}, do not fit: ${texts.join('; ')}`, {
+      code: 'quarantine.threshold',
+      remedy:
+        'correct the source, pin the right types with `types`, or allow more with `max_bad`; what was committed before stays',
+      details: { stream: name },
+    });
+  }
+}
+
+/** Files of quarantine that the commit of these loads takes the place of. */
+function replayed(loads: readonly Load[]): QuarantineFile[] {
+  return loads.flatMap(({ slice: { range } }) => (range.kind === 'quarantine' ? range.files : []));
+}
+
+/** Each record has become a row, or is in quarantine again, before anybody forgets it. */
+function checkWhole(stream: string, files: readonly QuarantineFile[], read: number): void {
+  const rows = files.reduce((sum, file) => sum + file.rows, 0);
+  if (rows === read) return;
+  throw new DataError(`reading records of ${stream} again: there are ${rows}, and ${read} were found`, {
+    code: 'quarantine.not_whole',
+    remedy:
+      'are `null` and `quote` what they were? The records stay; `sluice quarantine export` writes them to a file',
+    details: { stream },
+  });
+}
+
+/** The number of a row among all, from that among those that were not left out before. */
+function amongAll(row: number, before: readonly RefusedRow[]): number {
+  return before.reduce((number, out) => (out.row <= number ? number + 1 : number), row);
+}

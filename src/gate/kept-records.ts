@@ -1,0 +1,182 @@
+/** Reads files of quarantine: to load their records again, and for people. Rows come in the order in which they were written. */
+import { isUtf8 } from 'node:buffer';
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import type { DuckDBBlobValue, DuckDBValue } from '@duckdb/node-api';
+import { DataError } from '../core/errors.ts';
+import type { BadRecord, KeptRecords, QuarantineFile } from '../core/quarantine.ts';
+import { duckError } from '../duckdb/errors.ts';
+import type { Session } from '../duckdb/session.ts';
+import { duckText as text } from '../duckdb/types.ts';
+import { KEPT_FORM, openDuck, withDuck } from './quarantine-session.ts';
+
+export interface KeptPlace {
+  /** Of all quarantine files of the project. */
+  folder: string;
+  /** Where may be spilled to. */
+  scratch: string;
+}
+
+/** A record as it was put aside. */
+export interface KeptRecord extends BadRecord {
+  run: string;
+}
+
+/** What files of quarantine hold. */
+export interface KeptSummary {
+  /** Names of what the records are from. */
+  documents: number;
+  /** Most frequent first. */
+  reasons: { code: string; reason: string; rows: number }[];
+}
+
+/** For a row group of records, beside what an engine has anyway. */
+const READING_BYTES = 192 << 20;
+
+/** Records that are to be loaded again. */
+export async function openKept(place: KeptPlace, files: readonly QuarantineFile[]): Promise<KeptRecords> {
+  const from = source(place, files);
+  const documents: { document: string; form: string; lines: number[] }[] = [];
+  const sql = `SELECT file, form, line::DOUBLE FROM ${from}`;
+  for await (const columns of chunks(place, sql)) {
+    const [names, forms, lines] = columns as [string[], string[], number[]];
+    for (const [i, document] of names.entries()) {
+      const form = forms[i]!;
+      const last = documents.at(-1);
+      if (last?.document === document && last.form === form) last.lines.push(lines[i]!);
+      else documents.push({ document, form, lines: [lines[i]!] });
+    }
+  }
+  return {
+    documents: documents.map((each) => ({ ...each, lines: Float64Array.from(each.lines) })),
+    raw: () => rawOf(place, from),
+  };
+}
+
+async function* rawOf(place: KeptPlace, from: string): AsyncGenerator<Uint8Array> {
+  for await (const [values] of chunks(place, `SELECT raw FROM ${from}`))
+    for (const value of values!) yield (value as DuckDBBlobValue).bytes;
+}
+
+export async function summarize(place: KeptPlace, files: readonly QuarantineFile[]): Promise<KeptSummary> {
+  const from = source(place, files);
+  return withDuck(place.scratch, 0, async (session) => {
+    const ask = (sql: string): ReturnType<Session['rows']> => session.rows(sql, 'looking into quarantine');
+    const [counted] = await ask(`SELECT count(DISTINCT file) AS n FROM ${from}`);
+    const reasons = await ask(
+      `SELECT code, reason, count(*) AS n FROM ${from} GROUP BY ALL ORDER BY n DESC, code, reason`,
+    );
+    return {
+      documents: Number(counted!['n']),
+      reasons: reasons.map(({ code, reason, n }) => ({
+        code: String(code),
+        reason: String(reason),
+        rows: Number(n),
+      })),
+    };
+  });
+}
+
+export interface KeptFilter {
+  /** Code of a reason. */
+  code?: string | undefined;
+  limit?: number | undefined;
+}
+
+export async function* readKept(
+  place: KeptPlace,
+  files: readonly QuarantineFile[],
+  filter: KeptFilter,
+): AsyncGenerator<KeptRecord> {
+  const { code, limit } = filter;
+  const which = code === undefined ? '' : ` WHERE code = ${text(code)}`;
+  const most = limit === undefined ? '' : ` LIMIT ${limit}`;
+  const sql = `SELECT run, file, line::DOUBLE, "column", code, reason, raw FROM ${source(place, files)}${which}${most}`;
+  for await (const columns of chunks(place, sql))
+    for (const i of columns[0]!.keys()) {
+      const [run, document, line, column, found, reason, raw] = columns.map((values) => values[i]);
+      yield {
+        run: String(run),
+        document: String(document),
+        line: Number(line),
+        column: typeof column === 'string' ? column : undefined,
+        code: String(found),
+        reason: String(reason),
+        ...asText((raw as DuckDBBlobValue).bytes),
+      };
+    }
+}
+
+/** Text as JSON can hold it. */
+function asText(bytes: Uint8Array): Pick<BadRecord, 'raw' | 'base64'> {
+  const raw = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return isUtf8(raw) ? { raw: raw.toString('utf8') } : { raw: raw.toString('base64'), base64: true };
+}
+
+/** Writes the records that are of none of `documents` to another file; how many there are. */
+export async function writeOthers(
+  place: KeptPlace,
+  file: QuarantineFile,
+  { documents, to }: { documents: readonly string[]; to: string },
+): Promise<number> {
+  const others = `${source(place, [file])} WHERE file NOT IN (${documents.map(text).join(', ')})`;
+  return withDuck(place.scratch, READING_BYTES, async (session) => {
+    const [counted] = await session.rows(`SELECT count(*) AS n FROM ${others}`, 'looking into quarantine');
+    const rows = Number(counted!['n']);
+    if (rows > 0 && rows < file.rows)
+      await session.run(
+        `COPY (SELECT * FROM ${others}) TO ${text(to)} (${KEPT_FORM})`,
+        'writing records to quarantine',
+      );
+    return rows;
+  });
+}
+
+const EXPORTS = { csv: 'FORMAT csv, HEADER', jsonl: 'FORMAT json', parquet: 'FORMAT parquet' } as const;
+export type ExportFormat = keyof typeof EXPORTS;
+
+/** By the ending of the name. */
+export function exportFormat(file: string): ExportFormat | undefined {
+  const ending = path.extname(file).slice(1).toLowerCase();
+  return Object.hasOwn(EXPORTS, ending) ? (ending as ExportFormat) : undefined;
+}
+
+/** Writes all records to a file; those that are no UTF-8 have `\xE9` for the bytes that are none in text formats. */
+export async function exportKept(
+  place: KeptPlace,
+  files: readonly QuarantineFile[],
+  target: { file: string; format: ExportFormat },
+): Promise<void> {
+  const { file, format } = target;
+  const raw = format === 'parquet' ? 'raw' : 'coalesce(try(decode(raw)), raw::VARCHAR) AS raw';
+  const sql = `COPY (SELECT stream, run, file, line, "column", code, reason, ${raw} FROM ${source(place, files)})
+    TO ${text(file)} (${EXPORTS[format]})`;
+  await withDuck(place.scratch, READING_BYTES, (session) => session.run(sql, `writing "${file}"`));
+}
+
+function source({ folder }: KeptPlace, files: readonly QuarantineFile[]): string {
+  const paths = files.map(({ file }) => path.join(folder, file));
+  const missing = paths.find((file) => !existsSync(file));
+  if (missing !== undefined)
+    throw new DataError(`looking into quarantine: "${missing}" is not there`, {
+      code: 'quarantine.missing',
+      remedy: 'records lie in the project that has put them aside; `sluice quarantine drop` gives them up',
+    });
+  return `read_parquet([${paths.map(text).join(', ')}])`;
+}
+
+/** The columns of the result, some rows at a time. */
+async function* chunks(place: KeptPlace, sql: string): AsyncGenerator<DuckDBValue[][]> {
+  const session = await openDuck(place.scratch, READING_BYTES);
+  try {
+    for await (const chunk of await session.connection.stream(sql)) {
+      const columns: DuckDBValue[][] = [];
+      for (let c = 0; c < chunk.columnCount; c++) columns.push(chunk.getColumnValues(c));
+      if (chunk.rowCount > 0) yield columns;
+    }
+  } catch (error) {
+    throw duckError(error, 'looking into quarantine');
+  } finally {
+    session.close();
+  }
+}

@@ -1,0 +1,202 @@
+/**
+ * Keeps records that did not fit as Parquet files in a folder of the project. A file is written before the commit of the load
+ * that it belongs to, and counts from that commit on, which names it: what no checkpoint names was left by a process
+ * that died, and is swept.
+ */
+import { createHash } from 'node:crypto';
+import { createReadStream, existsSync } from 'node:fs';
+import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import path from 'node:path';
+import type { KeptRecords, QuarantineFile } from '../core/quarantine.ts';
+import { duckText as text } from '../duckdb/types.ts';
+import { openKept, writeOthers } from './kept-records.ts';
+import { KEPT_FORM, withDuck } from './quarantine-session.ts';
+
+export interface QuarantinePlace {
+  /** Of all quarantine files of the project. */
+  folder: string;
+  run: string;
+  /** Connection and table that the records were on their way to. */
+  to: string;
+  table: string;
+  stream: string;
+}
+
+/** What is wrong with the records of a load, most frequent first. */
+export interface Reason {
+  code: string;
+  reason: string;
+  rows: number;
+  /** The first of them. */
+  document: string;
+  line: number;
+}
+
+/** DuckDB takes buffers for twice the longest line, for each that it reads at once. */
+const BUFFERS = 6;
+
+const COLUMNS = `{'document': 'VARCHAR', 'line': 'BIGINT', 'column': 'VARCHAR', 'code': 'VARCHAR', 'reason': 'VARCHAR',
+  'raw': 'VARCHAR', 'base64': 'BOOLEAN', 'form': 'VARCHAR'}`;
+
+export class Quarantine {
+  readonly #place: QuarantinePlace;
+  #made = 0;
+
+  constructor(place: QuarantinePlace) {
+    this.#place = place;
+  }
+
+  get #folder(): string {
+    const { folder, to, table } = this.#place;
+    return path.join(folder, to, table);
+  }
+
+  /** A file for the records that a reader puts aside; it makes that, and its folder, when there is one. */
+  scratch(): string {
+    return path.join(this.#folder, 'unfinished', `${this.#place.run}-${process.pid}-${this.#made++}.jsonl`);
+  }
+
+  /**
+   * Makes a Parquet file of what a reader has put aside for a slice; it lasts when this returns. `origin`: the run that put
+   * the records aside first, when they have been there before.
+   */
+  async keep(
+    scratch: string,
+    slice: { id: string; rows: number },
+    origin?: Pick<QuarantineFile, 'run' | 'at'>,
+  ): Promise<QuarantineFile> {
+    const { stream } = this.#place;
+    const { run, at } = origin ?? { run: this.#place.run, at: new Date().toISOString() };
+    // Ids of slices may be as long as they like, names of files may not.
+    const { id, rows } = slice;
+    const short = id.length > 80 ? createHash('sha256').update(id).digest('hex').slice(0, 16) : id;
+    const name = `${this.#place.run}-${short}.parquet`;
+    const unfinished = path.join(this.#folder, 'unfinished', name);
+    const longest = await longestLine(scratch);
+    await withDuck(this.#folder, BUFFERS * longest, (session) =>
+      session.run(
+        `COPY (
+           WITH lines AS NOT MATERIALIZED (SELECT * FROM ${read(scratch, longest)}),
+             forms AS (SELECT document, any_value(form) AS form FROM lines WHERE form IS NOT NULL GROUP BY document)
+           SELECT ${text(run)} AS run, ${text(stream)} AS stream, ${text(id)} AS slice, r.document AS file, r.line,
+             r."column", r.code, r.reason, CASE WHEN r.base64 THEN from_base64(r.raw) ELSE encode(r.raw) END AS raw, f.form
+           FROM lines r LEFT JOIN forms f USING (document) WHERE r.form IS NULL
+         ) TO ${text(unfinished)} (${KEPT_FORM})`,
+        'writing records to quarantine',
+      ),
+    );
+    return { file: await this.#finish(name), rows, run, at };
+  }
+
+  /** Gives a whole file its place; where that is, below the folder of all of them. */
+  async #finish(name: string): Promise<string> {
+    const unfinished = path.join(this.#folder, 'unfinished', name);
+    await sync(unfinished);
+    const file = path.join(this.#folder, name);
+    await rename(unfinished, file);
+    await sync(this.#folder);
+    return path.relative(this.#place.folder, file).split(path.sep).join('/');
+  }
+
+  /** The files that are left without the records of some documents, and those of them that were made for it. */
+  async without(
+    files: readonly QuarantineFile[],
+    documents: readonly string[],
+  ): Promise<{ left: QuarantineFile[]; made: QuarantineFile[] }> {
+    const left: QuarantineFile[] = [];
+    const made: QuarantineFile[] = [];
+    for (const [number, file] of files.entries()) {
+      const name = `${this.#place.run}-left-${number}.parquet`;
+      const place = { folder: this.#place.folder, scratch: this.#folder };
+      await mkdir(path.join(this.#folder, 'unfinished'), { recursive: true });
+      const to = path.join(this.#folder, 'unfinished', name);
+      const rows = await writeOthers(place, file, { documents, to });
+      if (rows === file.rows) left.push(file);
+      else if (rows > 0) made.push({ ...file, rows, file: await this.#finish(name) });
+    }
+    return { left: [...left, ...made], made };
+  }
+
+  /** Records that are to be read again. */
+  open(files: readonly QuarantineFile[]): Promise<KeptRecords> {
+    return openKept({ folder: this.#place.folder, scratch: this.#folder }, files);
+  }
+
+  /** What is wrong with the records that a reader has put aside. */
+  async reasons(scratch: string, most: number): Promise<Reason[]> {
+    const longest = await longestLine(scratch);
+    const rows = await withDuck(this.#folder, BUFFERS * longest, (session) =>
+      session.rows(
+        `SELECT code, reason, count(*) AS n, arg_min(document, line) AS document, min(line) AS line
+         FROM ${read(scratch, longest)} WHERE form IS NULL GROUP BY ALL ORDER BY n DESC, reason LIMIT ${most}`,
+        'looking at records that do not fit',
+      ),
+    );
+    return rows.map((row) => ({
+      code: String(row['code']),
+      reason: String(row['reason']),
+      rows: Number(row['n']),
+      document: String(row['document']),
+      line: Number(row['line']),
+    }));
+  }
+
+  /** Removes files that belong to nothing. */
+  discard(files: readonly QuarantineFile[]): Promise<void> {
+    return removeFiles(this.#place.folder, files);
+  }
+
+  async discardScratch(scratch: string): Promise<void> {
+    await rm(scratch, { force: true });
+  }
+
+  /** Removes what processes that died have left; nobody else works on the table. */
+  async sweep(named: readonly QuarantineFile[]): Promise<void> {
+    if (!existsSync(this.#folder)) return;
+    await rm(path.join(this.#folder, 'unfinished'), { recursive: true, force: true });
+    const keep = new Set(named.map(({ file }) => path.basename(file)));
+    for (const name of await readdir(this.#folder))
+      if (name.endsWith('.parquet') && !keep.has(name))
+        await rm(path.join(this.#folder, name), { force: true });
+  }
+}
+
+/** Removes files below the folder of all of them, when nothing names them any more. */
+export async function removeFiles(folder: string, files: readonly QuarantineFile[]): Promise<void> {
+  for (const { file } of files) await rm(path.join(folder, file), { force: true });
+}
+
+function read(scratch: string, longest: number): string {
+  return `read_json(${text(scratch)}, format = 'newline_delimited', columns = ${COLUMNS},
+    maximum_object_size = ${longest + 1})`;
+}
+
+async function longestLine(file: string): Promise<number> {
+  let longest = 0;
+  let length = 0;
+  for await (const piece of createReadStream(file, { highWaterMark: 1 << 20 }) as AsyncIterable<Buffer>) {
+    let at = 0;
+    for (let end = piece.indexOf(10); end >= 0; end = piece.indexOf(10, at)) {
+      longest = Math.max(longest, length + end - at);
+      length = 0;
+      at = end + 1;
+    }
+    length += piece.length - at;
+  }
+  return Math.max(longest, length);
+}
+
+async function sync(file: string): Promise<void> {
+  const handle = await open(file, 'r').catch((error: unknown) => {
+    // Windows opens no folders.
+    if (process.platform === 'win32') return undefined;
+    throw error;
+  });
+  try {
+    await handle?.sync();
+  } catch (error) {
+    if (process.platform !== 'win32') throw error;
+  } finally {
+    await handle?.close();
+  }
+}
