@@ -10,7 +10,9 @@ import {
 export function useServer(options: PostgresServerOptions = {}): () => PostgresServer {
   let server: PostgresServer | undefined;
   beforeAll(async () => {
-    server = await startPostgres({ template: inject('templates').postgres, ...options });
+    // The template was made by the embedded server, and another version does not read it.
+    const template = options.binaries === undefined ? { template: inject('templates').postgres } : {};
+    server = await startPostgres({ ...template, ...options });
   });
   afterAll(() => server?.stop());
   return () => server!;
