@@ -2,6 +2,7 @@ import { readFileSync, statfsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { ViteUserConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
+import { CiReporter } from './test/support/ci-reporter.ts';
 
 // Inherited by every worker, thread and child process of the tests: without it each engine thread compiles its modules anew.
 process.env['NODE_COMPILE_CACHE'] ??= fileURLToPath(new URL('.cache/compiled', import.meta.url));
@@ -52,9 +53,7 @@ const config: ViteUserConfig = {
     // Two cores are what CI has; more workers only make the servers of the tests compete. Server tests wait more, and have three.
     maxWorkers: 2,
     sequence: { sequencer: LongFirst },
-    reporters: process.env['CI'] ? ['default', 'json'] : ['default'],
-    // Read by .ci/run, which sums the counts up.
-    outputFile: { json: '.cache/tests.json' },
+    reporters: process.env['CI'] ? ['default', new CiReporter()] : ['default'],
     projects: [
       {
         test: {
@@ -75,6 +74,8 @@ const config: ViteUserConfig = {
           include: ['test/servers/**/*.test.ts'],
           testTimeout: 180_000,
           hookTimeout: 180_000,
+          // Servers, processes that are killed and other tests share two cores. Who needs the second try is named at the end.
+          retry: process.env['CI'] ? 1 : 0,
         },
       },
     ],
