@@ -5,9 +5,10 @@
  */
 import { createHash } from 'node:crypto';
 import { createReadStream, existsSync } from 'node:fs';
-import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { KeptRecords, QuarantineFile } from '../core/quarantine.ts';
+import { syncFile, syncFolder } from '../core/sync.ts';
 import { duckText as text } from '../duckdb/types.ts';
 import { openKept, writeOthers } from './kept-records.ts';
 import { KEPT_FORM, withDuck } from './quarantine-session.ts';
@@ -91,10 +92,10 @@ export class Quarantine {
   /** Gives a whole file its place; where that is, below the folder of all of them. */
   async #finish(name: string): Promise<string> {
     const unfinished = path.join(this.#folder, 'unfinished', name);
-    await sync(unfinished);
+    await syncFile(unfinished);
     const file = path.join(this.#folder, name);
     await rename(unfinished, file);
-    await sync(this.#folder);
+    await syncFolder(this.#folder);
     return path.relative(this.#place.folder, file).split(path.sep).join('/');
   }
 
@@ -184,19 +185,4 @@ async function longestLine(file: string): Promise<number> {
     length += piece.length - at;
   }
   return Math.max(longest, length);
-}
-
-async function sync(file: string): Promise<void> {
-  const handle = await open(file, 'r').catch((error: unknown) => {
-    // Windows opens no folders.
-    if (process.platform === 'win32') return undefined;
-    throw error;
-  });
-  try {
-    await handle?.sync();
-  } catch (error) {
-    if (process.platform !== 'win32') throw error;
-  } finally {
-    await handle?.close();
-  }
 }

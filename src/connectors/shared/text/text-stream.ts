@@ -39,7 +39,7 @@ export function compressionOf(path: string): FileCompression {
   if (foreign !== undefined)
     throw new ConfigError(`reading "${path}": ${foreign.toLowerCase()} files cannot be read here`, {
       code: 'files.packing',
-      remedy: 'choose other files with `path`; CSV and JSON are read, plain or packed by gzip or zstd',
+      remedy: 'unpack it, or choose another one with `path`: text is read plain or packed by gzip or zstd',
       details: { file: path },
     });
   return ENDINGS[/\.([^./]+)$/.exec(path)?.[1]?.toLowerCase() ?? ''] ?? 'none';
