@@ -1,4 +1,5 @@
 /** Looks through whole files before they are loaded, several at a time. */
+import { availableParallelism } from 'node:os';
 import { crc32 } from 'node:zlib';
 import type { ByteSink, RingMemory } from '../../core/byte-ring.ts';
 import { CancelledError, SluiceError, throwIfAborted } from '../../core/errors.ts';
@@ -35,17 +36,18 @@ interface SniffJob {
   form: Form;
   text: (file: StoredObject) => TextForm;
   partBytes: number;
-  workers: number;
   signal: AbortSignal;
 }
 
+/** One for each core: they have no engine, and a stream has less than its part of the memory while nothing of it is loaded. */
+const THREADS = Math.min(4, availableParallelism());
 /** Files whose look is one task: enough that threads need not wait, few enough that all have some. */
 const TASK_BYTES = 32 << 20;
 const TASK_FILES = 500;
 
 export async function sniffFiles(files: readonly StoredObject[], job: SniffJob): Promise<SniffResult> {
-  const tasks = inTasks(files, job.workers);
-  const pool = new ThreadPool(() => new Sniffer(), Math.min(job.workers, tasks.length));
+  const tasks = inTasks(files);
+  const pool = new ThreadPool(() => new Sniffer(), Math.min(THREADS, tasks.length));
   try {
     const results = await Promise.all(tasks.map((task) => pool.use((thread) => thread.look(task, job))));
     return {
@@ -57,9 +59,9 @@ export async function sniffFiles(files: readonly StoredObject[], job: SniffJob):
   }
 }
 
-function inTasks(files: readonly StoredObject[], workers: number): StoredObject[][] {
+function inTasks(files: readonly StoredObject[]): StoredObject[][] {
   const total = files.reduce((sum, { size }) => sum + size, 0);
-  const most = Math.min(TASK_BYTES, Math.ceil(total / workers));
+  const most = Math.min(TASK_BYTES, Math.ceil(total / THREADS));
   const tasks: StoredObject[][] = [];
   let bytes = Infinity;
   for (const file of files) {

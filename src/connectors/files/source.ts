@@ -74,11 +74,7 @@ class FilesSnapshot implements Snapshot {
     window: RunWindow,
     signal: AbortSignal,
   ): Promise<FilesSurvey> {
-    const place = {
-      storage: this.#storage,
-      sliceBytes: this.#options.slice_size,
-      workers: Math.max(1, this.#context.workers),
-    };
+    const place = { storage: this.#storage, sliceBytes: this.#options.slice_size };
     return survey(place, stream, { checkpoint, window }, signal);
   }
 

@@ -55,7 +55,6 @@ interface FileLayout {
 export interface SurveyPlace {
   storage: ObjectStorage;
   sliceBytes: number;
-  workers: number;
 }
 
 const HEAD_BYTES = 1 << 18;
