@@ -50,7 +50,11 @@ export const PROMISES: Readonly<Record<PromiseName, Promised>> = {
   'fixed-memory': {
     title: 'Fixed memory',
     says: 'Memory is bounded by the budget, not by the size of the table.',
-    tests: ['src/core/memory.test.ts', 'src/connectors/lake/partition-split.test.ts', 'docs/benchmarks.md'],
+    tests: [
+      'src/core/memory.test.ts',
+      'src/connectors/shared/lane/partition-split.test.ts',
+      'docs/benchmarks.md',
+    ],
   },
   'exact-values': {
     title: 'Exact values',

@@ -1,5 +1,6 @@
 /** Loads, compactions, sweeps and readers at the same time, each in processes of their own. */
-import { sweepLake, thisOwner } from '../../src/connectors/lake/sweep.ts';
+import { sweepLake } from '../../src/connectors/lake/sweep.ts';
+import { thisOwner } from '../../src/connectors/shared/staging.ts';
 import { openLocalStorage } from '../../src/connectors/shared/local-storage.ts';
 import type { Attack } from '../attack.ts';
 import { BANK, bankSql, BANK_STREAMS, doBusiness, startReader } from './bank.ts';

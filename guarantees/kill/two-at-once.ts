@@ -1,6 +1,7 @@
 /** Two processes on one table: one works, the other says who does; whoever was replaced cannot commit. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { sweepLake, thisOwner } from '../../src/connectors/lake/sweep.ts';
+import { sweepLake } from '../../src/connectors/lake/sweep.ts';
+import { thisOwner } from '../../src/connectors/shared/staging.ts';
 import { openLocalStorage } from '../../src/connectors/shared/local-storage.ts';
 import type { Arena, Attack } from '../attack.ts';
 import type { AnyPair, Pair } from '../pair.ts';

@@ -1,7 +1,7 @@
 /** Whether a lake is what its commits say (files exist, sizes, row counts and contents match, schemas fit, nothing is missing). */
 import { isDeepStrictEqual } from 'node:util';
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { checksum } from '../connectors/lake/file-checksum.ts';
+import { checksum } from '../connectors/shared/file-checksum.ts';
 import { commitsPrefix, dataPrefix, nameKey, seqOfKey, snapshotsPrefix } from '../connectors/lake/layout.ts';
 import { openTableLog, tablesWithCommits } from '../connectors/lake/log.ts';
 import {
@@ -13,7 +13,8 @@ import {
   parseSnapshot,
 } from '../connectors/lake/records.ts';
 import { columnsOf } from '../connectors/lake/records-sql.ts';
-import { findLeftovers, sweepLake, thisOwner } from '../connectors/lake/sweep.ts';
+import { findLeftovers, sweepLake } from '../connectors/lake/sweep.ts';
+import { thisOwner } from '../connectors/shared/staging.ts';
 import { SluiceError } from '../core/errors.ts';
 import type { ObjectStorage } from '../core/storage.ts';
 import { readFooters } from './footers.ts';

@@ -2,10 +2,9 @@ import { mkdir, mkdtemp, readdir, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
-import { literalPattern } from '../connectors/lake/records-sql.ts';
 import { withFrugalAllocator } from '../duckdb/allocator.ts';
 import { duckError } from '../duckdb/errors.ts';
-import { duckText } from '../duckdb/types.ts';
+import { duckText, literalPattern } from '../duckdb/types.ts';
 
 export interface EngineOptions {
   /** Folder (or URL) that queries may read, and nothing else. */

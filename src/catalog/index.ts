@@ -4,10 +4,9 @@
  */
 import { randomUUID } from 'node:crypto';
 import path from 'node:path';
-import { stagingFolder } from '../connectors/lake/layout.ts';
+import { stagingFolder, thisOwner } from '../connectors/shared/staging.ts';
 import { inParallel, listTables, openTableLog, type TableLog } from '../connectors/lake/log.ts';
 import type { FoldedState } from '../connectors/lake/records.ts';
-import { thisOwner } from '../connectors/lake/sweep.ts';
 import { ConfigError } from '../core/errors.ts';
 import type { ObjectStorage } from '../core/storage.ts';
 import { type CheckReport, checkTable, checkWholeLake } from './check.ts';

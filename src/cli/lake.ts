@@ -3,15 +3,15 @@ import { tmpdir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { hint } from '../config/suggest.ts';
 import { compactTable, planCompaction } from '../connectors/lake/compact.ts';
-import { stagingFolder, type StagingOwner } from '../connectors/lake/layout.ts';
-import { listTables, openTableLog } from '../connectors/lake/log.ts';
 import {
+  stagingFolder,
+  type StagingOwner,
   announceOwner,
   dismissOwner,
-  sweepLake,
-  type SweepReport,
   thisOwner,
-} from '../connectors/lake/sweep.ts';
+} from '../connectors/shared/staging.ts';
+import { listTables, openTableLog } from '../connectors/lake/log.ts';
+import { sweepLake, type SweepReport } from '../connectors/lake/sweep.ts';
 import { ConfigError } from '../core/errors.ts';
 import { engineMemory } from '../core/memory.ts';
 import type { ObjectStorage } from '../core/storage.ts';

@@ -47,3 +47,8 @@ export function duckText(value: string): string {
 export function sourceColumn(index: number): string {
   return `c${index}`;
 }
+
+/** DuckDB takes every path for a pattern; this is the pattern of exactly that path, whose folders may hold brackets. */
+export function literalPattern(path: string): string {
+  return path.replace(/[*?[]/g, '[$&]');
+}

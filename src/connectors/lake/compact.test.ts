@@ -7,7 +7,7 @@ import { mergedCursor } from './compact-cursor.ts';
 import { openTableLog } from './log.ts';
 import type { FoldedState } from './records.ts';
 import { scanSql } from './records-sql.ts';
-import { thisOwner } from './sweep.ts';
+import { thisOwner } from '../shared/staging.ts';
 
 let lake: FixtureLake;
 beforeEach(async () => {

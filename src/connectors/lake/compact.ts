@@ -12,15 +12,16 @@ import path from 'node:path';
 import { ConflictError, DataError, throwIfAborted, TransientError } from '../../core/errors.ts';
 import type { ObjectStorage } from '../../core/storage.ts';
 import type { Session } from '../../duckdb/session.ts';
-import { duckName, duckText } from '../../duckdb/types.ts';
+import { duckName, duckText, literalPattern } from '../../duckdb/types.ts';
 import { mergedCursor } from './compact-cursor.ts';
-import { fileChecksum } from './file-checksum.ts';
-import { dataKey, partitionKey, type StagingOwner } from './layout.ts';
+import { fileChecksum } from '../shared/file-checksum.ts';
+import { dataKey, partitionKey } from './layout.ts';
+import type { StagingOwner } from '../shared/staging.ts';
 import { withFiles } from './local-files.ts';
 import type { TableLog } from './log.ts';
 import { type CommitDraft, currentSchema, type DataFile, type FoldedState } from './records.ts';
-import { columnsOf, filesSql, literalPattern, LOAD_ID, scanSql } from './records-sql.ts';
-import { queryRowBytes, rowGroupRows } from './row-groups.ts';
+import { columnsOf, filesSql, LOAD_ID, scanSql } from './records-sql.ts';
+import { queryRowBytes, rowGroupRows } from '../shared/lane/row-groups.ts';
 
 export interface CompactOptions {
   storage: ObjectStorage;

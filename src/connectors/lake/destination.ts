@@ -1,6 +1,4 @@
-import { randomBytes } from 'node:crypto';
-import { availableParallelism, hostname } from 'node:os';
-import { join } from 'node:path';
+import { availableParallelism } from 'node:os';
 import type { ComparedTable, ComparedTables } from '../../core/compare.ts';
 import type { LimitsRequest, TableLimits } from '../../core/diagnose.ts';
 import type { ConnectorContext } from '../../core/connector.ts';
@@ -11,15 +9,13 @@ import { schemaFromJson } from '../../core/schema.ts';
 import type { ObjectStorage } from '../../core/storage.ts';
 import type { ThreadPool } from '../shared/thread-pool.ts';
 import { LakeComparable } from './compare.ts';
-import { type Lane, lanePool } from './lane.ts';
-import { type StagingOwner, stagingFolder } from './layout.ts';
+import { type Lane, lanePool } from '../shared/lane/lane.ts';
+import { Staging } from '../shared/staging.ts';
 import { openTableLog, type TableLog } from './log.ts';
 import type { LakeOptions } from './options.ts';
 import { currentSchema, type FoldedState } from './records.ts';
-import { announceOwner, dismissOwner, sweepLake } from './sweep.ts';
+import { sweepLake } from './sweep.ts';
 import { LakeTableWriter } from './table-writer.ts';
-
-const ALIVE_EVERY_MS = 120_000;
 
 export class LakeDestination implements Destination {
   readonly #storage: ObjectStorage;
@@ -27,35 +23,24 @@ export class LakeDestination implements Destination {
   /** Of each DuckDB that works for a run. */
   readonly #engineBytes: number;
   readonly #pool: ThreadPool<Lane>;
-  readonly #owner: StagingOwner;
+  readonly #staging: Staging;
   readonly #logs = new Map<string, TableLog>();
-  #announced: Promise<void> | undefined;
-  #signOfLife: NodeJS.Timeout | undefined;
-  #scratch = 0;
 
   constructor(storage: ObjectStorage, options: LakeOptions, context: ConnectorContext) {
     this.#options = options;
     this.#storage = storage;
-    this.#owner = {
-      host: hostname(),
-      pid: process.pid,
-      run: `${Date.now().toString(36)}-${randomBytes(3).toString('hex')}`,
-    };
+    this.#staging = new Staging(storage);
     // Whoever asks for more waits for one.
     const lanes = Math.max(1, Math.min(context.workers, lanesWithin(context.memoryBytes)));
     this.#engineBytes = engineMemory(context.memoryBytes, lanes);
     this.#pool = lanePool(
       {
         memoryBytes: this.#engineBytes,
-        tempDirectory: join(this.#staging, 'spill'),
+        tempDirectory: this.#staging.path('spill'),
         threads: 1,
       },
       lanes,
     );
-  }
-
-  get #staging(): string {
-    return this.#storage.localPath(stagingFolder(this.#owner).replace(/\/$/, ''));
   }
 
   async check(): Promise<{ title: string }> {
@@ -86,7 +71,7 @@ export class LakeDestination implements Destination {
       schema: facts.schema,
       session: {
         memoryBytes: this.#engineBytes,
-        tempDirectory: join(this.#staging, `compare${this.#scratch++}`),
+        tempDirectory: this.#staging.scratch(),
         threads: availableParallelism(),
       },
     });
@@ -95,7 +80,7 @@ export class LakeDestination implements Destination {
 
   async openTable(spec: TableSpec): Promise<TableWriter> {
     this.#pool.warm();
-    await this.#announce();
+    await this.#staging.announce();
     const log = this.#log(spec.table);
     const state = await log.read();
     if ((state?.version ?? 0) !== spec.expectedVersion) {
@@ -112,21 +97,19 @@ export class LakeDestination implements Destination {
       storage: this.#storage,
       options: this.#options,
       pool: this.#pool,
-      owner: this.#owner,
-      scratch: () => join(this.#staging, String(this.#scratch++)),
+      owner: this.#staging.owner,
+      scratch: () => this.#staging.scratch(),
     };
     return new LakeTableWriter(context, spec, log, state);
   }
 
   async close(): Promise<void> {
-    clearInterval(this.#signOfLife);
     await this.#pool.close();
-    if (!this.#signOfLife) return;
-    await dismissOwner(this.#storage, this.#owner).catch(() => undefined);
+    if (!(await this.#staging.leave())) return;
     const tables = [...this.#logs.keys()];
     // Tidying up is not worth an error: what is left now is swept by the next run.
     await sweepLake(this.#storage, {
-      owner: this.#owner,
+      owner: this.#staging.owner,
       tables,
       retentionMs: this.#options.retention * 1000,
     }).catch(() => undefined);
@@ -136,19 +119,6 @@ export class LakeDestination implements Destination {
     let log = this.#logs.get(table);
     if (!log) this.#logs.set(table, (log = openTableLog(this.#storage, table)));
     return log;
-  }
-
-  async #announce(): Promise<void> {
-    const announce = (): Promise<void> => announceOwner(this.#storage, this.#owner);
-    this.#signOfLife ??= setInterval(() => void announce().catch(() => undefined), ALIVE_EVERY_MS).unref();
-    this.#announced ??= announce();
-    try {
-      await this.#announced;
-    } catch (error) {
-      // The next stream, or the next attempt, finds the same or has better luck.
-      this.#announced = undefined;
-      throw error;
-    }
   }
 }
 

@@ -12,8 +12,6 @@ import {
   dataKey,
   isDataKey,
   nameKey,
-  ownerKey,
-  ownerOfKey,
   partitionFolder,
   partitionLevels,
   partitionOf,
@@ -21,6 +19,7 @@ import {
   tableFolder,
   tableOfFolder,
 } from './layout.ts';
+import { ownerKey, ownerOfKey } from '../shared/staging.ts';
 
 const HOSTILE = [
   '_sluice',

@@ -8,15 +8,14 @@
  *     _sluice/tables/<table folder>/snapshots/<20-digit seq>.json
  *     _sluice/staging/<owner>/…
  */
-import { createHash } from 'node:crypto';
 import { ConfigError, InternalError } from '../../core/errors.ts';
 import type { PartitionBy } from '../../core/stream.ts';
 import type { LogicalType } from '../../core/types.ts';
 import { duckName } from '../../duckdb/types.ts';
+import { encodeBytes, encodeName, shorten } from '../shared/object-names.ts';
 
 export const TABLES_PREFIX = '_sluice/tables/';
 export const NAMES_PREFIX = '_sluice/names/';
-export const STAGING_PREFIX = '_sluice/staging/';
 
 /** What Hive, Spark, Athena and DuckDB read as NULL. */
 export const NULL_PARTITION = '__HIVE_DEFAULT_PARTITION__';
@@ -26,7 +25,6 @@ const FOLDER_LIMIT = 200;
 const FILE_TABLE_LIMIT = 90;
 const SLICE_LIMIT = 130;
 const VALUE_LIMIT = 150;
-const HASH_DIGITS = 32;
 
 /** The folder of a table; letters, digits, `_`, `-` and single dots inside stay readable. */
 export function tableFolder(table: string): string {
@@ -173,68 +171,11 @@ export function partitionOf(by: PartitionBy, value: string | null): Record<strin
   return Object.fromEntries(levels.map((level, i) => [level.name, values[i]!]));
 }
 
-/** Who writes: its private folder under staging. */
-export interface StagingOwner {
-  host: string;
-  pid: number;
-  run: string;
-}
-
-export function stagingFolder(owner: StagingOwner): string {
-  const text = [owner.host, String(owner.pid), owner.run].map(encodeName).join('~');
-  return `${STAGING_PREFIX}${text}/`;
-}
-
-/** The key whose last change says when the owner was last seen. */
-export function ownerKey(owner: StagingOwner): string {
-  return `${stagingFolder(owner)}owner.json`;
-}
-
-/** The owner of a file under staging; undefined when the folder was not made by {@link stagingFolder}. */
-export function ownerOfKey(key: string): StagingOwner | undefined {
-  const folder = key.slice(STAGING_PREFIX.length).split('/')[0]!;
-  const [host, pid, run, ...rest] = folder.split('~');
-  if (run === undefined || rest.length > 0 || !/^\d+$/.test(pid!)) return undefined;
-  try {
-    return { host: decodeURIComponent(host!), pid: Number(pid), run: decodeURIComponent(run) };
-  } catch {
-    return undefined;
-  }
-}
-
 function seqName(seq: number): string {
   return `${String(seq).padStart(20, '0')}.json`;
-}
-
-/**
- * Percent-encodes the UTF-8 bytes of all but `A-Za-z0-9_-` and dots between two of those. A leading `_` is
- * encoded too: query engines skip such folders, and ours begins with it.
- */
-function encodeName(name: string): string {
-  return encodeBytes(name, /^_|[^A-Za-z0-9_.-]|^\.|\.$|\.(?=[^A-Za-z0-9_-])/gu);
 }
 
 function partitionValue(value: string | null): string {
   if (value === null) return NULL_PARTITION;
   return shorten(encodeBytes(value, /[^A-Za-z0-9_.-]|^_(?=_HIVE)/gu), VALUE_LIMIT);
-}
-
-function encodeBytes(text: string, pattern: RegExp): string {
-  if (!text.isWellFormed()) {
-    throw new ConfigError('naming a folder of the lake: the name holds half of a surrogate pair', {
-      code: 'lake.name_encoding',
-    });
-  }
-  return text.replace(pattern, (character) =>
-    [...Buffer.from(character, 'utf8')]
-      .map((byte) => `%${byte.toString(16).toUpperCase().padStart(2, '0')}`)
-      .join(''),
-  );
-}
-
-/** `~` occurs in no encoded name, so a shortened name is never another name's own. */
-function shorten(name: string, limit: number): string {
-  if (name.length <= limit) return name;
-  const hash = createHash('sha256').update(name).digest('hex').slice(0, HASH_DIGITS);
-  return `${name.slice(0, limit - HASH_DIGITS - 1)}~${hash}`;
 }

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openLocalStorage } from '../shared/local-storage.ts';
-import { fileChecksum } from './file-checksum.ts';
+import { fileChecksum } from '../shared/file-checksum.ts';
 import { dataKey, partitionOf } from './layout.ts';
 import { openTableLog } from './log.ts';
 import { type CommitDraft, type FoldedState, schemaVersionFor } from './records.ts';

@@ -6,7 +6,8 @@ import { ConfigError } from '../../core/errors.ts';
 import type { SchemaJson } from '../../core/schema.ts';
 import type { ObjectStorage } from '../../core/storage.ts';
 import { parseType } from '../../core/types.ts';
-import { duckName, duckText, duckType } from '../../duckdb/types.ts';
+import { duckName, duckText, duckType, literalPattern } from '../../duckdb/types.ts';
+import { FILE_NUMBER, ROW_NUMBER } from '../shared/lane/lane-protocol.ts';
 import { currentSchema, type DataFile, type FoldedState } from './records.ts';
 
 /** Columns that every data file has after those of the source. */
@@ -83,9 +84,6 @@ export interface Scan {
   numbers?: readonly number[] | undefined;
 }
 
-/** Columns with the number of a row's file, and the row's place in it, from 0 on. */
-export const FILE_NUMBER = '_sluice_file_number';
-export const ROW_NUMBER = '_sluice_row';
 /** DuckDB's names for both, unless a file has columns that are called so. */
 const DUCK_FILE = 'file_index';
 const DUCK_ROW = 'file_row_number';
@@ -131,11 +129,6 @@ export function filesSql(storage: ObjectStorage, keys: readonly string[], option
 /** The path of an object as a literal for DuckDB. */
 export function pathSql(storage: ObjectStorage, key: string): string {
   return duckText(literalPattern(storage.localPath(key)));
-}
-
-/** DuckDB takes every path for a pattern; this is the pattern of exactly that path, whose folders may hold brackets. */
-export function literalPattern(path: string): string {
-  return path.replace(/[*?[]/g, '[$&]');
 }
 
 function expression(have: SqlColumn | undefined, to: SqlColumn): string {

@@ -1,10 +1,10 @@
 /** Writes again what has to stay of files that lose rows. Their rows keep their order. */
 import { join } from 'node:path';
 import { DataError } from '../../core/errors.ts';
-import type { StagedFile } from './lane-protocol.ts';
+import { type StagedFile, FILE_NUMBER, ROW_NUMBER } from '../shared/lane/lane-protocol.ts';
 import { partitionKey } from './layout.ts';
 import type { DataFile } from './records.ts';
-import { FILE_NUMBER, ROW_NUMBER, scanSql } from './records-sql.ts';
+import { scanSql } from './records-sql.ts';
 import type { SupersedeJob } from './supersede.ts';
 
 export interface Replacement {

@@ -6,7 +6,8 @@
 import type { ObjectStorage } from '../../core/storage.ts';
 import { duckName, duckText } from '../../duckdb/types.ts';
 import { currentRule } from './current.ts';
-import { columnsOf, FILE_NUMBER, LOAD_ID, LOADED_AT, OPERATION, ROW_NUMBER, scanSql } from './records-sql.ts';
+import { columnsOf, LOAD_ID, LOADED_AT, OPERATION, scanSql } from './records-sql.ts';
+import { FILE_NUMBER, ROW_NUMBER } from '../shared/lane/lane-protocol.ts';
 import { type CommitRecord, currentSchema, type DataFile, type FoldedState } from './records.ts';
 
 export interface Rows {

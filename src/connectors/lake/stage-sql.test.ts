@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Schema } from '../../core/schema.ts';
 import { Session } from '../../duckdb/session.ts';
 import { duckText } from '../../duckdb/types.ts';
-import { HASH, hashParts } from './hash-split.ts';
+import { HASH, hashParts } from '../shared/lane/hash-split.ts';
 import { minusSql } from './stage-sql.ts';
 
 const schema: Schema = {

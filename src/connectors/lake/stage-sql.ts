@@ -3,6 +3,7 @@ import { InternalError } from '../../core/errors.ts';
 import { schemaToJson, type Schema } from '../../core/schema.ts';
 import type { StageOptions } from '../../core/destination.ts';
 import { duckName, duckText, duckType, sourceColumn } from '../../duckdb/types.ts';
+import type { Minus } from '../shared/lane/lane-protocol.ts';
 import { columnsOf, LOAD_ID, LOADED_AT, OPERATION, type SqlColumn } from './records-sql.ts';
 
 /** The data columns of a table, as they are named in its files. */
@@ -48,20 +49,6 @@ export function keyIn(schema: Schema, key: readonly string[], table: string): st
     return `new.${duckName(name)} ${nullable ? 'IS NOT DISTINCT FROM' : '='} old.${duckName(name)}`;
   });
   return `EXISTS (SELECT 1 FROM ${table} AS new WHERE ${same.join(' AND ')})`;
-}
-
-/**
- * What tells which incoming rows are not committed yet. `signed` is for floats with -0 among them, which DuckDB takes for equal
- * to 0, and its operators may give back as 0: there they are text from where they are read.
- */
-export interface Minus {
-  /** Of a row; rows that are compared with each other have the same. */
-  hash: string;
-  /** Committed rows that incoming ones may repeat. */
-  committed: string;
-  /** The new ones among the rows of `sluice_incoming`, given those of `sluice_committed`. */
-  plain: string;
-  signed: string;
 }
 
 type Distinct = NonNullable<StageOptions['distinct']>;

@@ -1,12 +1,11 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { schemaFromJson, type SchemaJson } from '../../core/schema.ts';
-import { duckText } from '../../duckdb/types.ts';
-import type { StagedFile } from './lane-protocol.ts';
-import { Lane } from './lane.ts';
+import { duckText, literalPattern } from '../../duckdb/types.ts';
+import type { StagedFile } from '../shared/lane/lane-protocol.ts';
+import { Lane } from '../shared/lane/lane.ts';
 import { type FixtureLake, makeLake, schemaOf } from './log.fixture.ts';
 import { type FoldedState, currentSchema } from './records.ts';
-import { literalPattern } from './records-sql.ts';
 import { type SupersedeJob, supersede } from './supersede.ts';
 
 let lake: FixtureLake;

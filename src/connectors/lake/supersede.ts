@@ -5,11 +5,11 @@ import { DataError, InternalError } from '../../core/errors.ts';
 import type { Schema } from '../../core/schema.ts';
 import type { ObjectStorage } from '../../core/storage.ts';
 import { duckName, duckText } from '../../duckdb/types.ts';
-import { fileScan } from './hash-split.ts';
-import type { FileOptions, StagedFile } from './lane-protocol.ts';
-import type { Lane } from './lane.ts';
+import { fileScan } from '../shared/lane/hash-split.ts';
+import { type FileOptions, type StagedFile, FILE_NUMBER, ROW_NUMBER } from '../shared/lane/lane-protocol.ts';
+import type { Lane } from '../shared/lane/lane.ts';
 import type { FoldedState } from './records.ts';
-import { FILE_NUMBER, ROW_NUMBER, scanSql } from './records-sql.ts';
+import { scanSql } from './records-sql.ts';
 import { notAmong, notMeeting, type Replacement, rewrite, type Touched } from './rewrite.ts';
 import { fileColumn, keyIn } from './stage-sql.ts';
 

@@ -3,16 +3,17 @@ import { mkdir, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { copyOf, type FixtureLake, makeLake, schemaOf } from './log.fixture.ts';
-import { dataKey, ownerKey, stagingFolder, type StagingOwner } from './layout.ts';
-import { openTableLog } from './log.ts';
+import { dataKey } from './layout.ts';
 import {
+  ownerKey,
+  stagingFolder,
+  type StagingOwner,
   announceOwner,
   dismissOwner,
-  sweepLake,
-  type SweepOptions,
-  type SweepReport,
   thisOwner,
-} from './sweep.ts';
+} from '../shared/staging.ts';
+import { openTableLog } from './log.ts';
+import { sweepLake, type SweepOptions, type SweepReport } from './sweep.ts';
 
 const HOUR = 3_600_000;
 const SCHEMA = schemaOf('id int32');

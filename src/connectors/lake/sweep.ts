@@ -13,27 +13,14 @@
  * deleted, a `retain` commit lists them, and the log refuses any commit that was planned earlier and adds one of
  * them. File names contain the load, so no later load writes to a name that is about to be deleted.
  */
-import { readdir, rm } from 'node:fs/promises';
-import { hostname } from 'node:os';
-import path from 'node:path';
 import { ConflictError } from '../../core/errors.ts';
 import type { ObjectStorage, StoredObject } from '../../core/storage.ts';
 import { isRunning } from '../shared/is-running.ts';
-import {
-  commitKey,
-  commitsPrefix,
-  dataPrefix,
-  isDataKey,
-  ownerKey,
-  ownerOfKey,
-  seqOfKey,
-  STAGING_PREFIX,
-  type StagingOwner,
-  stagingFolder,
-} from './layout.ts';
+import { deleteStaging, type StagingOwner, surveyOwners } from '../shared/staging.ts';
+import { storageClock } from '../shared/storage-clock.ts';
+import { commitKey, commitsPrefix, dataPrefix, isDataKey, seqOfKey } from './layout.ts';
 import { listTables, openTableLog, type TableLog } from './log.ts';
 import type { CommitDraft, FoldedState } from './records.ts';
-import { storageClock } from './storage-clock.ts';
 
 const HOUR = 3_600_000;
 
@@ -67,22 +54,6 @@ export interface SweepReport {
   bytes: number;
   /** Tables that were left alone, for example because their log cannot be read. */
   skipped: { table: string; reason: string }[];
-}
-
-/**
- * Says that a writer is at work. Called before it writes its first file, and again every few minutes. The first
- * object stays as it is, since its age tells which files cannot be this writer's; a second one shows signs of life.
- */
-export async function announceOwner(storage: ObjectStorage, owner: StagingOwner): Promise<void> {
-  const content = new TextEncoder().encode(`${JSON.stringify(owner)}\n`);
-  if (await storage.putIfAbsent(ownerKey(owner), content)) return;
-  await storage.put(`${stagingFolder(owner)}alive.json`, content);
-}
-
-/** Removes the writer's staging folder. */
-export async function dismissOwner(storage: ObjectStorage, owner: StagingOwner): Promise<void> {
-  const objects = await storage.list(stagingFolder(owner));
-  await storage.delete(objects.map((object) => object.key));
 }
 
 type Choices = Omit<SweepOptions, 'tables' | 'ours'>;
@@ -119,22 +90,6 @@ export async function sweepLake(storage: ObjectStorage, options: SweepOptions): 
   return report;
 }
 
-/**
- * Scratch files are made by an engine, not by the storage, whose listings leave out those that are still empty. Folders of
- * the owner go before the objects by which the next sweep would find it, should this one not come to its end.
- */
-async function deleteStaging(storage: ObjectStorage, keys: readonly string[]): Promise<void> {
-  const owners = keys.map(ownerOfKey).filter((owner) => owner !== undefined);
-  for (const folder of new Set(owners.map(stagingFolder))) {
-    const local = storage.localPath(folder.replace(/\/$/, ''));
-    if (!path.isAbsolute(local)) continue;
-    const entries = await readdir(local, { withFileTypes: true }).catch(() => []);
-    for (const entry of entries.filter((each) => each.isDirectory()))
-      await rm(path.join(local, entry.name), { recursive: true, force: true }).catch(() => undefined);
-  }
-  await storage.delete(keys);
-}
-
 export interface Leftovers {
   leftovers: StoredObject[];
   /** Files in the table's folder that do not have our kind of name; they are never touched. */
@@ -148,36 +103,6 @@ export function findLeftovers(state: FoldedState, objects: readonly StoredObject
   const [leftovers, strangers]: [StoredObject[], StoredObject[]] = [[], []];
   for (const object of unknown) (isDataKey(state.table, object.key) ? leftovers : strangers).push(object);
   return { leftovers, strangers };
-}
-
-/** Staging files whose owner is dead, and when the oldest living writer was first seen. */
-async function surveyOwners(
-  storage: ObjectStorage,
-  {
-    owner: self,
-    now,
-    silentMs,
-    isRunning: running,
-  }: Pick<Settings, 'owner' | 'now' | 'silentMs' | 'isRunning'>,
-): Promise<{ dead: StoredObject[]; aliveSince: number }> {
-  const folders = Map.groupBy(
-    await storage.list(STAGING_PREFIX),
-    (object) => object.key.slice(STAGING_PREFIX.length).split('/')[0]!,
-  );
-  const dead: StoredObject[] = [];
-  let aliveSince = Infinity;
-  for (const objects of folders.values()) {
-    const owner = ownerOfKey(objects[0]!.key);
-    if (owner && ownerKey(owner) === ownerKey(self)) continue;
-    const times = objects.map((object) => object.modifiedAt);
-    const silent = now() - Math.max(...times) > silentMs;
-    // A process id may be in use again, so on this machine, too, silence for much longer counts as death.
-    const gone =
-      owner?.host === self.host ? !running(owner.pid) || now() - Math.max(...times) > 7 * silentMs : silent;
-    if (gone) dead.push(...objects);
-    else aliveSince = Math.min(aliveSince, ...times);
-  }
-  return { dead, aliveSince };
 }
 
 interface TableSweep {
@@ -246,11 +171,6 @@ async function commitTimes(
   const first = Math.min(...removed.map((file) => file.seq));
   const commits = await storage.list(commitsPrefix(table), { startAfter: commitKey(table, first - 1) });
   return new Map(commits.map(({ key, modifiedAt }) => [seqOfKey(key), modifiedAt]));
-}
-
-/** The owner that this process is for a run. */
-export function thisOwner(run: string): StagingOwner {
-  return { host: hostname(), pid: process.pid, run };
 }
 
 type Stated<T> = { [K in keyof T]: NonNullable<T[K]> };

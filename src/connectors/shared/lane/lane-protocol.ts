@@ -1,12 +1,25 @@
 /** Messages between a lane (main thread) and its worker (DuckDB). Plain data only. */
-import type { RingMemory } from '../../core/byte-ring.ts';
-import type { SchemaJson } from '../../core/schema.ts';
-import type { DecodeFacts, DecoderSpec } from '../../core/source.ts';
-import type { SessionOptions } from '../../duckdb/session.ts';
-import type { ThreadReply } from '../shared/task-thread.ts';
-import type { Minus } from './stage-sql.ts';
+import type { RingMemory } from '../../../core/byte-ring.ts';
+import type { SchemaJson } from '../../../core/schema.ts';
+import type { DecodeFacts, DecoderSpec } from '../../../core/source.ts';
+import type { SessionOptions } from '../../../duckdb/session.ts';
+import type { ThreadReply } from '../task-thread.ts';
 
 export type WorkerOptions = SessionOptions;
+
+/**
+ * What tells which incoming rows are not committed yet. `signed` is for floats with -0 among them, which DuckDB takes for equal
+ * to 0, and its operators may give back as 0: there they are text from where they are read.
+ */
+export interface Minus {
+  /** Of a row; rows that are compared with each other have the same. */
+  hash: string;
+  /** Committed rows that incoming ones may repeat. */
+  committed: string;
+  /** The new ones among the rows of `sluice_incoming`, given those of `sluice_committed`. */
+  plain: string;
+  signed: string;
+}
 
 /** How Parquet files are written. */
 export interface FileOptions {
@@ -46,6 +59,10 @@ export interface CopyTask {
   query: string;
   files: FileOptions;
 }
+
+/** Columns with the number of a row's file, and the row's place in it, from 0 on. */
+export const FILE_NUMBER = '_sluice_file_number';
+export const ROW_NUMBER = '_sluice_row';
 
 /** Finds rows of the table that have the keys of new ones. */
 export interface MatchTask {

@@ -4,9 +4,8 @@
  * becomes a query of its own over rows that fit.
  */
 import { rmSync } from 'node:fs';
-import type { Session } from '../../duckdb/session.ts';
-import { duckText } from '../../duckdb/types.ts';
-import { literalPattern } from './records-sql.ts';
+import type { Session } from '../../../duckdb/session.ts';
+import { duckText, literalPattern } from '../../../duckdb/types.ts';
 import { textLengths } from './row-groups.ts';
 
 /** How many parts are taken out of a file, each by reading all of it, before it is cut into as many smaller files. */

@@ -2,8 +2,8 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Session } from '../../duckdb/session.ts';
-import { duckText } from '../../duckdb/types.ts';
+import { Session } from '../../../duckdb/session.ts';
+import { duckText } from '../../../duckdb/types.ts';
 import { partitionsOf, withPartition } from './partition-split.ts';
 
 let folder: string;

@@ -1,6 +1,6 @@
 /** The largest row that a lane has room for. */
-import type { RowLimit } from '../../core/decoder.ts';
-import { rowLimit as limitOf } from '../shared/duckdb/row-limit.ts';
+import type { RowLimit } from '../../../core/decoder.ts';
+import { rowLimit as limitOf } from '../duckdb/row-limit.ts';
 import type { StageTask } from './lane-protocol.ts';
 
 /**

@@ -1,23 +1,22 @@
 /** The thread that owns one DuckDB: it decodes, compares and writes Parquet, one task at a time. */
 import { rmSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
-import { RingConsumer } from '../../core/byte-ring.ts';
-import type { Decoder, DecoderFactory } from '../../core/decoder.ts';
-import { errorToJson } from '../../core/error-json.ts';
-import { schemaFromJson } from '../../core/schema.ts';
-import type { DecodeFacts } from '../../core/source.ts';
-import { BatchSource } from '../../duckdb/batch-source.ts';
-import { duckError } from '../../duckdb/errors.ts';
-import { Session } from '../../duckdb/session.ts';
-import { sourceFailed } from '../shared/feed-thread.ts';
-import type { CopyTask, Reply, StagedFile, StageTask, Task, WorkerOptions } from './lane-protocol.ts';
+import { RingConsumer } from '../../../core/byte-ring.ts';
+import type { Decoder, DecoderFactory } from '../../../core/decoder.ts';
+import { errorToJson } from '../../../core/error-json.ts';
+import { schemaFromJson } from '../../../core/schema.ts';
+import type { DecodeFacts } from '../../../core/source.ts';
+import { BatchSource } from '../../../duckdb/batch-source.ts';
+import { duckError } from '../../../duckdb/errors.ts';
+import { Session } from '../../../duckdb/session.ts';
+import { sourceFailed } from '../feed-thread.ts';
+import type { CopyTask, Minus, Reply, StagedFile, StageTask, Task, WorkerOptions } from './lane-protocol.ts';
 import { fileScan, HASH, hashParts, partsFor } from './hash-split.ts';
 import { matchKeys } from './key-match.ts';
 import { ParquetWriter } from './parquet-writer.ts';
-import { rowLimit } from './memory.ts';
+import { rowLimit } from './lane-limit.ts';
 import { batchRowBytes, queryRowBytes } from './row-groups.ts';
 import { hasSignedZeros } from './signed-zeros.ts';
-import type { Minus } from './stage-sql.ts';
 
 const port = parentPort!;
 const session = await Session.open(workerData as WorkerOptions);
@@ -27,7 +26,7 @@ let sources = 0;
 
 port.on('message', (task: Task) => {
   void run(task).catch((error: unknown) =>
-    reply({ kind: 'failed', id: task.id, error: errorToJson(error, 'writing to the lake') }),
+    reply({ kind: 'failed', id: task.id, error: errorToJson(error, 'writing files') }),
   );
 });
 reply({ kind: 'ready' });
@@ -41,7 +40,7 @@ async function run(task: Task): Promise<void> {
     case 'match':
       return reply({ kind: 'matched', id: task.id, ...(await matchKeys(session, task)) });
     case 'query':
-      return reply({ kind: 'rows', id: task.id, rows: await session.rows(task.sql, 'querying the lake') });
+      return reply({ kind: 'rows', id: task.id, rows: await session.rows(task.sql, 'querying files') });
   }
 }
 

@@ -2,9 +2,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { Batch } from '../../core/batch.ts';
-import { Session } from '../../duckdb/session.ts';
-import { duckText } from '../../duckdb/types.ts';
+import { Batch } from '../../../core/batch.ts';
+import { Session } from '../../../duckdb/session.ts';
+import { duckText } from '../../../duckdb/types.ts';
 import { ParquetWriter } from './parquet-writer.ts';
 import { batchRowBytes, queryRowBytes, rowGroupRows } from './row-groups.ts';
 

@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib';
-import { readFileRange } from '../shared/read-file-range.ts';
+import { readFileRange } from './read-file-range.ts';
 
 /** CRC-32 of some bytes, 8 hexadecimal digits. Parquet readers notice damage in some bytes only. */
 export async function checksum(parts: AsyncIterable<Uint8Array>): Promise<string> {

@@ -1,7 +1,7 @@
 /** How many rows a row group of a Parquet file gets, so that writing it stays within the memory of a lane. */
-import type { Batch } from '../../core/batch.ts';
-import type { Session } from '../../duckdb/session.ts';
-import { duckName } from '../../duckdb/types.ts';
+import type { Batch } from '../../../core/batch.ts';
+import type { Session } from '../../../duckdb/session.ts';
+import { duckName } from '../../../duckdb/types.ts';
 
 /**
  * DuckDB collects a row group in memory before it encodes it, beside itself, so wide rows get fewer rows: in all it takes

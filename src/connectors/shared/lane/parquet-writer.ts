@@ -1,9 +1,9 @@
 import { mkdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Session } from '../../duckdb/session.ts';
-import { duckText } from '../../duckdb/types.ts';
-import { storageError } from '../shared/storage-error.ts';
-import { fileChecksum } from './file-checksum.ts';
+import type { Session } from '../../../duckdb/session.ts';
+import { duckText } from '../../../duckdb/types.ts';
+import { storageError } from '../storage-error.ts';
+import { fileChecksum } from '../file-checksum.ts';
 import type { FileOptions, StagedFile } from './lane-protocol.ts';
 import { partitionsOf, type Split, withPartition } from './partition-split.ts';
 import { dictionaryLimit, rowGroupLimit, rowGroupRows } from './row-groups.ts';

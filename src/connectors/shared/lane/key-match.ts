@@ -1,9 +1,8 @@
 /** Finds the rows of a table that have the keys of new rows, with memory for a part of the keys, however many there are. */
-import type { Session } from '../../duckdb/session.ts';
+import type { Session } from '../../../duckdb/session.ts';
 import { HASH, hashParts, partsFor } from './hash-split.ts';
-import type { Matched, MatchTask } from './lane-protocol.ts';
+import { FILE_NUMBER, type Matched, type MatchTask, ROW_NUMBER } from './lane-protocol.ts';
 import { ParquetWriter } from './parquet-writer.ts';
-import { FILE_NUMBER, ROW_NUMBER } from './records-sql.ts';
 import { queryRowBytes } from './row-groups.ts';
 
 /** A hash, or the place of a row. */

@@ -2,8 +2,8 @@
  * DuckDB takes -0 for equal to 0 and may give back one for the other: from the dictionaries of its Parquet files, and from
  * comparisons (stage-sql.ts). Floats with -0 among them, which are rare, take another way.
  */
-import type { Session } from '../../duckdb/session.ts';
-import { duckName } from '../../duckdb/types.ts';
+import type { Session } from '../../../duckdb/session.ts';
+import { duckName } from '../../../duckdb/types.ts';
 
 /** Whether -0 is in the result of a query; statistics leave most row groups unread. */
 export async function hasSignedZeros(session: Session, query: string): Promise<boolean> {

@@ -1,11 +1,11 @@
-import { asBytes } from '../../core/batch-wire.ts';
-import { CancelledError } from '../../core/errors.ts';
-import { schemaToJson } from '../../core/schema.ts';
-import type { DecodeFacts, SliceReader } from '../../core/source.ts';
-import { frugalAllocator } from '../../duckdb/allocator.ts';
-import { feedThread } from '../shared/feed-thread.ts';
-import { type OnProgress, TaskThread } from '../shared/task-thread.ts';
-import { ThreadPool } from '../shared/thread-pool.ts';
+import { asBytes } from '../../../core/batch-wire.ts';
+import { CancelledError } from '../../../core/errors.ts';
+import { schemaToJson } from '../../../core/schema.ts';
+import type { DecodeFacts, SliceReader } from '../../../core/source.ts';
+import { frugalAllocator } from '../../../duckdb/allocator.ts';
+import { feedThread } from '../feed-thread.ts';
+import { type OnProgress, TaskThread } from '../task-thread.ts';
+import { ThreadPool } from '../thread-pool.ts';
 import type {
   CopyTask,
   Done,

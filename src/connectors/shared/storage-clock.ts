@@ -1,5 +1,5 @@
 import type { ObjectStorage } from '../../core/storage.ts';
-import { stagingFolder, type StagingOwner } from './layout.ts';
+import { stagingFolder, type StagingOwner } from './staging.ts';
 
 /**
  * The clock that dates the objects of a storage, milliseconds. How old they are is the difference of two of its times: the

@@ -4,8 +4,7 @@
  * with the rows and hardly with the number of parts.
  */
 import { rmSync } from 'node:fs';
-import { duckText } from '../../duckdb/types.ts';
-import { literalPattern } from './records-sql.ts';
+import { duckText, literalPattern } from '../../../duckdb/types.ts';
 
 /** How many parts are read out of a set, each by reading all of it. */
 const FAN_OUT = 8;
