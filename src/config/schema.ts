@@ -321,7 +321,7 @@ export const projectSchema: z.ZodType<
   state: state
     .default(DEFAULT_STATE)
     .describe(
-      'Where leases and the history of runs are kept: a file in the project (default), or the lake itself.',
+      'Where leases, the history of runs and records in quarantine are kept: in the project (default), or in the lake itself.',
     ),
   memory: size
     .refine((bytes) => bytes >= LEAST_MEMORY, `must be at least ${LEAST_MEMORY / 2 ** 20} MiB`)

@@ -70,7 +70,7 @@ export interface KeptDocument {
 
 /** Records of one load, kept as one Parquet file. A checkpoint names those of its table, and nothing else counts. */
 export interface QuarantineFile {
-  /** Below the folder of all of them. */
+  /** Its key in the storage of all of them. */
   file: string;
   rows: number;
   run: string;

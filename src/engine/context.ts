@@ -1,11 +1,14 @@
+import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import type { Connector, ConnectorContext } from '../core/connector.ts';
 import type { Destination } from '../core/destination.ts';
 import { ConfigError } from '../core/errors.ts';
 import type { ConnectionConfig, PipelineConfig, Project } from '../core/project.ts';
+import { redactUrl } from '../core/redact.ts';
 import type { Source } from '../core/source.ts';
 import type { StateStore } from '../core/state.ts';
 import type { ObjectStorage } from '../core/storage.ts';
+import { keptFolder, type KeptHome } from '../gate/kept-storage.ts';
 
 /** A project and the connectors that it may use. */
 export interface ProjectContext {
@@ -72,9 +75,17 @@ export async function openStorage(context: ProjectContext, connection: string): 
   return connector.openStorage(options, place);
 }
 
-/** Folder of records that did not fit. */
-export function quarantineFolder({ project }: ProjectContext): string {
-  return join(project.directory, '.sluice', 'quarantine');
+/** Where records lie that did not fit: beside the state, so that everyone who shares it can read them. */
+export async function openQuarantine(context: ProjectContext, to: string): Promise<KeptHome> {
+  const { state, directory, connections } = context.project;
+  if (state.type === 'sqlite')
+    return { storage: keptFolder(join(directory, '.sluice', 'quarantine')), prefix: to };
+  // What lies there is swept; another project may call another system by the same name.
+  const identity = createHash('sha256').update(redactUrl(JSON.stringify(connections[to])));
+  return {
+    storage: await openStorage(context, state.connection),
+    prefix: `_sluice/quarantine/${to}-${identity.digest('hex').slice(0, 8)}`,
+  };
 }
 
 /** Where leases and run history live. */

@@ -8,7 +8,8 @@ import type { Listener, StreamTotals } from '../core/events.ts';
 import type { Snapshot } from '../core/source.ts';
 import { type Checkpoint, renamed, type Slice } from '../core/stream.ts';
 import type { TableStructure } from '../core/structure.ts';
-import { Quarantine, type QuarantinePlace } from '../gate/quarantine.ts';
+import type { KeptHome } from '../gate/kept-storage.ts';
+import { Quarantine } from '../gate/quarantine.ts';
 import { STRATEGIES } from '../strategies/index.ts';
 import type { Strategy } from '../strategies/strategy.ts';
 import { BY_DATES } from './date-slices.ts';
@@ -34,8 +35,8 @@ export interface LoadJob {
   slots: Slots;
   signal: AbortSignal;
   emit: Listener;
-  /** Folder of records that do not fit, and the connection that they were on their way to. */
-  quarantine: Pick<QuarantinePlace, 'folder' | 'to'>;
+  /** Of the connection that is loaded. */
+  quarantine: KeptHome;
   /** Something was committed: failures before it no longer count. */
   progressed(): void;
   totals: StreamTotals;
@@ -54,8 +55,8 @@ export async function loadStream(job: LoadJob): Promise<LoadOutcome> {
   const { planned, source, destination, signal } = job;
   const { stream } = planned.plan;
   const first = planned.table === undefined;
-  const place = { ...job.quarantine, run: job.run, table: stream.table, stream: stream.name };
-  const quarantine = new Quarantine(place);
+  const scope = { run: job.run, table: stream.table, stream: stream.name };
+  const quarantine = new Quarantine(job.quarantine, scope);
   const writer = await destination.openTable(
     {
       table: stream.table,

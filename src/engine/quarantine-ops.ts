@@ -2,16 +2,10 @@
 import path from 'node:path';
 import { ConfigError, DataError } from '../core/errors.ts';
 import type { QuarantineFile } from '../core/quarantine.ts';
-import {
-  exportFormat,
-  exportKept,
-  type KeptPlace,
-  type KeptRecord,
-  readKept,
-  summarize,
-} from '../gate/kept-records.ts';
+import { exportFormat, exportKept, type KeptRecord, readKept, summarize } from '../gate/kept-records.ts';
+import { keptPlace, type KeptPlace } from '../gate/kept-storage.ts';
 import { removeFiles } from '../gate/quarantine.ts';
-import { pipelineOf, type ProjectContext, quarantineFolder } from './context.ts';
+import { openQuarantine, pipelineOf, type ProjectContext } from './context.ts';
 import { runPipeline } from './run.ts';
 import { changeCheckpoint, showState } from './state-ops.ts';
 import type { RunOptions, RunReport } from './types.ts';
@@ -150,7 +144,7 @@ export async function dropQuarantine(
       const stay = quarantine.filter((file) => !isGone(file));
       return { ...rest, ...(stay.length > 0 && { quarantine: stay }) };
     });
-    await removeFiles(place.folder, gone);
+    await removeFiles(place.storage, gone);
     rows += rowsOf(gone);
   }
   return rows;
@@ -179,14 +173,12 @@ async function kept(
   pipeline: string,
   { select, run }: QuarantineScope,
 ): Promise<Kept[]> {
-  const folder = quarantineFolder(context);
-  const { to } = pipelineOf(context, pipeline);
+  const home = await openQuarantine(context, pipelineOf(context, pipeline).to);
   const states = await showState(context, pipeline, select);
   return states.flatMap(({ stream, table, committed }) => {
     const all = committed?.checkpoint?.quarantine ?? [];
     const files = all.filter((file) => run === undefined || file.run === run);
-    const place = { folder, scratch: path.join(folder, to, table) };
-    return files.length === 0 ? [] : [{ stream, table, place, files }];
+    return files.length === 0 ? [] : [{ stream, table, place: keptPlace(home, table), files }];
   });
 }
 

@@ -8,7 +8,8 @@ import { errorInfo } from '../core/error-json.ts';
 import type { Listener, LoadVerification, StreamTotals } from '../core/events.ts';
 import type { StateStore } from '../core/state.ts';
 import type { StreamConfig } from '../core/stream.ts';
-import { openState, type ProjectContext, quarantineFolder } from './context.ts';
+import type { KeptHome } from '../gate/kept-storage.ts';
+import { openQuarantine, openState, type ProjectContext } from './context.ts';
 import { lastLoad } from './last-load.ts';
 import { translateForeignKeys } from './foreign-keys.ts';
 import { Journal } from './journal.ts';
@@ -37,8 +38,7 @@ interface Run {
   all: StreamConfig[];
   slots: Slots;
   options: RunOptions;
-  /** Folder of records that do not fit. */
-  quarantine: string;
+  quarantine: KeptHome;
   signal: AbortSignal;
   emit: Listener;
   /** Attempts made again that belong to no stream. */
@@ -73,7 +73,7 @@ export async function runPipeline(
       all: [],
       slots,
       options,
-      quarantine: quarantineFolder(context),
+      quarantine: await openQuarantine(context, session.config.to),
       signal,
       emit,
       retries: 0,
@@ -375,7 +375,7 @@ async function attemptStream({
       source,
       destination: session.destination,
       run: run.id,
-      quarantine: { folder: run.quarantine, to: session.config.to },
+      quarantine: run.quarantine,
       fence: lease.fence,
       takenOver: lease.takenOver,
       ownWindow,

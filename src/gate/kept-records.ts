@@ -1,21 +1,13 @@
 /** Reads files of quarantine: to load their records again, and for people. Rows come in the order in which they were written. */
 import { isUtf8 } from 'node:buffer';
-import { existsSync } from 'node:fs';
 import path from 'node:path';
 import type { DuckDBBlobValue, DuckDBValue } from '@duckdb/node-api';
-import { DataError } from '../core/errors.ts';
 import type { BadRecord, KeptRecords, QuarantineFile } from '../core/quarantine.ts';
 import { duckError } from '../duckdb/errors.ts';
 import type { Session } from '../duckdb/session.ts';
 import { duckText as text } from '../duckdb/types.ts';
+import { fetchKept, type KeptPlace } from './kept-storage.ts';
 import { KEPT_FORM, openDuck, withDuck } from './quarantine-session.ts';
-
-export interface KeptPlace {
-  /** Of all quarantine files of the project. */
-  folder: string;
-  /** Where may be spilled to. */
-  scratch: string;
-}
 
 /** A record as it was put aside. */
 export interface KeptRecord extends BadRecord {
@@ -35,10 +27,8 @@ const READING_BYTES = 192 << 20;
 
 /** Records that are to be loaded again. */
 export async function openKept(place: KeptPlace, files: readonly QuarantineFile[]): Promise<KeptRecords> {
-  const from = source(place, files);
   const documents: { document: string; form: string; lines: number[] }[] = [];
-  const sql = `SELECT file, form, line::DOUBLE FROM ${from}`;
-  for await (const columns of chunks(place, sql)) {
+  for await (const columns of chunks(place, files, 'SELECT file, form, line::DOUBLE FROM kept')) {
     const [names, forms, lines] = columns as [string[], string[], number[]];
     for (const [i, document] of names.entries()) {
       const form = forms[i]!;
@@ -49,22 +39,21 @@ export async function openKept(place: KeptPlace, files: readonly QuarantineFile[
   }
   return {
     documents: documents.map((each) => ({ ...each, lines: Float64Array.from(each.lines) })),
-    raw: () => rawOf(place, from),
+    raw: () => rawOf(place, files),
   };
 }
 
-async function* rawOf(place: KeptPlace, from: string): AsyncGenerator<Uint8Array> {
-  for await (const [values] of chunks(place, `SELECT raw FROM ${from}`))
+async function* rawOf(place: KeptPlace, files: readonly QuarantineFile[]): AsyncGenerator<Uint8Array> {
+  for await (const [values] of chunks(place, files, 'SELECT raw FROM kept'))
     for (const value of values!) yield (value as DuckDBBlobValue).bytes;
 }
 
 export async function summarize(place: KeptPlace, files: readonly QuarantineFile[]): Promise<KeptSummary> {
-  const from = source(place, files);
-  return withDuck(place.scratch, 0, async (session) => {
+  return withKept(place, files, 0, async (session) => {
     const ask = (sql: string): ReturnType<Session['rows']> => session.rows(sql, 'looking into quarantine');
-    const [counted] = await ask(`SELECT count(DISTINCT file) AS n FROM ${from}`);
+    const [counted] = await ask('SELECT count(DISTINCT file) AS n FROM kept');
     const reasons = await ask(
-      `SELECT code, reason, count(*) AS n FROM ${from} GROUP BY ALL ORDER BY n DESC, code, reason`,
+      'SELECT code, reason, count(*) AS n FROM kept GROUP BY ALL ORDER BY n DESC, code, reason',
     );
     return {
       documents: Number(counted!['n']),
@@ -91,8 +80,8 @@ export async function* readKept(
   const { code, limit } = filter;
   const which = code === undefined ? '' : ` WHERE code = ${text(code)}`;
   const most = limit === undefined ? '' : ` LIMIT ${limit}`;
-  const sql = `SELECT run, file, line::DOUBLE, "column", code, reason, raw FROM ${source(place, files)}${which}${most}`;
-  for await (const columns of chunks(place, sql))
+  const sql = `SELECT run, file, line::DOUBLE, "column", code, reason, raw FROM kept${which}${most}`;
+  for await (const columns of chunks(place, files, sql))
     for (const i of columns[0]!.keys()) {
       const [run, document, line, column, found, reason, raw] = columns.map((values) => values[i]);
       yield {
@@ -119,8 +108,8 @@ export async function writeOthers(
   file: QuarantineFile,
   { documents, to }: { documents: readonly string[]; to: string },
 ): Promise<number> {
-  const others = `${source(place, [file])} WHERE file NOT IN (${documents.map(text).join(', ')})`;
-  return withDuck(place.scratch, READING_BYTES, async (session) => {
+  const others = `kept WHERE file NOT IN (${documents.map(text).join(', ')})`;
+  return withKept(place, [file], READING_BYTES, async (session) => {
     const [counted] = await session.rows(`SELECT count(*) AS n FROM ${others}`, 'looking into quarantine');
     const rows = Number(counted!['n']);
     if (rows > 0 && rows < file.rows)
@@ -149,26 +138,49 @@ export async function exportKept(
 ): Promise<void> {
   const { file, format } = target;
   const raw = format === 'parquet' ? 'raw' : 'coalesce(try(decode(raw)), raw::VARCHAR) AS raw';
-  const sql = `COPY (SELECT stream, run, file, line, "column", code, reason, ${raw} FROM ${source(place, files)})
+  const sql = `COPY (SELECT stream, run, file, line, "column", code, reason, ${raw} FROM kept)
     TO ${text(file)} (${EXPORTS[format]})`;
-  await withDuck(place.scratch, READING_BYTES, (session) => session.run(sql, `writing "${file}"`));
+  await withKept(place, files, READING_BYTES, (session) => session.run(sql, `writing "${file}"`));
 }
 
-function source({ folder }: KeptPlace, files: readonly QuarantineFile[]): string {
-  const paths = files.map(({ file }) => path.join(folder, file));
-  const missing = paths.find((file) => !existsSync(file));
-  if (missing !== undefined)
-    throw new DataError(`looking into quarantine: "${missing}" is not there`, {
-      code: 'quarantine.missing',
-      remedy: 'records lie in the project that has put them aside; `sluice quarantine drop` gives them up',
+/** An engine with the records of files as a view, `kept`. */
+async function withKept<T>(
+  place: KeptPlace,
+  files: readonly QuarantineFile[],
+  moreBytes: number,
+  work: (session: Session) => Promise<T>,
+): Promise<T> {
+  const copies = await fetchKept(
+    place.storage,
+    files.map(({ file }) => file),
+  );
+  try {
+    return await withDuck(place.scratch, moreBytes, async (session) => {
+      await session.run(viewOf(copies.paths), 'looking into quarantine');
+      return work(session);
     });
-  return `read_parquet([${paths.map(text).join(', ')}])`;
+  } finally {
+    copies.release();
+  }
 }
 
-/** The columns of the result, some rows at a time. */
-async function* chunks(place: KeptPlace, sql: string): AsyncGenerator<DuckDBValue[][]> {
+function viewOf(paths: readonly string[]): string {
+  return `CREATE TEMP VIEW kept AS FROM read_parquet([${paths.map(text).join(', ')}])`;
+}
+
+/** The columns of a result, some rows at a time. */
+async function* chunks(
+  place: KeptPlace,
+  files: readonly QuarantineFile[],
+  sql: string,
+): AsyncGenerator<DuckDBValue[][]> {
+  const copies = await fetchKept(
+    place.storage,
+    files.map(({ file }) => file),
+  );
   const session = await openDuck(place.scratch, READING_BYTES);
   try {
+    await session.run(viewOf(copies.paths), 'looking into quarantine');
     for await (const chunk of await session.connection.stream(sql)) {
       const columns: DuckDBValue[][] = [];
       for (let c = 0; c < chunk.columnCount; c++) columns.push(chunk.getColumnValues(c));
@@ -178,5 +190,6 @@ async function* chunks(place: KeptPlace, sql: string): AsyncGenerator<DuckDBValu
     throw duckError(error, 'looking into quarantine');
   } finally {
     session.close();
+    copies.release();
   }
 }

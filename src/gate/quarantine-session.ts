@@ -1,3 +1,4 @@
+import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { withFrugalAllocator } from '../duckdb/allocator.ts';
 import type { Session } from '../duckdb/session.ts';
@@ -9,10 +10,11 @@ export const KEPT_FORM = 'FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE_BYTES
 
 /** An engine that may spill below `folder`. DuckDB is loaded only when something is wrong. */
 export async function openDuck(folder: string, moreBytes: number): Promise<Session> {
+  await mkdir(folder, { recursive: true });
   const { Session } = await withFrugalAllocator(() => import('../duckdb/session.ts'));
   return Session.open({
     memoryBytes: MEMORY_BYTES + moreBytes,
-    tempDirectory: path.join(folder, 'unfinished', 'spill'),
+    tempDirectory: path.join(folder, 'spill'),
     threads: 1,
   });
 }

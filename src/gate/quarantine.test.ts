@@ -3,12 +3,16 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import type { BadForm, BadRecord } from '../core/quarantine.ts';
+import { keptFolder } from './kept-storage.ts';
 import { Quarantine } from './quarantine.ts';
 
 test('keeps more records than there is memory for, in their order', async () => {
   const folder = mkdtempSync(path.join(tmpdir(), 'sluice-kept-'));
   try {
-    const quarantine = new Quarantine({ folder, run: 'r', to: 'lake', table: 't', stream: 's' });
+    const quarantine = new Quarantine(
+      { storage: keptFolder(folder), prefix: 'lake' },
+      { run: 'r', table: 't', stream: 's' },
+    );
     const scratch = quarantine.scratch();
     mkdirSync(path.dirname(scratch), { recursive: true });
     const file = openSync(scratch, 'w');

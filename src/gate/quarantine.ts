@@ -1,24 +1,20 @@
 /**
- * Keeps records that did not fit as Parquet files in a folder of the project. A file is written before the commit of the load
- * that it belongs to, and counts from that commit on, which names it: what no checkpoint names was left by a process
- * that died, and is swept.
+ * Keeps records that did not fit as Parquet files. A file is written before the commit of the load that it belongs to, and
+ * counts from that commit on, which names it: what no checkpoint names was left by a process that died, and is swept.
  */
 import { createHash } from 'node:crypto';
-import { createReadStream, existsSync } from 'node:fs';
-import { mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
+import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { KeptRecords, QuarantineFile } from '../core/quarantine.ts';
-import { syncFile, syncFolder } from '../core/sync.ts';
 import { duckText as text } from '../duckdb/types.ts';
 import { openKept, writeOthers } from './kept-records.ts';
+import { type KeptHome, keptPlace, type KeptPlace, type KeptStorage } from './kept-storage.ts';
 import { KEPT_FORM, withDuck } from './quarantine-session.ts';
 
-export interface QuarantinePlace {
-  /** Of all quarantine files of the project. */
-  folder: string;
+/** The table that the records were on their way to, and who is loading it. */
+export interface QuarantineScope {
   run: string;
-  /** Connection and table that the records were on their way to. */
-  to: string;
   table: string;
   stream: string;
 }
@@ -40,21 +36,18 @@ const COLUMNS = `{'document': 'VARCHAR', 'line': 'BIGINT', 'column': 'VARCHAR', 
   'raw': 'VARCHAR', 'base64': 'BOOLEAN', 'form': 'VARCHAR'}`;
 
 export class Quarantine {
-  readonly #place: QuarantinePlace;
+  readonly #place: KeptPlace;
+  readonly #scope: QuarantineScope;
   #made = 0;
 
-  constructor(place: QuarantinePlace) {
-    this.#place = place;
-  }
-
-  get #folder(): string {
-    const { folder, to, table } = this.#place;
-    return path.join(folder, to, table);
+  constructor(home: KeptHome, scope: QuarantineScope) {
+    this.#place = keptPlace(home, scope.table);
+    this.#scope = scope;
   }
 
   /** A file for the records that a reader puts aside; it makes that, and its folder, when there is one. */
   scratch(): string {
-    return path.join(this.#folder, 'unfinished', `${this.#place.run}-${process.pid}-${this.#made++}.jsonl`);
+    return path.join(this.#place.scratch, `${this.#scope.run}-${process.pid}-${this.#made++}.jsonl`);
   }
 
   /**
@@ -66,15 +59,15 @@ export class Quarantine {
     slice: { id: string; rows: number },
     origin?: Pick<QuarantineFile, 'run' | 'at'>,
   ): Promise<QuarantineFile> {
-    const { stream } = this.#place;
-    const { run, at } = origin ?? { run: this.#place.run, at: new Date().toISOString() };
+    const { stream } = this.#scope;
+    const { run, at } = origin ?? { run: this.#scope.run, at: new Date().toISOString() };
     // Ids of slices may be as long as they like, names of files may not.
     const { id, rows } = slice;
     const short = id.length > 80 ? createHash('sha256').update(id).digest('hex').slice(0, 16) : id;
-    const name = `${this.#place.run}-${short}.parquet`;
-    const unfinished = path.join(this.#folder, 'unfinished', name);
+    const name = `${this.#scope.run}-${short}.parquet`;
+    const unfinished = path.join(this.#place.scratch, name);
     const longest = await longestLine(scratch);
-    await withDuck(this.#folder, BUFFERS * longest, (session) =>
+    await withDuck(this.#place.scratch, BUFFERS * longest, (session) =>
       session.run(
         `COPY (
            WITH lines AS NOT MATERIALIZED (SELECT * FROM ${read(scratch, longest)}),
@@ -89,14 +82,12 @@ export class Quarantine {
     return { file: await this.#finish(name), rows, run, at };
   }
 
-  /** Gives a whole file its place; where that is, below the folder of all of them. */
+  /** Gives a whole file its place, which is its key. */
   async #finish(name: string): Promise<string> {
-    const unfinished = path.join(this.#folder, 'unfinished', name);
-    await syncFile(unfinished);
-    const file = path.join(this.#folder, name);
-    await rename(unfinished, file);
-    await syncFolder(this.#folder);
-    return path.relative(this.#place.folder, file).split(path.sep).join('/');
+    const { storage, prefix, scratch } = this.#place;
+    const key = `${prefix}/${name}`;
+    await storage.upload(key, path.join(scratch, name));
+    return key;
   }
 
   /** The files that are left without the records of some documents, and those of them that were made for it. */
@@ -107,11 +98,10 @@ export class Quarantine {
     const left: QuarantineFile[] = [];
     const made: QuarantineFile[] = [];
     for (const [number, file] of files.entries()) {
-      const name = `${this.#place.run}-left-${number}.parquet`;
-      const place = { folder: this.#place.folder, scratch: this.#folder };
-      await mkdir(path.join(this.#folder, 'unfinished'), { recursive: true });
-      const to = path.join(this.#folder, 'unfinished', name);
-      const rows = await writeOthers(place, file, { documents, to });
+      const name = `${this.#scope.run}-left-${number}.parquet`;
+      const { scratch } = this.#place;
+      await mkdir(scratch, { recursive: true });
+      const rows = await writeOthers(this.#place, file, { documents, to: path.join(scratch, name) });
       if (rows === file.rows) left.push(file);
       else if (rows > 0) made.push({ ...file, rows, file: await this.#finish(name) });
     }
@@ -120,13 +110,13 @@ export class Quarantine {
 
   /** Records that are to be read again. */
   open(files: readonly QuarantineFile[]): Promise<KeptRecords> {
-    return openKept({ folder: this.#place.folder, scratch: this.#folder }, files);
+    return openKept(this.#place, files);
   }
 
   /** What is wrong with the records that a reader has put aside. */
   async reasons(scratch: string, most: number): Promise<Reason[]> {
     const longest = await longestLine(scratch);
-    const rows = await withDuck(this.#folder, BUFFERS * longest, (session) =>
+    const rows = await withDuck(this.#place.scratch, BUFFERS * longest, (session) =>
       session.rows(
         `SELECT code, reason, count(*) AS n, arg_min(document, line) AS document, min(line) AS line
          FROM ${read(scratch, longest)} WHERE form IS NULL GROUP BY ALL ORDER BY n DESC, reason LIMIT ${most}`,
@@ -144,7 +134,7 @@ export class Quarantine {
 
   /** Removes files that belong to nothing. */
   discard(files: readonly QuarantineFile[]): Promise<void> {
-    return removeFiles(this.#place.folder, files);
+    return removeFiles(this.#place.storage, files);
   }
 
   async discardScratch(scratch: string): Promise<void> {
@@ -153,18 +143,19 @@ export class Quarantine {
 
   /** Removes what processes that died have left; nobody else works on the table. */
   async sweep(named: readonly QuarantineFile[]): Promise<void> {
-    if (!existsSync(this.#folder)) return;
-    await rm(path.join(this.#folder, 'unfinished'), { recursive: true, force: true });
-    const keep = new Set(named.map(({ file }) => path.basename(file)));
-    for (const name of await readdir(this.#folder))
-      if (name.endsWith('.parquet') && !keep.has(name))
-        await rm(path.join(this.#folder, name), { force: true });
+    const { storage, prefix, scratch } = this.#place;
+    await rm(scratch, { recursive: true, force: true });
+    const keep = new Set(named.map(({ file }) => file));
+    const found = await storage.list(`${prefix}/`);
+    await storage.delete(
+      found.map(({ key }) => key).filter((key) => key.endsWith('.parquet') && !keep.has(key)),
+    );
   }
 }
 
-/** Removes files below the folder of all of them, when nothing names them any more. */
-export async function removeFiles(folder: string, files: readonly QuarantineFile[]): Promise<void> {
-  for (const { file } of files) await rm(path.join(folder, file), { force: true });
+/** Removes files when nothing names them any more. */
+export function removeFiles(storage: KeptStorage, files: readonly QuarantineFile[]): Promise<void> {
+  return storage.delete(files.map(({ file }) => file));
 }
 
 function read(scratch: string, longest: number): string {
