@@ -110,7 +110,7 @@ const files = z.strictObject({
     .meta({ examples: ['_(?<snapshot_date>\\d{8})\\.csv$'] }),
   format: z.enum(['csv', 'json']).optional().describe('By the ending of the names when absent.'),
   compression: z
-    .enum(['none', 'gzip', 'zstd'])
+    .enum(['none', 'gzip', 'zstd', 'bzip2', 'zip'])
     .optional()
     .describe('By the ending of the names when absent.'),
   encoding: text

@@ -31,7 +31,7 @@ export interface FilesConfig {
 }
 
 export type FileFormat = 'csv' | 'json';
-export type FileCompression = 'none' | 'gzip' | 'zstd';
+export type FileCompression = 'none' | 'gzip' | 'zstd' | 'bzip2' | 'zip';
 
 export interface FileLedger {
   /** What the files hold, before columns are renamed. */

@@ -128,7 +128,8 @@ export class PutAside {
     );
     const replaced = paths.filter((name) => Object.hasOwn(marks, name) && marks[name]!.bad > 0);
     if (replaced.length === 0 || files.length === 0) return { left: files, made: [] };
-    return this.#job.quarantine.without(files, replaced);
+    const others = Object.keys(marks).filter((name) => replaced.some((file) => name.startsWith(`${file}/`)));
+    return this.#job.quarantine.without(files, { files: replaced, others });
   }
 
   async #tooMany(found: string, scratch: string): Promise<DataError> {

@@ -102,13 +102,22 @@ function asText(bytes: Uint8Array): Pick<BadRecord, 'raw' | 'base64'> {
   return isUtf8(raw) ? { raw: raw.toString('utf8') } : { raw: raw.toString('base64'), base64: true };
 }
 
-/** Writes the records that are of none of `documents` to another file; how many there are. */
+/** Files, and what is in them when they are archives. */
+export interface ReplacedFiles {
+  files: readonly string[];
+  /** Files whose names look as if they were in one of these archives. */
+  others: readonly string[];
+}
+
+/** Writes the records that are of none of the `replaced` files to another one; how many there are. */
 export async function writeOthers(
   place: KeptPlace,
   file: QuarantineFile,
-  { documents, to }: { documents: readonly string[]; to: string },
+  { replaced, to }: { replaced: ReplacedFiles; to: string },
 ): Promise<number> {
-  const others = `kept WHERE file NOT IN (${documents.map(text).join(', ')})`;
+  const gone = replaced.files.map((each) => `file = ${text(each)} OR starts_with(file, ${text(`${each}/`)})`);
+  const known = replaced.others.map((each) => `file = ${text(each)}`);
+  const others = `kept WHERE ${[`NOT (${gone.join(' OR ')})`, ...known].join(' OR ')}`;
   return withKept(place, [file], READING_BYTES, async (session) => {
     const [counted] = await session.rows(`SELECT count(*) AS n FROM ${others}`, 'looking into quarantine');
     const rows = Number(counted!['n']);

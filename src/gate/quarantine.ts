@@ -8,7 +8,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { KeptRecords, QuarantineFile } from '../core/quarantine.ts';
 import { duckText as text } from '../duckdb/types.ts';
-import { openKept, writeOthers } from './kept-records.ts';
+import { openKept, type ReplacedFiles, writeOthers } from './kept-records.ts';
 import { type KeptHome, keptPlace, type KeptPlace, type KeptStorage } from './kept-storage.ts';
 import { KEPT_FORM, withDuck } from './quarantine-session.ts';
 
@@ -90,10 +90,10 @@ export class Quarantine {
     return key;
   }
 
-  /** The files that are left without the records of some documents, and those of them that were made for it. */
+  /** The files that are left without the records of some others, and those of them that were made for it. */
   async without(
     files: readonly QuarantineFile[],
-    documents: readonly string[],
+    replaced: ReplacedFiles,
   ): Promise<{ left: QuarantineFile[]; made: QuarantineFile[] }> {
     const left: QuarantineFile[] = [];
     const made: QuarantineFile[] = [];
@@ -101,7 +101,7 @@ export class Quarantine {
       const name = `${this.#scope.run}-left-${number}.parquet`;
       const { scratch } = this.#place;
       await mkdir(scratch, { recursive: true });
-      const rows = await writeOthers(this.#place, file, { documents, to: path.join(scratch, name) });
+      const rows = await writeOthers(this.#place, file, { replaced, to: path.join(scratch, name) });
       if (rows === file.rows) left.push(file);
       else if (rows > 0) made.push({ ...file, rows, file: await this.#finish(name) });
     }

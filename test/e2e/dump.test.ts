@@ -5,6 +5,7 @@ import path from 'node:path';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { openCatalog, plan, run, type RunReport } from '../../src/index.ts';
+import { makeZip } from '../support/zip-archive.ts';
 
 class DumpLake implements AsyncDisposable {
   readonly folder: string = mkdtempSync(path.join(tmpdir(), 'sluice-dump-'));
@@ -72,6 +73,10 @@ function dumpOf(label: string): string {
   return parts.join('');
 }
 
+const BZIP2 =
+  'QlpoOTFBWSZTWbK8gHoAAA3ftIAQQOQACDolnwAiAARAABCAIAgAQAAgAFRQAAADQERMjBlGamnkRpxWCGWzbee5IBYUW8smtK9P' +
+  'ull7K8kCSCC0jBwuMyiAgY572xfF3JFOFCQsryAegA==';
+
 const COUNTS = `SELECT count(*)::int, count(DISTINCT id)::int, min(v)[:3], max(length(v))::int FROM big`;
 
 describe('a dump', () => {
@@ -110,6 +115,9 @@ describe('a dump', () => {
 
   it.each([
     { file: 'd.sql.zst', packed: (text: string) => zstdCompressSync(Buffer.from(text)) },
+    { file: 'd.zip', packed: (text: string) => makeZip([{ name: 'd.sql', text }]) },
+    // The same text as below, by the program of that name.
+    { file: 'd.sql.bz2', packed: () => Buffer.from(BZIP2, 'base64') },
     { file: 'd-utf16.sql', packed: (text: string) => Buffer.from(`\ufeff${text}`, 'utf16le') },
   ])('in $file is read as well', async ({ file, packed }) => {
     await using lake = new DumpLake(file);

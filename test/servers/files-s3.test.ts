@@ -1,8 +1,10 @@
 /** Files in a bucket are loaded once, as those of a folder are. */
+import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openS3Storage } from '../../src/connectors/shared/s3/s3-storage.ts';
 import { type Asked, type Fault, type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts';
 import { FileLake } from '../support/file-lake.ts';
+import { makeZip } from '../support/zip-archive.ts';
 import { motoPresent, useMoto } from '../support/moto.ts';
 
 const moto = useMoto();
@@ -41,6 +43,33 @@ describe.runIf(motoPresent)('files in a bucket', () => {
       [20, null, 't_20260102.csv'],
       [30, null, 't_20260103.csv'],
     ]);
+  });
+
+  it('of an archive only what is needed is read, in ranges, and again where a connection ended', async () => {
+    await using pair = new FileLake({ files: '*.zip' });
+    const write = await landing(pair, 'zips');
+    const text = lines(60_000, (i) => `${i},${(i * 7919) % 100_003}`);
+    const files = [
+      { name: 'b.csv', text: `id,n\n${text}` },
+      { name: 'movie.mp4', text: randomBytes(3_000_000) },
+      { name: 'a.csv', text: 'n,id\n5,60000\n' },
+    ];
+    await write('t.zip', makeZip(files, { wide: true }));
+    let cuts = 0;
+    const ranges: (string | undefined)[] = [];
+    proxy.fault = (asked) => {
+      if (!gets(asked, 't.zip')) return undefined;
+      ranges.push(asked.headers.range);
+      return ranges.length % 4 === 3 && cuts++ < 3 ? { kind: 'cut-answer', after: 50_000 } : undefined;
+    };
+    expect(await pair.run()).toMatchObject({ totals: { loaded: 60_001 } });
+    proxy.fault = () => undefined;
+    expect(cuts).toBeGreaterThan(0);
+    expect(ranges.every((range) => range !== undefined)).toBe(true);
+    expect(await pair.run()).toMatchObject({ status: 'nothing-new' });
+    expect(
+      await pair.query('SELECT count(*), count(DISTINCT id), max(id), max(_sluice_file) FROM t'),
+    ).toEqual([[60_001, 60_001, 60_000, 't.zip']]);
   });
 
   it('lose and double nothing when requests fail and connections end', async () => {
@@ -98,7 +127,7 @@ async function landing(
   pair: FileLake,
   prefix: string,
   options: Record<string, unknown> = {},
-): Promise<(name: string, content: string) => Promise<void>> {
+): Promise<(name: string, content: string | Uint8Array) => Promise<void>> {
   pair.connection = { path: `s3://lake/${prefix}`, endpoint: proxy.endpoint, ...options };
   const storage = await openS3Storage({
     bucket: 'lake',

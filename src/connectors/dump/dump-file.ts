@@ -18,7 +18,9 @@ import { openLocalStorage } from '../shared/local-storage.ts';
 import { storageError } from '../shared/storage-error.ts';
 import { TaskThread } from '../shared/task-thread.ts';
 import { sendDocument } from '../shared/text/document-input.ts';
-import { compressionOf, textOf } from '../shared/text/text-stream.ts';
+import { compressionOf } from '../shared/text/packing.ts';
+import { type TextForm, textOf } from '../shared/text/text-stream.ts';
+import { readArchive } from '../shared/text/zip.ts';
 import type { DumpIndex } from './dump-index.ts';
 import type { Indexed, IndexTask } from './index-worker.ts';
 
@@ -134,13 +136,27 @@ export class DumpFile {
     return { encoding: 'utf-8', archive: false };
   }
 
-  #pieces(
+  async *#pieces(
     encoding: string,
     signal: AbortSignal,
     onRaw?: (piece: Uint8Array) => void,
   ): AsyncGenerator<Uint8Array> {
-    const form = { compression: compressionOf(this.key), encoding, skip: 0 };
-    return textOf(this.#storage, { path: this.key }, form, { signal, onRaw });
+    const form = { ...(await this.#packed(signal)), encoding, skip: 0 };
+    yield* textOf(this.#storage, { path: this.key }, form, { signal, onRaw });
+  }
+
+  async #packed(signal: AbortSignal): Promise<Pick<TextForm, 'packing' | 'entry'>> {
+    const packing = compressionOf(this.key);
+    if (packing !== 'zip') return { packing };
+    const { size } = await this.find();
+    const place = { storage: this.#storage, path: this.key, size, signal };
+    const { entries } = await readArchive({ ...place, isText: (name) => !/\.(?!sql$)[^./]+$/i.test(name) });
+    const [entry] = entries;
+    if (entry && entries.length === 1) return { packing: entry.packing, entry };
+    throw new ConfigError(`opening "${this.key}": it has ${entries.length} files of SQL`, {
+      code: 'dump.archive',
+      remedy: 'unpack it, and load each dump by itself',
+    });
   }
 
   /** Where ranges of the text can be read: the file itself, or what it was unpacked to. */

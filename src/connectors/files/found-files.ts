@@ -1,6 +1,5 @@
 /** Which files there are, which of them are new, and which wait. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { crc32 } from 'node:zlib';
 import { ConfigError, throwIfAborted } from '../../core/errors.ts';
 import type { FileLedger, FileMark, FilesConfig } from '../../core/ledger.ts';
 import { compareKeys, type ObjectStorage, type StoredObject } from '../../core/storage.ts';
@@ -118,25 +117,18 @@ function hasChanged(file: StoredObject, mark: FileMark): boolean {
 
 /** Reads files that have another time than when they were loaded: a copy or a touch changes nothing in them. */
 export async function withoutTouched(
-  storage: ObjectStorage,
   sorted: SortedFiles,
   ledger: FileLedger | undefined,
-  signal: AbortSignal,
+  checksumOf: (file: FoundFile) => Promise<string | undefined>,
 ): Promise<SortedFiles> {
   const touched: FoundFile[] = [];
   for (const file of sorted.changed) {
     const mark = markOf(ledger, file.key)!;
     if (mark.again === true || mark.size !== file.size || mark.crc32 === undefined) continue;
-    let sum = 0;
-    for await (const piece of storage.read(file.key, undefined, signal)) sum = crc32(piece, sum);
-    if (crcText(sum) === mark.crc32) touched.push(file);
+    if ((await checksumOf(file)) === mark.crc32) touched.push(file);
   }
   const changed = sorted.changed.filter((file) => !touched.includes(file));
   return { ...sorted, changed, touched, loaded: [...sorted.loaded, ...touched] };
-}
-
-export function crcText(sum: number): string {
-  return sum.toString(16).padStart(8, '0');
 }
 
 export function noFiles(stream: string, storage: ObjectStorage, config: FilesConfig): ConfigError {

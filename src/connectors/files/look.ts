@@ -26,7 +26,7 @@ const FORMATS: Readonly<Record<string, FileFormat>> = {
 };
 
 /** By the ending of a name, before that of what it is packed with. */
-function formatOf(path: string): FileFormat | undefined {
+export function formatOf(path: string): FileFormat | undefined {
   const endings = path.toLowerCase().split('/').at(-1)!.split('.').slice(1);
   return endings.map((ending) => FORMATS[ending]).findLast((format) => format !== undefined);
 }

@@ -2,21 +2,21 @@
 import { availableParallelism } from 'node:os';
 import { crc32 } from 'node:zlib';
 import type { ByteSink, RingMemory } from '../../core/byte-ring.ts';
-import { CancelledError, SluiceError, throwIfAborted } from '../../core/errors.ts';
+import { CancelledError, throwIfAborted } from '../../core/errors.ts';
 import type { FileRange } from '../../core/ledger.ts';
-import type { ObjectStorage, StoredObject } from '../../core/storage.ts';
+import type { ObjectStorage } from '../../core/storage.ts';
 import { feedThread } from '../shared/feed-thread.ts';
 import { TaskThread } from '../shared/task-thread.ts';
 import { sendDocument } from '../shared/text/document-input.ts';
 import { ThreadPool } from '../shared/thread-pool.ts';
-import { crcText } from './found-files.ts';
+import { crcText, type FileDocument, type FileProblem, problemOf } from './documents.ts';
 import type { Form } from './look.ts';
 import type { Sniffed, SniffGroup, SniffTask } from './sniff-types.ts';
 import { type TextForm, textOf } from '../shared/text/text-stream.ts';
 
-export interface SniffedFile {
-  file: StoredObject;
-  /** Undefined: the file has no record, not even a header. */
+export interface LookedDocument {
+  document: FileDocument;
+  /** Undefined: it has no record, not even a header. */
   group: SniffGroup | undefined;
   records: number;
   broken: number;
@@ -26,15 +26,15 @@ export interface SniffedFile {
 }
 
 export interface SniffResult {
-  files: SniffedFile[];
+  documents: LookedDocument[];
   /** Files that could not be read to their end. */
-  problems: { file: StoredObject; error: SluiceError }[];
+  problems: FileProblem[];
 }
 
 interface SniffJob {
   storage: ObjectStorage;
   form: Form;
-  text: (file: StoredObject) => TextForm;
+  text: (document: FileDocument) => TextForm;
   partBytes: number;
   signal: AbortSignal;
 }
@@ -45,34 +45,47 @@ const THREADS = Math.min(4, availableParallelism());
 const TASK_BYTES = 32 << 20;
 const TASK_FILES = 500;
 
-export async function sniffFiles(files: readonly StoredObject[], job: SniffJob): Promise<SniffResult> {
-  const tasks = inTasks(files);
+export async function sniffDocuments(
+  documents: readonly FileDocument[],
+  job: SniffJob,
+): Promise<SniffResult> {
+  if (documents.length === 0) return { documents: [], problems: [] };
+  const tasks = inTasks(documents);
   const pool = new ThreadPool(() => new Sniffer(), Math.min(THREADS, tasks.length));
   try {
     const results = await Promise.all(tasks.map((task) => pool.use((thread) => thread.look(task, job))));
+    const problems = results.flatMap((result) => result.problems);
+    // An archive is loaded as a whole, or not.
+    const broken = new Set(problems.map(({ file }) => file));
     return {
-      files: results.flatMap((result) => result.files),
-      problems: results.flatMap((result) => result.problems),
+      documents: results.flatMap((result) =>
+        result.documents.filter(({ document }) => !broken.has(document.file)),
+      ),
+      problems: problems.filter(({ file }, i) => problems.findIndex((each) => each.file === file) === i),
     };
   } finally {
     await pool.close();
   }
 }
 
-function inTasks(files: readonly StoredObject[]): StoredObject[][] {
-  const total = files.reduce((sum, { size }) => sum + size, 0);
+function inTasks(documents: readonly FileDocument[]): FileDocument[][] {
+  const total = documents.reduce((sum, each) => sum + storedBytes(each), 0);
   const most = Math.min(TASK_BYTES, Math.ceil(total / THREADS));
-  const tasks: StoredObject[][] = [];
+  const tasks: FileDocument[][] = [];
   let bytes = Infinity;
-  for (const file of files) {
+  for (const document of documents) {
     if (bytes >= most || tasks.at(-1)!.length >= TASK_FILES) {
       tasks.push([]);
       bytes = 0;
     }
-    tasks.at(-1)!.push(file);
-    bytes += file.size;
+    tasks.at(-1)!.push(document);
+    bytes += storedBytes(document);
   }
   return tasks;
+}
+
+function storedBytes({ file, entry }: FileDocument): number {
+  return entry?.packed ?? file.size;
 }
 
 class Sniffer {
@@ -87,26 +100,28 @@ class Sniffer {
   }
 
   /** A file that cannot be read is told, and the others are looked at once more without it. */
-  async look(files: StoredObject[], job: SniffJob): Promise<SniffResult> {
-    const problems: SniffResult['problems'] = [];
-    let left = files;
+  async look(documents: FileDocument[], job: SniffJob): Promise<SniffResult> {
+    const problems: FileProblem[] = [];
+    let left = documents;
     for (;;) {
       throwIfAborted(job.signal);
-      const failed: SniffResult['problems'] = [];
+      const failed: FileProblem[] = [];
       const found = await this.#look(left, job, failed);
-      if (failed.length === 0) return { files: found, problems };
+      if (failed.length === 0) return { documents: found, problems };
       problems.push(...failed);
-      left = left.filter((file) => !failed.some((problem) => problem.file === file));
+      left = left.filter((each) => !failed.some(({ file }) => file === each.file));
     }
   }
 
-  async #look(files: StoredObject[], job: SniffJob, failed: SniffResult['problems']): Promise<SniffedFile[]> {
+  async #look(documents: FileDocument[], job: SniffJob, failed: FileProblem[]): Promise<LookedDocument[]> {
+    if (documents.length === 0) return [];
     const { dialect, header } = job.form;
-    const seen = files.map(() => ({ crc: 0, bytes: 0, text: 0, encoding: 'utf-8' }));
+    const seen = documents.map(() => ({ crc: 0, bytes: 0, text: 0, encoding: 'utf-8' }));
     const pump = async (sink: ByteSink): Promise<void> => {
-      for (const [number, file] of files.entries()) {
+      for (const [number, document] of documents.entries()) {
         const facts = seen[number]!;
-        const text = textOf(job.storage, { path: file.key }, job.text(file), {
+        const { file } = document;
+        const text = textOf(job.storage, { path: file.key }, job.text(document), {
           signal: job.signal,
           onRaw: (bytes) => {
             facts.crc = crc32(bytes, facts.crc);
@@ -121,42 +136,34 @@ class Sniffer {
             facts.text += bytes;
           });
         } catch (error) {
-          if (!(error instanceof SluiceError) || !OF_FILES.has(error.code)) throw error;
-          failed.push({ file, error });
+          failed.push({ file, error: problemOf(error) });
         }
       }
     };
     const consume = (ring: RingMemory): Promise<Sniffed> =>
       this.#thread.send({
         ring,
-        documents: files.map(({ key }) => key),
+        documents: documents.map(({ name }) => name),
         dialect,
         header,
-        skip: job.text(files[0]!).skip,
+        skip: job.text(documents[0]!).skip,
         partBytes: job.partBytes,
       });
-    const { groups, documents } = await feedThread({ pump }, consume, job.signal);
-    return files.map((file, number) => {
-      const { group, records, broken, parts } = documents[number]!;
+    const sniffed = await feedThread({ pump }, consume, job.signal);
+    return documents.map((document, number) => {
+      const { group, records, broken, parts } = sniffed.documents[number]!;
       const { crc, bytes, text, encoding } = seen[number]!;
+      const plain = !document.entry && bytes === text && bytes === document.file.size && encoding === 'utf-8';
       return {
-        file,
-        group: groups[group],
+        document,
+        group: sniffed.groups[group],
         records,
         broken,
         // Places in the text are places in the file only where both are the same.
-        parts: bytes === text && bytes === file.size && encoding === 'utf-8' ? parts : [],
-        crc32: crcText(crc),
+        parts: plain ? parts : [],
+        crc32: document.crc32 ?? crcText(crc),
         encoding,
       };
     });
   }
 }
-
-/** What is wrong with one file, and not with the storage as a whole. */
-const OF_FILES: ReadonlySet<string> = new Set([
-  'files.compression',
-  'storage.missing',
-  'storage.changed',
-  'storage.permission',
-]);

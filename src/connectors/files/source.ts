@@ -1,7 +1,7 @@
 import type { ByteSink } from '../../core/byte-ring.ts';
 import type { ConnectorContext } from '../../core/connector.ts';
 import { throwIfAborted, TransientError } from '../../core/errors.ts';
-import type { FileLedger, FileMark, FilePart, FileRange } from '../../core/ledger.ts';
+import type { FileLedger, FileMark, FilePart, FileRange, FilesConfig } from '../../core/ledger.ts';
 import { BATCH_BYTES } from '../../core/memory.ts';
 import type { KeptDocument, KeptRecords } from '../../core/quarantine.ts';
 import type {
@@ -19,8 +19,9 @@ import type { Checkpoint, RunWindow, Slice, StreamConfig } from '../../core/stre
 import { sendDocument } from '../shared/text/document-input.ts';
 import type { DocumentFacts, DocumentLayout, TextDecoderOptions } from '../shared/text/text-decoder.ts';
 import { discoverFiles } from './discover.ts';
+import { checksumOf } from './documents.ts';
 import type { FilesConnection } from './options.ts';
-import { type FilesSurvey, survey } from './survey.ts';
+import { type FilesSurvey, type ReadDocument, survey } from './survey.ts';
 import { textOf } from '../shared/text/text-stream.ts';
 
 const BATCH_ROWS = 2048;
@@ -90,7 +91,7 @@ class FilesSnapshot implements Snapshot {
     const options: TextDecoderOptions = {
       documents: kept
         ? kept.documents.map((document) => keptLayout(facts, document, stream.files?.delimiter))
-        : parts.map((part) => documentLayout(facts, part)),
+        : piecesOf(facts, parts).map((piece) => documentLayout(facts, piece)),
       maxRows: BATCH_ROWS,
       maxBytes: this.#context.batchBytes ?? BATCH_BYTES.usual,
       badRecords: slice.aside?.file,
@@ -113,19 +114,20 @@ class FilesSnapshot implements Snapshot {
     sink: ByteSink,
     onBytes: (bytes: number) => void,
   ): Promise<void> {
-    for (const [number, part] of parts.entries()) {
-      const { text } = facts.layouts.get(part.path)!;
+    const { config } = facts;
+    for (const [number, { part, document }] of piecesOf(facts, parts).entries()) {
+      const { name, text } = document;
+      const { entry } = text;
+      // What an archive says of itself may be that of another one by now.
+      if (entry && facts.layouts.get(part.path)!.documents[0] === document)
+        await unchangedArchive(part, { storage: this.#storage, config, signal });
       let bytes = 0;
       const onRaw = (piece: Uint8Array): void => {
         bytes += piece.length;
       };
       await sendDocument(sink, number, textOf(this.#storage, part, text, { signal, onRaw }), onBytes);
-      const expected = part.range ? part.range.to - part.range.from : part.size;
-      if (bytes !== expected)
-        throw new TransientError(`reading "${part.path}": it has changed since it was looked at`, {
-          code: 'engine.old_snapshot',
-          remedy: 'run again when its writer is done',
-        });
+      const expected = part.range ? part.range.to - part.range.from : (entry?.packed ?? part.size);
+      if (bytes !== expected) throw changed(name);
     }
   }
 
@@ -136,12 +138,17 @@ class FilesSnapshot implements Snapshot {
       if (Object.hasOwn(files, key)) files[key] = { ...files[key]!, modifiedAt, etag };
     for (const { slice, facts } of loads) {
       const { rows, bad } = facts.own as DocumentFacts;
-      for (const [number, part] of partsOf(slice).entries())
+      let number = 0;
+      for (const part of partsOf(slice)) {
+        const { documents, parts } = layouts.get(part.path)!;
+        const end = number + documents.length;
         files[part.path] = markAfter(files, part, {
-          rows: rows[number]!,
-          bad: bad[number]!,
-          parts: layouts.get(part.path)!.parts,
+          rows: sumOf(rows.slice(number, end)),
+          bad: sumOf(bad.slice(number, end)),
+          parts,
         });
+        number = end;
+      }
     }
     return { cursor: [], ledger: { contract, files } };
   }
@@ -155,6 +162,8 @@ class FilesSnapshot implements Snapshot {
 
 /** How records of a file are read that did not fit. */
 interface RecordForm {
+  /** The file that they are from, which may be an archive. */
+  file?: string;
   dialect: FilesSurvey['form']['dialect'];
   fields: number;
   /** For each column of the contract: the field, or a text. */
@@ -174,8 +183,40 @@ function partsOf({ range }: Slice): FilePart[] {
   return range.files;
 }
 
-function documentLayout(facts: FilesSurvey, { path: name, range }: FilePart): DocumentLayout {
-  const { fields, places, text } = facts.layouts.get(name)!;
+/** A part of a file, or one of its texts. */
+interface Piece {
+  part: FilePart;
+  document: ReadDocument;
+}
+
+function piecesOf({ layouts }: FilesSurvey, parts: readonly FilePart[]): Piece[] {
+  return parts.flatMap((part) => layouts.get(part.path)!.documents.map((document) => ({ part, document })));
+}
+
+async function unchangedArchive(
+  part: FilePart,
+  place: { storage: ObjectStorage; config: FilesConfig; signal: AbortSignal },
+): Promise<void> {
+  const now = await checksumOf({ key: part.path, size: part.size, modifiedAt: part.modifiedAt }, place);
+  if (now !== part.crc32) throw changed(part.path);
+}
+
+function changed(name: string): TransientError {
+  return new TransientError(`reading "${name}": it has changed since it was looked at`, {
+    code: 'engine.old_snapshot',
+    remedy: 'run again when its writer is done',
+  });
+}
+
+function sumOf(counts: readonly number[]): number {
+  return counts.reduce((sum, count) => sum + count, 0);
+}
+
+function documentLayout(
+  facts: FilesSurvey,
+  { part: { path: file, range }, document }: Piece,
+): DocumentLayout {
+  const { name, fields, places, text } = document;
   const { dialect, header } = facts.form;
   const first = range === undefined || range.from === 0;
   return {
@@ -185,7 +226,7 @@ function documentLayout(facts: FilesSurvey, { path: name, range }: FilePart): Do
     line: range?.line ?? 1 + text.skip,
     fields,
     columns: facts.read.map((column) => places.get(column.name) ?? null),
-    form: JSON.stringify({ dialect, fields, places: Object.fromEntries(places) } satisfies RecordForm),
+    form: JSON.stringify({ file, dialect, fields, places: Object.fromEntries(places) } satisfies RecordForm),
   };
 }
 
@@ -198,7 +239,11 @@ function keptLayout(
   const { document: name, form, lines } = kept;
   const was = JSON.parse(form) as RecordForm;
   const placeOf = (column: string): number | string | null =>
-    column === fileColumn ? name : Object.hasOwn(was.places, column) ? was.places[column]! : null;
+    column === fileColumn
+      ? (was.file ?? name)
+      : Object.hasOwn(was.places, column)
+        ? was.places[column]!
+        : null;
   return {
     name,
     // Objects go by the names that they had then.

@@ -1,20 +1,16 @@
 /** What the files of a stream are now: which of them are to be loaded, what they hold, and how they are cut. */
-import { ConfigError, type SluiceError } from '../../core/errors.ts';
-import type { FileMark, FilePart, FilesConfig, FileRange } from '../../core/ledger.ts';
+import { ConfigError } from '../../core/errors.ts';
+import type { FilesConfig, FileRange } from '../../core/ledger.ts';
 import type { Field, Schema, SchemaJson } from '../../core/schema.ts';
-import type { Survey, SurveyNote } from '../../core/source.ts';
+import type { Survey } from '../../core/source.ts';
 import type { ObjectStorage } from '../../core/storage.ts';
-import {
-  type Checkpoint,
-  renamed,
-  type RunWindow,
-  type SliceRange,
-  type StreamConfig,
-} from '../../core/stream.ts';
-import { formatCount } from '../../core/units.ts';
+import { type Checkpoint, renamed, type RunWindow, type StreamConfig } from '../../core/stream.ts';
 import { chosenColumns, refuseMistakes } from '../shared/stream-columns.ts';
 import { emptySample, sniffTexts } from '../shared/text/sniff-columns.ts';
-import { columnsOf, contractJson, contractOf, type FileColumn, headerNames, nearMisses } from './contract.ts';
+import type { TextForm } from '../shared/text/text-stream.ts';
+import { columnsOf, contractJson, contractOf, type FileColumn, headerNames } from './contract.ts';
+import { partsOf } from './cut-files.ts';
+import { checksumOf, documentsOf, type FileDocument, formOf, textForm } from './documents.ts';
 import {
   findFiles,
   type FoundFile,
@@ -26,10 +22,11 @@ import {
   withoutTouched,
 } from './found-files.ts';
 import { type Form, lookAt } from './look.ts';
-import { sniffFiles, type SniffedFile, type SniffResult } from './sniffer.ts';
-import { compressionOf, type TextForm, textOf } from '../shared/text/text-stream.ts';
+import { type LookedDocument, sniffDocuments, type SniffResult } from './sniffer.ts';
+import { formText, notesOf, problemOf, windowText } from './survey-notes.ts';
 
 export interface FilesSurvey extends Survey {
+  config: FilesConfig;
   form: Form;
   /** Columns of the files and of their names, before some are left out or renamed. */
   contract: SchemaJson;
@@ -42,23 +39,28 @@ export interface FilesSurvey extends Survey {
   touched: readonly FoundFile[];
 }
 
-interface FileLayout {
+export interface FileLayout {
+  /** In the order in which they are read. */
+  documents: readonly ReadDocument[];
+  packed: boolean;
+  records: number;
+  crc32: string | undefined;
+  parts: readonly FileRange[];
+}
+
+/** How a text of a file is read. */
+export interface ReadDocument {
+  name: string;
   text: TextForm;
   fields: number;
   /** For each column of the contract: the field, or the text that the name of the file gives. */
   places: ReadonlyMap<string, number | string | null>;
-  records: number;
-  crc32: string;
-  parts: readonly FileRange[];
 }
 
 export interface SurveyPlace {
   storage: ObjectStorage;
   sliceBytes: number;
 }
-
-const HEAD_BYTES = 1 << 18;
-const MOST_FILES = 1000;
 
 export async function survey(
   place: SurveyPlace,
@@ -68,34 +70,42 @@ export async function survey(
 ): Promise<FilesSurvey> {
   const config = filesOf(stream);
   const { storage } = place;
+  const reading = { storage, config, signal };
   if (window.replay) return keptSurvey(stream, config, checkpoint);
   const found = await findFiles(storage, stream.name, config, signal);
   const ledger = checkpoint?.ledger;
   if (found.files.length === 0 && !ledger) throw noFiles(stream.name, storage, config);
   const sorted = await withoutTouched(
-    storage,
     sortFiles(found.files, within(stream, found, window), ledger),
     ledger,
-    signal,
+    (file) => checksumOf(file, reading),
   );
   const asked = (file: FoundFile): boolean =>
     config.changed === 'reload' || markOf(ledger, file.key)?.again === true;
   const wanted = wantedFiles(stream, sorted, asked);
-  const looked = await formOf(storage, config, { first: wanted[0] ?? found.files[0], signal });
-  const text = ({ key }: { key: string }): TextForm => textForm(key, config);
-  const sniffed: SniffResult =
-    wanted.length === 0
-      ? { files: [], problems: [] }
-      : await sniffFiles(wanted, { ...place, partBytes: place.sliceBytes, form: looked, text, signal });
+  const { documents, problems, others } = await documentsOf(wanted, reading);
+  // Without anything new, a file that is there shows how all are read.
+  const shown = documents.length > 0 ? documents : await firstOf(found.files, reading);
+  const looked = await formOf(shown, reading);
+  const text = (document: FileDocument): TextForm => textForm(document, config);
+  const sniffed = await sniffDocuments(documents, {
+    ...place,
+    partBytes: place.sliceBytes,
+    form: looked,
+    text,
+    signal,
+  });
+  sniffed.problems.unshift(...problems);
   const named = namedColumns(config, found, sniffed);
   const columns = contractOf(ledger?.contract, sampled(sniffed, found, named), stream.types);
   const held = heldBy(stream, config, columns);
   const form = withNames(looked, sniffed);
-  const layouts = layoutsOf(sniffed, { config, found, named, form });
+  const layouts = layoutsOf(wanted, sniffed, { config, found, named, form });
   const loaded = wanted.filter((file) => layouts.has(file.key));
   const records = loaded.reduce((sum, { key }) => sum + layouts.get(key)!.records, 0);
   return {
     ...held,
+    config,
     form,
     layouts,
     touched: sorted.touched,
@@ -110,7 +120,7 @@ export async function survey(
       bytes: place.sliceBytes,
     }),
     window: windowText(found, sorted),
-    notes: notesOf({ found, sorted, wanted, problems: sniffed.problems, columns }),
+    notes: notesOf({ found, sorted, wanted, problems: sniffed.problems, columns, others }),
     problem: problemOf(stream, sniffed.problems),
     sql: formText(config, form, sniffed),
   };
@@ -121,6 +131,7 @@ function keptSurvey(stream: StreamConfig, config: FilesConfig, before: Checkpoin
   const columns = contractOf(before?.ledger?.contract, new Map(), stream.types);
   return {
     ...heldBy(stream, config, columns),
+    config,
     form: lookAt('', new Uint8Array(), config),
     layouts: new Map(),
     touched: [],
@@ -163,6 +174,14 @@ function filesOf(stream: StreamConfig): FilesConfig {
   });
 }
 
+/** Texts of one that is there. */
+async function firstOf(
+  files: readonly FoundFile[],
+  reading: Parameters<typeof documentsOf>[1],
+): Promise<FileDocument[]> {
+  return files.length === 0 ? [] : (await documentsOf(files.slice(0, 1), reading)).documents;
+}
+
 /** Days of the window are those in the names. */
 function within(stream: StreamConfig, { files, columns }: FoundFiles, { from, to }: RunWindow): FoundFile[] {
   if (from === undefined && to === undefined) return files;
@@ -201,42 +220,18 @@ function wantedFiles(
   return [...all];
 }
 
-async function formOf(
-  storage: ObjectStorage,
-  config: FilesConfig,
-  { first, signal }: { first: FoundFile | undefined; signal: AbortSignal },
-): Promise<Form> {
-  if (!first) return lookAt('', new Uint8Array(), config);
-  const pieces: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const piece of textOf(storage, { path: first.key }, textForm(first.key, config), { signal })) {
-    pieces.push(piece);
-    bytes += piece.length;
-    if (bytes >= HEAD_BYTES) break;
-  }
-  return lookAt(first.key, Buffer.concat(pieces), config);
-}
-
 /** Objects are read by the names of all of them. */
-function withNames({ dialect, header }: Form, { files }: SniffResult): Form {
+function withNames({ dialect, header }: Form, { documents }: SniffResult): Form {
   if (dialect.format === 'csv') return { dialect, header };
-  const groups = new Set(files.map(({ group }) => group));
+  const groups = new Set(documents.map(({ group }) => group));
   const names = [...groups].flatMap((group) => (group?.header ?? []) as string[]);
   return { dialect: { ...dialect, names: [...new Set(names)] }, header };
-}
-
-function textForm(path: string, config: FilesConfig): TextForm {
-  return {
-    compression: config.compression ?? compressionOf(path),
-    encoding: config.encoding === undefined ? undefined : new TextDecoder(config.encoding).encoding,
-    skip: config.skip ?? 0,
-  };
 }
 
 /** Columns that come from names; a date found there by itself gives way to a column of that name in the files. */
 function namedColumns(config: FilesConfig, found: FoundFiles, sniffed: SniffResult): string[] {
   const inFiles = new Set(
-    sniffed.files.flatMap(({ group }) => (group ? headerNames(group.header, group.fields) : [])),
+    sniffed.documents.flatMap(({ group }) => (group ? headerNames(group.header, group.fields) : [])),
   );
   const both = found.columns.filter((column) => inFiles.has(column));
   if (both.length === 0 || config.name === undefined) return both.length > 0 ? [] : found.columns;
@@ -251,7 +246,7 @@ function sampled(
   found: FoundFiles,
   named: readonly string[],
 ): ReturnType<typeof columnsOf> {
-  const groups = new Set(sniffed.files.map(({ group }) => group).filter((group) => group !== undefined));
+  const groups = new Set(sniffed.documents.map(({ group }) => group).filter((group) => group !== undefined));
   const columns = columnsOf(
     [...groups].map((group) => ({ names: headerNames(group.header, group.fields), columns: group.columns })),
   );
@@ -291,6 +286,7 @@ function schemaOf(
 }
 
 function layoutsOf(
+  wanted: readonly FoundFile[],
   sniffed: SniffResult,
   {
     config,
@@ -301,140 +297,30 @@ function layoutsOf(
 ): Map<string, FileLayout> {
   const byKey = new Map(found.files.map((file) => [file.key, file]));
   const objects = form.dialect.format === 'json' ? form.dialect.names : undefined;
-  return new Map(
-    sniffed.files.map(({ file, group, records, broken, crc32, encoding, parts }: SniffedFile) => {
-      const places = new Map<string, number | string | null>();
-      const fields = objects?.length ?? group?.fields ?? 1;
-      const names = group ? headerNames(objects ?? group.header, fields) : [];
-      for (const [f, name] of names.entries()) places.set(name, f);
-      for (const name of named) places.set(name, byKey.get(file.key)!.columns[name] ?? null);
-      if (config.fileColumn !== false) places.set(config.fileColumn, file.key);
-      const text = { ...textForm(file.key, config), encoding };
-      const cuts = text.skip > 0 ? [] : parts;
-      return [file.key, { text, fields, places, records: records + broken, crc32, parts: cuts }];
-    }),
-  );
-}
-
-interface Cutting {
-  files: FoundFile[];
-  layouts: ReadonlyMap<string, FileLayout>;
-  sorted: SortedFiles;
-  ledger: Readonly<Record<string, FileMark>> | undefined;
-  bytes: number;
-}
-
-/** Packed text is about four times as long. */
-const UNPACKED = 4;
-
-function partsOf(stream: StreamConfig, { files, layouts, sorted, ledger, bytes }: Cutting): SliceRange[] {
-  // Where rows of a later file take the place of those of an earlier one, the two are not in one load.
-  const alone = stream.load === 'merge' || stream.load === 'scd2';
-  const ranges: SliceRange[] = [];
-  let pack: FilePart[] = [];
-  let size = 0;
-  const close = (): void => {
-    if (pack.length > 0) ranges.push({ kind: 'files', files: pack });
-    pack = [];
-    size = 0;
+  const read = ({ document, group, encoding }: LookedDocument): ReadDocument => {
+    const { key } = document.file;
+    const places = new Map<string, number | string | null>();
+    const fields = objects?.length ?? group?.fields ?? 1;
+    const names = group ? headerNames(objects ?? group.header, fields) : [];
+    for (const [f, name] of names.entries()) places.set(name, f);
+    for (const name of named) places.set(name, byKey.get(key)!.columns[name] ?? null);
+    if (config.fileColumn !== false) places.set(config.fileColumn, key);
+    return { name: document.name, text: { ...textForm(document, config), encoding }, fields, places };
   };
-  for (const file of files) {
-    const layout = layouts.get(file.key)!;
-    const part: FilePart = {
-      path: file.key,
-      size: file.size,
-      modifiedAt: file.modifiedAt,
-      etag: file.etag,
-      crc32: layout.crc32,
-    };
-    const again = sorted.changed.includes(file) && stream.load !== 'replace';
-    const left = again ? undefined : ledger?.[file.key]?.left;
-    if (again) {
-      close();
-      ranges.push({ kind: 'files', files: [part], again });
-    } else if (left || layout.parts.length > 1) {
-      close();
-      for (const range of left ?? layout.parts) ranges.push({ kind: 'files', files: [{ ...part, range }] });
-    } else {
-      const weight = file.size * (layout.text.compression === 'none' ? 1 : UNPACKED);
-      if (alone || size + weight > bytes || pack.length >= MOST_FILES) close();
-      pack.push(part);
-      size += weight;
-    }
-  }
-  close();
-  return ranges;
-}
-
-function windowText({ files }: FoundFiles, { fresh, changed, loaded, gone }: SortedFiles): string {
-  const counts = [
-    `${formatCount(files.length)} files`,
-    loaded.length > 0 && `${formatCount(loaded.length)} loaded`,
-    `${formatCount(fresh.length)} new`,
-    changed.length > 0 && `${formatCount(changed.length)} changed`,
-    gone.length > 0 && `${formatCount(gone.length)} loaded and gone`,
-  ];
-  return counts.filter((text) => text !== false).join(', ');
-}
-
-interface Notable {
-  found: FoundFiles;
-  wanted: readonly FoundFile[];
-  sorted: SortedFiles;
-  problems: SniffResult['problems'];
-  columns: FileColumn[];
-}
-
-function notesOf({ found, sorted, wanted, problems, columns }: Notable): SurveyNote[] {
-  const changed = sorted.changed.filter((file) => !wanted.includes(file)).map(({ key }) => key);
-  const notes: SurveyNote[] = [];
-  const tell = (names: readonly string[], note: SurveyNote): void => {
-    if (names.length > 0) notes.push({ ...note, message: `${listed(names)} ${note.message}` });
-  };
-  tell(changed, {
-    code: 'files.changed',
-    message: 'changed after being loaded, and stays as loaded',
-    remedy: 'set `changed: reload` in `files` to replace the rows',
-  });
-  tell(found.waiting, { code: 'files.waiting', message: 'is still being written; the next run looks again' });
-  tell(found.empty, { code: 'files.empty', message: 'has no bytes and is left for a later run' });
-  for (const { error } of problems)
-    notes.push({ code: error.code, message: error.message, remedy: error.remedy });
-  for (const text of nearMisses(columns))
-    notes.push({
-      code: 'files.near_miss',
-      message: text,
-      remedy: 'pin the type with `types`; values that do not fit it go to quarantine then',
+  const layouts = new Map<string, FileLayout>();
+  const broken = new Set(sniffed.problems.map(({ file }) => file.key));
+  const byFile = Map.groupBy(sniffed.documents, ({ document }) => document.file.key);
+  for (const { key } of wanted) {
+    if (broken.has(key)) continue;
+    const looked = byFile.get(key) ?? [];
+    const [first] = looked;
+    layouts.set(key, {
+      documents: looked.map(read),
+      packed: first === undefined || first.document.packing !== 'none' || first.document.entry !== undefined,
+      records: looked.reduce((sum, { records, broken: bad }) => sum + records + bad, 0),
+      crc32: first?.crc32,
+      parts: (config.skip ?? 0) > 0 ? [] : (first?.parts ?? []),
     });
-  return notes;
-}
-
-function listed(names: readonly string[]): string {
-  const shown = names.slice(0, 3).join(', ');
-  return names.length > 3 ? `${shown} and ${names.length - 3} more files:` : `${shown}:`;
-}
-
-/** What can be loaded is loaded; that it was not all is an error nevertheless. */
-function problemOf(stream: StreamConfig, problems: SniffResult['problems']): SluiceError | undefined {
-  const [first] = problems;
-  if (!first) return undefined;
-  const others = problems.length > 1 ? ` (and ${problems.length - 1} other files)` : '';
-  return new ConfigError(`loading ${stream.name}: ${first.error.message}${others}`, {
-    code: first.error.code,
-    remedy: first.error.remedy,
-    cause: first.error,
-  });
-}
-
-function formText(config: FilesConfig, { dialect, header }: Form, { files }: SniffResult): string {
-  const encodings = [...new Set(files.map(({ encoding }) => encoding))];
-  const how =
-    dialect.format === 'json'
-      ? [dialect.flatten > 0 && `objects within objects down to level ${dialect.flatten}`]
-      : [
-          `delimiter ${JSON.stringify(dialect.delimiter)}`,
-          dialect.quote === undefined ? 'no quotes' : `quote ${dialect.quote}`,
-          header ? 'with header' : 'no header',
-        ];
-  return [config.path, dialect.format, ...how, ...encodings].filter((part) => part !== false).join(', ');
+  }
+  return layouts;
 }

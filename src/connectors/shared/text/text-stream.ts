@@ -1,13 +1,14 @@
 /** The bytes of a stored file as text in UTF-8: unpacked, decoded, without byte order mark. */
-import { Readable, type Transform } from 'node:stream';
-import zlib from 'node:zlib';
-import { ConfigError, DataError, SluiceError } from '../../../core/errors.ts';
-import type { FileCompression, FilePart } from '../../../core/ledger.ts';
+import type { FilePart } from '../../../core/ledger.ts';
 import type { ObjectStorage } from '../../../core/storage.ts';
+import { type Packing, unpacked, unsound } from './packing.ts';
 import { looksLikeUtf8 } from './sniff-columns.ts';
+import { checked, storedBytes, type ZipEntry } from './zip.ts';
 
 export interface TextForm {
-  compression: FileCompression;
+  packing: Packing;
+  /** Of an archive: which part of it. */
+  entry?: ZipEntry | undefined;
   /** As the Encoding Standard names it; undefined: found out from the first bytes. */
   encoding: string | undefined;
   /** Lines to leave out at the beginning. */
@@ -23,28 +24,6 @@ export interface TextListener {
 
 const LOOKED_AT = 4096;
 
-const ENDINGS: Readonly<Record<string, FileCompression>> = {
-  gz: 'gzip',
-  gzip: 'gzip',
-  zst: 'zstd',
-  zstd: 'zstd',
-};
-
-/** What is no text in any encoding. */
-const FOREIGN = /\.(bz2|xz|zip|7z|rar|tar|parquet|avro|orc|xlsx?)$/i;
-
-/** By the ending of a name; throws ConfigError for one that promises something else than text. */
-export function compressionOf(path: string): FileCompression {
-  const foreign = FOREIGN.exec(path)?.[1];
-  if (foreign !== undefined)
-    throw new ConfigError(`reading "${path}": ${foreign.toLowerCase()} files cannot be read here`, {
-      code: 'files.packing',
-      remedy: 'unpack it, or choose another one with `path`: text is read plain or packed by gzip or zstd',
-      details: { file: path },
-    });
-  return ENDINGS[/\.([^./]+)$/.exec(path)?.[1]?.toLowerCase() ?? ''] ?? 'none';
-}
-
 export async function* textOf(
   storage: ObjectStorage,
   file: Pick<FilePart, 'path' | 'range'>,
@@ -52,8 +31,11 @@ export async function* textOf(
   { signal, onRaw, onEncoding }: TextListener,
 ): AsyncGenerator<Uint8Array> {
   const first = file.range === undefined || file.range.from === 0;
-  const stored = tapped(storage.read(file.path, file.range, signal), onRaw);
-  let pieces = unpacked(stored, file.path, form.compression);
+  const { entry } = form;
+  const bytes = entry
+    ? storedBytes(storage, file.path, entry, signal)
+    : storage.read(file.path, file.range, signal);
+  let pieces = unpackedText(tapped(bytes, onRaw), file.path, form);
   let { encoding } = form;
   if (encoding === undefined) {
     const start = await pieces.next();
@@ -104,49 +86,19 @@ async function* tapped(
   }
 }
 
-async function* unpacked(
+/** The text of a file or of an entry, in whatever encoding. */
+async function* unpackedText(
   stored: AsyncGenerator<Uint8Array>,
   path: string,
-  compression: FileCompression,
+  { packing, entry }: TextForm,
 ): AsyncGenerator<Uint8Array> {
-  if (compression === 'none') {
-    yield* stored;
-    return;
-  }
-  const chunkSize = 1 << 18;
-  const unpacker = unpackerOf(path, compression, chunkSize);
-  const source = Readable.from(stored, { objectMode: false });
-  // What goes wrong in the storage is told as such, and not as a broken file.
-  let broken: unknown;
-  source.on('error', (error) => {
-    broken = error;
-    unpacker.destroy(error);
-  });
+  const name = entry ? `${path}/${entry.name}` : path;
+  const text = unpacked(stored, name, packing);
   try {
-    for await (const piece of source.pipe(unpacker)) yield piece as Uint8Array;
+    yield* entry ? checked(text, entry) : text;
   } catch (error) {
-    if (broken !== undefined || error instanceof SluiceError) throw broken ?? error;
-    throw new DataError(`reading "${path}": its ${compression} data is broken or ends too early`, {
-      code: 'files.compression',
-      remedy: 'write the file again, or say with `compression` how it is packed',
-      details: { file: path },
-      cause: error,
-    });
-  } finally {
-    source.destroy();
-    unpacker.destroy();
+    throw unsound(error, name, entry ? 'zip' : packing);
   }
-}
-
-function unpackerOf(path: string, compression: FileCompression, chunkSize: number): Transform {
-  if (compression === 'gzip') return zlib.createGunzip({ chunkSize });
-  // Node has it from 22.15 on.
-  if ('createZstdDecompress' in zlib) return zlib.createZstdDecompress({ chunkSize });
-  throw new ConfigError(`reading "${path}": this Node cannot unpack ${compression}`, {
-    code: 'files.packing',
-    remedy: 'use Node 22.15 or newer, or gzip',
-    details: { file: path },
-  });
 }
 
 async function* transcoded(pieces: AsyncIterable<Uint8Array>, encoding: string): AsyncGenerator<Uint8Array> {
