@@ -1,6 +1,7 @@
+import { crc32 } from 'node:zlib';
 import type { ByteSink } from '../../core/byte-ring.ts';
 import type { ConnectorContext } from '../../core/connector.ts';
-import { throwIfAborted, TransientError } from '../../core/errors.ts';
+import { DataError, throwIfAborted, TransientError } from '../../core/errors.ts';
 import type { FileLedger, FileMark, FilePart, FileRange, FilesConfig } from '../../core/ledger.ts';
 import { BATCH_BYTES } from '../../core/memory.ts';
 import type { KeptDocument, KeptRecords } from '../../core/quarantine.ts';
@@ -19,7 +20,7 @@ import type { Checkpoint, RunWindow, Slice, StreamConfig } from '../../core/stre
 import { sendDocument } from '../shared/text/document-input.ts';
 import type { DocumentFacts, DocumentLayout, TextDecoderOptions } from '../shared/text/text-decoder.ts';
 import { discoverFiles } from './discover.ts';
-import { checksumOf } from './documents.ts';
+import { checksumOf, crcText } from './documents.ts';
 import type { FilesConnection } from './options.ts';
 import { type FilesSurvey, type ReadDocument, survey } from './survey.ts';
 import { textOf } from '../shared/text/text-stream.ts';
@@ -122,13 +123,26 @@ class FilesSnapshot implements Snapshot {
       if (entry && facts.layouts.get(part.path)!.documents[0] === document)
         await unchangedArchive(part, { storage: this.#storage, config, signal });
       let bytes = 0;
+      let sum = 0;
+      const whole = part.range === undefined && !entry;
       const onRaw = (piece: Uint8Array): void => {
         bytes += piece.length;
+        if (whole) sum = crc32(piece, sum);
       };
-      await sendDocument(sink, number, textOf(this.#storage, part, text, { signal, onRaw }), onBytes);
+      const pieces = textOf(this.#storage, part, text, { signal, onRaw });
+      await sendDocument(sink, number, pieces, onBytes).catch((error: unknown) => {
+        throw error instanceof DataError && error.code === 'storage.missing' ? changed(name) : error;
+      });
       const expected = part.range ? part.range.to - part.range.from : (entry?.packed ?? part.size);
-      if (bytes !== expected) throw changed(name);
+      if (bytes !== expected || (whole && crcText(sum) !== part.crc32)) throw changed(name);
+      if (part.range) await this.#unchanged(part);
     }
+  }
+
+  /** Of a part nobody knows what its bytes were: the file is still the one that was looked at. */
+  async #unchanged({ path, size, modifiedAt, etag }: FilePart): Promise<void> {
+    const now = (await this.#storage.list(path)).find(({ key }) => key === path);
+    if (now?.size !== size || now.modifiedAt !== modifiedAt || now.etag !== etag) throw changed(path);
   }
 
   advance({ survey: surveyed, before, loads }: Loaded): Checkpoint {
