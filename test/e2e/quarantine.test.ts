@@ -80,6 +80,19 @@ describe('quarantine', () => {
     );
   });
 
+  it('names the only record of a million that is wrong', async () => {
+    await using pair = new FileLake({ files: 'a.csv', types: { id: 'int64', n: 'int64' } });
+    const rows = Array.from({ length: 1_000_000 }, (_, i) => `${i},${i === 765_432 ? '1 2' : i % 7}`);
+    pair.write('a.csv', `id,n\n${rows.join('\n')}\n`);
+    expect(await pair.run()).toMatchObject({ totals: { loaded: 999_999, quarantined: 1 } });
+    expect(await recordsOf(pair)).toMatchObject([
+      { file: 'a.csv', line: 765_434, column: 'n', code: 'row.type', raw: '765432,1 2' },
+    ]);
+    expect(await pair.query('SELECT count(*)::INTEGER, sum(id)::BIGINT FROM t')).toEqual([
+      [999_999, (1_000_000 * 999_999) / 2 - 765_432],
+    ]);
+  });
+
   it('loads records once that fit what has changed, and keeps the others as they are', async () => {
     await using pair = new FileLake({ files: 'a.csv', types: TYPES });
     pair.write('a.csv', BAD);

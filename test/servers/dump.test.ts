@@ -221,8 +221,15 @@ describe.runIf(ready)('the script of Chinook', () => {
       ]),
     );
 
-  it('gives the rows that PostgreSQL has after it has executed it, in a lake and in PostgreSQL', async () => {
-    const [side, target] = [await PostgresSide.open(postgres()), await PostgresSide.open(postgres())];
+  it('gives the rows that PostgreSQL has after it has executed it, wherever they go', async () => {
+    const side = await PostgresSide.open(postgres());
+    const target = await PostgresSide.open(postgres());
+    const mysql = mariadbPresent ? await MysqlSide.open(mariadb()) : undefined;
+    const targets: { to: Connection; prefix: string }[] = [
+      { to: target.connection, prefix: 'public.' },
+      { to: { type: 'duckdb', path: './chinook.duckdb' }, prefix: 'main.' },
+      ...(mysql ? [{ to: mysql.connection, prefix: `${mysql.database}.` }] : []),
+    ];
     try {
       await side.query(CHINOOK!);
       const dump = { type: 'dump', path: path.join(folder, 'chinook.sql') };
@@ -230,11 +237,14 @@ describe.runIf(ready)('the script of Chinook', () => {
       const server = await rowsIn(side.connection, all(CHINOOK!, 'public.'));
       expect(Object.keys(server)).toHaveLength(11);
       expect(await rowsIn(dump, all(CHINOOK!))).toEqual(server);
-      await load(dump, target.connection, { '*': {} });
-      expect(await rowsIn(target.connection, all(CHINOOK!, 'public.'))).toEqual(server);
+      for (const { to, prefix } of targets) {
+        await load(dump, to, { '*': {} });
+        expect(await rowsIn(to, all(CHINOOK!, prefix)), prefix).toEqual(server);
+      }
     } finally {
       await side.close();
       await target.close();
+      await mysql?.close();
     }
   });
 
