@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { existsSync, globSync, utimesSync } from 'node:fs';
 import path from 'node:path';
 import { viewNames, viewStatements } from '../src/catalog/views.ts';
-import { withFiles } from '../src/connectors/lake/local-files.ts';
+import { withFiles } from '../src/connectors/shared/local-files.ts';
 import { listTables, openTableLog } from '../src/connectors/lake/log.ts';
 import type { FoldedState } from '../src/connectors/lake/records.ts';
 import { sweepLake } from '../src/connectors/lake/sweep.ts';

@@ -1,5 +1,5 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { withFiles } from '../connectors/lake/local-files.ts';
+import { withFiles } from '../connectors/shared/local-files.ts';
 import { pathSql } from '../connectors/lake/records-sql.ts';
 import type { ObjectStorage } from '../core/storage.ts';
 

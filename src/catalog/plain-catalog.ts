@@ -1,7 +1,7 @@
 /** The catalog of a folder of Parquet files that others wrote. What the log says elsewhere is asked of the files. */
 import path from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { withFiles } from '../connectors/lake/local-files.ts';
+import { withFiles } from '../connectors/shared/local-files.ts';
 import type { ObjectStorage } from '../core/storage.ts';
 import { ConfigError } from '../core/errors.ts';
 import { duckName } from '../duckdb/types.ts';

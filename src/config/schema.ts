@@ -108,7 +108,7 @@ const files = z.strictObject({
       'Regular expression over the paths. What its named groups find becomes columns, and files are loaded in that order. When absent, a date in the names becomes snapshot_date.',
     )
     .meta({ examples: ['_(?<snapshot_date>\\d{8})\\.csv$'] }),
-  format: z.enum(['csv', 'json']).optional().describe('By the ending of the names when absent.'),
+  format: z.enum(['csv', 'json', 'parquet']).optional().describe('By the ending of the names when absent.'),
   compression: z
     .enum(['none', 'gzip', 'zstd', 'bzip2', 'zip'])
     .optional()

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { Destination } from './destination.ts';
+import type { StreamOptions } from './project.ts';
 import type { Source } from './source.ts';
 import type { ObjectStorage } from './storage.ts';
 
@@ -27,8 +28,8 @@ export interface Capabilities {
   readonly destination: boolean;
   /** Data and checkpoint commit in one step. */
   readonly atomicCommit: boolean;
-  /** Its source computes in a DuckDB of its own, which gets a part of the memory. */
-  readonly engine?: boolean;
+  /** Its source computes in a DuckDB of its own, which gets a part of the memory: always, or for some streams. */
+  readonly engine?: boolean | ((stream: StreamOptions) => boolean);
   /** The destination keeps versions of rows (`Supersede` of kind `versions`), which `load: scd2` needs. */
   readonly versions?: boolean;
   /** Wire forms that the destination takes without decoding, see `BytesReader.direct`. */

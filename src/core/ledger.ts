@@ -30,7 +30,7 @@ export interface FilesConfig {
   changed: 'report' | 'reload';
 }
 
-export type FileFormat = 'csv' | 'json';
+export type FileFormat = 'csv' | 'json' | 'parquet';
 export type FileCompression = 'none' | 'gzip' | 'zstd' | 'bzip2' | 'zip';
 
 export interface FileLedger {
@@ -57,7 +57,7 @@ export interface FileMark {
   left?: FileRange[] | undefined;
 }
 
-/** Bytes `[from, to)` of a file, and the line on which they begin. */
+/** Bytes `[from, to)` of a file, and the line on which they begin; of a file of Parquet, rows. */
 export interface FileRange {
   from: number;
   to: number;

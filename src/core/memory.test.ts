@@ -39,7 +39,7 @@ describe('the memory of a run', () => {
     expect(Math.floor(sourceEngineMemory(192 * MEBIBYTE) / MEBIBYTE)).toBe(85);
     expect(() => checkMemory(512 * MEBIBYTE, 192 * MEBIBYTE)).not.toThrow();
     expect(() => checkMemory(511 * MEBIBYTE, 192 * MEBIBYTE)).toThrow(
-      'reading the memory budget: 511 MiB is less than the 512 MiB that a run from a lake or a DuckDB file needs',
+      'reading the memory budget: 511 MiB is less than the 512 MiB that a run from a lake, a DuckDB file or files of Parquet needs',
     );
   });
 

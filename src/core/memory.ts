@@ -38,7 +38,7 @@ export function checkMemory(budget: number, sourceBytes: number = 0): void {
   const least = sourceBytes > 0 ? LEAST_MEMORY + LEAST_LANE_BYTES : LEAST_MEMORY;
   if (budget >= least) return;
   throw new ConfigError(
-    `reading the memory budget: ${inMebibytes(budget)} is less than the ${inMebibytes(least)} that ${sourceBytes > 0 ? 'a run from a lake or a DuckDB file' : 'a run'} needs`,
+    `reading the memory budget: ${inMebibytes(budget)} is less than the ${inMebibytes(least)} that ${sourceBytes > 0 ? 'a run from a lake, a DuckDB file or files of Parquet' : 'a run'} needs`,
     {
       code: 'config.memory',
       remedy: `set \`memory\` or --memory to at least "${inMebibytes(least)}"`,

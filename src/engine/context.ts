@@ -53,10 +53,12 @@ export async function openDestination(
   return connector.openDestination(options, place);
 }
 
-/** Whether a source needs a part of the memory for an engine of its own. */
-export function hasEngine(context: ProjectContext, connection: string): boolean {
-  const config = context.project.connections[connection];
-  return (config && context.connectors.get(config.type)?.capabilities.engine) ?? false;
+/** Whether the source of a pipeline needs a part of the memory for an engine of its own. */
+export function hasEngine(context: ProjectContext, { from, streams }: PipelineConfig): boolean {
+  const config = context.project.connections[from];
+  const engine = (config && context.connectors.get(config.type)?.capabilities.engine) ?? false;
+  if (typeof engine === 'boolean') return engine;
+  return Object.values(streams).some((stream) => stream !== false && engine(stream));
 }
 
 /** Wire forms that a destination takes as they are. */

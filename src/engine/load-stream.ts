@@ -365,7 +365,8 @@ class StreamLoad {
           distinct: together === undefined && this.#meetsLoaded(slice) ? this.#distinct(slice) : undefined,
           supersede: together ?? this.#supersede(slice),
           together: together !== undefined,
-          spares: stream.files !== undefined,
+          // Only records of text can be left out, for they are what quarantine keeps.
+          spares: stream.files !== undefined && reader.format === 'bytes',
           onRows: (rows, bytes) =>
             emit({ kind: 'progress', stream: stream.name, slice: slice.id, rows, bytes }),
         },

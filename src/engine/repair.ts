@@ -37,8 +37,9 @@ export async function repairPipeline(
 ): Promise<RepairReport> {
   const started = performance.now();
   const signal = options.signal ?? new AbortController().signal;
-  const { from, to } = pipelineOf(context, pipeline);
-  const { destination: resources } = resourcesOf(context, from, options);
+  const config = pipelineOf(context, pipeline);
+  const { to } = config;
+  const { destination: resources } = resourcesOf(context, config, options);
   const destination = await openDestination(context, to, resources);
   let state: StateStore | undefined;
   try {

@@ -30,11 +30,11 @@ export interface PipelineSession {
 /** For both ends: a source with an engine of its own takes its part from what the lanes have. */
 export function resourcesOf(
   context: ProjectContext,
-  from: string,
+  pipeline: PipelineConfig,
   options: Pick<RunOptions, 'memoryBytes' | 'workers' | 'batchBytes'>,
 ): { source: Resources; destination: Resources } {
   const whole = options.memoryBytes ?? context.project.memoryBytes;
-  const part = hasEngine(context, from) ? sourceMemory(whole) : 0;
+  const part = hasEngine(context, pipeline) ? sourceMemory(whole) : 0;
   checkMemory(whole, part);
   const memoryBytes = whole - part;
   const cores = Math.max(1, Math.floor(availableParallelism() / 2));
@@ -54,7 +54,7 @@ export async function openPipeline(
   options: RunOptions,
 ): Promise<PipelineSession> {
   const config = pipelineOf(context, name);
-  const resources = resourcesOf(context, config.from, options);
+  const resources = resourcesOf(context, config, options);
   const [source, destination] = await Promise.all([
     openSource(context, config.from, resources.source),
     openDestination(context, config.to, resources.destination),

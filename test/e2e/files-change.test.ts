@@ -4,6 +4,7 @@ import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { RunReport } from '../../src/index.ts';
 import { FileLake } from '../support/file-lake.ts';
+import { makeParquet } from '../support/make-parquet.ts';
 
 /** Does something once, when everything is looked at and nothing is read yet. */
 function runWith(pair: FileLake, meanwhile: () => void): Promise<RunReport> {
@@ -47,6 +48,22 @@ describe('a file that changes after it was looked at', () => {
     expect(
       await pair.query('SELECT n, count(*)::INTEGER, count(DISTINCT id)::INTEGER FROM t GROUP BY n'),
     ).toEqual([[2, 300_000, 300_000]]);
+  });
+
+  it('is looked at again when it is of Parquet, and may be gone', async () => {
+    await using pair = new FileLake({ files: '*.parquet' });
+    for (const id of [1, 2, 3]) pair.write(`${id}.parquet`, await makeParquet(`SELECT ${id} AS id`));
+    const other = await makeParquet(`SELECT 20 AS id, 'x' AS code`);
+    const report = await runWith(pair, () => {
+      pair.write('2.parquet', other);
+      rmSync(path.join(pair.files, '3.parquet'));
+    });
+    expect(report).toMatchObject({ status: 'succeeded', streams: [{ totals: { loaded: 2 } }] });
+    expect(await pair.run()).toMatchObject({ status: 'nothing-new', warnings: [] });
+    expect(await pair.query('SELECT id, code FROM t ORDER BY id')).toEqual([
+      [1, null],
+      [20, 'x'],
+    ]);
   });
 
   it('or is gone stops nothing else', async () => {

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openS3Storage } from '../../src/connectors/shared/s3/s3-storage.ts';
 import { type Asked, type Fault, type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts';
 import { FileLake } from '../support/file-lake.ts';
+import { makeParquet } from '../support/make-parquet.ts';
 import { makeZip } from '../support/zip-archive.ts';
 import { motoPresent, useMoto } from '../support/moto.ts';
 
@@ -70,6 +71,34 @@ describe.runIf(motoPresent)('files in a bucket', () => {
     expect(
       await pair.query('SELECT count(*), count(DISTINCT id), max(id), max(_sluice_file) FROM t'),
     ).toEqual([[60_001, 60_001, 60_000, 't.zip']]);
+  });
+
+  it('of Parquet are brought once, whatever connections do, and read as they were looked at', async () => {
+    await using pair = new FileLake({ files: { path: 't_*.parquet', changed: 'reload' } });
+    const write = await landing(pair, 'tables', { slice_size: 1_000_000 });
+    const rows = 300_000;
+    const big = (add: number): Promise<Buffer> =>
+      makeParquet(
+        `SELECT range + ${add} AS id, hash(range) AS h FROM range(${rows})`,
+        ', ROW_GROUP_SIZE 50000',
+      );
+    await write('t_1.parquet', await big(0));
+    await write('t_2.parquet', await makeParquet('SELECT -1 AS id'));
+    let met = 0;
+    proxy.fault = (asked) => {
+      if (!gets(asked, '.parquet')) return undefined;
+      return ++met % 3 === 1 ? { kind: 'cut-answer', after: 100_000 } : undefined;
+    };
+    expect(await pair.run()).toMatchObject({ totals: { loaded: rows + 1 } });
+    proxy.fault = () => undefined;
+    expect(met).toBeLessThan(8);
+    const facts = 'SELECT count(*), count(DISTINCT id), min(id), max(id), count(DISTINCT h) FROM t';
+    expect(await pair.query(facts)).toEqual([[rows + 1, rows + 1, -1, rows - 1, rows]]);
+    expect(await pair.run()).toMatchObject({ status: 'nothing-new' });
+    await write('t_1.parquet', await big(1));
+    expect(await pair.run()).toMatchObject({ totals: { loaded: rows } });
+    expect(await pair.query(facts)).toEqual([[rows + 1, rows + 1, -1, rows, rows]]);
+    expect(await pair.run()).toMatchObject({ status: 'nothing-new' });
   });
 
   it('lose and double nothing when requests fail and connections end', async () => {

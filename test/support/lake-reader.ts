@@ -3,7 +3,7 @@ import path from 'node:path';
 import { openTableLog } from '../../src/connectors/lake/log.ts';
 import { columnsOf, scanSql } from '../../src/connectors/lake/records-sql.ts';
 import { currentSchema } from '../../src/connectors/lake/records.ts';
-import { withFiles } from '../../src/connectors/lake/local-files.ts';
+import { withFiles } from '../../src/connectors/shared/local-files.ts';
 import type { ObjectStorage } from '../../src/core/storage.ts';
 import { type LogicalType, parseType } from '../../src/core/types.ts';
 import { duckName } from '../../src/duckdb/types.ts';

@@ -4,7 +4,7 @@ import { CHANGED, CREATED, SMALL_ROWS } from '../shared/cursor-names.ts';
 import { canBeCursor } from '../shared/duckdb/relation.ts';
 import { namePart, streamName } from '../shared/stream-name.ts';
 import type { CatalogTable } from './catalog.ts';
-import { mapColumn } from './types.ts';
+import { mapColumn } from '../shared/duckdb/column-types.ts';
 
 /** One table or view as `discover` shows it, with a stream configuration to start from; names in `schema` go without it. */
 export function describeTable(table: CatalogTable, schema: string): StreamInfo {

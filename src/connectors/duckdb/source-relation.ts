@@ -6,7 +6,7 @@ import { type Relation, resolveRelation } from '../shared/duckdb/relation.ts';
 import type { SourceEngine } from '../shared/duckdb/source-engine.ts';
 import { splitName } from '../shared/stream-name.ts';
 import { type CatalogTable, readCatalog } from './catalog.ts';
-import { forcedColumn, mapColumn } from './types.ts';
+import { forcedColumn, mapColumn } from '../shared/duckdb/column-types.ts';
 
 export interface Found {
   /** Body of a FROM clause. */

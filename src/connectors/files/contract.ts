@@ -59,7 +59,7 @@ export function contractOf(
   });
 }
 
-function forcedType(written: string): LogicalType {
+export function forcedType(written: string): LogicalType {
   return written === 'text' ? { kind: 'utf8' } : parseType(written)!;
 }
 

@@ -2,7 +2,7 @@
 import type { StreamInfo } from '../../core/source.ts';
 import type { StoredObject } from '../../core/storage.ts';
 
-const DATA = /\.(csv|tsv|txt|jsonl?|ndjson)(\.(gz|zst|bz2))?$|\.zip$/i;
+const DATA = /\.(csv|tsv|txt|jsonl?|ndjson)(\.(gz|zst|bz2))?$|\.(zip|parquet)$/i;
 
 export function discoverFiles(objects: readonly StoredObject[]): StreamInfo[] {
   const found = Map.groupBy(

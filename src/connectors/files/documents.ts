@@ -41,6 +41,7 @@ interface Place {
 const OF_FILES: ReadonlySet<string> = new Set([
   'files.compression',
   'files.packing',
+  'files.type',
   'storage.missing',
   'storage.changed',
   'storage.permission',
@@ -71,7 +72,10 @@ export async function documentsOf(files: readonly StoredObject[], place: Place):
       found.problems.push({ file, error: problemOf(error) });
     }
   }
-  refuseMixed(found.documents, place.config);
+  refuseMixed(
+    found.documents.map(({ name }) => name),
+    place.config,
+  );
   return found;
 }
 
@@ -95,9 +99,13 @@ async function addFile(file: StoredObject, place: Place, found: Documents): Prom
 }
 
 function archiveOf({ key, size }: StoredObject, { storage, config, signal }: Place): Promise<ZipArchive> {
-  const isText = (name: string): boolean =>
-    config.format !== undefined || formatOf(name) !== undefined || !/\.[^./]+$/.test(name);
+  const isText = (name: string): boolean => config.format !== undefined || isTextName(name);
   return readArchive({ storage, path: key, size, signal, isText });
+}
+
+function isTextName(name: string): boolean {
+  const format = formatOf(name);
+  return format === undefined ? !/\.[^./]+$/.test(name) : format !== 'parquet';
 }
 
 /** Of a file as it is stored; of an archive that of its directory, which holds those of its entries. */
@@ -116,15 +124,15 @@ export function crcText(sum: number): string {
 }
 
 /** What is text in one way is read in no other. */
-function refuseMixed(documents: readonly FileDocument[], { format }: FilesConfig): void {
+export function refuseMixed(names: readonly string[], { format }: FilesConfig): void {
   const first = new Map<FileFormat, string>();
-  for (const { name } of format === undefined ? documents : []) {
+  for (const name of format === undefined ? names : []) {
     const its = formatOf(name);
     if (its !== undefined && !first.has(its)) first.set(its, name);
   }
   if (first.size < 2) return;
-  const names = [...first].map(([its, name]) => `"${name}" is ${its}`);
-  throw new ConfigError(`looking at files: ${names.join(', ')}`, {
+  const kinds = [...first].map(([its, name]) => `"${name}" is ${its}`);
+  throw new ConfigError(`looking at files: ${kinds.join(', ')}`, {
     code: 'files.mixed',
     remedy: 'give each format a stream of its own, by `path`; or say with `format` how all of them are read',
   });

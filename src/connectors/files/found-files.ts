@@ -1,7 +1,7 @@
 /** Which files there are, which of them are new, and which wait. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ConfigError, throwIfAborted } from '../../core/errors.ts';
-import type { FileLedger, FileMark, FilesConfig } from '../../core/ledger.ts';
+import { ConfigError, throwIfAborted, TransientError } from '../../core/errors.ts';
+import type { FileLedger, FileMark, FilePart, FilesConfig } from '../../core/ledger.ts';
 import { compareKeys, type ObjectStorage, type StoredObject } from '../../core/storage.ts';
 import { parseGlob } from './glob.ts';
 import { nameColumns } from './name-columns.ts';
@@ -129,6 +129,22 @@ export async function withoutTouched(
   }
   const changed = sorted.changed.filter((file) => !touched.includes(file));
   return { ...sorted, changed, touched, loaded: [...sorted.loaded, ...touched] };
+}
+
+export function changed(name: string): TransientError {
+  return new TransientError(`reading "${name}": it has changed since it was looked at`, {
+    code: 'engine.old_snapshot',
+    remedy: 'run again when its writer is done',
+  });
+}
+
+/** Throws when the file is another one than it was when it was looked at. */
+export async function unchanged(
+  { path, size, modifiedAt, etag }: FilePart,
+  storage: ObjectStorage,
+): Promise<void> {
+  const now = (await storage.list(path)).find(({ key }) => key === path);
+  if (now?.size !== size || now.modifiedAt !== modifiedAt || now.etag !== etag) throw changed(path);
 }
 
 export function noFiles(stream: string, storage: ObjectStorage, config: FilesConfig): ConfigError {

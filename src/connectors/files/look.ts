@@ -13,6 +13,9 @@ export interface Form {
   header: boolean;
 }
 
+/** Of files that are no text. */
+export const NO_TEXT: Form = { dialect: { format: 'json', names: [], flatten: 0 }, header: false };
+
 const DELIMITERS = [',', ';', '\t', '|'];
 const LOOKED_AT = 100;
 
@@ -23,6 +26,7 @@ const FORMATS: Readonly<Record<string, FileFormat>> = {
   csv: 'csv',
   tsv: 'csv',
   txt: 'csv',
+  parquet: 'parquet',
 };
 
 /** By the ending of a name, before that of what it is packed with. */
@@ -37,6 +41,7 @@ export function lookAt(path: string, head: Uint8Array, config: FilesConfig): For
     config.format ??
     formatOf(path) ??
     (/^\s*[[{]/.test(Buffer.from(head).toString('latin1')) ? 'json' : 'csv');
+  if (format === 'parquet') return NO_TEXT;
   if (format === 'json')
     return { dialect: { format, names: [], flatten: config.flatten ?? 0 }, header: false };
   return lookAtCsv(head, config);

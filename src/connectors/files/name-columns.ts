@@ -1,5 +1,8 @@
 /** Columns from the names of files: a date or a number that says which snapshot a file is. */
 import { ConfigError } from '../../core/errors.ts';
+import type { FilesConfig } from '../../core/ledger.ts';
+import { type ColumnSample, emptySample, sniffTexts } from '../shared/text/sniff-columns.ts';
+import type { FoundFiles } from './found-files.ts';
 
 /** A date of this century or the last one, between characters that are no digits. */
 const DATE =
@@ -46,4 +49,28 @@ function isoDate(text: string | undefined): string | undefined {
   const iso = `${match[1]}-${match[3]}-${match[4]}`;
   const time = Date.parse(`${iso}T00:00:00Z`);
   return Number.isNaN(time) || new Date(time).toISOString().slice(0, 10) !== iso ? undefined : iso;
+}
+
+/** Columns that come from names; a date found there by itself gives way to a column of that name in the files. */
+export function namedColumns(config: FilesConfig, found: FoundFiles, inFiles: ReadonlySet<string>): string[] {
+  const both = found.columns.filter((column) => inFiles.has(column));
+  if (both.length === 0 || config.name === undefined) return both.length > 0 ? [] : found.columns;
+  throw new ConfigError(`taking columns from names: "${both.join('", "')}" is in the files as well`, {
+    code: 'files.name',
+    remedy: 'give the group in `name` another name',
+  });
+}
+
+/** What the names hold in these columns. */
+export function sampleNames(found: FoundFiles, named: readonly string[]): Map<string, ColumnSample> {
+  return new Map(
+    named.map((name) => {
+      const sample = emptySample();
+      sniffTexts(
+        found.files.map((file) => file.columns[name] ?? null),
+        sample,
+      );
+      return [name, sample];
+    }),
+  );
 }

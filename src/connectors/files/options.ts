@@ -1,14 +1,21 @@
 import { z } from 'zod';
 import { inSchema, parseSize } from '../../core/units.ts';
-import { storageFields, type StorageOptionsInput } from '../shared/storage-options.ts';
+import {
+  cacheFields,
+  type CacheOptionsInput,
+  storageFields,
+  type StorageOptionsInput,
+} from '../shared/storage-options.ts';
 
 /** Files as the user writes them. */
-export interface FilesOptionsInput extends StorageOptionsInput {
+export interface FilesOptionsInput extends StorageOptionsInput, CacheOptionsInput {
   slice_size?: string | number | undefined;
 }
 
 /** The same after parsing: sizes are bytes. */
 export interface FilesConnection extends FilesOptionsInput {
+  cache: string;
+  cache_size: number;
   slice_size: number;
 }
 
@@ -23,6 +30,7 @@ export const filesOptions: z.ZodType<FilesConnection, FilesOptionsInput> = z
       .describe('Folder of the files, relative to the project, or `s3://<bucket>/<prefix>`.')
       .meta({ examples: ['./landing', 's3://company-landing/daily'] }),
     ...storageFields,
+    ...cacheFields,
     slice_size: size
       .refine((bytes) => bytes >= 1_000_000, 'must be at least 1 MB')
       .default(64_000_000)

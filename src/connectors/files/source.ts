@@ -1,13 +1,13 @@
 import { crc32 } from 'node:zlib';
 import type { ByteSink } from '../../core/byte-ring.ts';
 import type { ConnectorContext } from '../../core/connector.ts';
-import { DataError, throwIfAborted, TransientError } from '../../core/errors.ts';
+import { DataError, throwIfAborted } from '../../core/errors.ts';
 import type { FileLedger, FileMark, FilePart, FileRange, FilesConfig } from '../../core/ledger.ts';
-import { BATCH_BYTES } from '../../core/memory.ts';
+import { BATCH_BYTES, sourceEngineMemory } from '../../core/memory.ts';
 import type { KeptDocument, KeptRecords } from '../../core/quarantine.ts';
 import type {
-  BytesReader,
   Loaded,
+  SliceReader,
   SliceToRead,
   Snapshot,
   Source,
@@ -17,11 +17,14 @@ import type {
 } from '../../core/source.ts';
 import type { ObjectStorage } from '../../core/storage.ts';
 import type { Checkpoint, RunWindow, Slice, StreamConfig } from '../../core/stream.ts';
+import { SourceEngine } from '../shared/duckdb/source-engine.ts';
 import { sendDocument } from '../shared/text/document-input.ts';
 import type { DocumentFacts, DocumentLayout, TextDecoderOptions } from '../shared/text/text-decoder.ts';
 import { discoverFiles } from './discover.ts';
 import { checksumOf, crcText } from './documents.ts';
+import { changed, unchanged } from './found-files.ts';
 import type { FilesConnection } from './options.ts';
+import { readParquet } from './parquet-reader.ts';
 import { type FilesSurvey, type ReadDocument, survey } from './survey.ts';
 import { textOf } from '../shared/text/text-stream.ts';
 
@@ -29,6 +32,7 @@ const BATCH_ROWS = 2048;
 const LINE_END: Uint8Array = Buffer.from('\n');
 
 export class FilesSource implements Source {
+  readonly #open = new Set<SourceEngine>();
   readonly #storage: ObjectStorage;
   readonly #options: FilesConnection;
   readonly #context: ConnectorContext;
@@ -51,21 +55,35 @@ export class FilesSource implements Source {
 
   async open(signal: AbortSignal): Promise<Snapshot> {
     throwIfAborted(signal);
-    return new FilesSnapshot(this.#storage, this.#options, this.#context);
+    // It is started when there is a file of Parquet.
+    const engine = new SourceEngine({
+      memoryBytes: sourceEngineMemory(this.#context.memoryBytes),
+      threads: Math.max(1, this.#context.workers),
+    });
+    this.#open.add(engine);
+    return new FilesSnapshot({ storage: this.#storage, engine }, this.#options, this.#context);
   }
 
-  async close(): Promise<void> {}
+  async close(): Promise<void> {
+    await Promise.all([...this.#open].map((engine) => engine.close()));
+  }
 }
 
 /** Files have no common moment: each is as it was when it was looked at, and reading it notices when it is another. */
 class FilesSnapshot implements Snapshot {
   readonly at = `${new Date().toISOString().slice(0, -1)}000+00`;
   readonly #storage: ObjectStorage;
+  readonly #engine: SourceEngine;
   readonly #options: FilesConnection;
   readonly #context: ConnectorContext;
 
-  constructor(storage: ObjectStorage, options: FilesConnection, context: ConnectorContext) {
+  constructor(
+    { storage, engine }: { storage: ObjectStorage; engine: SourceEngine },
+    options: FilesConnection,
+    context: ConnectorContext,
+  ) {
     this.#storage = storage;
+    this.#engine = engine;
     this.#options = options;
     this.#context = context;
   }
@@ -76,7 +94,7 @@ class FilesSnapshot implements Snapshot {
     window: RunWindow,
     signal: AbortSignal,
   ): Promise<FilesSurvey> {
-    const place = { storage: this.#storage, sliceBytes: this.#options.slice_size };
+    const place = { storage: this.#storage, engine: this.#engine, sliceBytes: this.#options.slice_size };
     return survey(place, stream, { checkpoint, window }, signal);
   }
 
@@ -85,10 +103,19 @@ class FilesSnapshot implements Snapshot {
     surveyed: Survey,
     slice: SliceToRead,
     signal: AbortSignal,
-  ): Promise<BytesReader> {
+  ): Promise<SliceReader> {
     const facts = surveyed as FilesSurvey;
     const { kept } = slice;
     const parts = partsOf(slice);
+    if (parts.some(({ path }) => facts.layouts.get(path)!.parquet))
+      return readParquet({
+        stream: stream.name,
+        survey: facts,
+        parts,
+        storage: this.#storage,
+        engine: this.#engine,
+        signal,
+      });
     const options: TextDecoderOptions = {
       documents: kept
         ? kept.documents.map((document) => keptLayout(facts, document, stream.files?.delimiter))
@@ -135,14 +162,9 @@ class FilesSnapshot implements Snapshot {
       });
       const expected = part.range ? part.range.to - part.range.from : (entry?.packed ?? part.size);
       if (bytes !== expected || (whole && crcText(sum) !== part.crc32)) throw changed(name);
-      if (part.range) await this.#unchanged(part);
+      // Of a part nobody knows what its bytes were.
+      if (part.range) await unchanged(part, this.#storage);
     }
-  }
-
-  /** Of a part nobody knows what its bytes were: the file is still the one that was looked at. */
-  async #unchanged({ path, size, modifiedAt, etag }: FilePart): Promise<void> {
-    const now = (await this.#storage.list(path)).find(({ key }) => key === path);
-    if (now?.size !== size || now.modifiedAt !== modifiedAt || now.etag !== etag) throw changed(path);
   }
 
   advance({ survey: surveyed, before, loads }: Loaded): Checkpoint {
@@ -154,8 +176,8 @@ class FilesSnapshot implements Snapshot {
       const { rows, bad } = facts.own as DocumentFacts;
       let number = 0;
       for (const part of partsOf(slice)) {
-        const { documents, parts } = layouts.get(part.path)!;
-        const end = number + documents.length;
+        const { documents, parts, parquet } = layouts.get(part.path)!;
+        const end = number + (parquet ? 1 : documents.length);
         files[part.path] = markAfter(files, part, {
           rows: sumOf(rows.slice(number, end)),
           bad: sumOf(bad.slice(number, end)),
@@ -171,7 +193,9 @@ class FilesSnapshot implements Snapshot {
     return true;
   }
 
-  async close(): Promise<void> {}
+  async close(): Promise<void> {
+    void this.#engine.end();
+  }
 }
 
 /** How records of a file are read that did not fit. */
@@ -213,13 +237,6 @@ async function unchangedArchive(
 ): Promise<void> {
   const now = await checksumOf({ key: part.path, size: part.size, modifiedAt: part.modifiedAt }, place);
   if (now !== part.crc32) throw changed(part.path);
-}
-
-function changed(name: string): TransientError {
-  return new TransientError(`reading "${name}": it has changed since it was looked at`, {
-    code: 'engine.old_snapshot',
-    remedy: 'run again when its writer is done',
-  });
 }
 
 function sumOf(counts: readonly number[]): number {

@@ -21,8 +21,8 @@ export function windowText({ files }: FoundFiles, { fresh, changed, loaded, gone
 }
 
 interface Notable {
-  /** In archives. */
-  others: readonly string[];
+  /** Of their format. */
+  more: readonly SurveyNote[];
   found: FoundFiles;
   wanted: readonly FoundFile[];
   sorted: SortedFiles;
@@ -30,7 +30,7 @@ interface Notable {
   columns: FileColumn[];
 }
 
-export function notesOf({ found, sorted, wanted, problems, columns, others }: Notable): SurveyNote[] {
+export function notesOf({ found, sorted, wanted, problems, columns, more }: Notable): SurveyNote[] {
   const changed = sorted.changed.filter((file) => !wanted.includes(file)).map(({ key }) => key);
   const notes: SurveyNote[] = [];
   const tell = (names: readonly string[], note: SurveyNote): void => {
@@ -43,11 +43,7 @@ export function notesOf({ found, sorted, wanted, problems, columns, others }: No
   });
   tell(found.waiting, { code: 'files.waiting', message: 'is still being written; the next run looks again' });
   tell(found.empty, { code: 'files.empty', message: 'has no bytes and is left for a later run' });
-  tell(others, {
-    code: 'files.skipped',
-    message: 'is not named as text, and is left out of what its archive has',
-    remedy: 'say with `format` how all entries are read, if it is data',
-  });
+  notes.push(...more);
   for (const { error } of problems)
     notes.push({ code: error.code, message: error.message, remedy: error.remedy });
   for (const text of nearMisses(columns))
@@ -57,6 +53,18 @@ export function notesOf({ found, sorted, wanted, problems, columns, others }: No
       remedy: 'pin the type with `types`; values that do not fit it go to quarantine then',
     });
   return notes;
+}
+
+/** Of what lies in archives and is no text. */
+export function skippedNotes(others: readonly string[]): SurveyNote[] {
+  if (others.length === 0) return [];
+  return [
+    {
+      code: 'files.skipped',
+      message: `${listed(others)} is not named as text, and is left out of what its archive has`,
+      remedy: 'say with `format` how all entries are read, if it is data',
+    },
+  ];
 }
 
 function listed(names: readonly string[]): string {

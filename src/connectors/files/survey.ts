@@ -1,16 +1,16 @@
 /** What the files of a stream are now: which of them are to be loaded, what they hold, and how they are cut. */
 import { ConfigError } from '../../core/errors.ts';
-import type { FilesConfig, FileRange } from '../../core/ledger.ts';
+import type { FileLedger, FilesConfig, FileRange } from '../../core/ledger.ts';
 import type { Field, Schema, SchemaJson } from '../../core/schema.ts';
-import type { Survey } from '../../core/source.ts';
+import type { Survey, SurveyNote } from '../../core/source.ts';
 import type { ObjectStorage } from '../../core/storage.ts';
 import { type Checkpoint, renamed, type RunWindow, type StreamConfig } from '../../core/stream.ts';
+import type { SourceEngine } from '../shared/duckdb/source-engine.ts';
 import { chosenColumns, refuseMistakes } from '../shared/stream-columns.ts';
-import { emptySample, sniffTexts } from '../shared/text/sniff-columns.ts';
 import type { TextForm } from '../shared/text/text-stream.ts';
-import { columnsOf, contractJson, contractOf, type FileColumn, headerNames } from './contract.ts';
+import { contractJson, contractOf, type FileColumn } from './contract.ts';
 import { partsOf } from './cut-files.ts';
-import { checksumOf, documentsOf, type FileDocument, formOf, textForm } from './documents.ts';
+import { checksumOf, type FileProblem, refuseMixed } from './documents.ts';
 import {
   findFiles,
   type FoundFile,
@@ -21,9 +21,11 @@ import {
   sortFiles,
   withoutTouched,
 } from './found-files.ts';
-import { type Form, lookAt } from './look.ts';
-import { type LookedDocument, sniffDocuments, type SniffResult } from './sniffer.ts';
-import { formText, notesOf, problemOf, windowText } from './survey-notes.ts';
+import { type Form, formatOf, lookAt } from './look.ts';
+import type { ParquetFile } from './parquet-files.ts';
+import { notesOf, problemOf, windowText } from './survey-notes.ts';
+import { lookAtTables } from './survey-parquet.ts';
+import { lookAtTexts } from './survey-text.ts';
 
 export interface FilesSurvey extends Survey {
   config: FilesConfig;
@@ -40,8 +42,10 @@ export interface FilesSurvey extends Survey {
 }
 
 export interface FileLayout {
-  /** In the order in which they are read. */
+  /** Texts, in the order in which they are read. */
   documents: readonly ReadDocument[];
+  /** It is no text. */
+  parquet?: ParquetLayout | undefined;
   packed: boolean;
   records: number;
   crc32: string | undefined;
@@ -57,8 +61,33 @@ export interface ReadDocument {
   places: ReadonlyMap<string, number | string | null>;
 }
 
+interface ParquetLayout extends ParquetFile {
+  /** Columns that its name gives. */
+  constants: ReadonlyMap<string, string | null>;
+}
+
+/** What is looked for. */
+export interface Looking {
+  stream: StreamConfig;
+  config: FilesConfig;
+  found: FoundFiles;
+  wanted: readonly FoundFile[];
+  ledger: FileLedger | undefined;
+}
+
+/** What files of a format say. */
+export interface Facts {
+  form: Form;
+  columns: FileColumn[];
+  layouts: ReadonlyMap<string, FileLayout>;
+  problems: FileProblem[];
+  notes: SurveyNote[];
+  sql: string;
+}
+
 export interface SurveyPlace {
   storage: ObjectStorage;
+  engine: SourceEngine;
   sliceBytes: number;
 }
 
@@ -83,30 +112,16 @@ export async function survey(
   const asked = (file: FoundFile): boolean =>
     config.changed === 'reload' || markOf(ledger, file.key)?.again === true;
   const wanted = wantedFiles(stream, sorted, asked);
-  const { documents, problems, others } = await documentsOf(wanted, reading);
-  // Without anything new, a file that is there shows how all are read.
-  const shown = documents.length > 0 ? documents : await firstOf(found.files, reading);
-  const looked = await formOf(shown, reading);
-  const text = (document: FileDocument): TextForm => textForm(document, config);
-  const sniffed = await sniffDocuments(documents, {
-    ...place,
-    partBytes: place.sliceBytes,
-    form: looked,
-    text,
-    signal,
-  });
-  sniffed.problems.unshift(...problems);
-  const named = namedColumns(config, found, sniffed);
-  const columns = contractOf(ledger?.contract, sampled(sniffed, found, named), stream.types);
-  const held = heldBy(stream, config, columns);
-  const form = withNames(looked, sniffed);
-  const layouts = layoutsOf(wanted, sniffed, { config, found, named, form });
+  const names = (wanted.length > 0 ? wanted : found.files).map(({ key }) => key);
+  refuseMixed(names, config);
+  const facts = await factsOf(names[0], { stream, config, found, wanted, ledger }, { ...place, signal });
+  const { columns, layouts, problems } = facts;
   const loaded = wanted.filter((file) => layouts.has(file.key));
   const records = loaded.reduce((sum, { key }) => sum + layouts.get(key)!.records, 0);
   return {
-    ...held,
+    ...heldBy(stream, config, columns),
     config,
-    form,
+    form: facts.form,
     layouts,
     touched: sorted.touched,
     estimatedRows: records,
@@ -120,10 +135,22 @@ export async function survey(
       bytes: place.sliceBytes,
     }),
     window: windowText(found, sorted),
-    notes: notesOf({ found, sorted, wanted, problems: sniffed.problems, columns, others }),
-    problem: problemOf(stream, sniffed.problems),
-    sql: formText(config, form, sniffed),
+    notes: notesOf({ found, sorted, wanted, problems, columns, more: facts.notes }),
+    problem: problemOf(stream, problems),
+    sql: facts.sql,
   };
+}
+
+function factsOf(
+  first: string | undefined,
+  looking: Looking,
+  { storage, engine, sliceBytes: partBytes, signal }: SurveyPlace & { signal: AbortSignal },
+): Promise<Facts> {
+  const { config } = looking;
+  const format = config.format ?? (first === undefined ? undefined : formatOf(first));
+  return format === 'parquet'
+    ? lookAtTables(looking, { storage, engine, config, partBytes, signal })
+    : lookAtTexts(looking, { storage, config, partBytes, signal });
 }
 
 /** Records that were put aside are of the files as they are known, with the options of now. */
@@ -174,14 +201,6 @@ function filesOf(stream: StreamConfig): FilesConfig {
   });
 }
 
-/** Texts of one that is there. */
-async function firstOf(
-  files: readonly FoundFile[],
-  reading: Parameters<typeof documentsOf>[1],
-): Promise<FileDocument[]> {
-  return files.length === 0 ? [] : (await documentsOf(files.slice(0, 1), reading)).documents;
-}
-
 /** Days of the window are those in the names. */
 function within(stream: StreamConfig, { files, columns }: FoundFiles, { from, to }: RunWindow): FoundFile[] {
   if (from === undefined && to === undefined) return files;
@@ -220,47 +239,6 @@ function wantedFiles(
   return [...all];
 }
 
-/** Objects are read by the names of all of them. */
-function withNames({ dialect, header }: Form, { documents }: SniffResult): Form {
-  if (dialect.format === 'csv') return { dialect, header };
-  const groups = new Set(documents.map(({ group }) => group));
-  const names = [...groups].flatMap((group) => (group?.header ?? []) as string[]);
-  return { dialect: { ...dialect, names: [...new Set(names)] }, header };
-}
-
-/** Columns that come from names; a date found there by itself gives way to a column of that name in the files. */
-function namedColumns(config: FilesConfig, found: FoundFiles, sniffed: SniffResult): string[] {
-  const inFiles = new Set(
-    sniffed.documents.flatMap(({ group }) => (group ? headerNames(group.header, group.fields) : [])),
-  );
-  const both = found.columns.filter((column) => inFiles.has(column));
-  if (both.length === 0 || config.name === undefined) return both.length > 0 ? [] : found.columns;
-  throw new ConfigError(`taking columns from names: "${both.join('", "')}" is in the files as well`, {
-    code: 'files.name',
-    remedy: 'give the group in `name` another name',
-  });
-}
-
-function sampled(
-  sniffed: SniffResult,
-  found: FoundFiles,
-  named: readonly string[],
-): ReturnType<typeof columnsOf> {
-  const groups = new Set(sniffed.documents.map(({ group }) => group).filter((group) => group !== undefined));
-  const columns = columnsOf(
-    [...groups].map((group) => ({ names: headerNames(group.header, group.fields), columns: group.columns })),
-  );
-  for (const name of named) {
-    const sample = emptySample();
-    sniffTexts(
-      found.files.map((file) => file.columns[name] ?? null),
-      sample,
-    );
-    columns.set(name, sample);
-  }
-  return columns;
-}
-
 function schemaOf(
   stream: StreamConfig,
   { fileColumn }: FilesConfig,
@@ -283,44 +261,4 @@ function schemaOf(
     nullable: stream.key?.includes(name) !== true && name !== fileColumn,
   }));
   return { schema: { fields, key: (stream.key ?? []).map((name) => renamed(stream, name)) }, read };
-}
-
-function layoutsOf(
-  wanted: readonly FoundFile[],
-  sniffed: SniffResult,
-  {
-    config,
-    found,
-    named,
-    form,
-  }: { config: FilesConfig; found: FoundFiles; named: readonly string[]; form: Form },
-): Map<string, FileLayout> {
-  const byKey = new Map(found.files.map((file) => [file.key, file]));
-  const objects = form.dialect.format === 'json' ? form.dialect.names : undefined;
-  const read = ({ document, group, encoding }: LookedDocument): ReadDocument => {
-    const { key } = document.file;
-    const places = new Map<string, number | string | null>();
-    const fields = objects?.length ?? group?.fields ?? 1;
-    const names = group ? headerNames(objects ?? group.header, fields) : [];
-    for (const [f, name] of names.entries()) places.set(name, f);
-    for (const name of named) places.set(name, byKey.get(key)!.columns[name] ?? null);
-    if (config.fileColumn !== false) places.set(config.fileColumn, key);
-    return { name: document.name, text: { ...textForm(document, config), encoding }, fields, places };
-  };
-  const layouts = new Map<string, FileLayout>();
-  const broken = new Set(sniffed.problems.map(({ file }) => file.key));
-  const byFile = Map.groupBy(sniffed.documents, ({ document }) => document.file.key);
-  for (const { key } of wanted) {
-    if (broken.has(key)) continue;
-    const looked = byFile.get(key) ?? [];
-    const [first] = looked;
-    layouts.set(key, {
-      documents: looked.map(read),
-      packed: first === undefined || first.document.packing !== 'none' || first.document.entry !== undefined,
-      records: looked.reduce((sum, { records, broken: bad }) => sum + records + bad, 0),
-      crc32: first?.crc32,
-      parts: (config.skip ?? 0) > 0 ? [] : (first?.parts ?? []),
-    });
-  }
-  return layouts;
 }

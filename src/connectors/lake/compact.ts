@@ -17,7 +17,7 @@ import { mergedCursor } from './compact-cursor.ts';
 import { fileChecksum } from '../shared/file-checksum.ts';
 import { dataKey, partitionKey } from './layout.ts';
 import type { StagingOwner } from '../shared/staging.ts';
-import { withFiles } from './local-files.ts';
+import { withFiles } from '../shared/local-files.ts';
 import type { TableLog } from './log.ts';
 import { type CommitDraft, currentSchema, type DataFile, type FoldedState } from './records.ts';
 import { columnsOf, filesSql, LOAD_ID, scanSql } from './records-sql.ts';

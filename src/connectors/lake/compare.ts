@@ -22,7 +22,7 @@ import { duckName, duckText } from '../../duckdb/types.ts';
 import { keyColumns, type Operand, rowText } from '../shared/row-hash.ts';
 import { DUCK_DIALECT as dialect } from '../shared/duckdb/canonical.ts';
 import { currentRule } from './current.ts';
-import { readingFiles } from './local-files.ts';
+import { readingFiles } from '../shared/local-files.ts';
 import type { FoldedState } from './records.ts';
 import { columnsOf, LOAD_ID, LOADED_AT, OPERATION, scanSql, type SqlColumn } from './records-sql.ts';
 

@@ -14,7 +14,7 @@ import type { SourceEngine } from '../shared/duckdb/source-engine.ts';
 import { anyRow, boundaries, checkWhere, firstWindow } from '../shared/duckdb/survey.ts';
 import { daysOf } from '../shared/days.ts';
 import { sameTable } from '../shared/rise.ts';
-import { AskingFiles } from './asking-files.ts';
+import { AskingFiles } from '../shared/duckdb/asking-files.ts';
 import type { CommitRecord, DataFile, FoldedState } from './records.ts';
 import { resolveTable } from './source-relation.ts';
 import { allRows, oldRowsSql, oldVersionsSql, type Rows, rowsSince, rowsSql } from './source-rows.ts';

@@ -17,7 +17,7 @@ import { duckError } from '../../duckdb/errors.ts';
 import { readQuery } from '../shared/duckdb/slice-reader.ts';
 import { closed, SourceEngine } from '../shared/duckdb/source-engine.ts';
 import { splitName } from '../shared/stream-name.ts';
-import { AskingFiles } from './asking-files.ts';
+import { AskingFiles } from '../shared/duckdb/asking-files.ts';
 import { describeTable } from './describe.ts';
 import { inParallel, listTables, openTableLog, type TableLog } from './log.ts';
 import type { LakeOptions } from './options.ts';

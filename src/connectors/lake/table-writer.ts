@@ -11,7 +11,7 @@ import type { FileOptions, StagedFile } from '../shared/lane/lane-protocol.ts';
 import type { Lane, StageRequest } from '../shared/lane/lane.ts';
 import { dataKey, partitionLevels, partitionOf } from './layout.ts';
 import type { StagingOwner } from '../shared/staging.ts';
-import { withFiles } from './local-files.ts';
+import { withFiles } from '../shared/local-files.ts';
 import type { TableLog } from './log.ts';
 import type { LakeOptions } from './options.ts';
 import { type CommitDraft, currentSchema, type FoldedState, schemaVersionFor } from './records.ts';

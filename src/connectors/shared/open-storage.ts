@@ -6,12 +6,9 @@ import type { CacheOptions, StorageOptionsInput } from './storage-options.ts';
 
 const S3 = /^s3:\/\//i;
 
-/** For connections that only read objects as streams. */
-const NO_CACHE: CacheOptions = { cache: '.sluice/cache', cache_size: 0 };
-
 /** Where the files of a connection are: a local folder, or a bucket. Nothing above knows which. */
 export async function openStorage(
-  options: StorageOptionsInput & Partial<CacheOptions>,
+  options: StorageOptionsInput & CacheOptions,
   context: ConnectorContext,
 ): Promise<ObjectStorage> {
   if (!S3.test(options.path)) {
@@ -19,7 +16,7 @@ export async function openStorage(
     return openLocalStorage(path.resolve(context.directory, options.path));
   }
   const { openS3Storage } = await import('./s3/s3-storage.ts');
-  const { region, profile, cache, cache_size: cacheBytes } = { ...NO_CACHE, ...options };
+  const { region, profile, cache, cache_size: cacheBytes } = options;
   // Told here, too, since it decides where the bucket is written.
   const endpoint = options.endpoint ?? process.env['AWS_ENDPOINT_URL_S3'] ?? process.env['AWS_ENDPOINT_URL'];
   return openS3Storage({

@@ -19,7 +19,7 @@ const ENDINGS: Readonly<Record<string, FileCompression>> = {
 };
 
 /** What is no text in any encoding. */
-const FOREIGN = /\.(tar|xz|7z|rar|parquet|avro|orc|xlsx?|tgz|tbz2?)$|\.(tar)\.[^./]+$/i;
+const FOREIGN = /\.(tar|xz|7z|rar|avro|orc|xlsx?|tgz|tbz2?)$|\.(tar)\.[^./]+$/i;
 
 /** By the ending of a name; throws ConfigError for one that promises something else than text. */
 export function compressionOf(path: string): FileCompression {

@@ -1,7 +1,7 @@
 /** Types of DuckDB as a source, as data; what has no equal becomes text or JSON. docs/connectors/duckdb.md has the table. */
-import { type LogicalType, parseType } from '../../core/types.ts';
-import { duckName, duckType } from '../../duckdb/types.ts';
-import type { Known } from '../shared/duckdb/relation.ts';
+import { type LogicalType, parseType } from '../../../core/types.ts';
+import { duckName, duckType } from '../../../duckdb/types.ts';
+import type { Known } from './relation.ts';
 
 /** How a column is read: its type here, and SQL around its name where DuckDB has to turn it. */
 interface Rule {

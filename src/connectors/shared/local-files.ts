@@ -6,7 +6,7 @@ export interface NeededFiles {
   signal?: AbortSignal | undefined;
 }
 
-/** Does something for which an engine opens these files of the lake. */
+/** Does something for which an engine opens these files. */
 export async function withFiles<T>(
   { storage, files, signal }: NeededFiles,
   work: () => Promise<T>,

@@ -1,6 +1,6 @@
-import type { ObjectStorage } from '../../core/storage.ts';
-import { Asking, type SourceEngine, type Work } from '../shared/duckdb/source-engine.ts';
-import { readingFiles } from './local-files.ts';
+import type { ObjectStorage } from '../../../core/storage.ts';
+import { Asking, type SourceEngine, type Work } from './source-engine.ts';
+import { readingFiles } from '../local-files.ts';
 
 /** Asks the engine of a snapshot for what is in these files. */
 export class AskingFiles extends Asking {

@@ -1,0 +1,258 @@
+/** Looks at Parquet files: what their footers say, and whether all of their values can be read as the types of the stream. */
+import { crc32 } from 'node:zlib';
+import { ConfigError, DataError, InternalError, type SluiceError } from '../../core/errors.ts';
+import type { FilesConfig, FileRange } from '../../core/ledger.ts';
+import type { ObjectStorage } from '../../core/storage.ts';
+import { type LogicalType, renderType } from '../../core/types.ts';
+import { formatCount } from '../../core/units.ts';
+import { duckError } from '../../duckdb/errors.ts';
+import { duckName, duckText, literalPattern } from '../../duckdb/types.ts';
+import type { SourceEngine } from '../shared/duckdb/source-engine.ts';
+import { readFileRange } from '../shared/read-file-range.ts';
+import { compressionOf, notReadable, unsound } from '../shared/text/packing.ts';
+import { crcText, type FileProblem, problemOf } from './documents.ts';
+import type { FoundFile } from './found-files.ts';
+import { forcedType } from './contract.ts';
+import { followed, lossOf, type ParquetColumn, parquetColumn, readAs } from './parquet-columns.ts';
+
+export interface ParquetPlace {
+  storage: ObjectStorage;
+  engine: SourceEngine;
+  config: FilesConfig;
+  /** Compressed bytes of one part of a large file. */
+  partBytes: number;
+  signal: AbortSignal;
+}
+
+export interface ParquetFile {
+  file: FoundFile;
+  crc32: string;
+  rows: number;
+  columns: ParquetColumn[];
+  /** Rows of each part; empty when it has one. */
+  parts: FileRange[];
+}
+
+export interface ParquetLook {
+  files: ParquetFile[];
+  problems: FileProblem[];
+  /** By name, in the order in which they come. */
+  types: Map<string, LogicalType>;
+}
+
+/** What a column has to be. */
+export interface ParquetContract {
+  /** What is loaded has these. */
+  known: ReadonlyMap<string, LogicalType>;
+  pinned: Readonly<Record<string, string>>;
+  /** Columns that have to have a value. */
+  key: readonly string[];
+}
+
+/** Objects that are brought together. */
+const TOGETHER = 8;
+
+/** Each in its turn: a file that does not fit what is known by then is a problem, and leaves no trace in the types. */
+export async function lookAtParquet(
+  files: readonly FoundFile[],
+  contract: ParquetContract,
+  place: ParquetPlace,
+): Promise<ParquetLook> {
+  const found: ParquetLook = { files: [], problems: [], types: new Map(contract.known) };
+  const { storage, signal } = place;
+  for (let at = 0; at < files.length; at += TOGETHER) {
+    const some = files.slice(at, at + TOGETHER);
+    const copies = await storage.fetch(
+      some.map(({ key }) => key),
+      signal,
+    );
+    try {
+      for (const file of some) {
+        try {
+          await lookAtOne(file, { contract, place, found });
+        } catch (error) {
+          found.problems.push({ file, error: problemOf(error) });
+        }
+      }
+    } finally {
+      copies.release();
+    }
+  }
+  return found;
+}
+
+async function lookAtOne(
+  file: FoundFile,
+  { contract, place, found }: { contract: ParquetContract; place: ParquetPlace; found: ParquetLook },
+): Promise<void> {
+  const { key } = file;
+  const { compression } = place.config;
+  if ((compression ?? compressionOf(key)) !== 'none')
+    throw notReadable(key, 'a Parquet file is packed within, and is not read from another packing', {
+      remedy: 'unpack it',
+    });
+  const looked = await footerOf(file, place);
+  const types = new Map(found.types);
+  const misfits: string[] = [];
+  for (const column of looked.columns) {
+    const pinned = Object.hasOwn(contract.pinned, column.name) ? contract.pinned[column.name] : undefined;
+    const next =
+      pinned === undefined ? followed(column, types.get(column.name)) : { type: forcedType(pinned) };
+    if ('misfit' in next) misfits.push(next.misfit);
+    else if (next.type && !readAs(column, next.type))
+      misfits.push(`"${column.name}" is ${column.native} and cannot be read as ${renderType(next.type)}`);
+    else if (next.type) types.set(column.name, next.type);
+  }
+  if (misfits.length > 0) throw misfit(key, misfits);
+  await checkValues(looked, { types, key: contract.key, place });
+  for (const [name, type] of types) found.types.set(name, type);
+  found.files.push(looked);
+}
+
+/** The name of a file in FROM. */
+export function scanOf(storage: ObjectStorage, key: string): string {
+  return `read_parquet(${pathOf(storage, key)}, hive_partitioning = false)`;
+}
+
+function pathOf(storage: ObjectStorage, key: string): string {
+  return duckText(literalPattern(storage.localPath(key)));
+}
+
+async function footerOf(file: FoundFile, place: ParquetPlace): Promise<ParquetFile> {
+  const { storage, engine, signal, partBytes } = place;
+  const path = pathOf(storage, file.key);
+  let sum = 0;
+  for await (const piece of readFileRange(storage.localPath(file.key), undefined, signal))
+    sum = crc32(piece, sum);
+  return readable(file.key, async () => {
+    const described = await engine.rows(
+      `SELECT '=' || column_name AS name, column_type AS type FROM (DESCRIBE SELECT * FROM ${scanOf(storage, file.key)})`,
+      signal,
+    );
+    const elements = await engine.rows(
+      `SELECT type, logical_type AS logical, num_children AS children FROM parquet_schema(${path})`,
+      signal,
+    );
+    const groups = await engine.rows(
+      `SELECT row_group_id AS id, any_value(row_group_num_rows)::DOUBLE AS rows, sum(total_compressed_size)::DOUBLE AS bytes
+       FROM parquet_metadata(${path}) GROUP BY ALL ORDER BY id`,
+      signal,
+    );
+    const footers = topLevel(elements);
+    const columns = described.map(({ name, type }, i) => {
+      const { type: physical, logical } = footers[i] ?? {};
+      return parquetColumn(String(name).slice(1), String(type), {
+        type: textOf(physical),
+        logical: textOf(logical),
+      });
+    });
+    const sizes = groups.map(({ rows, bytes }) => ({ rows: Number(rows), bytes: Number(bytes) }));
+    const rows = sizes.reduce((all, group) => all + group.rows, 0);
+    // Rows go by a number that such a column would hide.
+    const cuts = columns.some(({ name }) => name.toLowerCase() === ROW_NUMBER)
+      ? []
+      : partsOf(sizes, partBytes);
+    return { file, crc32: crcText(sum), rows, columns, parts: cuts };
+  });
+}
+
+export const ROW_NUMBER = 'file_row_number';
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
+}
+
+/** The columns, without the root and what is within them. */
+function topLevel(elements: readonly Record<string, unknown>[]): Record<string, unknown>[] {
+  const columns: Record<string, unknown>[] = [];
+  for (let at = 1; at < elements.length;) {
+    columns.push(elements[at]!);
+    // Each element is followed by what it has.
+    for (let open = 1; open > 0 && at < elements.length; at++)
+      open += Number(elements[at]!['children'] ?? 0) - 1;
+  }
+  return columns;
+}
+
+function partsOf(groups: readonly { rows: number; bytes: number }[], partBytes: number): FileRange[] {
+  const parts: FileRange[] = [];
+  let from = 0;
+  let to = 0;
+  let bytes = 0;
+  for (const [i, group] of groups.entries()) {
+    to += group.rows;
+    bytes += group.bytes;
+    if (bytes < partBytes && i < groups.length - 1) continue;
+    parts.push({ from, to, line: from + 1 });
+    from = to;
+    bytes = 0;
+  }
+  return parts.length > 1 ? parts : [];
+}
+
+/** Reads all of a file once, so that what cannot be read is known before any of it is loaded. */
+async function checkValues(
+  { file: { key: path }, columns, rows }: ParquetFile,
+  {
+    types,
+    key,
+    place,
+  }: { types: ReadonlyMap<string, LogicalType>; key: readonly string[]; place: ParquetPlace },
+): Promise<void> {
+  const { storage, engine, signal } = place;
+  const missing = key.filter((name) => !columns.some((column) => column.name === name));
+  if (missing.length > 0 && rows > 0)
+    throw misfit(path, [`it has no "${missing.join('", "')}", which is of the key`]);
+  const checks = columns.flatMap((column) => {
+    const type = types.get(column.name);
+    const loss = type && lossOf(column, type);
+    const nulls = key.includes(column.name) ? `${duckName(column.name)} IS NULL` : undefined;
+    return [
+      loss === undefined ? undefined : { sql: loss, column, found: `no ${renderType(type!)}` },
+      nulls === undefined ? undefined : { sql: nulls, column, found: 'NULL, which is of the key' },
+    ].filter((check) => check !== undefined);
+  });
+  const list = [
+    'count(*)::DOUBLE AS n',
+    // Values that nobody looks at would not be read.
+    `bit_xor(hash(${columns.map(({ name }) => duckName(name)).join(', ')})) IS NULL AS h`,
+    ...checks.map(({ sql }, i) => `count(*) FILTER (WHERE ${sql})::DOUBLE AS c${i}`),
+  ];
+  const [row] = await readable(path, () =>
+    engine.rows(`SELECT ${list.join(', ')} FROM ${scanOf(storage, path)}`, signal),
+  );
+  const bad = checks.flatMap(({ column: { name }, found }, i) => {
+    const count = Number(row![`c${i}`]);
+    if (count === 0) return [];
+    return count === 1
+      ? `1 value of "${name}" is ${found}`
+      : `${formatCount(count)} values of "${name}" are ${found}`;
+  });
+  if (bad.length > 0) throw misfit(path, bad);
+  if (Number(row!['n']) !== rows) throw unsound(new Error('rows are missing'), path, 'parquet');
+}
+
+function misfit(path: string, found: readonly string[]): DataError {
+  return new DataError(`reading "${path}": ${found.join('; ')}`, {
+    code: 'files.type',
+    remedy: 'write the file as the others are, or pin a type with `types` that holds all values',
+    details: { file: path },
+  });
+}
+
+/** Errors of an engine that reads one file. */
+async function readable<T>(path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw parquetError(error, path);
+  }
+}
+
+/** What DuckDB says of a file that it cannot read is told by the name of that file. */
+export function parquetError(error: unknown, path: string): SluiceError {
+  const found = duckError(error, `reading "${path}"`);
+  const broken =
+    (found instanceof ConfigError && found.code === 'disk.damaged') || found instanceof InternalError;
+  return broken ? unsound(found.cause ?? found, path, 'parquet') : found;
+}

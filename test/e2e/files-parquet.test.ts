@@ -1,0 +1,198 @@
+/** Files of Parquet become a table as those of text do, with the types that they say they have. */
+import { rmSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { ARROW } from '../support/arrow-files.ts';
+import { FileLake } from '../support/file-lake.ts';
+import { makeParquet } from '../support/make-parquet.ts';
+import { gzipSync } from 'node:zlib';
+
+describe('files of Parquet', () => {
+  it('are loaded once each: new, changed, touched and gone', async () => {
+    await using pair = new FileLake({ files: 't_*.parquet' });
+    pair.write('t_20260102.parquet', await makeParquet(`SELECT 3 AS id, '007' AS code`));
+    pair.write(
+      't_20260101.parquet',
+      await makeParquet(`SELECT * FROM (VALUES (1, '066'), (2, NULL)) v(id, code)`),
+    );
+    expect(await pair.run()).toMatchObject({ status: 'loaded', totals: { rows: 3, loaded: 3 } });
+    expect(await pair.run()).toMatchObject({ status: 'nothing-new' });
+    // Other columns in another order, and a wider type.
+    pair.write(
+      't_20260103.parquet',
+      await makeParquet(`SELECT '009' AS code, 5000000000 AS id, 1.50::DECIMAL(9,2) AS extra`),
+    );
+    expect(await pair.run()).toMatchObject({
+      totals: { loaded: 1 },
+      changes: ['id int32 → int64', '+ extra decimal(9,2)'],
+    });
+    pair.age('t_20260101.parquet', 30);
+    pair.write('t_20260102.parquet', await makeParquet(`SELECT 30 AS id, '0070' AS code FROM range(2)`));
+    rmSync(path.join(pair.files, 't_20260103.parquet'));
+    expect((await pair.plan()).streams[0]!.window).toBe(
+      '2 files, 1 loaded, 0 new, 1 changed, 1 loaded and gone',
+    );
+    expect(await pair.run()).toMatchObject({ status: 'nothing-new' });
+    pair.stream = { files: { path: 't_*.parquet', changed: 'reload' } };
+    expect(await pair.run()).toMatchObject({ totals: { loaded: 2 }, changes: [] });
+    expect(await pair.run()).toMatchObject({ status: 'nothing-new' });
+    expect(
+      await pair.query('SELECT id, code, extra, snapshot_date, _sluice_file FROM t ORDER BY id'),
+    ).toEqual([
+      [1, '066', null, '2026-01-01', 't_20260101.parquet'],
+      [2, null, null, '2026-01-01', 't_20260101.parquet'],
+      [30, '0070', null, '2026-01-02', 't_20260102.parquet'],
+      [30, '0070', null, '2026-01-02', 't_20260102.parquet'],
+      [5000000000, '009', '1.50', '2026-01-03', 't_20260103.parquet'],
+    ]);
+  });
+
+  it('have their own types, with all digits', async () => {
+    await using pair = new FileLake({ files: '*.parquet' });
+    pair.write('a.parquet', ARROW.types);
+    const { warnings } = await pair.plan();
+    expect(warnings).toMatchObject([
+      { code: 'files.nanoseconds', message: expect.stringContaining('"nsz"') },
+    ]);
+    await pair.run();
+    const columns = await pair.query(
+      `SELECT column_name, column_type FROM (DESCRIBE SELECT * EXCLUDE (_sluice_file) FROM t)`,
+    );
+    const [row, nulls] = await pair.query('SELECT * EXCLUDE (_sluice_file) FROM t ORDER BY u8');
+    expect(columns.map(([name, type], i) => [name, type, row![i]])).toEqual([
+      ['u8', 'SMALLINT', 255],
+      ['u64', 'DECIMAL(20,0)', '18446744073709551615'],
+      ['d', 'DECIMAL(38,10)', '1234567890123456789.0123456789'],
+      ['ms', 'TIMESTAMP', '1969-12-31 23:59:59.999'],
+      ['us', 'TIMESTAMP', '2020-01-01 00:00:00.123456'],
+      ['ns', 'TIMESTAMP', '2020-01-01 00:00:00.123456'],
+      ['nsz', 'TIMESTAMP WITH TIME ZONE', '2020-01-01 00:00:00.123456+00'],
+      ['msz', 'TIMESTAMP WITH TIME ZONE', '2020-01-01 00:00:00.123+00'],
+      ['t', 'TIME', '01:02:03.000456'],
+      ['day', 'DATE', '2020-02-29'],
+      ['tags', 'VARCHAR', '["a","b"]'],
+      ['to', 'VARCHAR', '{"city":"Köln","n":1}'],
+      ['attrs', 'VARCHAR', '{"k":1}'],
+      ['dict', 'VARCHAR', 'x'],
+      ['bin', 'BLOB', '01ff'],
+      ['flag', 'BOOLEAN', true],
+      ['uid', 'UUID', '12345678-1234-5678-1234-567812345678'],
+    ]);
+    expect(nulls!.every((value) => value === null)).toBe(true);
+    // A column without a type has the one that a later file gives it.
+    pair.write('b.parquet', await makeParquet('SELECT 7::BIGINT AS nothing'));
+    expect(await pair.run()).toMatchObject({ changes: ['+ nothing int64'] });
+    pair.write('c.parquet', ARROW.types);
+    expect(await pair.run()).toMatchObject({ totals: { loaded: 2 } });
+    await using old = new FileLake({ files: 'x.parquet' });
+    old.write('x.parquet', ARROW.int96);
+    await old.run();
+    expect(await old.query('SELECT i96 FROM t')).toEqual([['1969-12-31 23:59:59.123456']]);
+  });
+
+  it('that do not fit are refused by name before any of their rows, and the others are loaded', async () => {
+    await using pair = new FileLake({ files: '*.parquet', types: { n: 'decimal(12,2)', raw: 'text' } });
+    const good = await makeParquet(`SELECT 1::DOUBLE / 4 AS n, encode('é') AS raw, 1 AS id`);
+    pair.write(
+      'a.parquet',
+      await makeParquet(`SELECT (i + 1) / 8 AS n, 'x'::BLOB AS raw, i AS id FROM range(3) r(i)`),
+    );
+    pair.write('b.parquet', good);
+    pair.write('c.parquet', good.subarray(0, -1));
+    pair.write('d.parquet', await makeParquet(`SELECT 'one' AS id`));
+    pair.write('e.parquet', ARROW.nanoseconds);
+    pair.write('f.parquet', await makeParquet(`SELECT '\\xFF'::BLOB AS raw`));
+    pair.write('g.parquet', 'id,n\n1,2\n');
+    pair.write('h.parquet', await makeParquet('SELECT 2 AS id'));
+    expect((await pair.plan()).warnings.map(({ message }) => message)).toEqual([
+      'reading "a.parquet": 2 values of "n" are no decimal(12,2)',
+      'reading "c.parquet": its parquet data is broken or ends too early',
+      'reading "d.parquet": "id" is utf8 (VARCHAR) and was int32',
+      'reading "e.parquet": 1 value of "ns" is no timestamp',
+      'reading "f.parquet": 1 value of "raw" is no utf8',
+      'reading "g.parquet": its parquet data is broken or ends too early',
+    ]);
+    const report = await pair.report();
+    expect(report.streams[0]).toMatchObject({
+      status: 'failed',
+      totals: { loaded: 2 },
+      error: { code: 'files.type' },
+    });
+    expect(await pair.query('SELECT id, n, raw, _sluice_file FROM t ORDER BY id')).toEqual([
+      [1, '0.25', 'é', 'b.parquet'],
+      [2, null, null, 'h.parquet'],
+    ]);
+    // As text, all nine digits are there.
+    pair.stream = { files: 'e.parquet', types: { ns: 'text' } };
+    pair.target = { type: 'lake', path: './finer' };
+    expect(await pair.run()).toMatchObject({ totals: { loaded: 1 } });
+  });
+
+  it('that are large have parts, of which a run takes those that are left', async () => {
+    await using pair = new FileLake({ files: 'big.parquet' });
+    pair.connection = { slice_size: '1 MB' };
+    const rows = 400_000;
+    const sql = `SELECT range AS id, hash(range) AS h, 'text ' || range AS name FROM range(${rows})`;
+    pair.write('big.parquet', await makeParquet(sql, ', ROW_GROUP_SIZE 20000'));
+    const stop = new AbortController();
+    let committed = 0;
+    await pair.report({
+      workers: 1,
+      signal: stop.signal,
+      onEvent: (event) => {
+        if (event.kind === 'slice-committed' && ++committed === 1) stop.abort();
+      },
+    });
+    const [[before]] = (await pair.query('SELECT count(*) FROM t')) as [[number]];
+    expect(Number(before)).toBeGreaterThan(10_000);
+    expect(Number(before)).toBeLessThan(rows);
+    expect(await pair.run()).toMatchObject({ totals: { loaded: rows - Number(before) } });
+    expect(
+      await pair.query('SELECT count(*), count(DISTINCT id), sum(id)::BIGINT, count(DISTINCT h) FROM t'),
+    ).toEqual([[rows, rows, (rows * (rows - 1)) / 2, rows]]);
+    expect(await pair.run()).toMatchObject({ status: 'nothing-new' });
+  });
+
+  it('have columns of any name, in folders of any name, and are no text', async () => {
+    await using pair = new FileLake({ files: '**' });
+    const odd = await makeParquet(
+      `SELECT 1 AS "a ""b"" 'c'", 2 AS file_row_number, 3 AS "select", 4 AS filename`,
+    );
+    pair.write("x=1/it's [a] {b}*?.parquet", odd);
+    await pair.run();
+    expect(await pair.query('SELECT * FROM t')).toEqual([[1, 2, 3, 4, "x=1/it's [a] {b}*?.parquet"]]);
+    pair.write('b.csv', 'id\n1\n');
+    pair.age('b.csv');
+    pair.write('c.parquet', odd);
+    expect((await pair.report()).streams[0]!.error).toMatchObject({ code: 'files.mixed' });
+    rmSync(path.join(pair.files, 'b.csv'));
+    pair.write('d.parquet.gz', gzipSync(odd));
+    expect((await pair.report()).streams[0]).toMatchObject({
+      totals: { loaded: 1 },
+      error: { code: 'files.packing' },
+    });
+    pair.stream = { files: { path: '*.parquet', delimiter: ';' } };
+    expect((await pair.report()).streams[0]!.error?.message).toContain(
+      '`delimiter` mean nothing for Parquet files',
+    );
+  });
+
+  it('merge by a key that all of their rows have', async () => {
+    await using pair = new FileLake({ files: '*.parquet', load: 'merge', key: ['id'] });
+    pair.write('a_20260101.parquet', await makeParquet(`SELECT * FROM (VALUES (1, 'a'), (2, 'b')) v(id, v)`));
+    pair.write('a_20260102.parquet', await makeParquet(`SELECT * FROM (VALUES (2, 'c'), (3, 'd')) v(id, v)`));
+    pair.write(
+      'a_20260103.parquet',
+      await makeParquet(`SELECT * FROM (VALUES (4, 'x'), (NULL, 'y')) v(id, v)`),
+    );
+    pair.write('a_20260104.parquet', await makeParquet(`SELECT 'x' AS v`));
+    expect((await pair.report()).streams[0]!.error?.message).toBe(
+      'loading t: reading "a_20260103.parquet": 1 value of "id" is NULL, which is of the key (and 1 other files)',
+    );
+    expect(await pair.query('SELECT id, v FROM t ORDER BY id')).toEqual([
+      [1, 'a'],
+      [2, 'c'],
+      [3, 'd'],
+    ]);
+  });
+});
