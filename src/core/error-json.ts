@@ -1,4 +1,4 @@
-/** Errors across a thread or process border: class, code and remedy survive, the cause becomes text. */
+/** Errors across a thread or process border: all survives but the cause, which becomes text. */
 import {
   AuthError,
   CancelledError,
@@ -7,6 +7,7 @@ import {
   DataError,
   InternalError,
   type Recovery,
+  type RetryDetail,
   SchemaError,
   type SluiceError,
   TransientError,
@@ -22,9 +23,13 @@ export interface ErrorJson {
   remedy: string | undefined;
   details: Record<string, unknown>;
   stack: string | undefined;
+  /** Of transient ones. */
+  retry: RetryDetail | undefined;
 }
 
-const CLASSES: Record<Recovery, new (message: string, detail: ErrorDetail) => SluiceError> = {
+type Details = ErrorDetail & Partial<RetryDetail>;
+
+const CLASSES: Record<Recovery, new (message: string, detail: Details) => SluiceError> = {
   config: ConfigError,
   auth: AuthError,
   transient: TransientError,
@@ -45,12 +50,14 @@ export function errorToJson(thrown: unknown, doing: string): ErrorJson {
     remedy,
     details,
     stack: error.cause instanceof Error ? error.cause.stack : error.stack,
+    retry:
+      error instanceof TransientError ? { next: error.next, retryAfterMs: error.retryAfterMs } : undefined,
   };
 }
 
 export function errorFromJson(json: ErrorJson): SluiceError {
   const { message, code, remedy, details } = json;
-  return new CLASSES[json.recovery](message, { code, remedy, details, cause: json.stack });
+  return new CLASSES[json.recovery](message, { code, remedy, details, cause: json.stack, ...json.retry });
 }
 
 export function errorInfo(error: SluiceError): ErrorInfo {

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { errorFromJson, type ErrorJson, errorToJson } from './error-json.ts';
 import {
   asSluiceError,
   AuthError,
@@ -79,4 +80,19 @@ it('a stop is told as a stop, with the reason of ours that was given', () => {
   expect(() => throwIfAborted(AbortSignal.abort())).toThrow(CancelledError);
   const reason = new ConflictError('somebody else holds it', { code: 'test.lost' });
   expect(() => throwIfAborted(AbortSignal.abort(reason))).toThrow(reason);
+});
+
+it('an error from another thread is of its class, and says how to try again', () => {
+  const detail = { code: 'test.code', remedy: 'do that', details: { stream: 's' } };
+  const all = [
+    new TransientError('doing: found', { ...detail, next: 'replan', retryAfterMs: 500 }),
+    new TransientError('doing: found', { ...detail, next: 'at-once' }),
+    new DataError('doing: found', detail),
+  ];
+  for (const error of all) {
+    const json: unknown = JSON.parse(JSON.stringify(errorToJson(error, 'doing')));
+    const back = errorFromJson(json as ErrorJson);
+    expect(back).toBeInstanceOf(error.constructor);
+    expect(errorToJson(back, 'doing')).toEqual({ ...errorToJson(error, 'doing'), stack: expect.anything() });
+  }
 });

@@ -56,15 +56,20 @@ export class AuthError extends SluiceError {
  */
 export type NextTry = 'wait' | 'at-once' | 'replan';
 
-/** Worth another try: connection lost, server restarting, throttled, deadlock. */
-export class TransientError extends SluiceError {
-  readonly recovery = 'transient' as const;
+/** How to try again. */
+export interface RetryDetail {
+  next: NextTry;
   /** Least wait before the next try, in milliseconds. */
+  retryAfterMs: number | undefined;
+}
+
+/** Worth another try: connection lost, server restarting, throttled, deadlock. */
+export class TransientError extends SluiceError implements RetryDetail {
+  readonly recovery = 'transient' as const;
   readonly retryAfterMs: number | undefined;
-  /** How to try again. */
   readonly next: NextTry;
 
-  constructor(message: string, detail: ErrorDetail & { retryAfterMs?: number; next?: NextTry }) {
+  constructor(message: string, detail: ErrorDetail & Partial<RetryDetail>) {
     super(message, detail);
     this.retryAfterMs = detail.retryAfterMs;
     this.next = detail.next ?? 'wait';

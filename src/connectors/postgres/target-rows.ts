@@ -86,7 +86,11 @@ function valueOf({ name, type }: TargetColumn, staged: ReadonlySet<string>): str
 /** The stage gets its key, and the server knows how many rows are where. */
 function prepare({ stage, table, key, rows }: Omit<MergeJob, 'others'>): string[] {
   const keys = key.map(({ name }) => quoteName(name)).join(', ');
-  return [`CREATE UNIQUE INDEX ON ${stage} (${keys})`, `ANALYZE ${stage} (${keys})`, countRows(table, rows, keys)];
+  return [
+    `CREATE UNIQUE INDEX ON ${stage} (${keys})`,
+    `ANALYZE ${stage} (${keys})`,
+    countRows(table, rows, keys),
+  ];
 }
 
 /** The keys that were found are kept, so that the table is looked through once for both. */
