@@ -121,6 +121,7 @@ export type {
 export type { KeptDocument, KeptRecords, QuarantineFile } from './core/quarantine.ts';
 export type { ByteRange, ListOptions, LocalCopies, ObjectStorage, StoredObject } from './core/storage.ts';
 export type { Lease, LeaseHolder, RunRecord, RunStreamRecord, StateStore } from './core/state.ts';
+export type { ExportCompression, ExportConfig, ExportFormat } from './core/export.ts';
 export type { Field, Schema } from './core/schema.ts';
 export type { LogicalType, TypeKind } from './core/types.ts';
 export type { Decoder, DecoderFactory } from './core/decoder.ts';

@@ -2,6 +2,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openCatalog } from '../src/index.ts';
@@ -143,6 +144,20 @@ test('postgres-to-duckdb keeps one file up to date', async () => {
   }
   const lost = `select count(*)::int as n from orders where status = 'lost'`;
   expect([[(await askDuckdb(file, lost))[0]!['n']]]).toEqual(await inShop(lost));
+});
+
+test('postgres-to-files writes what others pick up', async () => {
+  const folder = install('postgres-to-files');
+  expect(await sluice(folder, 'run')).toMatchObject({ code: 0 });
+  const files = readdirSync(join(folder, 'exports'), { recursive: true }).map(String).sort();
+  expect(files.filter((name) => /^(countries|open_orders)_\d{8}\.csv$/.test(name))).toHaveLength(2);
+  const customers = files.find((name) => /^customers_\d{8}\.jsonl\.gz$/.test(name))!;
+  const lines = gunzipSync(readFileSync(join(folder, 'exports', customers)))
+    .toString()
+    .trimEnd()
+    .split('\n');
+  expect(lines).toHaveLength(((await inShop('select count(*)::int from customers')) as [[number]])[0][0]);
+  expect(files.filter((name) => /^orders\/orders_\d{8}\.parquet$/.test(name)).length).toBeGreaterThan(25);
 });
 
 test('dump-to-lake loads the tables of a dump, once', async () => {

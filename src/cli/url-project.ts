@@ -29,7 +29,7 @@ export function connectionFromUrl(
     ({ capabilities }) => role === undefined || capabilities[role],
   );
   for (const connector of able) {
-    const options = connector.fromUrl(url);
+    const options = connector.fromUrl(url, role);
     if (options !== undefined) return { ...(options as Record<string, unknown>), type: connector.name };
   }
   throw new ConfigError(`"${redactUrl(url)}" is nothing that sluice knows as a ${role ?? 'connection'}`, {

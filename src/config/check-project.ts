@@ -47,7 +47,7 @@ export function checkProject(tree: Tree, { file, directory, connectors }: Projec
   findings.push(
     ...checkReferences(tree, connectors),
     ...checkStreams(tree),
-    ...checkVersions(tree, connectors),
+    ...checkDestinations(tree, connectors),
   );
   if (tree.findings.length > 0 || findings.length > 0 || !shape.data)
     throw invalidProject(file, tree, findings, secrets);
@@ -107,26 +107,50 @@ function checkReferences(tree: Tree, connectors: ReadonlyMap<string, Connector>)
   return findings;
 }
 
-/** Where `load` asks for versions of rows, the destination has to keep them. */
-function checkVersions(tree: Tree, connectors: ReadonlyMap<string, Connector>): Finding[] {
+/** Options that ask for something that not every destination can do. */
+const ASKED: readonly {
+  option: 'load' | 'export';
+  asks: (options: StreamOptions) => boolean;
+  able: (capabilities: Connector['capabilities']) => boolean;
+  needs: string;
+}[] = [
+  {
+    option: 'load',
+    asks: ({ load }) => load === 'scd2',
+    able: ({ versions }) => versions === true,
+    needs: '"scd2" needs a destination that keeps versions of rows',
+  },
+  {
+    option: 'export',
+    asks: (options) => options.export !== undefined,
+    able: ({ exports }) => exports === true,
+    needs: 'needs a destination that writes files',
+  },
+];
+
+function checkDestinations(tree: Tree, connectors: ReadonlyMap<string, Connector>): Finding[] {
   const types = new Map(connectionTypes(tree));
-  const able = [...connectors.values()].filter(({ capabilities }) => capabilities.versions === true);
-  const list = able.map(({ name }) => name).join(', ');
   return mapAt(tree, ['pipelines']).flatMap(([pipeline]) => {
     const path = ['pipelines', pipeline];
     const name = String(valueAt(tree.value, [...path, 'to']));
     const to = connectors.get(types.get(name) ?? '');
-    if (!to || able.includes(to)) return [];
-    const options = [
+    if (!to) return [];
+    const places = [
       [...path, 'defaults'],
       ...mapAt(tree, [...path, 'streams']).map(([stream]) => [...path, 'streams', stream]),
     ];
-    return options
-      .filter((each) => optionsAt(tree, each).load === 'scd2')
-      .map((each) => ({
-        path: [...each, 'load'],
-        message: `"scd2" needs a destination that keeps versions of rows (${list}), and "${name}" is of type ${to.name}`,
-      }));
+    return ASKED.flatMap(({ option, asks, able, needs }) => {
+      if (able(to.capabilities)) return [];
+      const list = [...connectors.values()]
+        .filter((each) => able(each.capabilities))
+        .map((each) => each.name);
+      return places
+        .filter((place) => asks(optionsAt(tree, place)))
+        .map((place) => ({
+          path: [...place, option],
+          message: `${needs} (${list.join(', ')}), and "${name}" is of type ${to.name}`,
+        }));
+    });
   });
 }
 

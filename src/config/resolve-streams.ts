@@ -3,6 +3,7 @@
  * for. Out: complete stream configurations in the order of the file, and what is wrong with the names. Pure.
  */
 import type { FilesConfig } from '../core/ledger.ts';
+import type { ExportConfig } from '../core/export.ts';
 import type { FilesOptions, PipelineConfig, StreamOptions } from '../core/project.ts';
 import type { LoadStrategy, StreamConfig } from '../core/stream.ts';
 import { mergeOptions } from './stream-options.ts';
@@ -33,7 +34,10 @@ export function resolveStreams(
   const all = claims.flatMap(({ options, streams }) =>
     options === false
       ? []
-      : streams.map((name) => streamConfig(name, mergeOptions(pipeline.defaults, options))),
+      : streams.map((name) => ({
+          ...streamConfig(name, mergeOptions(pipeline.defaults, options)),
+          ...exportConfig(pipeline, options),
+        })),
   );
   const leftOut = claims
     .flatMap(({ options, streams }) => (options === false ? streams : []))
@@ -206,6 +210,16 @@ function filesConfig(options: StreamOptions['files']): FilesConfig | undefined {
     fileColumn: file_column ?? '_sluice_file',
     changed: changed ?? 'report',
   };
+}
+
+/** What the stream says goes over what its pipeline does. */
+function exportConfig({ defaults, timezone }: PipelineConfig, own: StreamOptions): { export?: ExportConfig } {
+  const [common, mine] = [defaults?.export, own.export].map((written) =>
+    typeof written === 'string' ? { path: written } : written,
+  );
+  if (!common && !mine && timezone === undefined) return {};
+  const { timezone: zone = timezone, ...rest } = { ...common, ...mine };
+  return { export: { ...rest, ...(zone !== undefined && { zone }) } };
 }
 
 function maxBad(written: StreamOptions['max_bad']): StreamConfig['maxBad'] {

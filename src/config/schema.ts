@@ -5,21 +5,19 @@ import type { Project } from '../core/project.ts';
 import { parseType } from '../core/types.ts';
 import { inSchema, parseDuration, parseSize } from '../core/units.ts';
 import { alertThresholds, metrics, projectAlerts } from './alert-schema.ts';
-import { hint, nearest } from './suggest.ts';
+import { exported } from './export-schema.ts';
+import { asciiCharacter, text, timezone } from './fields.ts';
+import { hint } from './suggest.ts';
 
 const DEFAULT_STATE = { type: 'sqlite', path: '.sluice/state.db' } as const;
 const DEFAULT_MEMORY = 512 * 2 ** 20;
 
-const text = z.string().trim().min(1);
 const positive = z.int().min(1);
 const duration = z
   .union([z.string(), z.number()])
   .transform(inSchema(parseDuration))
   .refine((seconds) => seconds > 0, 'must be more than nothing');
 const size = z.union([z.string(), z.number()]).transform(inSchema(parseSize));
-const timezone = text.superRefine((name, context) => {
-  if (!isTimezone(name)) context.addIssue(`"${name}" is no timezone; ${zoneHint(name)}`);
-});
 /** Names are typed in commands and used in run ids. */
 const name = z
   .string()
@@ -83,10 +81,6 @@ const columnChoice = z
     const both = (include ?? []).filter((item) => exclude?.includes(item));
     if (both.length > 0) context.addIssue(`"${both.join('", "')}" cannot be both included and excluded`);
   });
-
-const asciiCharacter = z
-  .string()
-  .refine((written) => /^[\t\x20-\x7e]$/.test(written), 'must be one ASCII character');
 
 const files = z.strictObject({
   path: text
@@ -252,6 +246,11 @@ const sharedOptions = {
     .describe(
       'How many records of a run may go to quarantine before the stream fails: a number, a share, or both. "1 %" when absent; a share counts from 100 such records on.',
     ),
+  export: exported
+    .optional()
+    .describe(
+      'How the stream is written by a connection of type files: a path such as "{table}_{date}.csv.gz", or how the file is named and written.',
+    ),
   slice_by: columns
     .optional()
     .describe(
@@ -278,7 +277,9 @@ const pipeline = z.strictObject({
     .describe(
       'When to run, as in cron: minute, hour, day of month, month, day of week. "0 1 * * *" is every day at 01:00.',
     ),
-  timezone: timezone.optional().describe('Zone of the schedule; UTC when absent.'),
+  timezone: timezone
+    .optional()
+    .describe('Zone of the schedule, and of the dates in names of exports; UTC when absent.'),
   alerts: alertThresholds.optional().describe('What to be told of the pipeline, over what the project says.'),
   defaults: z
     .strictObject(sharedOptions)
@@ -370,23 +371,4 @@ function isEncoding(name: string): boolean {
   } catch {
     return false;
   }
-}
-
-/** Names only: the sign of an offset means the opposite in some systems. */
-function isTimezone(name: string): boolean {
-  if (name === 'UTC') return true;
-  if (/^[+-]?\d/.test(name)) return false;
-  // The list lacks older names (US/Pacific), but making a format takes ten times as long.
-  if (Intl.supportedValuesOf('timeZone').includes(name)) return true;
-  try {
-    new Intl.DateTimeFormat('en', { timeZone: name });
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-function zoneHint(name: string): string {
-  const meant = nearest(name, ['UTC', ...Intl.supportedValuesOf('timeZone')]);
-  return meant === undefined ? 'write a name such as UTC or Europe/Berlin' : `did you mean "${meant}"?`;
 }

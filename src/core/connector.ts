@@ -15,8 +15,8 @@ export interface Connector<Options = unknown> {
   /** Every field has a description; secrets are marked with `.meta({ secret: true })`. */
   readonly options: z.ZodType<Options>;
   readonly capabilities: Capabilities;
-  /** The options that a URL such as `postgres://…` stands for; undefined when the URL is not ours. */
-  fromUrl(url: string): unknown;
+  /** The options that a URL such as `postgres://…` stands for; undefined when the URL is not ours, or not in this role. */
+  fromUrl(url: string, role?: 'source' | 'destination'): unknown;
   openSource?(options: Options, context: ConnectorContext): Promise<Source>;
   openDestination?(options: Options, context: ConnectorContext): Promise<Destination>;
   /** Where the system keeps objects, for systems that do: leases can live beside the data, and the catalog reads it. */
@@ -32,6 +32,8 @@ export interface Capabilities {
   readonly engine?: boolean | ((stream: StreamOptions) => boolean);
   /** The destination keeps versions of rows (`Supersede` of kind `versions`), which `load: scd2` needs. */
   readonly versions?: boolean;
+  /** The destination writes files: `export` says how. */
+  readonly exports?: boolean;
   /** Wire forms that the destination takes without decoding, see `BytesReader.direct`. */
   readonly accepts?: readonly string[];
 }

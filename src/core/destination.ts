@@ -2,7 +2,8 @@ import type { ComparedTables } from './compare.ts';
 import type { LimitsRequest, TableLimits } from './diagnose.ts';
 import type { DecodeFacts, SliceReader } from './source.ts';
 import type { Schema } from './schema.ts';
-import type { Checkpoint, PartitionBy, Slice } from './stream.ts';
+import type { ExportConfig } from './export.ts';
+import type { Checkpoint, PartitionBy, Slice, StreamConfig } from './stream.ts';
 import type { TableStructure } from './structure.ts';
 
 /** A system to write to. The engine opens one per run and closes it at the end, also after errors. */
@@ -16,6 +17,10 @@ export interface Destination {
   compare?(signal: AbortSignal): Promise<ComparedTables>;
   /** For `check`: what the table would not hold after a planned load has made or changed it. Reads only. */
   limits?(load: LimitsRequest, signal: AbortSignal): Promise<TableLimits>;
+  /** Called once per run or plan with all streams of the pipeline, also those that are not wanted now: throws one ConfigError with all that it cannot do. */
+  accept?(streams: readonly StreamConfig[]): void;
+  /** Each load stands for itself: what is not there was not lost, and columns may differ from those of the load before. */
+  readonly separate?: boolean;
   /** Absent where tables have no indexes and no foreign keys. */
   readonly parts?: TableParts;
   close(): Promise<void>;
@@ -100,6 +105,8 @@ export interface TableSpec {
   givenKey?: boolean | undefined;
   /** For a table that is made by this load. */
   structure: TableStructure | undefined;
+  /** For destinations that write files. */
+  export?: ExportConfig | undefined;
   /** Spare indexes are taken away before the first rows come; `TableParts.restore` makes them again. */
   indexesOff?: boolean | undefined;
 }

@@ -1,3 +1,4 @@
+import type { ExportCompression, ExportFormat } from './export.ts';
 import type { FileCompression, FileFormat } from './ledger.ts';
 import type { AlertThresholds, ProjectAlerts } from './alerts.ts';
 import type { DatePart, LoadCheck, MaxBad, LoadStrategy, PartitionBy } from './stream.ts';
@@ -66,6 +67,18 @@ export interface StreamOptions {
   verify?: LoadCheck | undefined;
   alerts?: AlertThresholds | undefined;
   max_bad?: number | string | MaxBad | undefined;
+  export?: string | ExportOptions | undefined;
+}
+
+/** How a stream becomes a file, as the user writes it. */
+export interface ExportOptions {
+  path?: string | undefined;
+  format?: ExportFormat | undefined;
+  compression?: ExportCompression | undefined;
+  delimiter?: string | undefined;
+  header?: boolean | undefined;
+  null?: string | undefined;
+  timezone?: string | undefined;
 }
 
 /** How files are found and read, as the user writes it. */

@@ -1,3 +1,4 @@
+import type { ExportConfig } from './export.ts';
 import type { FileLedger, FilePart, FilesConfig } from './ledger.ts';
 import type { QuarantineFile } from './quarantine.ts';
 
@@ -61,6 +62,8 @@ export interface StreamConfig {
   alerts?: AlertThresholds | undefined;
   /** How many records may not fit before the stream fails; undefined: see gate/threshold.ts. */
   maxBad?: MaxBad | undefined;
+  /** How the stream is written, by destinations that write files. */
+  export?: ExportConfig | undefined;
 }
 
 /** `percent` counts from a number of records on that says something. */

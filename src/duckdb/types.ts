@@ -43,6 +43,17 @@ export function duckText(value: string): string {
   return `'${value.replaceAll("'", "''")}'`;
 }
 
+/** Names of columns as DuckDB takes them: those that differ from an earlier one only in capitals get numbers. */
+export function distinctNames(names: readonly string[]): string[] {
+  const taken = new Set<string>();
+  return names.map((name) => {
+    let distinct = name;
+    for (let i = 1; taken.has(distinct.toLowerCase()); i++) distinct = `${name}_${i}`;
+    taken.add(distinct.toLowerCase());
+    return distinct;
+  });
+}
+
 /** Name of a column of a batch; by position, since names of a source may differ only in capitals. */
 export function sourceColumn(index: number): string {
   return `c${index}`;

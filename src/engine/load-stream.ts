@@ -71,6 +71,7 @@ export async function loadStream(job: LoadJob): Promise<LoadOutcome> {
       history: STRATEGIES[stream.load].history,
       givenKey: stream.load === 'merge' && stream.key !== undefined,
       structure: job.structure,
+      export: stream.export,
       indexesOff: planned.plan.indexesOff !== undefined,
     },
     signal,

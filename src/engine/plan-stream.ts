@@ -69,7 +69,8 @@ export async function planStream(request: StreamRequest): Promise<Planned> {
     restart: request.restart,
   });
   const fresh = !keeps && (fullRefresh || slices.restart);
-  const { schema, changes } = evolve(fresh ? undefined : table?.schema, survey.schema, stream.name, keeps);
+  const loose = fresh || destination.separate === true;
+  const { schema, changes } = evolve(loose ? undefined : table?.schema, survey.schema, stream.name, keeps);
   const plan: StreamPlan = {
     stream,
     action: slices.action,

@@ -212,7 +212,7 @@ function warnLeftOut(run: Run, stream: StreamConfig, names: readonly string[]): 
 /** A lake that was moved, or whose drive is not mounted, looks like a new one: everything is loaded again. */
 async function warnIfGone(run: Run, stream: StreamConfig): Promise<void> {
   const { pipeline, session, options } = run;
-  if (options.fullRefresh === true) return;
+  if (options.fullRefresh === true || session.destination.separate === true) return;
   const last = await lastLoad(run.state, pipeline, stream.table);
   if (last === undefined) return;
   const { title } = await session.destination.check(run.signal);

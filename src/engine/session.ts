@@ -95,6 +95,7 @@ export async function chooseStreams(
       details: { mistakes },
     });
   }
+  session.destination.accept?.(all);
   return { streams, all };
 }
 

@@ -53,7 +53,7 @@ export async function readDuckdb(
   };
 }
 
-function cellSql(name: string, type: LogicalType): string {
+export function cellSql(name: string, type: LogicalType): string {
   switch (type.kind) {
     case 'date':
       return `CAST(${name} - DATE '1970-01-01' AS VARCHAR)`;
@@ -67,7 +67,7 @@ function cellSql(name: string, type: LogicalType): string {
   }
 }
 
-function asCell(value: string | null, type: LogicalType): Cell {
+export function asCell(value: string | null, type: LogicalType): Cell {
   if (value === null) return null;
   const text = value.slice(1);
   if (!type.kind.startsWith('float')) return text;

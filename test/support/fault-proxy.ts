@@ -47,7 +47,9 @@ export async function startFaultProxy(target: string): Promise<FaultProxy> {
       incoming.once('data', () => incoming.socket.destroy());
       return;
     }
-    const body = await Array.fromAsync(incoming as AsyncIterable<Buffer>);
+    const body = await Array.fromAsync(incoming as AsyncIterable<Buffer>).catch(() => undefined);
+    // Whoever asked is dead.
+    if (!body) return;
     if (fault?.kind === 'answer') {
       const xml = `<?xml version="1.0" encoding="UTF-8"?><Error><Code>${fault.code}</Code><Message>as the test says</Message></Error>`;
       outgoing.writeHead(fault.status, { 'content-type': 'application/xml' });

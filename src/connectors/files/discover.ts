@@ -1,12 +1,13 @@
 /** Files whose names differ in digits only are one stream. */
 import type { StreamInfo } from '../../core/source.ts';
 import type { StoredObject } from '../../core/storage.ts';
+import { OWN_FOLDER } from '../shared/object-names.ts';
 
 const DATA = /\.(csv|tsv|txt|jsonl?|ndjson)(\.(gz|zst|bz2))?$|\.(zip|parquet)$/i;
 
 export function discoverFiles(objects: readonly StoredObject[]): StreamInfo[] {
   const found = Map.groupBy(
-    objects.filter(({ key }) => DATA.test(key) && !key.split('/').some((part) => part.startsWith('.'))),
+    objects.filter(({ key }) => DATA.test(key) && !isHidden(key)),
     ({ key }) => patternOf(key),
   );
   return [...found].map(([pattern, files]): StreamInfo => {
@@ -22,6 +23,10 @@ export function discoverFiles(objects: readonly StoredObject[]): StreamInfo[] {
       notes: [`${files.length} ${files.length === 1 ? 'file' : 'files'}`],
     };
   });
+}
+
+function isHidden(key: string): boolean {
+  return key.startsWith(OWN_FOLDER) || key.split('/').some((part) => part.startsWith('.'));
 }
 
 /** `tenants_20260209.csv` becomes `tenants_*.csv`. */

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ConfigError, throwIfAborted, TransientError } from '../../core/errors.ts';
 import type { FileLedger, FileMark, FilePart, FilesConfig } from '../../core/ledger.ts';
 import { compareKeys, type ObjectStorage, type StoredObject } from '../../core/storage.ts';
+import { OWN_FOLDER } from '../shared/object-names.ts';
 import { parseGlob } from './glob.ts';
 import { nameColumns } from './name-columns.ts';
 
@@ -34,7 +35,9 @@ export async function findFiles(
 ): Promise<FoundFiles> {
   const glob = parseGlob(config.path);
   const list = async (): Promise<StoredObject[]> =>
-    (await storage.list(glob.prefix, { empty: true })).filter(({ key }) => glob.matches(key));
+    (await storage.list(glob.prefix, { empty: true })).filter(
+      ({ key }) => glob.matches(key) && !key.startsWith(OWN_FOLDER),
+    );
   let objects = await list();
   const waiting = new Set<string>();
   if (objects.some(({ modifiedAt }) => Math.abs(Date.now() - modifiedAt) < SETTLED_MS)) {

@@ -1,6 +1,7 @@
 import type { Connector } from '../../core/connector.ts';
 import type { StreamOptions } from '../../core/project.ts';
 import { openStorage } from '../shared/open-storage.ts';
+import { exportFromUrl } from './export-url.ts';
 import { type FilesConnection, filesOptions } from './options.ts';
 
 /** Unless their names promise text. */
@@ -15,12 +16,23 @@ export const filesConnector: Connector<FilesConnection> = {
   name: 'files',
   title: 'Files',
   summary:
-    'Files of CSV, JSON and Parquet in a folder or on S3, each loaded once, with a ledger of what was loaded.',
+    'Files of CSV, JSON and Parquet in a folder or on S3: loaded once each, with a ledger of what was loaded; or written, one for a table or a day.',
   options: filesOptions,
-  capabilities: { source: true, destination: false, atomicCommit: false, engine: maybeParquet },
-  fromUrl: () => undefined,
+  capabilities: {
+    source: true,
+    destination: true,
+    atomicCommit: false,
+    engine: maybeParquet,
+    exports: true,
+  },
+  // As a source it has streams to be described, for which there is a project.
+  fromUrl: (url, role) => (role === 'destination' ? exportFromUrl(url) : undefined),
   openSource: async (options, context) => {
     const { FilesSource } = await import('./source.ts');
     return new FilesSource(await openStorage(options, context), options, context);
+  },
+  openDestination: async (options, context) => {
+    const { FilesDestination } = await import('./destination.ts');
+    return new FilesDestination(await openStorage(options, context), options, context);
   },
 };

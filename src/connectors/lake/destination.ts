@@ -10,7 +10,7 @@ import type { ObjectStorage } from '../../core/storage.ts';
 import type { ThreadPool } from '../shared/thread-pool.ts';
 import { LakeComparable } from './compare.ts';
 import { type Lane, lanePool } from '../shared/lane/lane.ts';
-import { Staging } from '../shared/staging.ts';
+import { StagingFolder } from '../shared/staging-folder.ts';
 import { openTableLog, type TableLog } from './log.ts';
 import type { LakeOptions } from './options.ts';
 import { currentSchema, type FoldedState } from './records.ts';
@@ -23,13 +23,13 @@ export class LakeDestination implements Destination {
   /** Of each DuckDB that works for a run. */
   readonly #engineBytes: number;
   readonly #pool: ThreadPool<Lane>;
-  readonly #staging: Staging;
+  readonly #staging: StagingFolder;
   readonly #logs = new Map<string, TableLog>();
 
   constructor(storage: ObjectStorage, options: LakeOptions, context: ConnectorContext) {
     this.#options = options;
     this.#storage = storage;
-    this.#staging = new Staging(storage);
+    this.#staging = new StagingFolder(storage);
     // Whoever asks for more waits for one.
     const lanes = Math.max(1, Math.min(context.workers, lanesWithin(context.memoryBytes)));
     this.#engineBytes = engineMemory(context.memoryBytes, lanes);

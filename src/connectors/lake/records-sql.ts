@@ -6,7 +6,7 @@ import { ConfigError } from '../../core/errors.ts';
 import type { SchemaJson } from '../../core/schema.ts';
 import type { ObjectStorage } from '../../core/storage.ts';
 import { parseType } from '../../core/types.ts';
-import { duckName, duckText, duckType, literalPattern } from '../../duckdb/types.ts';
+import { distinctNames, duckName, duckText, duckType, literalPattern } from '../../duckdb/types.ts';
 import { FILE_NUMBER, ROW_NUMBER } from '../shared/lane/lane-protocol.ts';
 import { currentSchema, type DataFile, type FoldedState } from './records.ts';
 
@@ -41,12 +41,8 @@ export function columnsOf(schema: SchemaJson): SqlColumn[] {
   const columns = own.map((field) => column(field, false));
   for (const [name, type] of META_TYPES)
     columns.push(column({ name, type, nullable: name === OPERATION, native: undefined }, true));
-  const taken = new Set<string>();
-  for (const each of columns) {
-    for (let i = 1; taken.has(each.name.toLowerCase()); i++) each.name = `${each.field}_${i}`;
-    taken.add(each.name.toLowerCase());
-  }
-  return columns;
+  const names = distinctNames(columns.map(({ field }) => field));
+  return columns.map((each, i) => ({ ...each, name: names[i]! }));
 }
 
 function column(field: SchemaJson['fields'][number], meta: boolean): SqlColumn {

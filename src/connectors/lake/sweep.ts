@@ -16,7 +16,7 @@
 import { ConflictError } from '../../core/errors.ts';
 import type { ObjectStorage, StoredObject } from '../../core/storage.ts';
 import { isRunning } from '../shared/is-running.ts';
-import { deleteStaging, type StagingOwner, surveyOwners } from '../shared/staging.ts';
+import { deleteStaging, SILENT_MS, type StagingOwner, surveyOwners } from '../shared/staging.ts';
 import { storageClock } from '../shared/storage-clock.ts';
 import { commitKey, commitsPrefix, dataPrefix, isDataKey, seqOfKey } from './layout.ts';
 import { listTables, openTableLog, type TableLog } from './log.ts';
@@ -63,7 +63,7 @@ export async function sweepLake(storage: ObjectStorage, options: SweepOptions): 
   const settings: Settings = {
     retentionMs: 7 * 24 * HOUR,
     graceMs: HOUR,
-    silentMs: 24 * HOUR,
+    silentMs: SILENT_MS,
     dryRun: false,
     isRunning,
     ...withoutUndefined<Choices>(options),

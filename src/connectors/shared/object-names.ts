@@ -4,6 +4,9 @@ import { ConfigError } from '../../core/errors.ts';
 
 const HASH_DIGITS = 32;
 
+/** What lies below is none of the user's. */
+export const OWN_FOLDER = '_sluice/';
+
 /**
  * Percent-encodes the UTF-8 bytes of all but `A-Za-z0-9_-` and dots between two of those. A leading `_` is
  * encoded too: query engines skip such folders, and ours begins with it.

@@ -2,7 +2,6 @@
  * Folders for what is written out of readers' sight, one for each process that writes. What killed ones have left is found by
  * the objects that say who they were.
  */
-import { randomBytes } from 'node:crypto';
 import { readdir, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import path from 'node:path';
@@ -61,6 +60,9 @@ export function thisOwner(run: string): StagingOwner {
   return { host: hostname(), pid: process.pid, run };
 }
 
+/** Owners on other machines that show no sign of life for so long are dead. */
+export const SILENT_MS: number = 24 * 3_600_000;
+
 interface OwnerSurvey {
   /** Who asks; its own folder does not count. */
   owner: StagingOwner;
@@ -110,51 +112,4 @@ export async function deleteStaging(storage: ObjectStorage, keys: readonly strin
       await rm(path.join(local, entry.name), { recursive: true, force: true }).catch(() => undefined);
   }
   await storage.delete(keys);
-}
-
-const ALIVE_EVERY_MS = 120_000;
-
-/** The folder of one destination of this process. */
-export class Staging {
-  readonly owner: StagingOwner = thisOwner(`${Date.now().toString(36)}-${randomBytes(3).toString('hex')}`);
-  readonly #storage: ObjectStorage;
-  #announced: Promise<void> | undefined;
-  #signOfLife: NodeJS.Timeout | undefined;
-  #scratch = 0;
-
-  constructor(storage: ObjectStorage) {
-    this.#storage = storage;
-  }
-
-  /** A local path below the folder. */
-  path(name: string): string {
-    return path.join(this.#storage.localPath(stagingFolder(this.owner).replace(/\/$/, '')), name);
-  }
-
-  /** A local folder that nobody else uses; it exists when something was written to it. */
-  scratch(): string {
-    return this.path(String(this.#scratch++));
-  }
-
-  /** Called before the first file is written; from then on the owner shows signs of life. */
-  async announce(): Promise<void> {
-    const announce = (): Promise<void> => announceOwner(this.#storage, this.owner);
-    this.#signOfLife ??= setInterval(() => void announce().catch(() => undefined), ALIVE_EVERY_MS).unref();
-    this.#announced ??= announce();
-    try {
-      await this.#announced;
-    } catch (error) {
-      // The next stream, or the next attempt, finds the same or has better luck.
-      this.#announced = undefined;
-      throw error;
-    }
-  }
-
-  /** Removes the folder; false when nobody was told of it. Never throws: what stays is swept when this process is gone. */
-  async leave(): Promise<boolean> {
-    clearInterval(this.#signOfLife);
-    if (!this.#signOfLife) return false;
-    await dismissOwner(this.#storage, this.owner).catch(() => undefined);
-    return true;
-  }
 }

@@ -21,11 +21,24 @@ export interface Minus {
   signed: string;
 }
 
-/** How Parquet files are written. */
+/** Text in place of Parquet: one file, with rows or without. */
+export interface TextFormat {
+  /** Of DuckDB's CSV writer, which also writes lines that are made elsewhere. */
+  options: string;
+  header: boolean;
+  /** What DuckDB packs itself is among the options. */
+  gzip: boolean;
+}
+
+/** How files are written. */
 export interface FileOptions {
   /** Folder that receives the files, made by the worker, emptied first. */
   directory: string;
   compression: string;
+  /** Undefined: Parquet. */
+  text?: TextFormat | undefined;
+  /** A file of Parquet without rows is one. */
+  empty?: boolean | undefined;
   /** Rows of a row group; undefined: as many as fit `rowGroupBytes`. */
   rowGroupRows: number | undefined;
   /** A file is closed once it is this large. */
@@ -45,8 +58,8 @@ export interface StageTask {
   decoder: DecoderSpec;
   /** Expressions of the data columns over the source's (`c0`, `c1`, …), named as in the table. */
   data: string;
-  /** Expressions of the columns that the lake adds. */
-  meta: string;
+  /** Expressions of the columns that the destination adds. */
+  meta: string | undefined;
   /** Rows to drop, compared as a multiset. */
   minus: Minus | undefined;
   files: FileOptions;
@@ -94,6 +107,7 @@ export interface StagedFile {
   path: string;
   rows: number;
   bytes: number;
+  /** Of Parquet files. */
   crc32: string;
   /** Values of the partition levels, in order. */
   partition: (string | null)[];

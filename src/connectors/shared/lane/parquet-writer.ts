@@ -1,8 +1,8 @@
-import { mkdirSync, rmSync, statSync } from 'node:fs';
+import { rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Session } from '../../../duckdb/session.ts';
 import { duckText } from '../../../duckdb/types.ts';
-import { storageError } from '../storage-error.ts';
+import { emptyFolder } from './empty-folder.ts';
 import { fileChecksum } from '../file-checksum.ts';
 import type { FileOptions, StagedFile } from './lane-protocol.ts';
 import { partitionsOf, type Split, withPartition } from './partition-split.ts';
@@ -88,7 +88,7 @@ export class ParquetWriter {
     const path = this.#next();
     const [written] = await this.#copy(query, path, format);
     const rows = Number(written?.['count'] ?? 0);
-    if (rows === 0) return;
+    if (rows === 0 && this.#options.empty !== true) return;
     this.files.push({
       path,
       rows,
@@ -126,15 +126,18 @@ export class ParquetWriter {
     return () => (statSync(path, { throwIfNoEntry: false })?.size ?? 0) >= this.#options.fileBytes;
   }
 
+  /** A file ends where -0 begins to be among floats. */
+  get splits(): boolean {
+    return true;
+  }
+
+  async finish(): Promise<StagedFile[]> {
+    return this.files;
+  }
+
   #prepare(): void {
     if (this.#made) return;
-    const { directory } = this.#options;
-    try {
-      rmSync(directory, { recursive: true, force: true });
-      mkdirSync(directory, { recursive: true });
-    } catch (error) {
-      throw storageError(error, `making "${directory}"`);
-    }
+    emptyFolder(this.#options.directory);
     this.#made = true;
   }
 

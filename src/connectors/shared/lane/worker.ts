@@ -13,6 +13,7 @@ import { sourceFailed } from '../feed-thread.ts';
 import type { CopyTask, Minus, Reply, StagedFile, StageTask, Task, WorkerOptions } from './lane-protocol.ts';
 import { fileScan, HASH, hashParts, partsFor } from './hash-split.ts';
 import { matchKeys } from './key-match.ts';
+import { TextWriter } from './text-writer.ts';
 import { ParquetWriter } from './parquet-writer.ts';
 import { rowLimit } from './lane-limit.ts';
 import { batchRowBytes, queryRowBytes } from './row-groups.ts';
@@ -72,13 +73,22 @@ async function writeStaged(
   name: string,
 ): Promise<StagedFile[]> {
   const first = source.peek();
-  if (!first) return [];
-  const writer = new ParquetWriter(session, task.files, batchRowBytes(first));
+  const { text, empty } = task.files;
+  if (!first && !text && empty !== true) return [];
+  const rowBytes = first ? batchRowBytes(first) : 1;
   const progress = (): void => report(task.id, decoder.facts());
   try {
-    if (task.minus !== undefined) return await writeMinus(task, task.minus, writer, { source, name });
-    let signedZeros = first.negativeZero;
-    while (!source.done) {
+    if (task.minus !== undefined) {
+      const writer = new ParquetWriter(session, task.files, rowBytes);
+      return await writeMinus(task, task.minus, writer, { source, name });
+    }
+    const writer = text
+      ? new TextWriter(session, task.files, text)
+      : new ParquetWriter(session, task.files, rowBytes);
+    const select = task.meta === undefined ? task.data : `${task.data}, ${task.meta}`;
+    let signedZeros = first?.negativeZero ?? false;
+    // Without rows there is a file all the same.
+    do {
       const full = writer.fullCheck();
       source.limit = () => {
         progress();
@@ -86,13 +96,13 @@ async function writeStaged(
       };
       // Files are written without dictionaries from the first -0 on, and with them before.
       const plain = signedZeros;
-      source.border = (batch) => !plain && batch.negativeZero;
-      await writer.write(`SELECT ${task.data}, ${task.meta} FROM ${name}()`, plain);
+      source.border = (batch) => writer.splits && !plain && batch.negativeZero;
+      await writer.write(`SELECT ${select} FROM ${name}()`, plain);
       const next = source.peek();
       if (next) writer.rowBytes = batchRowBytes(next);
       signedZeros ||= next?.negativeZero ?? false;
-    }
-    return writer.files;
+    } while (!source.done);
+    return await writer.finish();
   } catch (error) {
     // The reader's own error says more than DuckDB's copy of its text.
     throw source.error ?? error;
@@ -127,7 +137,8 @@ async function writeMinus(
     await session.run(`CREATE OR REPLACE TEMP VIEW sluice_committed AS ${right}`, doing);
     fresh.push(await scratch(signedZeros ? minus.signed : minus.plain));
   }
-  await writer.write(`SELECT *, ${task.meta} FROM (${fileScan(...fresh)})`, signedZeros);
+  const select = task.meta === undefined ? '*' : `*, ${task.meta}`;
+  await writer.write(`SELECT ${select} FROM (${fileScan(...fresh)})`, signedZeros);
   for (const file of [incoming, ...fresh]) rmSync(file, { force: true });
   return writer.files;
 }
