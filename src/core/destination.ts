@@ -1,5 +1,6 @@
 import type { ComparedTables } from './compare.ts';
 import type { LimitsRequest, TableLimits } from './diagnose.ts';
+import type { RefusedRow } from './quarantine.ts';
 import type { DecodeFacts, SliceReader } from './source.ts';
 import type { Schema } from './schema.ts';
 import type { ExportConfig } from './export.ts';
@@ -156,9 +157,15 @@ export interface StageOptions {
   supersede: Supersede;
   /** It is committed together with others, at the end of all. */
   together: boolean;
-  /** Rows that the table refuses can be left out: a destination that finds them throws RowsRefused, and the slice is staged again. */
-  spares: boolean;
   onRows: (rows: number, bytes: number) => void;
+}
+
+/** Rows meet the table as those of a load would, load after load, and nothing of it stays. */
+export interface RowTrial {
+  /** Those of a slice that the table refuses. */
+  refused(reader: SliceReader): Promise<RefusedRow[]>;
+  /** Never throws. */
+  close(): Promise<void>;
 }
 
 export interface TableWriter {
@@ -172,5 +179,10 @@ export interface TableWriter {
   commit(loads: Load[], supersede: Supersede, checkpoint: Checkpoint | undefined): Promise<Committed>;
   /** Forgets loads that will not be committed; never throws. */
   abort(loads: Load[]): Promise<void>;
+  /**
+   * Called for sources whose rows can be left out, when loads or their commit have failed with `error` and are aborted: begins
+   * to look for the rows at fault. Undefined when it is no error of rows; absent where nothing but the schema decides what fits.
+   */
+  tryRows?(how: Supersede, error: unknown, signal: AbortSignal): Promise<RowTrial | undefined>;
   close(): Promise<void>;
 }

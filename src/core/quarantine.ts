@@ -1,6 +1,5 @@
 /** Records that did not fit and wait for somebody to look at them. */
 import type { ColumnLimits } from './diagnose.ts';
-import { DataError, type SluiceError } from './errors.ts';
 
 /** Where a reader puts them while a slice is read. */
 export interface Aside {
@@ -19,17 +18,6 @@ export interface RefusedRow {
   code: 'row.refused' | 'row.duplicate';
   /** For people, without values. */
   reason: string;
-}
-
-/** What a destination throws when it can tell which rows of a slice are at fault; nothing of the slice is there. */
-export class RowsRefused extends DataError {
-  readonly rows: readonly RefusedRow[];
-
-  constructor(rows: readonly RefusedRow[], cause: SluiceError) {
-    const { message, code, remedy, details } = cause;
-    super(message, { code, remedy, details, cause });
-    this.rows = rows;
-  }
 }
 
 /** A record that did not fit. */

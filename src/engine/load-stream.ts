@@ -12,10 +12,13 @@ import type { KeptHome } from '../gate/kept-storage.ts';
 import { Quarantine } from '../gate/quarantine.ts';
 import { STRATEGIES } from '../strategies/index.ts';
 import type { Strategy } from '../strategies/strategy.ts';
+import { countLoad } from './count-load.ts';
 import { BY_DATES } from './date-slices.ts';
+import { distinctRows } from './distinct-rows.ts';
 import { inParallel } from './parallel.ts';
 import type { Planned } from './plan-stream.ts';
 import { PutAside } from './put-aside.ts';
+import { leaveOutRefused } from './refused-rows.ts';
 import { retrySlice } from './slice-retry.ts';
 import type { Slots } from './slots.ts';
 
@@ -144,27 +147,34 @@ class StreamLoad {
   }
 
   async #together(slices: Slice[], workers: number): Promise<void> {
-    const loads: Load[] = [];
-    try {
-      await inParallel(slices, workers, async (slice, index) => {
-        loads.push(await this.#stage(slice, index, this.#replacing()));
-      });
-      throwIfAborted(this.#job.signal);
-      const { planned, source, ownWindow } = this.#job;
-      const advanced = source.advance({
-        stream: planned.plan.stream,
-        survey: planned.survey,
-        before: undefined,
-        loads,
-        last: true,
-      });
-      const windowed = ownWindow && planned.plan.stream.cursor.length > 0;
-      const checkpoint = windowed ? this.#unmoved(advanced, loads) : this.#withDay(advanced, loads);
-      await this.#commit(loads, this.#replacing(), checkpoint);
-    } catch (error) {
-      await this.#writer.abort(loads);
-      throw error;
+    for (;;) {
+      const loads: Load[] = [];
+      try {
+        return await this.#allAtOnce(slices, workers, loads);
+      } catch (error) {
+        await this.#writer.abort(loads);
+        if (!(await this.#leavesOut(slices, this.#replacing(), error))) throw error;
+        this.#forget(loads);
+      }
     }
+  }
+
+  async #allAtOnce(slices: Slice[], workers: number, loads: Load[]): Promise<void> {
+    await inParallel(slices, workers, async (slice, index) => {
+      loads.push(await this.#stage(slice, index, this.#replacing()));
+    });
+    throwIfAborted(this.#job.signal);
+    const { planned, source, ownWindow } = this.#job;
+    const advanced = source.advance({
+      stream: planned.plan.stream,
+      survey: planned.survey,
+      before: undefined,
+      loads,
+      last: true,
+    });
+    const windowed = ownWindow && planned.plan.stream.cursor.length > 0;
+    const checkpoint = windowed ? this.#unmoved(advanced, loads) : this.#withDay(advanced, loads);
+    await this.#commit(loads, this.#replacing(), checkpoint);
   }
 
   /** What loads that are committed together take the place of. */
@@ -180,19 +190,42 @@ class StreamLoad {
   }
 
   async #oneByOne(slice: Slice, index: number): Promise<void> {
-    const load = await this.#stage(slice, index);
-    const commit = this.#committing.then(async () => {
-      try {
-        throwIfAborted(this.#job.signal);
+    for (;;) {
+      const load = await this.#stage(slice, index);
+      const commit = this.#committing.then(async () => {
         this.#left--;
-        await this.#commitOne(load);
+        try {
+          throwIfAborted(this.#job.signal);
+          await this.#commitOne(load);
+        } catch (error) {
+          // The last one is whoever has none left after it.
+          this.#left++;
+          await this.#writer.abort([load]);
+          throw error;
+        }
+      });
+      this.#committing = commit.catch(() => undefined);
+      try {
+        return await commit;
       } catch (error) {
-        await this.#writer.abort([load]);
-        throw error;
+        if (!(await this.#leavesOut([slice], this.#supersede(slice), error))) throw error;
+        this.#forget([load]);
       }
-    });
-    this.#committing = commit.catch(() => undefined);
-    await commit;
+    }
+  }
+
+  /** They are staged again. */
+  #forget(loads: readonly Load[]): void {
+    for (const load of loads) {
+      this.#aside.forget(load);
+      this.#read -= load.facts.rows;
+      countLoad(this.#job.totals, load, -1);
+    }
+  }
+
+  #leavesOut(slices: readonly Slice[], how: Supersede, error: unknown): Promise<boolean> {
+    const [writer, aside, quarantine] = [this.#writer, this.#aside, this.#quarantine];
+    return leaveOutRefused({ ...this.#job, writer, aside, quarantine }, slices, how, error);
   }
 
   async #commitOne(load: Load): Promise<void> {
@@ -345,13 +378,13 @@ class StreamLoad {
       try {
         return await this.#stageNow(slice, together);
       } catch (error) {
-        if (!this.#aside.leavesOut(slice, error)) throw error;
+        if (together || !(await this.#leavesOut([slice], this.#supersede(slice), error))) throw error;
       }
     }
   }
 
   async #stageNow(slice: Slice, together: Supersede | undefined): Promise<Load> {
-    const { planned, source, signal, emit, totals } = this.#job;
+    const { planned, source, signal, emit } = this.#job;
     const { stream } = planned.plan;
     const started = performance.now();
     const scratch = this.#quarantine.scratch();
@@ -363,11 +396,10 @@ class StreamLoad {
         reader,
         {
           // What is to be replaced as a whole is not there to compare with.
-          distinct: together === undefined && this.#meetsLoaded(slice) ? this.#distinct(slice) : undefined,
+          distinct:
+            together === undefined && this.#meetsLoaded(slice) ? distinctRows(planned, slice) : undefined,
           supersede: together ?? this.#supersede(slice),
           together: together !== undefined,
-          // Only records of text can be left out, for they are what quarantine keeps.
-          spares: stream.files !== undefined && reader.format === 'bytes',
           onRows: (rows, bytes) =>
             emit({ kind: 'progress', stream: stream.name, slice: slice.id, rows, bytes }),
         },
@@ -380,11 +412,7 @@ class StreamLoad {
       });
       emit({ kind: 'step', stream: stream.name, slice: slice.id, step: 'staged', rows: load.rows });
       this.#read += load.facts.rows;
-      totals.rows += load.facts.rows + (load.facts.quarantined ?? 0);
-      totals.bytes += load.facts.bytes;
-      for (const [column, count] of Object.entries(load.facts.coerced))
-        totals.coerced[column] =
-          (Object.hasOwn(totals.coerced, column) ? totals.coerced[column]! : 0) + count;
+      countLoad(this.#job.totals, load, 1);
       return load;
     } finally {
       await reader.close();
@@ -394,25 +422,6 @@ class StreamLoad {
   #meetsLoaded(slice: Slice): boolean {
     const { table } = this.#job.planned;
     return table !== undefined && !this.#restart && (slice.overlap || (this.#keeps && !this.#fresh));
-  }
-
-  /** Rows outside of the cursor's order (no value, lookback) may lie anywhere in the table. */
-  #distinct(slice: Slice): { key: string[]; cursor: string[]; from: string | undefined } {
-    const { planned } = this.#job;
-    const { stream } = planned.plan;
-    const range = slice.range.kind === 'cursor' ? slice.range : undefined;
-    const ordered = range && !range.since && !(range.nulls && planned.survey.cursor?.nullRows !== false);
-    const cursor =
-      stream.cursor.length === 1 && stream.cursor[0] === 'xmin'
-        ? ['_sluice_xmin']
-        : stream.cursor.map((name) => renamed(stream, name));
-    // What the table does not hold bounds nothing in it.
-    const held = cursor.every((name) => planned.schema.fields.some((field) => field.name === name));
-    return {
-      key: [...planned.schema.key],
-      cursor: held ? cursor : [],
-      from: ordered && held ? range.from : undefined,
-    };
   }
 
   /** The parts of a first load are remembered, so that another run can go on. */

@@ -3,7 +3,7 @@ import type { ColumnLimits } from '../core/diagnose.ts';
 import type { Destination, Load } from '../core/destination.ts';
 import { DataError, TransientError } from '../core/errors.ts';
 import type { StreamTotals } from '../core/events.ts';
-import { type QuarantineFile, type RefusedRow, RowsRefused } from '../core/quarantine.ts';
+import type { QuarantineFile, RefusedRow } from '../core/quarantine.ts';
 import type { SliceToRead } from '../core/source.ts';
 import type { Slice } from '../core/stream.ts';
 import type { Quarantine } from '../gate/quarantine.ts';
@@ -44,16 +44,24 @@ export class PutAside {
     return { ...slice, aside, kept: await this.#job.quarantine.open(range.files) };
   }
 
-  /** Whether the slice can be staged again without the rows that were refused. */
-  leavesOut(slice: Slice, error: unknown): boolean {
-    if (!(error instanceof RowsRefused) || error.rows.length === 0) return false;
+  /** From now on the slice is read without the rows that were refused. */
+  leaveOut(slice: Slice, rows: readonly RefusedRow[]): void {
     const before = this.#refused.get(slice.id) ?? [];
-    const found = error.rows.map(({ row, ...why }) => ({ ...why, row: amongAll(row, before) }));
+    let out = 0;
+    // Their numbers are among the rows that were not left out before; here they are among all.
+    const found = rows.map(({ row, ...why }) => {
+      while (out < before.length && before[out]!.row <= row + out) out++;
+      return { ...why, row: row + out };
+    });
     this.#refused.set(
       slice.id,
       [...before, ...found].toSorted((a, b) => a.row - b.row),
     );
-    return true;
+  }
+
+  /** A load that was staged is to be staged again. */
+  forget({ facts }: Load): void {
+    this.#bad -= facts.quarantined ?? 0;
   }
 
   /** Where every value is of the type of its column, it is only the target that can say what does not fit. */
@@ -162,9 +170,4 @@ function checkWhole(stream: string, files: readonly QuarantineFile[], read: numb
       'are `null` and `quote` what they were? The records stay; `sluice quarantine export` writes them to a file',
     details: { stream },
   });
-}
-
-/** The number of a row among all, from that among those that were not left out before. */
-function amongAll(row: number, before: readonly RefusedRow[]): number {
-  return before.reduce((number, out) => (out.row <= number ? number + 1 : number), row);
 }

@@ -126,7 +126,6 @@ export const STAGE_ALL: StageOptions = {
   distinct: undefined,
   supersede: { kind: 'nothing' },
   together: false,
-  spares: false,
   onRows: () => undefined,
 };
 

@@ -29,6 +29,7 @@ import {
   refuseSharedKeys,
   versions,
 } from './target-rows.ts';
+import { duckdbTrial } from './refusals.ts';
 import { columnType, decimalOf, keepsType, widensType } from './target-types.ts';
 
 /** DuckDB has no limit; other programs that read the file may have. */
@@ -103,6 +104,7 @@ export function duckdbDialect(file: DatabaseFile, schema: string): SqlDialect {
     grants: async () => [],
     dropLoaded,
     merge,
+    trial: duckdbTrial,
     versions,
     windowCondition: ({ name, type }, window) =>
       window.kind === 'value'

@@ -74,7 +74,9 @@ const KNOWN: readonly Known[] = [
     remedy: 'run again: the file is as it was after its last commit',
   },
   {
-    pattern: new RegExp(`Duplicate key|violates (?:unique|primary key) constraint|${SHARED_KEY}`),
+    pattern: new RegExp(
+      `Duplicate key|violates (?:unique|primary key) constraint|UNIQUE constraint violation|${SHARED_KEY}`,
+    ),
     code: 'duckdb.duplicate',
     kind: DataError,
     found: 'rows share a key',

@@ -41,7 +41,7 @@ function sameRow(
   );
 }
 
-function sameKey(a: string, b: string, key: readonly TargetColumn[]): string {
+export function sameKey(a: string, b: string, key: readonly TargetColumn[]): string {
   return key
     .map(({ name, nullable }) => {
       const [left, right] = [`${a}.${duckName(name)}`, `${b}.${duckName(name)}`];

@@ -18,6 +18,7 @@ import { readRecord } from '../shared/sql/table-record.ts';
 import { claim, evict } from './claims.ts';
 import { mysqlComparison } from './compare-target.ts';
 import { BOOKS, BOOKS_TABLE, mysqlParts } from './table-parts.ts';
+import { mysqlTrial, ROW } from './refusals.ts';
 import { dropLoaded, merge, versions } from './target-compare.ts';
 import { targetLimits } from './target-limits.ts';
 import { shape, structureOf } from './target-structure.ts';
@@ -68,7 +69,7 @@ function createTable(
       columnSql(unique.includes(column) ? indexable(column) : column, column.nullable || stage),
     ),
     ...(history ? HISTORY[history] : []),
-    ...(stage ? ['`_sluice_row` BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY'] : []),
+    ...(stage ? [`${ROW} BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY`] : []),
     ...(key.length > 0 ? [indexSql(key, history)] : []),
   ];
   const mark = markOf(name);
@@ -146,6 +147,7 @@ export function mysqlDialect(database: string, lockSeconds: number, server: () =
     grants: async () => [],
     dropLoaded,
     merge,
+    trial: mysqlTrial,
     versions,
     windowCondition: ({ name, type }, window) =>
       window.kind === 'value'

@@ -15,7 +15,7 @@ import {
 } from '../shared/sql/system.ts';
 import { fitNames } from '../shared/sql/names.ts';
 import { quoteName, quoteText } from '../shared/quote.ts';
-import { refusals } from './refusals.ts';
+import { postgresTrial } from './refusals.ts';
 import { postgresComparison } from './compare-target.ts';
 import type { History } from '../../core/destination.ts';
 import type { TableStructure } from '../../core/structure.ts';
@@ -78,7 +78,7 @@ export function postgresDialect(schema: string): SqlDialect {
     snapshots: false,
     enforcesKeys: true,
     rowLock: ' FOR UPDATE',
-    stamps: { loads: [], versions: [] },
+    stamps: { loads: [], versions: [{ column: VALID_FROM, value: MOMENT }] },
     begin,
     claims: {
       claim: (session, name, fence) =>
@@ -118,7 +118,7 @@ export function postgresDialect(schema: string): SqlDialect {
     grants: (session, name) => grantsOf(session, schema, short(name)),
     dropLoaded,
     merge,
-    refusals,
+    trial: postgresTrial,
     versions,
     windowCondition: ({ name, type }, window) =>
       window.kind === 'value'

@@ -1,20 +1,40 @@
 /** Which rows a table refuses, found in the server: a trip for each of them would cost more than the load. */
 import { quoteName, quoteText } from '../shared/quote.ts';
-import { type RefusalJob, ROW } from '../shared/sql/system.ts';
+import type { Refusal, RefusalJob, SqlSession, TrialDialect } from '../shared/sql/system.ts';
 
 /** Most rows that are tried at a time. */
 const MOST = 65_536;
 /** Every so many tries more are tried at a time, or fewer. */
 const FACTOR = 4;
 
-export function refusals({ stage, table, columns, stamps, key }: RefusalJob): string[] {
-  const list = columns.map(({ name }) => quoteName(name));
+/** The number of a row. */
+const ROW = 'sluice_row';
+
+export const postgresTrial: TrialDialect = {
+  numbers: (stage) => [`ALTER TABLE ${stage} ADD COLUMN ${ROW} bigint GENERATED ALWAYS AS IDENTITY`],
+  number: ROW,
+  drop: (stage) => `DROP TABLE ${stage}`,
+  refusals,
+};
+
+async function refusals(session: SqlSession, job: RefusalJob): Promise<Refusal[]> {
+  const ask = async (sql: string): Promise<Record<string, unknown>[]> =>
+    (await session.query(sql, job.doing)).rows;
+  await ask('CREATE TEMPORARY TABLE sluice_refused (row bigint, reason text)');
+  await ask(`DO LANGUAGE plpgsql ${quoteText(bodyOf(job))}`);
+  const rows = await ask('SELECT row, reason FROM sluice_refused ORDER BY row');
+  await ask('DROP TABLE sluice_refused');
+  return rows.map(({ row, reason }) => ({ row: Number(row), reason: String(reason) }));
+}
+
+function bodyOf({ stage, table, columns, staged, meets, stamps, key }: RefusalJob): string {
+  const list = columns.filter(({ name }) => staged.has(name)).map(({ name }) => quoteName(name));
   const names = [...list, ...stamps.map(({ column }) => column)].join(', ');
   const values = [...list, ...stamps.map(({ value }) => value)].join(', ');
   const same = key.map(({ name }) => `t.${quoteName(name)} = s.${quoteName(name)}`).join(' AND ');
   // Rows that are to be replaced refuse nothing.
-  const replaced = key.length > 0 ? `DELETE FROM ${table} t USING ${stage} s WHERE ${same};` : '';
-  const body = `#variable_conflict use_variable
+  const replaced = meets !== 'nothing' ? `DELETE FROM ${table} t USING ${stage} s WHERE ${same};` : '';
+  return `#variable_conflict use_variable
 DECLARE
   sluice_at bigint := 1; sluice_step bigint := ${MOST}; sluice_last bigint; sluice_state text; sluice_message text;
   sluice_check record;
@@ -47,11 +67,6 @@ BEGIN
     END;
   END LOOP;
 END`;
-  return [
-    `CREATE TEMPORARY TABLE sluice_refused (row bigint, reason text) ON COMMIT DROP`,
-    `DO LANGUAGE plpgsql ${quoteText(body)}`,
-    'SELECT row, reason FROM sluice_refused ORDER BY row',
-  ];
 }
 
 /**

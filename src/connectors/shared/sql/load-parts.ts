@@ -17,10 +17,8 @@ export interface Parts {
   deleted: number;
 }
 
-export function wayOf({ supersede, together, distinct, spares }: StageOptions): Way {
+export function wayOf({ supersede, together, distinct }: StageOptions): Way {
   if (together || supersede.kind === 'everything') return 'aside';
-  // What the table refuses has to show before the commit.
-  if (spares && !distinct && supersede.kind === 'key') return 'open';
   return distinct || 'key' in supersede ? 'temporary' : 'open';
 }
 

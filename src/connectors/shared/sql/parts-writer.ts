@@ -5,7 +5,14 @@
  * Indexes go when the load is large, as the plan says. Foreign keys go where a load cannot respect them: rows that others
  * refer to are replaced, or were loaded after those that refer to them.
  */
-import type { Load, StageOptions, Supersede, TableSpec, TableWriter } from '../../../core/destination.ts';
+import type {
+  Load,
+  RowTrial,
+  StageOptions,
+  Supersede,
+  TableSpec,
+  TableWriter,
+} from '../../../core/destination.ts';
 import { SluiceError, TransientError } from '../../../core/errors.ts';
 import type { SliceReader } from '../../../core/source.ts';
 import type { Checkpoint, Slice } from '../../../core/stream.ts';
@@ -57,6 +64,24 @@ export class PartsWriter implements TableWriter {
 
   abort(loads: Load[]): Promise<void> {
     return this.#inner.abort(loads);
+  }
+
+  async tryRows(how: Supersede, error: unknown, signal: AbortSignal): Promise<RowTrial | undefined> {
+    const trial = await this.#orWithout(() => this.#inner.tryRows!(how, error, signal));
+    if (!trial) return undefined;
+    const refused: RowTrial['refused'] = async (reader) => {
+      try {
+        return await trial.refused(reader);
+      } catch (failure) {
+        // It holds the table.
+        await trial.close();
+        throw failure;
+      }
+    };
+    return {
+      refused: (reader) => this.#orWithout(() => refused(reader)),
+      close: () => trial.close(),
+    };
   }
 
   close(): Promise<void> {

@@ -178,11 +178,7 @@ export interface SqlDialect {
   dropLoaded(job: DistinctJob): string[];
   /** Rows of `table` take the values of the rows of `stage` with their key; the others are added. */
   merge(job: MergeJob): MergeStatements;
-  /**
-   * Tries rows of `stage` in a transaction that is undone; the last statement has a `row` and a `reason`, without values, for
-   * those that the table refuses. Absent where they cannot be told.
-   */
-  refusals?(job: RefusalJob): string[];
+  readonly trial: TrialDialect;
   /** Versions of `table` and rows of `stage`, in a transaction with a {@link LoadMark}: to be done in this order. */
   versions(job: VersionJob): VersionStatements;
   windowCondition(column: TargetColumn, window: Extract<Supersede, { kind: 'window' | 'value' }>): string;
@@ -264,18 +260,34 @@ export interface MergeStatements {
   add: string;
 }
 
-export interface RefusalJob {
-  /** Rows in columns of their own types, and their numbers in {@link ROW}. */
-  stage: string;
-  table: string;
-  columns: readonly TargetColumn[];
-  stamps: SqlDialect['stamps'][History];
-  /** Rows take the place of those with their key, if there are any. */
-  key: readonly TargetColumn[];
+/** How rows are tried in a transaction that is undone. */
+export interface TrialDialect {
+  /** Statements that have the rows of a temporary table numbered, before there are any. */
+  numbers(stage: string): readonly string[];
+  /** Such a number, from 1, as SQL. */
+  readonly number: string;
+  /** A statement that drops a temporary table and does not end the transaction. */
+  drop(stage: string): string;
+  /** Rows of the stage that the table refuses; the others are in it then. */
+  refusals(session: SqlSession, job: RefusalJob): Promise<Refusal[]>;
 }
 
-/** The number of a row, from 1. */
-export const ROW = 'sluice_row';
+export interface RefusalJob extends VersionJob {
+  /** Begins the message of an error. */
+  doing: string;
+  /** What rows of the stage, a temporary table, do to those with their key. */
+  meets: 'nothing' | 'rows' | 'versions';
+  stamps: SqlDialect['stamps'][History];
+  history: History | undefined;
+  /** Rows of other slices may come. */
+  goesOn: boolean;
+}
+
+export interface Refusal {
+  row: number;
+  /** Of the server, without values. */
+  reason: string;
+}
 
 export interface VersionJob extends Omit<MergeJob, 'others'> {
   /** Some of the columns: rows that agree in them are one version. */

@@ -1,11 +1,37 @@
 /** Whether the table is still the one that the record tells of. */
 import { ConfigError, ConflictError, DataError } from '../../../core/errors.ts';
-import type { FoundTable, SqlSystem } from './system.ts';
+import type { FoundTable, SqlDialect, SqlSession, SqlSystem } from './system.ts';
 import { checkUnchanged, readRecord, type TableRecord } from './table-record.ts';
 
 /** Somebody has dropped it or taken out all its rows, and with them what the record tells of. */
 export function isLost(found: FoundTable | undefined, rows: number): boolean {
   return !found || (rows > 0 && !found.filled);
+}
+
+/** `rows`: as far as we know; undefined while it has none of ours. */
+interface KnownTable {
+  table: string;
+  rows: number | undefined;
+}
+
+/** Until the transaction ends nobody can take it away. */
+export async function expectTable(
+  session: SqlSession,
+  dialect: SqlDialect,
+  { table, rows }: KnownTable,
+): Promise<void> {
+  if (rows === undefined) return;
+  if (isLost(await dialect.find(session, table), rows)) throw tableLost(table);
+}
+
+/** While nothing of ours is there, rows are those of somebody else. */
+export async function expectNobody(
+  session: SqlSession,
+  dialect: SqlDialect,
+  { table, rows }: KnownTable,
+): Promise<void> {
+  if (rows !== undefined) return;
+  if ((await dialect.find(session, table))?.filled === true) throw notOurs(table);
 }
 
 /** Whoever loads changes only would write down that nothing is missing. */

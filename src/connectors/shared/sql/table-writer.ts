@@ -8,6 +8,7 @@ import { asBytes } from '../../../core/batch-wire.ts';
 import type {
   Committed,
   Load,
+  RowTrial,
   StageOptions,
   Supersede,
   TableSpec,
@@ -28,10 +29,10 @@ import {
   type TargetColumn,
 } from './system.ts';
 import { inDoubt, mergeRows, rowHasMoved } from './merge-rows.ts';
-import { expectTaken, isLost, notOurs, refuseOldFence, tableLost } from './table-check.ts';
+import { expectNobody, expectTable, expectTaken, refuseOldFence } from './table-check.ts';
 import { checkUnchanged, completes, readRecord, type TableRecord, writeRecord } from './table-record.ts';
 import { addKey, refuseDoubles, refuseNullDoubles, shapeHidden, shapeOf } from './shape-table.ts';
-import { refusedRows } from './refused-rows.ts';
+import { mayBeRows, openTrial } from './refused-rows.ts';
 import { addStage, deleteWindow, dropLoaded, type Stage } from './stage-rows.ts';
 import {
   canSwap,
@@ -96,8 +97,7 @@ export class SqlTableWriter implements TableWriter {
 
   async stage(slice: Slice, given: SliceReader, options: StageOptions, signal: AbortSignal): Promise<Load> {
     const reader = given.format === 'bytes' ? given : asBytes(given);
-    const spares = options.spares && this.#dialect.refusals !== undefined;
-    const way = wayOf({ ...options, spares });
+    const way = wayOf(options);
     const columns = reader.schema.fields.map(({ name }) => columnOf(this.#place, name));
     if (way === 'open') await this.#prepare(signal);
     const leave = way === 'aside' ? undefined : await this.#takeTurn();
@@ -105,9 +105,8 @@ export class SqlTableWriter implements TableWriter {
     const lap = laps();
     try {
       await this.#begin(session, this.#mark);
-      if (way === 'open') await this.#expectTable(session);
-      const moved = this.#moved && options.supersede.kind !== 'nothing';
-      const merges = way === 'open' && (moved || options.supersede.kind === 'key');
+      if (way === 'open') await expectTable(session, this.#dialect, this.#known);
+      const merges = way === 'open' && this.#moved && options.supersede.kind !== 'nothing';
       const table = await this.#tableFor(merges ? 'temporary' : way, session, columns, options);
       let deleted = way === 'open' ? await deleteWindow(session, this.#place, options.supersede) : 0;
       if (options.supersede.kind !== 'nothing' && way === 'open') lap('delete');
@@ -144,9 +143,7 @@ export class SqlTableWriter implements TableWriter {
       // Rows of others in the way are those of who was faster, under a fence that may be the same.
       if (error instanceof DataError)
         await refuseOldFence(this.#system, { ...this.#spec, version: this.#version });
-      if (!spares || way !== 'open') throw error;
-      const probe = { place: this.#place, columns, reader, merges: options.supersede.kind === 'key', signal };
-      throw await refusedRows(probe, error, (work) => this.#within(signal, this.#mark, work));
+      throw error;
     }
   }
 
@@ -194,6 +191,16 @@ export class SqlTableWriter implements TableWriter {
     await this.#hidden.drop(parts.filter(({ way }) => way === 'aside').map(({ table }) => table));
   }
 
+  async tryRows(how: Supersede, error: unknown, signal: AbortSignal): Promise<RowTrial | undefined> {
+    if (!mayBeRows(error, this.#dialect)) return undefined;
+    if (how.kind !== 'everything') await this.#prepare(signal);
+    const session = await this.#connect(signal, await this.#takeTurn());
+    const begin = (): Promise<void> => this.#begin(session, this.#mark);
+    const close = (): Promise<void> => this.#release(session);
+    const at = { system: this.#system, place: this.#place, hidden: this.#hidden, session, begin, close };
+    return openTrial({ ...at, structure: this.#spec.structure, how, signal });
+  }
+
   async close(): Promise<void> {
     await Promise.all([...this.#open.keys()].map((session) => this.#release(session)));
     await this.#hidden.dropShared();
@@ -205,6 +212,10 @@ export class SqlTableWriter implements TableWriter {
 
   get #table(): string {
     return this.#dialect.table(this.#spec.table);
+  }
+
+  get #known(): { table: string; rows: number | undefined } {
+    return { table: this.#spec.table, rows: this.#rows };
   }
 
   #stage({ table, columns }: Pick<Parts, 'table' | 'columns'>): Stage {
@@ -268,8 +279,8 @@ export class SqlTableWriter implements TableWriter {
   /** Whose rows are in the table already has looked before it put them there. */
   async #expectUnharmed(session: SqlSession, { parts, how }: Pick<Commit, 'parts' | 'how'>): Promise<void> {
     if (parts.some(({ way }) => way === 'open')) return;
-    if (how.kind !== 'everything') await this.#expectTable(session);
-    await this.#expectNobody(session);
+    if (how.kind !== 'everything') await expectTable(session, this.#dialect, this.#known);
+    await expectNobody(session, this.#dialect, this.#known);
   }
 
   /** The record, locked. Throws when somebody else was faster. */
@@ -284,8 +295,8 @@ export class SqlTableWriter implements TableWriter {
   #prepare(signal: AbortSignal): Promise<void> {
     this.#prepared ??= this.#within(signal, undefined, async (session) => {
       const record = await this.#lock(session);
-      await this.#expectTable(session);
-      await this.#expectNobody(session);
+      await expectTable(session, this.#dialect, this.#known);
+      await expectNobody(session, this.#dialect, this.#known);
       const made = await growTable(session, this.#place, { record, straight: true });
       // Where that ends transactions it cannot wait for the last rows.
       if (made && this.#dialect.ddlApart)
@@ -298,20 +309,6 @@ export class SqlTableWriter implements TableWriter {
       throw error;
     });
     return this.#prepared;
-  }
-
-  /** Until the transaction ends nobody can take it away. */
-  async #expectTable(session: SqlSession): Promise<void> {
-    if (this.#rows === undefined) return;
-    const found = await this.#dialect.find(session, this.#spec.table);
-    if (isLost(found, this.#rows)) throw tableLost(this.#spec.table);
-  }
-
-  /** While nothing of ours is there, rows are those of somebody else. */
-  async #expectNobody(session: SqlSession): Promise<void> {
-    if (this.#rows !== undefined) return;
-    const found = await this.#dialect.find(session, this.#spec.table);
-    if (found?.filled === true) throw notOurs(this.#spec.table);
   }
 
   async #tableFor(
@@ -458,7 +455,7 @@ export class SqlTableWriter implements TableWriter {
   }
 
   #movedTo(how: Supersede, error: unknown): unknown {
-    const moved = how.kind === 'nothing' ? error : rowHasMoved(error, this.#place);
+    const moved = how.kind === 'nothing' || this.#spec.history ? error : rowHasMoved(error, this.#place);
     this.#moved ||= moved !== error;
     return moved;
   }

@@ -1,0 +1,332 @@
+/** Rows that tables of users refuse (CHECK, unique index, trigger) go to quarantine in every database and with every way of loading. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { MysqlTargetSide } from '../../guarantees/mysql-target-side.ts';
+import { PostgresSide } from '../../guarantees/postgres-side.ts';
+import type { StreamOptions } from '../../src/core/project.ts';
+import { type ConnectionConfig, quarantine } from '../../src/index.ts';
+import { askDuckdb } from '../support/duckdb-reader.ts';
+import { FileLake } from '../support/file-lake.ts';
+import { mariadbPresent, useMariadb } from '../support/mariadb.ts';
+import { useServer } from '../support/server.ts';
+
+const postgres = useServer();
+const mariadb = useMariadb();
+const root = fileURLToPath(new URL('../..', import.meta.url));
+
+type Ask = (sql: string) => Promise<Record<string, unknown>[]>;
+type Load = 'append' | 'merge' | 'replace' | 'scd2';
+
+interface Database {
+  open(folder: string): Promise<{ connection: ConnectionConfig; ask: Ask }>;
+  text: string;
+  moment: string;
+  trigger: string[];
+  dropTrigger: string;
+  /** Undefined where a CHECK stays as long as its table. */
+  dropCheck: string | undefined;
+  dropIndex: string;
+  reasons: { check: RegExp; unique: RegExp; trigger: RegExp };
+}
+
+const DATABASES: Readonly<Record<string, Database>> = {
+  postgres: {
+    open: async () => {
+      const db = await PostgresSide.open(postgres());
+      return { connection: { type: 'postgres', url: db.url }, ask: (sql) => db.query(sql) };
+    },
+    text: 'text',
+    moment: 'timestamptz',
+    trigger: [
+      `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+         IF new.name LIKE 'odd%' THEN RAISE EXCEPTION 'no %', new.name; END IF; RETURN new; END $$`,
+      'CREATE TRIGGER refuse BEFORE INSERT OR UPDATE ON t FOR EACH ROW EXECUTE FUNCTION refuse()',
+    ],
+    dropTrigger: 'DROP TRIGGER refuse ON t',
+    dropCheck: 'ALTER TABLE t DROP CONSTRAINT positive',
+    dropIndex: 'DROP INDEX t_names',
+    reasons: {
+      check: /: new row for relation "t" violates check constraint "positive"$/,
+      unique: /: duplicate key value violates unique constraint "/,
+      trigger: /: a trigger or rule raises an exception$/,
+    },
+  },
+  ...(mariadbPresent && {
+    mariadb: {
+      open: async () => {
+        const db = await MysqlTargetSide.open(mariadb());
+        return { connection: { type: 'mysql', url: db.url }, ask: (sql) => db.query(sql) };
+      },
+      text: 'longtext',
+      moment: 'datetime(6)',
+      trigger: [
+        `CREATE TRIGGER refuse BEFORE INSERT ON t FOR EACH ROW
+           IF new.name LIKE 'odd%' THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'no odd'; END IF`,
+        `CREATE TRIGGER refuse_too BEFORE UPDATE ON t FOR EACH ROW
+           IF new.name LIKE 'odd%' THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'no odd'; END IF`,
+      ],
+      dropTrigger: 'DROP TRIGGER refuse',
+      dropCheck: 'ALTER TABLE t DROP CONSTRAINT positive',
+      dropIndex: 'DROP INDEX t_names ON t',
+      reasons: {
+        check: /: .*CONSTRAINT `positive` failed for `target_[^`]*`\.`t`$/,
+        unique: /: .*Duplicate entry for key 't_names'$/,
+        trigger: /: a trigger raises an error$/,
+      },
+    },
+  }),
+  duckdb: {
+    open: async (folder) => ({
+      connection: { type: 'duckdb', path: './t.duckdb' },
+      ask: (sql) => askDuckdb(path.join(folder, 't.duckdb'), sql),
+    }),
+    text: 'varchar',
+    moment: 'timestamptz',
+    trigger: [],
+    dropTrigger: 'SELECT 1',
+    dropCheck: undefined,
+    dropIndex: 'DROP INDEX t_names',
+    reasons: {
+      check: /: it breaks CHECK \(n > 0\)$/,
+      unique: /: another row has its place in index "t_names"$/,
+      trigger: /none/,
+    },
+  },
+};
+
+const LOADS: readonly Load[] = ['append', 'merge', 'replace', 'scd2'];
+
+interface Place {
+  pair: FileLake;
+  ask: Ask;
+}
+
+async function open(database: Database, load: Load, sql: readonly string[]): Promise<Place> {
+  const stream: StreamOptions = {
+    files: { path: '*.csv', file_column: false },
+    types: { id: 'int64', name: 'text', n: 'int64' },
+    max_bad: '100 %',
+    load,
+    ...(load !== 'append' && { key: ['id'] }),
+  };
+  const pair = new FileLake(stream);
+  const { connection, ask } = await database.open(pair.folder);
+  pair.target = connection;
+  for (const each of sql) await ask(each);
+  return { pair, ask };
+}
+
+function table(database: Database, load: Load, more: string): string {
+  const versions = `_sluice_valid_from ${database.moment} NOT NULL, _sluice_valid_to ${database.moment}`;
+  const all = [`id bigint NOT NULL, name ${database.text}, n bigint`, ...(load === 'scd2' ? [versions] : [])];
+  return `CREATE TABLE t (${[...all, more].filter((part) => part !== '').join(', ')})`;
+}
+
+/** MySQL needs a length for an index on a text. */
+function uniqueNames({ text }: Database): string {
+  return `CREATE UNIQUE INDEX t_names ON t (name${text === 'longtext' ? '(100)' : ''})`;
+}
+
+async function kept(pair: FileLake): Promise<{ file: string; line: number; code: string; reason: string }[]> {
+  const records = await Array.fromAsync(quarantine.read(pair.project, 'p', { directory: pair.folder }));
+  return records.map(({ file, line, code, reason }) => ({ file, line, code, reason }));
+}
+
+async function ids(ask: Ask): Promise<number[]> {
+  return (await ask('SELECT id FROM t ORDER BY id')).map(({ id }) => Number(id));
+}
+
+async function replay(pair: FileLake): Promise<number | undefined> {
+  const report = await quarantine.replay(pair.project, 'p', { directory: pair.folder });
+  const stream = report?.streams[0];
+  if (stream?.error) throw new Error(`${stream.error.code}: ${stream.error.message}`);
+  return stream?.totals.loaded;
+}
+
+/** Of 1 to `rows`, one in `every`, and the first and the last. */
+function isBad(id: number, rows: number, every: number): boolean {
+  return id === 1 || id === rows || id % every === 0;
+}
+
+describe.each(Object.entries(DATABASES))('%s', (_, database) => {
+  const { reasons } = database;
+  const triggers = database.trigger.length > 0;
+
+  describe.each(LOADS)('%s into a table that refuses rows', (load) => {
+    it.each([
+      [600, 600],
+      [2, 600],
+      [1, 200],
+    ])('finds one in %d of %d, and brings each back once', async (every, rows) => {
+      const { pair, ask } = await open(database, load, [
+        table(database, load, 'CONSTRAINT positive CHECK (n > 0)'),
+        ...database.trigger,
+      ]);
+      await using files = pair;
+      const odd = (id: number): boolean => triggers && id % 3 === 0;
+      const all = Array.from({ length: rows }, (_none, i) => i + 1);
+      const lines = all.map((id) => {
+        if (!isBad(id, rows, every)) return `${id},"a\n${id}",5`;
+        return odd(id) ? `${id},"odd\n${id}",5` : `${id},"a\n${id}",-5`;
+      });
+      files.write('a.csv', `id,name,n\n${lines.join('\n')}\n`);
+      const bad = all.filter((id) => isBad(id, rows, every));
+      const { totals } = await files.run();
+      expect(totals).toMatchObject({ rows, loaded: rows - bad.length, quarantined: bad.length });
+      expect(await ids(ask)).toEqual(all.filter((id) => !bad.includes(id)));
+      const found = await kept(files);
+      expect(found.map(({ file, line, code }) => [file, line, code])).toEqual(
+        bad.map((id) => ['a.csv', 2 * id, 'row.refused']),
+      );
+      for (const [i, { reason }] of found.entries())
+        expect(reason).toMatch(odd(bad[i]!) ? reasons.trigger : reasons.check);
+      if (database.dropCheck === undefined) return;
+      await ask(database.dropTrigger);
+      expect(await replay(files)).toBe(bad.filter((id) => id % 3 === 0).length);
+      await ask(database.dropCheck);
+      expect(await replay(files)).toBe(bad.filter((id) => id % 3 !== 0).length);
+      expect(await replay(files)).toBeUndefined();
+      expect(await ids(ask)).toEqual(all);
+    });
+
+    it('keeps the first of those that a unique index tells apart, in all files', async () => {
+      const { pair, ask } = await open(database, load, [table(database, load, ''), uniqueNames(database)]);
+      await using files = pair;
+      files.write('a.csv', 'id,name,n\n1,a,1\n2,b,1\n3,a,1\n');
+      files.write('b.csv', 'id,name,n\n4,b,1\n5,c,1\n6,c,1\n7,,1\n8,,1\n');
+      await files.run();
+      const found = await kept(files);
+      expect(found).toHaveLength(3);
+      for (const { code, reason } of found) {
+        expect(code).toBe('row.refused');
+        expect(reason).toMatch(reasons.unique);
+      }
+      const there = await ids(ask);
+      expect(there).toHaveLength(5);
+      const names = await ask('SELECT name FROM t WHERE name IS NOT NULL ORDER BY name');
+      expect(names.map(({ name }) => name)).toEqual(['a', 'b', 'c']);
+      await ask(database.dropIndex);
+      expect(await replay(files)).toBe(3);
+      expect(await ids(ask)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+    });
+
+    it('puts aside what is missing or broken beside what is refused', async () => {
+      const name = `name ${database.text}`;
+      const { pair, ask } = await open(database, load, [
+        table(database, load, 'CONSTRAINT positive CHECK (n > 0)').replace(name, `${name} NOT NULL`),
+      ]);
+      await using files = pair;
+      files.write('a.csv', 'id,name,n\n1,a,1\n2,,1\n3,c,-1\n4,d,x\n5,e,1\n6,f\n7,g,-1\n');
+      await files.run();
+      expect(await ids(ask)).toEqual([1, 5]);
+      expect((await kept(files)).map(({ line, code }) => [line, code])).toEqual([
+        [3, 'row.missing'],
+        [4, 'row.refused'],
+        [5, 'row.type'],
+        [7, 'row.fields'],
+        [8, 'row.refused'],
+      ]);
+    });
+  });
+
+  it.each(['merge', 'replace', 'scd2'] as const)('%s puts later records of one key aside', async (load) => {
+    const { pair, ask } = await open(database, load, []);
+    await using files = pair;
+    files.write('a.csv', 'id,name,n\n1,a,1\n2,b,1\n1,c,1\n3,d,1\n3,e,1\n');
+    await files.run();
+    expect((await ask('SELECT name FROM t ORDER BY name')).map(({ name }) => name)).toEqual(['a', 'b', 'd']);
+    const reason = 'an earlier record of the load has its key (id)';
+    expect(await kept(files)).toEqual(
+      [4, 6].map((line) => ({ file: 'a.csv', line, code: 'row.duplicate', reason })),
+    );
+  });
+
+  it('keeps the version that is valid where the table refuses the next one', async () => {
+    const { pair, ask } = await open(database, 'scd2', [
+      table(database, 'scd2', 'CONSTRAINT positive CHECK (n > 0)'),
+    ]);
+    await using files = pair;
+    files.write('a.csv', 'id,name,n\n1,a,1\n2,b,2\n3,c,3\n');
+    await files.run();
+    files.write('b.csv', 'id,name,n\n1,a,1\n2,b,-2\n3,c,4\n');
+    await files.run();
+    const rows = await ask('SELECT id, n, _sluice_valid_to IS NULL AS valid FROM t ORDER BY id, n');
+    expect(
+      rows.map(({ id, n, valid }) => [Number(id), Number(n), ['true', 't', '1'].includes(String(valid))]),
+    ).toEqual([
+      [1, 1, true],
+      [2, 2, true],
+      [3, 3, false],
+      [3, 4, true],
+    ]);
+    expect((await kept(files)).map(({ file, line }) => [file, line])).toEqual([['b.csv', 3]]);
+  });
+
+  it.runIf(triggers)('tries rows that others refer to', async () => {
+    const { pair, ask } = await open(database, 'merge', [
+      table(database, 'merge', 'PRIMARY KEY (id), CONSTRAINT positive CHECK (n > 0)'),
+      'CREATE TABLE child (t bigint, CONSTRAINT of_t FOREIGN KEY (t) REFERENCES t (id))',
+    ]);
+    await using files = pair;
+    files.write('a.csv', 'id,name,n\n1,a,1\n2,b,1\n');
+    await files.run();
+    await ask('INSERT INTO child VALUES (1), (2)');
+    await ask(database.trigger[0]!);
+    for (const sql of database.trigger.slice(1)) await ask(sql);
+    files.write('b.csv', 'id,name,n\n1,odd,2\n2,c,2\n3,d,2\n');
+    await files.run();
+    expect((await ask('SELECT name FROM t ORDER BY id')).map(({ name }) => name)).toEqual(['a', 'c', 'd']);
+    expect((await kept(files)).map(({ file, line }) => [file, line])).toEqual([['b.csv', 2]]);
+    await expect(ask('INSERT INTO child VALUES (4)')).rejects.toThrow('of_t');
+  });
+
+  it('replaces rows of a file that is loaded again in the trial as well', async () => {
+    const { pair, ask } = await open(database, 'append', []);
+    await using files = pair;
+    files.stream = { ...files.stream, files: { path: '*.csv', changed: 'reload' } };
+    files.write('a.csv', 'id,name,n\n1,a,1\n2,b,1\n');
+    await files.run();
+    await ask(uniqueNames(database));
+    files.write('a.csv', 'id,name,n\n1,a,1\n2,b,1\n3,c,1\n4,c,1\n');
+    await files.run();
+    expect(await ids(ask)).toEqual([1, 2, 3]);
+    expect((await kept(files)).map(({ line, code }) => [line, code])).toEqual([[5, 'row.refused']]);
+  });
+
+  it('loses and doubles nothing, wherever a process is killed that puts refused rows aside', async () => {
+    for (let at = 1, killed = true; killed; at++) {
+      const { pair, ask } = await open(database, 'merge', [
+        table(database, 'merge', 'CONSTRAINT positive CHECK (n > 0)'),
+      ]);
+      await using files = pair;
+      files.write('a.csv', 'id,name,n\n1,a,1\n2,b,-2\n3,c,3\n');
+      killed = await killedAt(files, at);
+      if (!killed) expect(at).toBeGreaterThan(1);
+      const there = await ids(ask);
+      expect([there, (await kept(files)).map(({ line }) => line)]).toEqual(
+        there.length === 0 ? [[], []] : [[1, 3], [3]],
+      );
+      await files.run();
+      expect(await ids(ask)).toEqual([1, 3]);
+      expect((await kept(files)).map(({ line }) => line)).toEqual([3]);
+    }
+  });
+});
+
+/** Whether it was killed. */
+async function killedAt(pair: FileLake, at: number): Promise<boolean> {
+  writeFileSync(path.join(pair.folder, 'sluice.yaml'), JSON.stringify(pair.project));
+  const command = ['src/cli/main.ts', 'run', '--project', pair.folder, '--json'];
+  const child = spawn(process.execPath, ['--import', './test/support/die-at.ts', ...command], {
+    cwd: root,
+    env: { ...process.env, DIE_AT: String(at) },
+    stdio: 'ignore',
+  });
+  const [code, signal] = (await once(child, 'exit')) as [number | null, string | null];
+  if (signal === null) expect(code).toBe(0);
+  return signal !== null;
+}
