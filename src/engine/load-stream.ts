@@ -147,8 +147,7 @@ class StreamLoad {
   }
 
   async #together(slices: Slice[], workers: number): Promise<void> {
-    for (;;) {
-      const loads: Load[] = [];
+    for (const loads: Load[] = []; ; loads.length = 0) {
       try {
         return await this.#allAtOnce(slices, workers, loads);
       } catch (error) {
