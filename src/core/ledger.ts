@@ -20,6 +20,11 @@ export interface FilesConfig {
   escape?: string | undefined;
   /** Texts without quotes that stand for NULL; undefined: nothing at all does. */
   nulls?: string[] | undefined;
+  /** How numbers of pinned columns are written; undefined: with a point, and nothing between their digits. */
+  decimal?: ',' | '.' | undefined;
+  thousands?: string | undefined;
+  /** How dates of pinned columns are written, such as `DD.MM.YYYY`; undefined: as in ISO 8601. */
+  date?: string | undefined;
   /** How many levels of objects within objects become columns of their own; undefined: none, they stay JSON. */
   flatten?: number | undefined;
   /** Lines before the header that are no records. */

@@ -93,6 +93,9 @@ export interface FilesOptions {
   quote?: string | false | undefined;
   escape?: string | undefined;
   null?: string | string[] | undefined;
+  decimal?: ',' | '.' | undefined;
+  thousands?: string | undefined;
+  date?: string | undefined;
   skip?: number | undefined;
   flatten?: number | undefined;
   file_column?: string | false | undefined;

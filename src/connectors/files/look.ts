@@ -1,10 +1,11 @@
 /** How a file is written, from its beginning. */
 import type { FileFormat, FilesConfig } from '../../core/ledger.ts';
+import type { LogicalType } from '../../core/types.ts';
 import { type CsvDialect, CsvScanner } from '../shared/text/csv-scanner.ts';
 import type { JsonDialect } from '../shared/text/json-scanner.ts';
 import { escapedBy } from '../shared/text/escapes.ts';
 import { fieldText } from '../shared/text/field-text.ts';
-import { Records } from '../shared/text/records.ts';
+import { Records, type WrittenForm } from '../shared/text/records.ts';
 import { looksLikeText } from '../shared/text/sniff-columns.ts';
 
 /** How the files of a stream are written. */
@@ -45,6 +46,19 @@ export function lookAt(path: string, head: Uint8Array, config: FilesConfig): For
   if (format === 'json')
     return { dialect: { format, names: [], flatten: config.flatten ?? 0 }, header: false };
   return lookAtCsv(head, config);
+}
+
+const NUMBERS: ReadonlySet<string> = new Set(['int16', 'int32', 'int64', 'decimal', 'float32', 'float64']);
+
+/** How values of a pinned type are written; undefined: in the usual way. */
+export function writtenForm(
+  { kind }: LogicalType,
+  { decimal, thousands, date }: FilesConfig,
+): WrittenForm | undefined {
+  if (NUMBERS.has(kind) && (decimal !== undefined || thousands !== undefined))
+    return { kind: 'number', decimal: decimal ?? '.', thousands };
+  if (date === undefined || (kind !== 'date' && kind !== 'timestamp')) return undefined;
+  return { kind: 'date', order: date.replace(/(\w)\w*\W?/g, '$1'), separator: /\W/.exec(date)![0] };
 }
 
 function lookAtCsv(head: Uint8Array, config: FilesConfig): Form {

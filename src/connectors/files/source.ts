@@ -257,13 +257,14 @@ function documentLayout(
     line: range?.line ?? 1 + text.skip,
     fields,
     columns: facts.read.map((column) => places.get(column.name) ?? null),
+    forms: facts.forms,
     form: JSON.stringify({ file, dialect, fields, places: Object.fromEntries(places) } satisfies RecordForm),
   };
 }
 
 /** `delimiter`: when the stream says which. */
 function keptLayout(
-  { read, form: { dialect }, fileColumn }: FilesSurvey,
+  { read, forms, form: { dialect }, fileColumn }: FilesSurvey,
   kept: KeptDocument,
   delimiter: string | undefined,
 ): DocumentLayout {
@@ -287,6 +288,7 @@ function keptLayout(
     lines,
     fields: was.fields,
     columns: read.map((column) => placeOf(column.name)),
+    forms,
     form,
   };
 }

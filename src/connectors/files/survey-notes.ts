@@ -94,5 +94,13 @@ export function formText(config: FilesConfig, { dialect, header }: Form, { docum
           dialect.quote === undefined ? 'no quotes' : `quote ${dialect.quote}`,
           header ? 'with header' : 'no header',
         ];
-  return [config.path, dialect.format, ...how, ...encodings].filter((part) => part !== false).join(', ');
+  const { decimal, thousands, date } = config;
+  const written = [
+    decimal !== undefined && `decimal ${JSON.stringify(decimal)}`,
+    thousands !== undefined && `thousands ${JSON.stringify(thousands)}`,
+    date !== undefined && `dates ${date}`,
+  ];
+  return [config.path, dialect.format, ...how, ...written, ...encodings]
+    .filter((part) => part !== false)
+    .join(', ');
 }

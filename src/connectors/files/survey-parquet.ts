@@ -10,7 +10,19 @@ import { lookAtParquet, type ParquetFile, type ParquetPlace } from './parquet-fi
 import type { Facts, FileLayout, Looking } from './survey.ts';
 
 /** Options that say how text is written. */
-const OF_TEXT = ['encoding', 'header', 'delimiter', 'quote', 'escape', 'nulls', 'flatten', 'skip'] as const;
+const OF_TEXT = [
+  'encoding',
+  'header',
+  'delimiter',
+  'quote',
+  'escape',
+  'nulls',
+  'flatten',
+  'skip',
+  'decimal',
+  'thousands',
+  'date',
+] as const;
 
 export async function lookAtTables(
   { stream, config, found, wanted, ledger }: Looking,

@@ -7,6 +7,7 @@ import type { ObjectStorage } from '../../core/storage.ts';
 import { type Checkpoint, renamed, type RunWindow, type StreamConfig } from '../../core/stream.ts';
 import type { SourceEngine } from '../shared/duckdb/source-engine.ts';
 import { chosenColumns, refuseMistakes } from '../shared/stream-columns.ts';
+import type { WrittenForm } from '../shared/text/records.ts';
 import type { TextForm } from '../shared/text/text-stream.ts';
 import { contractJson, contractOf, type FileColumn } from './contract.ts';
 import { partsOf } from './cut-files.ts';
@@ -21,7 +22,7 @@ import {
   sortFiles,
   withoutTouched,
 } from './found-files.ts';
-import { type Form, formatOf, lookAt } from './look.ts';
+import { type Form, formatOf, lookAt, writtenForm } from './look.ts';
 import type { ParquetFile } from './parquet-files.ts';
 import { notesOf, problemOf, windowText } from './survey-notes.ts';
 import { lookAtTables } from './survey-parquet.ts';
@@ -34,6 +35,8 @@ export interface FilesSurvey extends Survey {
   contract: SchemaJson;
   /** Those that are read: by field of the schema. */
   read: FileColumn[];
+  /** For each of these, how its values are written, where it is not the usual way. */
+  forms: (WrittenForm | undefined)[];
   layouts: ReadonlyMap<string, FileLayout>;
   /** Name of the column with the file of a row. */
   fileColumn: string | false;
@@ -170,14 +173,18 @@ function keptSurvey(stream: StreamConfig, config: FilesConfig, before: Checkpoin
   };
 }
 
-type Held = Pick<FilesSurvey, 'contract' | 'read' | 'schema' | 'fileColumn'>;
+type Held = Pick<FilesSurvey, 'contract' | 'read' | 'forms' | 'schema' | 'fileColumn'>;
 
 function heldBy(stream: StreamConfig, config: FilesConfig, inFiles: readonly FileColumn[]): Held {
   const { fileColumn } = config;
   const ofFile: FileColumn[] =
     fileColumn === false ? [] : [{ name: fileColumn, type: { kind: 'utf8' }, sample: undefined }];
   const columns = [...inFiles, ...ofFile];
-  return { contract: contractJson(inFiles), fileColumn, ...schemaOf(stream, config, columns) };
+  const { read, schema } = schemaOf(stream, config, columns);
+  const forms = read.map((column) =>
+    Object.hasOwn(stream.types, column.name) ? writtenForm(column.type, config) : undefined,
+  );
+  return { contract: contractJson(inFiles), fileColumn, read, forms, schema };
 }
 
 function filesOf(stream: StreamConfig): FilesConfig {

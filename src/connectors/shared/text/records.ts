@@ -79,7 +79,12 @@ export interface TextRun {
  * `hex`: bytes as `\x` and hexadecimal digits; `bits`: whole numbers as the bytes that they have, the high ones first;
  * `geometry`: as MySQL keeps it.
  */
-export type FieldForm = 'written' | 'mysql' | 'utc' | 'hex' | 'bits' | 'geometry';
+export type FieldForm = 'written' | 'mysql' | 'utc' | 'hex' | 'bits' | 'geometry' | WrittenForm;
+
+/** As people of some countries write numbers and dates; `order` of Y, M and D. */
+export type WrittenForm =
+  | { kind: 'number'; decimal: string; thousands: string | undefined }
+  | { kind: 'date'; order: string; separator: string };
 
 /** A record that cannot be taken apart. */
 export interface BrokenRecord {

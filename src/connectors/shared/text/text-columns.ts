@@ -31,7 +31,9 @@ import {
   QUOTED,
   type TextField,
   type TextRun,
+  type WrittenForm,
 } from './records.ts';
+import { rewritten } from './written-forms.ts';
 
 type Reader = (run: TextRun, column: Column, bad: BadRows, mark: number) => void;
 
@@ -42,6 +44,10 @@ export function readColumn(
   bad: BadRows,
   { index, nullable, form }: { index: number; nullable: boolean; form?: FieldForm | undefined },
 ): void {
+  if (typeof form === 'object') {
+    readColumn(rewritten(run, form), column, bad, { index, nullable });
+    return;
+  }
   const nulls = column.nullCount;
   const reader = form === undefined ? READERS[column.type.kind] : FORMS[form];
   reader(run, column, bad, index << 4);
@@ -331,7 +337,7 @@ const READERS: Readonly<Record<LogicalType['kind'], Reader>> = {
   timestamp: each(parseMoment),
 };
 
-const FORMS: Readonly<Record<FieldForm, Reader>> = {
+const FORMS: Readonly<Record<Exclude<FieldForm, WrittenForm>, Reader>> = {
   written: each(parseWritten),
   mysql: each(parseMysql),
   utc: each(parseInstant),

@@ -12,6 +12,7 @@ import { parseType } from '../../../core/types.ts';
 import { type Cell, fromBatch } from '../../../testing/batch-rows.ts';
 import type { CsvDialect } from './csv-scanner.ts';
 import { sendDocument } from './document-input.ts';
+import type { WrittenForm } from './records.ts';
 import { createTextDecoder, type DocumentLayout } from './text-decoder.ts';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'sluice-text-'));
@@ -32,6 +33,7 @@ interface Given {
   maxRows?: number;
   key?: boolean;
   limits?: ColumnLimits[];
+  forms?: DocumentLayout['forms'];
 }
 
 interface Read {
@@ -73,6 +75,7 @@ async function read(documents: (string | Uint8Array)[], given: Given): Promise<R
     line: 1,
     fields: given.types.length,
     columns: given.types.map((_, i) => i),
+    forms: given.forms,
     form: '{}',
   };
   const decoder = createTextDecoder(new RingConsumer(memory), schema, {
@@ -433,5 +436,129 @@ describe('what the target refuses', () => {
       limits: [limited('bigint', { nullable: false })],
     });
     expect(bad).toMatchObject([{ line: 2, column: 'c0', code: 'row.missing' }]);
+  });
+});
+
+describe('numbers and dates of other countries', () => {
+  const german: WrittenForm = { kind: 'number', decimal: ',', thousands: '.' };
+  const numbers = async (
+    values: string[],
+    type: string,
+    form: WrittenForm,
+  ): Promise<(Cell | undefined)[]> => {
+    const text = values.map((value, i) => `${i}|"${value}"\n`).join('');
+    const given = { types: ['int32', type], forms: [undefined, form], dialect: { delimiter: '|' } };
+    const { rows } = await read([text], given);
+    return values.map((_, i) => rows.find(([row]) => row === String(i))?.[1]);
+  };
+
+  it.each<[string, string, string, (Cell | undefined)[], WrittenForm]>([
+    [
+      '1.234,56 1234,56 -1.234.567,8 +0,5 ,5 7 7,',
+      'decimal(12,2)',
+      'German',
+      ['1234.56', '1234.56', '-1234567.80', '0.50', '0.50', '7.00', '7.00'],
+      german,
+    ],
+    // A point that is none between groups, groups of other sizes, two commas, signs behind, what is no part of numbers.
+    [
+      '1.23 1.2345 12345.678 .5 1..234 1.234.5 1,2,3 1,234.5 5- 5% €5 1,2345',
+      'decimal(12,2)',
+      'not German',
+      Array.from({ length: 12 }, () => undefined),
+      german,
+    ],
+    ['1.234 1.234,0 12.34', 'int32', 'whole German', ['1234', undefined, undefined], german],
+    [
+      '1.234,5 1,5e3 NaN 1e3 -,',
+      'float64',
+      'German with an exponent',
+      ['1234.5', '1500', 'NaN', '1000', undefined],
+      german,
+    ],
+    [
+      "1'234.5 1,234.5",
+      'decimal(12,2)',
+      'Swiss',
+      ['1234.50', undefined],
+      { kind: 'number', decimal: '.', thousands: "'" },
+    ],
+    [
+      '1\u202f234,5 1234,5',
+      'decimal(12,2)',
+      'French',
+      ['1234.50', '1234.50'],
+      { kind: 'number', decimal: ',', thousands: '\u202f' },
+    ],
+    [
+      '1,5 1.5 1.000,5',
+      'decimal(12,2)',
+      'without groups',
+      ['1.50', undefined, undefined],
+      { kind: 'number', decimal: ',', thousands: undefined },
+    ],
+    [
+      '1,234 1234 1,5',
+      'decimal(12,2)',
+      'English',
+      ['1234.00', '1234.00', undefined],
+      { kind: 'number', decimal: '.', thousands: ',' },
+    ],
+  ])('reads %s as %s, %s', async (values, type, ...[, wanted, form]) => {
+    expect(await numbers(values.split(' '), type, form)).toEqual(wanted);
+  });
+
+  it('reads every number that was written so', async () => {
+    const digits = fc.bigInt({ min: -(10n ** 38n) + 1n, max: 10n ** 38n - 1n });
+    await fc.assert(
+      fc.asyncProperty(fc.array(digits, { minLength: 1, maxLength: 20 }), async (all) => {
+        const plain = all.map((value) => {
+          const text = (value < 0n ? -value : value).toString().padStart(5, '0');
+          return `${value < 0n ? '-' : ''}${text.slice(0, -4)}.${text.slice(-4)}`;
+        });
+        const written = plain.map((text) => {
+          const [whole, decimals] = text.split('.') as [string, string];
+          return `${whole.replace(/\B(?=(\d{3})+$)/g, '.')},${decimals}`;
+        });
+        expect(await numbers(written, 'decimal(38,4)', german)).toEqual(plain);
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  it.each<[string, string, string, (Cell | undefined)[]]>([
+    [
+      '31.12.2025 1.2.2025 29.02.2023 2025-12-31 31.12.25 12.31.2025 31/12/2025',
+      'date',
+      'DMY.',
+      ['2025-12-31', '2025-02-01', ...Array.from({ length: 5 }, () => undefined)],
+    ],
+    ['12/31/2025 31/12/2025', 'date', 'MDY/', ['2025-12-31', undefined]],
+    ['2025/1/5', 'date', 'YMD/', ['2025-01-05']],
+    [
+      '31.12.2025T7:30 31.12.2025T23:59:59.123456 31.12.2025 31.12.2025T7',
+      'timestamp',
+      'DMY.',
+      ['2025-12-31 07:30:00', '2025-12-31 23:59:59.123456', '2025-12-31 00:00:00', undefined],
+    ],
+    ['31.12.2025T23:30:00+02 31.12.2025T23:30', 'timestamptz', 'DMY.', ['2025-12-31 21:30:00', undefined]],
+  ])('reads %s as %s of the form %s', async (values, type, how, wanted) => {
+    const form: WrittenForm = { kind: 'date', order: how.slice(0, 3), separator: how.slice(3) };
+    const stored = wanted.map((iso) => {
+      if (iso === undefined) return undefined;
+      const [whole = '', micros = ''] = (iso as string).split('.');
+      const seconds = Date.parse(whole.length > 10 ? `${whole.replace(' ', 'T')}Z` : whole) / 1000;
+      return type === 'date' ? String(seconds / 86_400) : `${seconds}${micros.padEnd(6, '0')}`;
+    });
+    expect(await numbers(values.split(' '), type, form)).toEqual(stored);
+  });
+
+  it('leaves numbers of JSON as they are', async () => {
+    const { rows } = await read(['{"c0":1.5}\n{"c0":"1.234,5"}\n'], {
+      types: ['decimal(9,2)'],
+      names: ['c0'],
+      forms: [german],
+    });
+    expect(rows).toEqual([['1.50'], ['1234.50']]);
   });
 });
