@@ -18,6 +18,7 @@ const BENCHMARKS = [
   'files-daily',
   'bad-rows',
   'sql-dump',
+  'export',
 ] as const;
 
 export type BenchmarkName = (typeof BENCHMARKS)[number];

@@ -21,6 +21,7 @@ import { startServer } from './server.ts';
 import { LINEITEM, NARROW, WIDE, WIDE_YEAR } from './tables.ts';
 import { missingPrograms } from './needs.ts';
 import { benchMysql } from './to-mysql.ts';
+import { benchExport } from './to-files.ts';
 import { benchToLake } from './to-lake.ts';
 import { benchToPostgres } from './to-postgres.ts';
 import { TPCH } from './tpch.ts';
@@ -85,6 +86,7 @@ const BENCHES: Readonly<Record<BenchmarkName, (context: BenchContext) => Promise
   'files-daily': benchFilesDaily,
   'bad-rows': benchBadRows,
   'sql-dump': benchSqlDump,
+  export: benchExport,
   'pg-to-pg-wide': (context) =>
     benchToPostgres(
       {
@@ -118,6 +120,7 @@ const NEEDS: Readonly<Partial<Record<BenchmarkName, readonly string[]>>> = {
   'lake-to-pg': ['bash', 'psql'],
   'files-to-pg': ['psql'],
   'sql-dump': ['bash', 'psql'],
+  export: ['psql'],
   'mysql-to-pg': ['bash', 'psql', 'mariadb', 'mariadbd'],
   'pg-to-mysql': ['bash', 'psql', 'mariadb', 'mariadbd'],
 };
