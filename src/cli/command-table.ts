@@ -222,6 +222,7 @@ const MOVE: readonly CommandSpec[] = [
       'sluice copy postgres://localhost/shop ./lake --table public.orders',
       'sluice copy "$SHOP_URL" ./lake --table \'public.*\' --cursor updated_at',
       'sluice copy ./shop.sql.gz ./lake',
+      'sluice copy \'./landing/tenants_*.csv.gz\' "$SHOP_URL"',
       'sluice copy "$SHOP_URL" \'./exports/{table}_{date}.csv.gz\' --table public.orders',
       'sluice copy "$SHOP_URL" ./lake --sql \'select * from orders where total >= 100\' --name large_orders',
     ],

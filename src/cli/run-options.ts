@@ -2,7 +2,7 @@ import { hint } from '../config/suggest.ts';
 import { ConfigError } from '../core/errors.ts';
 import type { Project } from '../core/project.ts';
 import type { LoadCheck, RunWindow } from '../core/stream.ts';
-import { parseSize } from '../core/units.ts';
+import { addDays, parseSize } from '../core/units.ts';
 import type { RunOptions } from '../engine/types.ts';
 import type { Flags } from './arguments.ts';
 
@@ -125,8 +125,4 @@ function readDay(text: string, timezone: string, now: Date): string | undefined 
   if (!/^\d{4}-\d\d-\d\d$/.test(text)) return undefined;
   const time = Date.parse(`${text}T00:00:00Z`);
   return Number.isFinite(time) && new Date(time).toISOString().startsWith(text) ? text : undefined;
-}
-
-function addDays(day: string, days: number): string {
-  return new Date(Date.parse(`${day}T00:00:00Z`) + days * 86_400_000).toISOString().slice(0, 10);
 }

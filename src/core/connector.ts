@@ -17,6 +17,8 @@ export interface Connector<Options = unknown> {
   readonly capabilities: Capabilities;
   /** The options that a URL such as `postgres://…` stands for; undefined when the URL is not ours, or not in this role. */
   fromUrl(url: string, role?: 'source' | 'destination'): unknown;
+  /** The stream that a URL of a source stands for, where streams have to be described before they can be read; `to`: where it goes. */
+  streamFromUrl?(url: string, to: Capabilities): { name: string; options: StreamOptions } | undefined;
   openSource?(options: Options, context: ConnectorContext): Promise<Source>;
   openDestination?(options: Options, context: ConnectorContext): Promise<Destination>;
   /** Where the system keeps objects, for systems that do: leases can live beside the data, and the catalog reads it. */

@@ -193,3 +193,8 @@ export function formatRate(amount: number, seconds: number, unit: 'rows' | 'byte
   if (unit === 'bytes') return `${formatBytes(rate)}/s`;
   return `${rate < 9.95 ? brief(rate, 10) : formatCount(rate)} rows/s`;
 }
+
+/** The day so many days after another one, before it when negative; both `YYYY-MM-DD`. */
+export function addDays(day: string, days: number): string {
+  return new Date(Date.parse(`${day}T00:00:00Z`) + days * 86_400_000).toISOString().slice(0, 10);
+}

@@ -8,6 +8,7 @@ import type { Listener, StreamTotals } from '../core/events.ts';
 import type { Snapshot } from '../core/source.ts';
 import { type Checkpoint, renamed, type Slice } from '../core/stream.ts';
 import type { TableStructure } from '../core/structure.ts';
+import { addDays } from '../core/units.ts';
 import type { KeptHome } from '../gate/kept-storage.ts';
 import { Quarantine } from '../gate/quarantine.ts';
 import { STRATEGIES } from '../strategies/index.ts';
@@ -460,11 +461,7 @@ class StreamLoad {
     const earlier = this.#checkpoint?.unfinished?.layout === BY_DATES ? this.#checkpoint.unfinished.done : [];
     const done = new Set([...this.#done, ...earlier, ...loads.map((load) => load.slice.id)]);
     const open = days.findIndex(({ settled }, i) => !settled || !done.has(slices.sliceOf![i]!));
-    const last = open < 0 ? days.at(-1)!.day : dayBefore(days[open]!.day);
+    const last = open < 0 ? days.at(-1)!.day : addDays(days[open]!.day, -1);
     return { ...checkpoint, day: before !== undefined && before > last ? before : last };
   }
-}
-
-function dayBefore(day: string): string {
-  return new Date(Date.parse(`${day}T00:00:00Z`) - 86_400_000).toISOString().slice(0, 10);
 }

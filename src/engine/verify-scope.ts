@@ -4,6 +4,7 @@
  */
 import type { Comparable, CompareRequest, Within } from '../core/compare.ts';
 import type { Snapshot, Survey } from '../core/source.ts';
+import { addDays } from '../core/units.ts';
 import {
   type Checkpoint,
   renamed,
@@ -65,8 +66,8 @@ async function dayScope(request: ScopeRequest, last: string | undefined): Promis
   const column = renamed(stream, stream.date!.column);
   const least = await target.least(column, signal);
   if (least === undefined) return 'its table has no rows with a date';
-  const end = window.to !== undefined && window.to <= last ? window.to : dayAfter(last);
-  const begin = dayAfter(least.slice(0, 10), -1);
+  const end = window.to !== undefined && window.to <= last ? window.to : addDays(last, 1);
+  const begin = addDays(least.slice(0, 10), -1);
   const start = window.from !== undefined && window.from > begin ? window.from : begin;
   const { days = [] } = await snapshot.survey(stream, checkpoint, { from: start, to: end }, signal);
   // The day that the least value is in; the one before is there for zones that are behind.
@@ -79,8 +80,4 @@ async function dayScope(request: ScopeRequest, last: string | undefined): Promis
   const waiting = (name: string): CompareRequest['waiting'] =>
     again === undefined ? undefined : { kind: 'column', column: name, from: again, nulls };
   return { within, waiting: { source: waiting(stream.date!.column), target: waiting(column) } };
-}
-
-function dayAfter(day: string, days: number = 1): string {
-  return new Date(Date.parse(`${day}T00:00:00Z`) + days * 86_400_000).toISOString().slice(0, 10);
 }

@@ -16,10 +16,11 @@ const PIPELINE = 'copy';
 export const copy: Command = async (invocation) => {
   const { services, flags } = invocation;
   const [source = '', destination = ''] = invocation.arguments;
-  const pipeline = readPipeline(flags);
   const connectors = await services.connectors();
   const from = connectionFromUrl(connectors, source, 'source');
   const to = connectionFromUrl(connectors, destination, 'destination');
+  const [reads, writes] = [connectors.get(from.type)!, connectors.get(to.type)!];
+  const pipeline = readPipeline(flags, reads.streamFromUrl?.(source, writes.capabilities));
   const context = urlContext(connectors, {
     connections: { source: from, destination: to },
     pipelines: { [PIPELINE]: pipeline },
@@ -30,11 +31,21 @@ export const copy: Command = async (invocation) => {
   return go(invocation, context, [PIPELINE]);
 };
 
-function readPipeline(flags: Flags): PipelineDefinition {
+/** `described`: what the source itself says, where it names a stream. */
+function readPipeline(
+  flags: Flags,
+  described: { name: string; options: StreamOptions } | undefined,
+): PipelineDefinition {
   const query = flags.text('sql');
   const name = flags.text('name');
   const tables = flags.list('table');
   const options = readStreamOptions(flags);
+  if (described) {
+    if (query !== undefined || tables.length > 0)
+      throw usageError('the path says which files are read: --sql and --table mean nothing for them');
+    const streams = { [name ?? described.name]: { ...described.options, ...options } };
+    return { from: 'source', to: 'destination', streams };
+  }
   if (query !== undefined) {
     if (name === undefined) throw usageError('--sql needs --name, the name of the table in the destination');
     if (tables.length > 0) throw usageError('--sql and --table exclude each other');

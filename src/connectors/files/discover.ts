@@ -5,9 +5,14 @@ import { OWN_FOLDER } from '../shared/object-names.ts';
 
 const DATA = /\.(csv|tsv|txt|jsonl?|ndjson)(\.(gz|zst|bz2))?$|\.(zip|parquet)$/i;
 
+/** Whether a name is that of a file that can be read. */
+export function isData(name: string): boolean {
+  return DATA.test(name);
+}
+
 export function discoverFiles(objects: readonly StoredObject[]): StreamInfo[] {
   const found = Map.groupBy(
-    objects.filter(({ key }) => DATA.test(key) && !isHidden(key)),
+    objects.filter(({ key }) => isData(key) && !isHidden(key)),
     ({ key }) => patternOf(key),
   );
   return [...found].map(([pattern, files]): StreamInfo => {
@@ -26,7 +31,7 @@ export function discoverFiles(objects: readonly StoredObject[]): StreamInfo[] {
 }
 
 function isHidden(key: string): boolean {
-  return key.startsWith(OWN_FOLDER) || key.split('/').some((part) => part.startsWith('.'));
+  return `/${key}`.includes(`/${OWN_FOLDER}`) || key.split('/').some((part) => part.startsWith('.'));
 }
 
 /** `tenants_20260209.csv` becomes `tenants_*.csv`. */

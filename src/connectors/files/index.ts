@@ -3,6 +3,7 @@ import type { StreamOptions } from '../../core/project.ts';
 import { openStorage } from '../shared/open-storage.ts';
 import { exportFromUrl } from './export-url.ts';
 import { type FilesConnection, filesOptions } from './options.ts';
+import { filesFromUrl } from './source-url.ts';
 
 /** Unless their names promise text. */
 function maybeParquet({ files }: StreamOptions): boolean {
@@ -11,6 +12,11 @@ function maybeParquet({ files }: StreamOptions): boolean {
 }
 
 const TEXT = /\.(csv|tsv|txt|jsonl?|ndjson)(\.\w+)?$|\.(gz|zst|bz2|zip)$/i;
+
+function sourceFromUrl(url: string): { path: string } | undefined {
+  const files = filesFromUrl(url);
+  return files && { path: files.path };
+}
 
 export const filesConnector: Connector<FilesConnection> = {
   name: 'files',
@@ -25,8 +31,15 @@ export const filesConnector: Connector<FilesConnection> = {
     engine: maybeParquet,
     exports: true,
   },
-  // As a source it has streams to be described, for which there is a project.
-  fromUrl: (url, role) => (role === 'destination' ? exportFromUrl(url) : undefined),
+  fromUrl: (url, role) => (role === 'destination' ? exportFromUrl(url) : sourceFromUrl(url)),
+  streamFromUrl(url, to) {
+    const found = filesFromUrl(url);
+    if (!found) return undefined;
+    const { name, pattern } = found;
+    if (to.exports !== true) return { name, options: { files: pattern } };
+    // What becomes a file again is all that there is, and no more columns than there are.
+    return { name, options: { load: 'replace', files: { path: pattern, file_column: false } } };
+  },
   openSource: async (options, context) => {
     const { FilesSource } = await import('./source.ts');
     return new FilesSource(await openStorage(options, context), options, context);
