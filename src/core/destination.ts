@@ -20,6 +20,8 @@ export interface Destination {
   limits?(load: LimitsRequest, signal: AbortSignal): Promise<TableLimits>;
   /** Called once per run or plan with all streams of the pipeline, also those that are not wanted now: throws one ConfigError with all that it cannot do. */
   accept?(streams: readonly StreamConfig[]): void;
+  /** For reports: files of a table that readers see since the destination was opened, where each load makes some. */
+  published?(table: string): readonly string[];
   /** Each load stands for itself: what is not there was not lost, and columns may differ from those of the load before. */
   readonly separate?: boolean;
   /** Absent where tables have no indexes and no foreign keys. */

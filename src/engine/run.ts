@@ -107,13 +107,8 @@ export async function runPipeline(
       streams,
       alerts: await journal.end({ status: statusOf(streams), retries: run.retries, streams }),
     };
-    emit({
-      kind: 'run-finished',
-      run: id,
-      status: report.status,
-      seconds: report.seconds,
-      peakRssBytes: report.peakRssBytes,
-    });
+    const { status, seconds, peakRssBytes } = report;
+    emit({ kind: 'run-finished', run: id, status, seconds, peakRssBytes });
     return report;
   } finally {
     await snapshot.close();
@@ -269,10 +264,11 @@ async function loadOne(run: Run, held: Held): Promise<StreamReport> {
       const error = loadDiffers(stream.name, verification);
       return { ...failed(run, { ...held, watermark }, error, totals), changes, verification };
     }
+    const files = run.session.destination.published?.(stream.table) ?? [];
     const report: StreamReport = {
       stream: stream.name,
       table: stream.table,
-      status: totals.loaded > 0 || totals.quarantined ? 'loaded' : 'nothing-new',
+      status: totals.loaded > 0 || totals.quarantined || files.length > 0 ? 'loaded' : 'nothing-new',
       totals,
       watermark,
       changes,
@@ -280,6 +276,7 @@ async function loadOne(run: Run, held: Held): Promise<StreamReport> {
       verification,
       error: undefined,
       ...(indexes && { indexes }),
+      ...(files.length > 0 && { files }),
     };
     emit({ kind: 'stream-finished', stream: stream.name, status: report.status, totals, watermark });
     return report;

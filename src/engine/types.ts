@@ -92,6 +92,8 @@ export interface StreamReport {
   warnings: string[];
   /** What was found when the load was compared with its source; undefined where nothing was compared. */
   verification: LoadVerification | undefined;
+  /** Files that the load has made, below the folder or prefix of the connection; of destinations that write files. */
+  files?: readonly string[] | undefined;
   /** Indexes that were made after the load, and how long that took. */
   indexes?: { made: number; seconds: number } | undefined;
   error: ErrorInfo | undefined;

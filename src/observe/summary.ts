@@ -28,6 +28,7 @@ export interface FinishedStream {
   readonly verification?: LoadVerification | undefined;
   readonly error: ErrorInfo | undefined;
   readonly indexes?: { readonly made: number; readonly seconds: number } | undefined;
+  readonly files?: readonly string[] | undefined;
 }
 
 export interface SummaryOptions {
@@ -56,6 +57,10 @@ export function renderSummary(run: FinishedRun, options: SummaryOptions): string
   if (shown.some(({ totals }) => totals.rows > 0)) lines.push(streamTable(shown, options.style));
   const quiet = run.streams.filter((stream) => stream.status === 'nothing-new').length;
   if (quiet > 0 && shown.length > 0) lines.push(`  ${plural(quiet, 'stream')} had nothing new`);
+  for (const { stream, files = [] } of run.streams) {
+    const more = files.length > 1 ? ` and ${plural(files.length - 1, 'more file')}` : '';
+    if (files.length > 0) lines.push(`  ${options.style.cyan('→')} ${stream}: ${files[0]}${more}`);
+  }
   for (const { stream, changes } of run.streams) {
     if (changes.length > 0)
       lines.push(`  ${options.style.cyan('~')} ${stream}: table changed: ${changes.join(', ')}`);
@@ -84,7 +89,7 @@ function headline(run: FinishedRun, { style, phases }: SummaryOptions): string {
   ).length;
   switch (run.status) {
     case 'succeeded':
-      return loaded === 0
+      return run.streams.every(({ status }) => status !== 'loaded')
         ? `${style.green('✓')} ${name}   nothing new   ${time}`
         : `${style.green('✓')} ${name}   ${plural(loaded, 'row')} in ${time}${tail}`;
     case 'partial':

@@ -46,7 +46,12 @@ describe('a snapshot', () => {
     await using to = new Exports({ type: 'postgres', url }, { 'public.t': {} });
     const first = await to.run();
     const name = `t_${await today(db)}.csv`;
-    expect(first.streams[0]).toMatchObject({ status: 'loaded', totals: { loaded: 4 }, warnings: [] });
+    expect(first.streams[0]).toMatchObject({
+      status: 'loaded',
+      totals: { loaded: 4 },
+      warnings: [],
+      files: [name],
+    });
     expect(to.everything()).toEqual([name]);
     expect(to.text(name)).toBe(ROWS);
     await db.query(`DELETE FROM t WHERE id > 1; ALTER TABLE t DROP COLUMN v; ALTER TABLE t ADD w boolean`);

@@ -24,6 +24,7 @@ export class FilesDestination implements Destination {
   readonly #options: FilesConnection;
   readonly #pool: ThreadPool<Lane>;
   readonly #staging: StagingFolder;
+  readonly #published = new Map<string, Set<string>>();
 
   constructor(storage: ObjectStorage, options: FilesConnection, context: ConnectorContext) {
     this.#storage = storage;
@@ -47,6 +48,10 @@ export class FilesDestination implements Destination {
 
   accept(streams: readonly StreamConfig[]): void {
     acceptStreams(streams, this.#options.export);
+  }
+
+  published(table: string): readonly string[] {
+    return [...(this.#published.get(table) ?? [])];
   }
 
   async describe(table: string): Promise<TableState | undefined> {
@@ -90,6 +95,9 @@ export class FilesDestination implements Destination {
       storage: this.#storage,
       pool: this.#pool,
       scratch: () => this.#staging.scratch(),
+      published: (table: string, key: string) => {
+        this.#published.set(table, (this.#published.get(table) ?? new Set()).add(key));
+      },
     };
     return new ExportWriter(context, spec, { form: { ...form, format }, stored });
   }

@@ -24,6 +24,8 @@ import { NULL_LINE, selectSql, textFormat } from './export-sql.ts';
 export interface ExportContext {
   storage: ObjectStorage;
   pool: ThreadPool<Lane>;
+  /** Called when readers see a file. */
+  published(table: string, key: string): void;
   /** A local folder that nobody else uses, on the disk of the exports where these are on one. */
   scratch(): string;
 }
@@ -102,6 +104,7 @@ export class ExportWriter implements TableWriter {
     for (const [key, some] of Map.groupBy(loads, (load) => (load.parts as Parts).key)) {
       await this.#context.storage.upload(key, await this.#join(key, some));
       files.push(key);
+      this.#context.published(this.#spec.table, key);
     }
     await this.#record(checkpoint, { ...totals, files });
     await this.abort(loads);
