@@ -8,6 +8,7 @@ import type { Checkpoint } from '../core/stream.ts';
 import type { DemoOptions, DemoReport } from '../demo/demo.ts';
 import type { ProjectContext } from '../engine/context.ts';
 import type { DiagnoseOptions, DiagnosisReport } from '../engine/diagnose-types.ts';
+import type { LedgerRebuild } from '../engine/ledger-ops.ts';
 import type { StreamState } from '../engine/state-ops.ts';
 import type * as QuarantineOps from '../engine/quarantine-ops.ts';
 import type {
@@ -67,6 +68,18 @@ export interface Services {
     stream: string,
     files: readonly string[],
   ): Promise<string[]>;
+  forgetFiles(
+    context: ProjectContext,
+    pipeline: string,
+    stream: string,
+    files: readonly string[],
+  ): Promise<string[]>;
+  rebuildLedger(
+    context: ProjectContext,
+    pipeline: string,
+    stream: string,
+    options: { dryRun: boolean },
+  ): Promise<LedgerRebuild>;
   /** Undefined when a demo that was kept has been opened again. */
   demo(options: DemoOptions): Promise<DemoReport | undefined>;
 }
@@ -104,7 +117,9 @@ export function realServices(): Services {
     showState: async (...args) => (await import('../engine/state-ops.ts')).showState(...args),
     setWatermark: async (...args) => (await import('../engine/state-ops.ts')).setWatermark(...args),
     resetStream: async (...args) => (await import('../engine/state-ops.ts')).resetStream(...args),
-    reloadFiles: async (...args) => (await import('../engine/state-ops.ts')).reloadFiles(...args),
+    reloadFiles: async (...args) => (await import('../engine/ledger-ops.ts')).reloadFiles(...args),
+    forgetFiles: async (...args) => (await import('../engine/ledger-ops.ts')).forgetFiles(...args),
+    rebuildLedger: async (...args) => (await import('../engine/ledger-ops.ts')).rebuildLedger(...args),
     demo: async (options) => (await import('../demo/demo.ts')).runDemo(options),
   };
 }

@@ -101,6 +101,8 @@ export interface Survey {
   structure?: TableStructure | undefined;
   /** Resolved bounds of a dated load, one range per day, ascending; `settled`: no open transaction can still write to it. */
   days?: { day: string; from: string; to: string; settled: boolean }[] | undefined;
+  /** Of streams of files: those that were looked at, by path. */
+  files?: ReadonlyMap<string, SurveyedFile> | undefined;
   /** What the parts are, for people, where they are not all. */
   window?: string | undefined;
   /** What the user should know before anything is loaded. */
@@ -109,6 +111,13 @@ export interface Survey {
   problem?: SluiceError | undefined;
   /** SQL that a slice over everything would run, or whatever says what is read, for `plan`. */
   sql: string;
+}
+
+export interface SurveyedFile {
+  /** Also those that do not fit. */
+  records: number;
+  /** Columns that its name gives. */
+  named: Readonly<Record<string, string | null>>;
 }
 
 export interface SurveyNote {

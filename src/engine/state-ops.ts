@@ -1,6 +1,5 @@
 /** Looking at and changing how far streams are loaded, by hand. Changes are commits in the destination, under the stream's lease. */
 import { randomBytes } from 'node:crypto';
-import { matcher } from '../config/stream-name.ts';
 import type { TableState } from '../core/destination.ts';
 import { ConfigError } from '../core/errors.ts';
 import type { Checkpoint, StreamConfig } from '../core/stream.ts';
@@ -86,72 +85,55 @@ export async function resetStream(
   }));
 }
 
-/** Marks files of a stream, so that the next run replaces the rows that they have brought; gives their paths. */
-export async function reloadFiles(
+type Change = (session: PipelineSession, stream: StreamConfig, state: TableState) => Promise<Checkpoint>;
+
+/** Does something with the table of a stream, which has to be there. */
+export async function withStream<T>(
   context: ProjectContext,
   pipeline: string,
   name: string,
-  wanted: readonly string[],
-): Promise<string[]> {
-  let marked: string[] = [];
-  await changeCheckpoint(context, pipeline, name, async (_session, stream, { checkpoint }) => {
-    const { ledger } = checkpoint ?? {};
-    if (!checkpoint || !ledger || !stream.files || stream.files.fileColumn === false) {
-      throw new ConfigError(`loading files of ${name} again: it is not known which rows are theirs`, {
-        code: 'state.no_files',
-        remedy:
-          'that needs a stream of files with a `file_column`; `sluice run --full-refresh` loads all of a stream again',
-      });
-    }
-    marked = Object.keys(ledger.files).filter((file) => wanted.some((pattern) => matcher(pattern)(file)));
-    const unknown = wanted.filter((pattern) => !marked.some((file) => matcher(pattern)(file)));
-    if (unknown.length > 0) {
-      throw new ConfigError(`loading files of ${name} again: no loaded file fits "${unknown.join('", "')}"`, {
-        code: 'state.unknown_file',
-        remedy: '`sluice ledger show` lists them',
-      });
-    }
-    const again = Object.fromEntries(marked.map((file) => [file, { ...ledger.files[file]!, again: true }]));
-    return { ...checkpoint, ledger: { ...ledger, files: { ...ledger.files, ...again } } };
-  });
-  return marked;
+  work: (session: PipelineSession, stream: StreamConfig, state: TableState) => Promise<T>,
+): Promise<T> {
+  const signal = new AbortController().signal;
+  const session = await openPipeline(context, pipeline, {});
+  try {
+    const stream = (await streamsOf(session, pipeline, { select: [name] }, signal))[0]!;
+    const state = await session.destination.describe(stream.table, signal);
+    if (state) return await work(session, stream, state);
+    throw new ConfigError(`changing the state of ${name}: nothing was loaded yet`, {
+      code: 'state.nothing',
+      remedy: 'a first run loads everything',
+    });
+  } finally {
+    await closePipeline(session);
+  }
 }
 
-type Change = (session: PipelineSession, stream: StreamConfig, state: TableState) => Promise<Checkpoint>;
-
 /** Commits what `change` makes of the checkpoint of a stream, under its lease. */
-export async function changeCheckpoint(
+export function changeCheckpoint(
   context: ProjectContext,
   pipeline: string,
   name: string,
   change: Change,
 ): Promise<Checkpoint> {
-  const signal = new AbortController().signal;
-  const session = await openPipeline(context, pipeline, {});
-  const store = await openState(context);
-  try {
-    const stream = (await streamsOf(session, pipeline, { select: [name] }, signal))[0]!;
-    const before = await session.destination.describe(stream.table, signal);
-    if (!before) {
-      throw new ConfigError(`changing the state of ${name}: nothing was loaded yet`, {
-        code: 'state.nothing',
-        remedy: 'a first run loads everything',
-      });
-    }
+  return withStream(context, pipeline, name, async (session, stream, before) => {
     const run = `state-${randomBytes(4).toString('hex')}`;
-    const lease = await HeldLease.acquire(store, `${session.config.to}/${stream.table}`, run, before.fence);
+    const store = await openState(context);
     try {
-      const state = (await session.destination.describe(stream.table, signal)) ?? before;
-      const checkpoint = await change(session, stream, state);
-      await commitCheckpoint({ session, stream, state, run, fence: lease.fence }, checkpoint);
-      return checkpoint;
+      const lease = await HeldLease.acquire(store, `${session.config.to}/${stream.table}`, run, before.fence);
+      try {
+        const { signal } = new AbortController();
+        const state = (await session.destination.describe(stream.table, signal)) ?? before;
+        const checkpoint = await change(session, stream, state);
+        await commitCheckpoint({ session, stream, state, run, fence: lease.fence }, checkpoint);
+        return checkpoint;
+      } finally {
+        await lease.release();
+      }
     } finally {
-      await lease.release();
+      await store.close();
     }
-  } finally {
-    await closePipeline(session);
-    await store.close();
-  }
+  });
 }
 
 interface Place {

@@ -5,7 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { describe, expect, it } from 'vitest';
-import { reloadFiles, showState } from '../../src/engine/state-ops.ts';
+import { reloadFiles } from '../../src/engine/ledger-ops.ts';
+import { showState } from '../../src/engine/state-ops.ts';
 import { FileLake } from '../support/file-lake.ts';
 
 const REAL = fileURLToPath(new URL('../../../shared/data/snapshots', import.meta.url));

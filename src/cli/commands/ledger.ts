@@ -6,10 +6,22 @@ import type { Command, Invocation } from '../command.ts';
 import { EXIT } from '../exit-codes.ts';
 import { printJson } from '../output.ts';
 import { selectPipelines } from '../run-options.ts';
+import type { LedgerRebuild, RebuiltFile } from '../../engine/ledger-ops.ts';
+import { confirm } from '../confirm.ts';
 
-/** `sluice ledger show|reload`: which files streams have loaded. */
-export const ledger: Command = async (invocation) =>
-  invocation.spec.name === 'ledger reload' ? reload(invocation) : show(invocation);
+/** `sluice ledger show|reload|forget|rebuild`: which files streams have loaded. */
+export const ledger: Command = async (invocation) => {
+  switch (invocation.spec.name) {
+    case 'ledger reload':
+      return reload(invocation);
+    case 'ledger forget':
+      return forget(invocation);
+    case 'ledger rebuild':
+      return rebuild(invocation);
+    default:
+      return show(invocation);
+  }
+};
 
 const COLUMNS: readonly Column[] = [
   { title: 'file' },
@@ -67,4 +79,71 @@ async function reload(invocation: Invocation): Promise<number> {
       `${terminal.style.green('✓')} ${stream}: the next run loads ${plural(marked.length, 'file')} again and replaces the rows`,
     );
   return EXIT.ok;
+}
+
+async function forget(invocation: Invocation): Promise<number> {
+  const { services, terminal, json, flags } = invocation;
+  const [pipeline = '', stream = '', ...files] = invocation.arguments;
+  const context = await services.openProject(invocation.project);
+  selectPipelines(context.project, [pipeline]);
+  if (!flags.on('yes')) {
+    terminal.note(
+      `The next run loads these files of ${stream} as new. Their rows stay, and with \`load: append\` they are in the table twice then; \`sluice ledger reload\` replaces them.`,
+    );
+    await confirm(invocation, `forget ${files.join(', ')}?`);
+  }
+  const gone = await services.forgetFiles(context, pipeline, stream, files);
+  if (json) printJson(terminal, { pipeline, stream, files: gone });
+  else
+    terminal.print(
+      `${terminal.style.green('✓')} ${stream}: ${plural(gone.length, 'file')} forgotten; the next run loads what is there of them as new`,
+    );
+  return EXIT.ok;
+}
+
+const MARKS: Readonly<Record<RebuiltFile['mark'], string>> = {
+  loaded: '',
+  again: 'to be loaded again: other numbers of rows',
+  gone: 'not there any more',
+};
+
+async function rebuild(invocation: Invocation): Promise<number> {
+  const { services, terminal, json, flags } = invocation;
+  const [pipeline = '', stream = ''] = invocation.arguments;
+  const context = await services.openProject(invocation.project);
+  selectPipelines(context.project, [pipeline]);
+  const dryRun = flags.on('dry-run');
+  const work = (how: { dryRun: boolean }): Promise<LedgerRebuild> =>
+    services.rebuildLedger(context, pipeline, stream, how);
+  const planned = await work({ dryRun: true });
+  if (!json) showRebuild(invocation, planned);
+  if (!dryRun && planned.files.length > 0) {
+    if (!flags.on('yes'))
+      await confirm(invocation, `take ${plural(planned.files.length, 'file')} for loaded?`);
+    // What the table holds is looked at once more, under the lease of the stream.
+    const { files } = await work({ dryRun: false });
+    if (!json)
+      terminal.print(`${terminal.style.green('✓')} ${stream}: ${plural(files.length, 'file')} in the ledger`);
+  } else if (!json && dryRun) terminal.note('nothing was written. To do it, leave out --dry-run');
+  if (json) printJson(terminal, { pipeline, stream, dryRun, ...planned });
+  return EXIT.ok;
+}
+
+function showRebuild({ terminal }: Invocation, { column, files, fresh }: LedgerRebuild): void {
+  const columns: readonly Column[] = [
+    { title: 'file' },
+    { title: 'rows', align: 'right' },
+    { title: 'in the file', align: 'right' },
+    { title: '' },
+  ];
+  const lines = files.map(({ file, rows, records, mark }) => [
+    file,
+    formatCount(rows),
+    records === undefined ? '' : formatCount(records),
+    MARKS[mark],
+  ]);
+  if (files.length > 0) terminal.print(renderTable(columns, lines, { paintTitle: terminal.style.dim }));
+  terminal.print(
+    `by ${column}: ${plural(files.length, 'file')} in the table; ${plural(fresh.length, 'file')} with the next run`,
+  );
 }

@@ -2,7 +2,7 @@
 import { ConfigError } from '../../core/errors.ts';
 import type { FileLedger, FilesConfig, FileRange } from '../../core/ledger.ts';
 import type { Field, Schema, SchemaJson } from '../../core/schema.ts';
-import type { Survey, SurveyNote } from '../../core/source.ts';
+import type { Survey, SurveyedFile, SurveyNote } from '../../core/source.ts';
 import type { ObjectStorage } from '../../core/storage.ts';
 import { type Checkpoint, renamed, type RunWindow, type StreamConfig } from '../../core/stream.ts';
 import type { SourceEngine } from '../shared/duckdb/source-engine.ts';
@@ -137,6 +137,7 @@ export async function survey(
       ledger: ledger?.files,
       bytes: place.sliceBytes,
     }),
+    files: new Map(loaded.map(({ key }) => [key, surveyed(layouts.get(key)!, found.columns)])),
     window: windowText(found, sorted),
     notes: notesOf({ found, sorted, wanted, problems, columns, more: facts.notes }),
     problem: problemOf(stream, problems),
@@ -154,6 +155,16 @@ function factsOf(
   return format === 'parquet'
     ? lookAtTables(looking, { storage, engine, config, partBytes, signal })
     : lookAtTexts(looking, { storage, config, partBytes, signal });
+}
+
+/** What is known of a file beside its place. */
+function surveyed({ records, parquet, documents }: FileLayout, columns: readonly string[]): SurveyedFile {
+  const values = parquet?.constants ?? documents[0]?.places;
+  const named = columns.flatMap((column) => {
+    const value = values?.get(column);
+    return typeof value === 'string' ? [[column, value] as const] : [];
+  });
+  return { records, named: Object.fromEntries(named) };
 }
 
 /** Records that were put aside are of the files as they are known, with the options of now. */
