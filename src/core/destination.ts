@@ -159,6 +159,8 @@ export interface StageOptions {
   supersede: Supersede;
   /** It is committed together with others, at the end of all. */
   together: boolean;
+  /** Place among the slices that are committed together; undefined: none matters. */
+  order?: number | undefined;
   onRows: (rows: number, bytes: number) => void;
 }
 

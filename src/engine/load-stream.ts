@@ -400,6 +400,7 @@ class StreamLoad {
             together === undefined && this.#meetsLoaded(slice) ? distinctRows(planned, slice) : undefined,
           supersede: together ?? this.#supersede(slice),
           together: together !== undefined,
+          order: planned.slices.slices.indexOf(slice),
           onRows: (rows, bytes) =>
             emit({ kind: 'progress', stream: stream.name, slice: slice.id, rows, bytes }),
         },

@@ -36,6 +36,15 @@ export interface Planned {
 
 export async function planStream(request: StreamRequest): Promise<Planned> {
   const { stream, source, destination, signal } = request;
+  if (request.window.replay && destination.separate === true) {
+    throw new ConfigError(
+      `planning ${stream.name}: records in quarantine cannot be added to what a load has written`,
+      {
+        code: 'stream.replay',
+        remedy: 'correct them in the source and run again, which writes all of it',
+      },
+    );
+  }
   const table = await destination.describe(stream.table, signal);
   checkOwner(stream, table);
   const keeps = STRATEGIES[stream.load].history === 'versions';

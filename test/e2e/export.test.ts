@@ -128,6 +128,11 @@ describe('a snapshot', () => {
       ).toEqual([
         ['40000', '40000', '800020000', String(30 * (5 * 40000 + 9 + 180 + 2700 + 36000 + 150005))],
       ]);
+      // In the order of the table, whichever part was done first.
+      const [first] = await ask(
+        `SELECT bool_and(id = row) FROM (SELECT id, row_number() OVER () AS row FROM ${source})`,
+      );
+      expect(first).toEqual([true]);
       if (ending.startsWith('csv')) expect(to.text(`t.${ending}`).match(/^id,v$/gm)).toHaveLength(1);
     },
   );
@@ -353,6 +358,32 @@ describe('values', () => {
         }
     },
   );
+});
+
+it('is all of the source again, also after records that did not fit', async () => {
+  await using to = new Exports(
+    { type: 'files', path: './in' },
+    {
+      t: {
+        files: '*.csv',
+        types: { id: 'int64' },
+        load: 'replace',
+        export: 't.csv',
+      },
+    },
+  );
+  to.write('in/a.csv', 'id,v\n1,a\nno number,b\n');
+  const first = (await to.run()).streams[0]!;
+  expect(first.totals).toMatchObject({ loaded: 1, quarantined: 1 });
+  expect(to.text('t.csv')).toBe('id,v,_sluice_file\n1,a,a.csv\n');
+  to.write('in/b.csv', 'id,v\n2,b\n');
+  expect((await to.run()).streams[0]!.totals).toMatchObject({ loaded: 2, quarantined: 1 });
+  expect(to.text('t.csv')).toBe('id,v,_sluice_file\n1,a,a.csv\n2,b,b.csv\n');
+  const replayed = await to.report({ window: { replay: {} } });
+  expect(replayed.streams[0]!.error).toMatchObject({ code: 'stream.replay' });
+  to.write('in/a.csv', 'id,v\n1,a\n');
+  expect((await to.run()).streams[0]!.totals).toMatchObject({ loaded: 2, quarantined: 0 });
+  expect(to.text('t.csv')).toBe('id,v,_sluice_file\n1,a,a.csv\n2,b,b.csv\n');
 });
 
 describe('a path on the command line', () => {

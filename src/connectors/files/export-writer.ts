@@ -36,6 +36,8 @@ interface Parts {
   directory: string;
   /** Where the file goes. */
   key: string;
+  /** Place among the slices of the file; the first has the header. */
+  order: number;
 }
 
 /**
@@ -47,8 +49,8 @@ export class ExportWriter implements TableWriter {
   readonly #spec: TableSpec;
   readonly #form: ExportForm;
   #stored: StoredRecord | undefined;
-  /** Keys of files in the order in which their first slices came, and of those slices. */
-  readonly #first = new Map<string, string>();
+  /** Slices that came without a place. */
+  #arrived = 0;
 
   constructor(
     context: ExportContext,
@@ -63,8 +65,9 @@ export class ExportWriter implements TableWriter {
 
   async stage(slice: Slice, reader: SliceReader, options: StageOptions, signal: AbortSignal): Promise<Load> {
     const key = this.#keyOf(slice);
-    if (!this.#first.has(key)) this.#first.set(key, slice.id);
-    const first = this.#first.get(key) === slice.id;
+    const order = options.order ?? this.#arrived++;
+    // A day is a file of its own.
+    const first = isDated(slice) || order === 0;
     const directory = this.#context.scratch();
     const task = {
       stream: this.#spec.stream,
@@ -77,7 +80,7 @@ export class ExportWriter implements TableWriter {
       const { facts, files } = await this.#context.pool.use((lane) =>
         lane.stage(task, reader, options.onRows, signal),
       );
-      const parts: Parts = { files, directory, key };
+      const parts: Parts = { files, directory, key, order };
       return { slice, facts, rows: sum(files, 'rows'), bytes: sum(files, 'bytes'), parts };
     } catch (error) {
       discard(directory);
@@ -102,7 +105,7 @@ export class ExportWriter implements TableWriter {
     const totals = { rows: sum(loads, 'rows'), bytes: sum(loads, 'bytes') };
     const files: string[] = [];
     for (const [key, some] of Map.groupBy(loads, (load) => (load.parts as Parts).key)) {
-      await this.#context.storage.upload(key, await this.#join(key, some));
+      await this.#context.storage.upload(key, await this.#join(some));
       files.push(key);
       this.#context.published(this.#spec.table, key);
     }
@@ -117,11 +120,11 @@ export class ExportWriter implements TableWriter {
 
   async close(): Promise<void> {}
 
-  async #join(key: string, loads: Load[]): Promise<string> {
-    const first = this.#first.get(key);
-    // The one with the header begins.
-    const inOrder = loads.toSorted((a, b) => Number(b.slice.id === first) - Number(a.slice.id === first));
-    const files = inOrder.flatMap((load) => (load.parts as Parts).files);
+  async #join(loads: Load[]): Promise<string> {
+    const files = loads
+      .map((load) => load.parts as Parts)
+      .toSorted((a, b) => a.order - b.order)
+      .flatMap((parts) => parts.files);
     if (this.#form.format !== 'parquet') return joinText(files);
     const directory = this.#context.scratch();
     return joinParquet(this.#context.pool, files, this.#fileOptions(directory, true));
@@ -133,15 +136,15 @@ export class ExportWriter implements TableWriter {
     totals: { rows: number; bytes: number; files: string[] },
   ): Promise<void> {
     const before = this.#stored;
-    const needed = checkpoint?.day !== undefined || checkpoint?.unfinished || checkpoint?.quarantine?.length;
-    if (!before && !needed) return;
+    const kept = checkpoint && keptOf(checkpoint);
+    if (!before && (!kept || Object.keys(kept).length === 1)) return;
     const { stream, schema, fence, run, loadedAt } = this.#spec;
     const record = {
       ...(before && totals.files.length === 0 ? before.record : totals),
       format: 1,
       stream,
       schema: schemaToJson(schema),
-      checkpoint: checkpoint ?? before?.record.checkpoint,
+      checkpoint: kept ?? before?.record.checkpoint,
       fence,
       run,
       at: loadedAt,
@@ -170,12 +173,6 @@ export class ExportWriter implements TableWriter {
 
   #keyOf({ id, range }: Slice): string {
     const { table, stream, loadedAt: at } = this.#spec;
-    if (range.kind === 'quarantine') {
-      throw new ConfigError(`exporting ${stream}: records in quarantine cannot be added to a file`, {
-        code: 'files.export_replay',
-        remedy: 'correct them in the source and run again, which writes the whole file',
-      });
-    }
     if (range.kind === 'missing') return fileKey(this.#form, { table, at, day: null });
     if (range.kind !== 'column') return fileKey(this.#form, { table, at, day: undefined });
     if (range.from === undefined) {
@@ -201,6 +198,20 @@ export class ExportWriter implements TableWriter {
       partitions: [],
     };
   }
+}
+
+/**
+ * A file that holds everything is written anew by the next run, whatever this one has read: of its checkpoint only the records
+ * count that were put aside.
+ */
+function keptOf(checkpoint: Checkpoint): Checkpoint {
+  const { day, unfinished, quarantine = [] } = checkpoint;
+  if (day !== undefined || unfinished) return checkpoint;
+  return { cursor: [], ...(quarantine.length > 0 && { quarantine }) };
+}
+
+function isDated({ range }: Slice): boolean {
+  return range.kind === 'column' || range.kind === 'missing';
 }
 
 function discard(directory: string): void {
