@@ -126,6 +126,10 @@ test('files-to-lake loads each file once', async () => {
     ['2026-01-02', '007', null],
     ['2026-01-02', '066', '750.50'],
   ]);
+  expect(await inLake(folder, 'select nr, kunde, betrag, datum from invoices order by 1')).toEqual([
+    [1001, 'Müller GmbH', '1234.56', '2026-01-02'],
+    [1002, 'Schröder', '-80.00', '2026-01-03'],
+  ]);
 });
 
 test('postgres-to-duckdb keeps one file up to date', async () => {

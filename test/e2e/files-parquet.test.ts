@@ -1,11 +1,12 @@
 /** Files of Parquet become a table as those of text do, with the types that they say they have. */
-import { rmSync } from 'node:fs';
+import { readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ARROW } from '../support/arrow-files.ts';
 import { FileLake } from '../support/file-lake.ts';
 import { makeParquet } from '../support/make-parquet.ts';
-import { gzipSync } from 'node:zlib';
+import { makeZip } from '../support/zip-archive.ts';
+import { gzipSync, zstdCompressSync } from 'node:zlib';
 
 describe('files of Parquet', () => {
   it('are loaded once each: new, changed, touched and gone', async () => {
@@ -166,15 +167,48 @@ describe('files of Parquet', () => {
     pair.write('c.parquet', odd);
     expect((await pair.report()).streams[0]!.error).toMatchObject({ code: 'files.mixed' });
     rmSync(path.join(pair.files, 'b.csv'));
-    pair.write('d.parquet.gz', gzipSync(odd));
-    expect((await pair.report()).streams[0]).toMatchObject({
-      totals: { loaded: 1 },
-      error: { code: 'files.packing' },
-    });
     pair.stream = { files: { path: '*.parquet', delimiter: ';' } };
     expect((await pair.report()).streams[0]!.error?.message).toContain(
       '`delimiter` mean nothing for Parquet files',
     );
+  });
+
+  it('are read from other packings as well, of which nothing stays', async () => {
+    await using pair = new FileLake({ files: { path: '*', format: 'parquet', changed: 'reload' } });
+    const table = (id: number): Promise<Buffer> =>
+      makeParquet(`SELECT ${id} AS id, 'é' AS name FROM range(1000)`);
+    pair.write('a.parquet.gz', gzipSync(await table(1)));
+    pair.write('b.parquet.zst', zstdCompressSync(await table(2)));
+    pair.write(
+      'c.zip',
+      makeZip([
+        { name: 'x/t.parquet', text: await table(3) },
+        { name: 'about.txt', text: 'x' },
+      ]),
+    );
+    pair.write('d.parquet.gz', gzipSync(await table(4)).subarray(0, -5));
+    pair.write('e.zip', makeZip([1, 2].map((i) => ({ name: `${i}.parquet`, text: 'x' }))));
+    pair.write('f.parquet', await table(6));
+    expect((await pair.plan()).warnings.map(({ message }) => message)).toEqual([
+      'reading "d.parquet.gz": its gzip data is broken or ends too early',
+      'reading "e.zip": it has 2 files of Parquet',
+    ]);
+    expect((await pair.report()).streams[0]).toMatchObject({ totals: { loaded: 4000 }, status: 'failed' });
+    expect(
+      await pair.query('SELECT id, count(*), any_value(_sluice_file) FROM t GROUP BY 1 ORDER BY 1'),
+    ).toEqual([
+      [1, 1000, 'a.parquet.gz'],
+      [2, 1000, 'b.parquet.zst'],
+      [3, 1000, 'c.zip'],
+      [6, 1000, 'f.parquet'],
+    ]);
+    for (const name of ['d.parquet.gz', 'e.zip']) rmSync(path.join(pair.files, name));
+    for (const name of ['a.parquet.gz', 'c.zip']) pair.age(name, 30);
+    expect(await pair.run()).toMatchObject({ status: 'nothing-new' });
+    pair.write('c.zip', makeZip([{ name: 't.parquet', text: await table(33) }]));
+    expect(await pair.run()).toMatchObject({ totals: { loaded: 1000 } });
+    expect(await pair.query('SELECT DISTINCT id FROM t ORDER BY id')).toEqual([[1], [2], [6], [33]]);
+    expect(readdirSync(path.join(pair.folder, '.sluice', 'unpacked'))).toEqual([]);
   });
 
   it('merge by a key that all of their rows have', async () => {

@@ -1,6 +1,6 @@
 /** The file of a dump: its index, and its text. */
 import { createWriteStream } from 'node:fs';
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { crc32 } from 'node:zlib';
@@ -15,6 +15,7 @@ import {
 import type { ObjectStorage, StoredObject } from '../../core/storage.ts';
 import { feedThread } from '../shared/feed-thread.ts';
 import { openLocalStorage } from '../shared/local-storage.ts';
+import { scratchName, sweepScratch } from '../shared/scratch-files.ts';
 import { storageError } from '../shared/storage-error.ts';
 import { TaskThread } from '../shared/task-thread.ts';
 import { sendDocument } from '../shared/text/document-input.ts';
@@ -173,10 +174,10 @@ export class DumpFile {
 
   async #unpack(signal: AbortSignal): Promise<DumpText> {
     const { encoding } = await this.#beginning(signal);
-    const key = `${process.pid}-${crypto.randomUUID()}.sql`;
+    const key = scratchName('.sql');
     const file = path.join(this.#scratch, key);
     try {
-      await sweep(this.#scratch);
+      await sweepScratch(this.#scratch);
       await mkdir(this.#scratch, { recursive: true });
       this.#unpacked.push(file);
       await pipeline(this.#pieces(encoding, signal), createWriteStream(file, { highWaterMark: 1 << 20 }), {
@@ -192,25 +193,6 @@ export class DumpFile {
 
   async close(): Promise<void> {
     for (const file of this.#unpacked) await rm(file, { force: true }).catch(() => undefined);
-  }
-}
-
-/** Removes what processes have left that are gone. */
-async function sweep(folder: string): Promise<void> {
-  const names = await readdir(folder).catch(() => []);
-  for (const name of names) {
-    const pid = Number(/^(\d+)-[\da-f-]+\.sql$/.exec(name)?.[1]);
-    if (Number.isNaN(pid) || isAlive(pid)) continue;
-    await rm(path.join(folder, name), { force: true });
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }
 

@@ -3,7 +3,7 @@ import type { StreamInfo } from '../../core/source.ts';
 import type { StoredObject } from '../../core/storage.ts';
 import { OWN_FOLDER } from '../shared/object-names.ts';
 
-const DATA = /\.(csv|tsv|txt|jsonl?|ndjson)(\.(gz|zst|bz2))?$|\.(zip|parquet)$/i;
+const DATA = /\.(csv|tsv|txt|jsonl?|ndjson|parquet)(\.(gz|zst|bz2))?$|\.zip$/i;
 
 /** Whether a name is that of a file that can be read. */
 export function isData(name: string): boolean {

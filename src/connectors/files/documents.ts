@@ -55,7 +55,7 @@ export function problemOf(error: unknown): SluiceError {
 
 const HEAD_BYTES = 1 << 18;
 
-function packingOf(path: string, { compression }: FilesConfig): ReturnType<typeof compressionOf> {
+export function packingOf(path: string, { compression }: FilesConfig): ReturnType<typeof compressionOf> {
   return compression ?? compressionOf(path);
 }
 
@@ -98,8 +98,12 @@ async function addFile(file: StoredObject, place: Place, found: Documents): Prom
   found.others.push(...others.map((name) => `${file.key}/${name}`));
 }
 
-function archiveOf({ key, size }: StoredObject, { storage, config, signal }: Place): Promise<ZipArchive> {
-  const isText = (name: string): boolean => config.format !== undefined || isTextName(name);
+export function archiveOf(
+  { key, size }: StoredObject,
+  { storage, config, signal }: Place,
+): Promise<ZipArchive> {
+  const isText = (name: string): boolean =>
+    config.format !== undefined || formatOf(key) === 'parquet' || isTextName(name);
   return readArchive({ storage, path: key, size, signal, isText });
 }
 

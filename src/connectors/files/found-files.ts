@@ -146,8 +146,15 @@ export async function unchanged(
   { path, size, modifiedAt, etag }: FilePart,
   storage: ObjectStorage,
 ): Promise<void> {
-  const now = (await storage.list(path)).find(({ key }) => key === path);
-  if (now?.size !== size || now.modifiedAt !== modifiedAt || now.etag !== etag) throw changed(path);
+  const now = await foundFile(path, storage);
+  if (now.size !== size || now.modifiedAt !== modifiedAt || now.etag !== etag) throw changed(path);
+}
+
+/** A file as it is now. */
+export async function foundFile(path: string, storage: ObjectStorage): Promise<StoredObject> {
+  const found = (await storage.list(path)).find(({ key }) => key === path);
+  if (found) return found;
+  throw changed(path);
 }
 
 export function noFiles(stream: string, storage: ObjectStorage, config: FilesConfig): ConfigError {

@@ -9,14 +9,17 @@ import { duckError } from '../../duckdb/errors.ts';
 import { duckName, duckText, literalPattern } from '../../duckdb/types.ts';
 import type { SourceEngine } from '../shared/duckdb/source-engine.ts';
 import { readFileRange } from '../shared/read-file-range.ts';
-import { compressionOf, notReadable, unsound } from '../shared/text/packing.ts';
-import { crcText, type FileProblem, problemOf } from './documents.ts';
+import { unsound } from '../shared/text/packing.ts';
+import { checksumOf, crcText, type FileProblem, problemOf } from './documents.ts';
 import type { FoundFile } from './found-files.ts';
+import type { UnpackedTables } from './unpacked-tables.ts';
 import { forcedType } from './contract.ts';
 import { followed, lossOf, type ParquetColumn, parquetColumn, readAs } from './parquet-columns.ts';
 
 export interface ParquetPlace {
   storage: ObjectStorage;
+  /** Where an engine opens them. */
+  tables: UnpackedTables;
   engine: SourceEngine;
   config: FilesConfig;
   /** Compressed bytes of one part of a large file. */
@@ -26,7 +29,7 @@ export interface ParquetPlace {
 
 export interface ParquetFile {
   file: FoundFile;
-  crc32: string;
+  crc32: string | undefined;
   rows: number;
   columns: ParquetColumn[];
   /** Rows of each part; empty when it has one. */
@@ -62,14 +65,12 @@ export async function lookAtParquet(
   const { storage, signal } = place;
   for (let at = 0; at < files.length; at += TOGETHER) {
     const some = files.slice(at, at + TOGETHER);
-    const copies = await storage.fetch(
-      some.map(({ key }) => key),
-      signal,
-    );
+    const plain = some.map(({ key }) => key).filter((key) => !place.tables.isPacked(key));
+    const copies = await storage.fetch(plain, signal);
     try {
       for (const file of some) {
         try {
-          await lookAtOne(file, { contract, place, found });
+          await lookAt(file, { contract, place, found });
         } catch (error) {
           found.problems.push({ file, error: problemOf(error) });
         }
@@ -81,16 +82,25 @@ export async function lookAtParquet(
   return found;
 }
 
+async function lookAt(
+  file: FoundFile,
+  looking: { contract: ParquetContract; place: ParquetPlace; found: ParquetLook },
+): Promise<void> {
+  const { tables, signal } = looking.place;
+  if (!tables.isPacked(file.key)) return lookAtOne(file, looking);
+  const copies = await tables.fetch([file.key], signal);
+  try {
+    await lookAtOne(file, looking);
+  } finally {
+    copies.release();
+  }
+}
+
 async function lookAtOne(
   file: FoundFile,
   { contract, place, found }: { contract: ParquetContract; place: ParquetPlace; found: ParquetLook },
 ): Promise<void> {
   const { key } = file;
-  const { compression } = place.config;
-  if ((compression ?? compressionOf(key)) !== 'none')
-    throw notReadable(key, 'a Parquet file is packed within, and is not read from another packing', {
-      remedy: 'unpack it',
-    });
   const looked = await footerOf(file, place);
   const types = new Map(found.types);
   const misfits: string[] = [];
@@ -110,23 +120,25 @@ async function lookAtOne(
 }
 
 /** The name of a file in FROM. */
-export function scanOf(storage: ObjectStorage, key: string): string {
-  return `read_parquet(${pathOf(storage, key)}, hive_partitioning = false)`;
+export function scanOf(tables: UnpackedTables, key: string): string {
+  return `read_parquet(${pathOf(tables, key)}, hive_partitioning = false)`;
 }
 
-function pathOf(storage: ObjectStorage, key: string): string {
-  return duckText(literalPattern(storage.localPath(key)));
+function pathOf(tables: UnpackedTables, key: string): string {
+  return duckText(literalPattern(tables.localPath(key)));
 }
 
 async function footerOf(file: FoundFile, place: ParquetPlace): Promise<ParquetFile> {
-  const { storage, engine, signal, partBytes } = place;
-  const path = pathOf(storage, file.key);
-  let sum = 0;
-  for await (const piece of readFileRange(storage.localPath(file.key), undefined, signal))
-    sum = crc32(piece, sum);
+  const { tables, engine, signal, partBytes } = place;
+  const path = pathOf(tables, file.key);
+  const packed = tables.isPacked(file.key);
+  // Of those on S3 there is a copy by now.
+  const checksum = packed
+    ? await checksumOf(file, place)
+    : await checksumOfFile(tables.localPath(file.key), signal);
   return readable(file.key, async () => {
     const described = await engine.rows(
-      `SELECT '=' || column_name AS name, column_type AS type FROM (DESCRIBE SELECT * FROM ${scanOf(storage, file.key)})`,
+      `SELECT '=' || column_name AS name, column_type AS type FROM (DESCRIBE SELECT * FROM ${scanOf(tables, file.key)})`,
       signal,
     );
     const elements = await engine.rows(
@@ -149,11 +161,16 @@ async function footerOf(file: FoundFile, place: ParquetPlace): Promise<ParquetFi
     const sizes = groups.map(({ rows, bytes }) => ({ rows: Number(rows), bytes: Number(bytes) }));
     const rows = sizes.reduce((all, group) => all + group.rows, 0);
     // Rows go by a number that such a column would hide.
-    const cuts = columns.some(({ name }) => name.toLowerCase() === ROW_NUMBER)
-      ? []
-      : partsOf(sizes, partBytes);
-    return { file, crc32: crcText(sum), rows, columns, parts: cuts };
+    const whole = packed || columns.some(({ name }) => name.toLowerCase() === ROW_NUMBER);
+    const cuts = whole ? [] : partsOf(sizes, partBytes);
+    return { file, crc32: checksum, rows, columns, parts: cuts };
   });
+}
+
+async function checksumOfFile(file: string, signal: AbortSignal): Promise<string> {
+  let sum = 0;
+  for await (const piece of readFileRange(file, undefined, signal)) sum = crc32(piece, sum);
+  return crcText(sum);
 }
 
 export const ROW_NUMBER = 'file_row_number';
@@ -199,7 +216,7 @@ async function checkValues(
     place,
   }: { types: ReadonlyMap<string, LogicalType>; key: readonly string[]; place: ParquetPlace },
 ): Promise<void> {
-  const { storage, engine, signal } = place;
+  const { tables, engine, signal } = place;
   const missing = key.filter((name) => !columns.some((column) => column.name === name));
   if (missing.length > 0 && rows > 0)
     throw misfit(path, [`it has no "${missing.join('", "')}", which is of the key`]);
@@ -219,7 +236,7 @@ async function checkValues(
     ...checks.map(({ sql }, i) => `count(*) FILTER (WHERE ${sql})::DOUBLE AS c${i}`),
   ];
   const [row] = await readable(path, () =>
-    engine.rows(`SELECT ${list.join(', ')} FROM ${scanOf(storage, path)}`, signal),
+    engine.rows(`SELECT ${list.join(', ')} FROM ${scanOf(tables, path)}`, signal),
   );
   const bad = checks.flatMap(({ column: { name }, found }, i) => {
     const count = Number(row![`c${i}`]);

@@ -13,12 +13,14 @@ import { unchanged } from './found-files.ts';
 import { readAs } from './parquet-columns.ts';
 import { parquetError, ROW_NUMBER, scanOf } from './parquet-files.ts';
 import type { FilesSurvey } from './survey.ts';
+import type { UnpackedTables } from './unpacked-tables.ts';
 
 export interface ParquetJob {
   stream: string;
   survey: FilesSurvey;
   parts: readonly FilePart[];
   storage: ObjectStorage;
+  tables: UnpackedTables;
   engine: SourceEngine;
   signal: AbortSignal;
 }
@@ -52,16 +54,16 @@ export function readParquet(job: ParquetJob): BatchesReader {
   };
 }
 
-function readPart(part: FilePart, { stream, survey, storage, engine, signal }: ParquetJob): BatchesReader {
+function readPart(part: FilePart, { stream, survey, tables, engine, signal }: ParquetJob): BatchesReader {
   const { path } = part;
   const { parquet } = survey.layouts.get(path)!;
   const rows = part.range ? part.range.to - part.range.from : parquet!.rows;
-  const asking = new AskingFiles({ storage, engine }, [{ key: path }]);
+  const asking = new AskingFiles({ storage: tables, engine }, [{ key: path }]);
   return readQuery(
     {
       stream,
       schema: survey.schema,
-      sql: partSql(part, survey, storage),
+      sql: partSql(part, survey, tables),
       cursor: undefined,
       exact: { rows, differs: (found) => miscounted(path, found, rows) },
     },
@@ -71,7 +73,7 @@ function readPart(part: FilePart, { stream, survey, storage, engine, signal }: P
   );
 }
 
-function partSql({ path, range }: FilePart, { layouts, read }: FilesSurvey, storage: ObjectStorage): string {
+function partSql({ path, range }: FilePart, { layouts, read }: FilesSurvey, tables: UnpackedTables): string {
   const { columns: all, constants } = layouts.get(path)!.parquet!;
   const columns = new Map(all.map((column) => [column.name, column]));
   const list = read.map(({ name, type }, i) => {
@@ -82,7 +84,7 @@ function partSql({ path, range }: FilePart, { layouts, read }: FilesSurvey, stor
     return `${column ? readAs(column, type) : `CAST(NULL AS ${duckType(type)})`} AS c${i}`;
   });
   const where = range ? ` WHERE ${ROW_NUMBER} >= ${range.from} AND ${ROW_NUMBER} < ${range.to}` : '';
-  return `SELECT ${list.join(', ')} FROM ${scanOf(storage, path)}${where}`;
+  return `SELECT ${list.join(', ')} FROM ${scanOf(tables, path)}${where}`;
 }
 
 function miscounted(path: string, found: number, said: number): DataError {

@@ -1,3 +1,4 @@
+import path from 'node:path';
 import { crc32 } from 'node:zlib';
 import type { ByteSink } from '../../core/byte-ring.ts';
 import type { ConnectorContext } from '../../core/connector.ts';
@@ -27,6 +28,7 @@ import type { FilesConnection } from './options.ts';
 import { readParquet } from './parquet-reader.ts';
 import { type FilesSurvey, type ReadDocument, survey } from './survey.ts';
 import { textOf } from '../shared/text/text-stream.ts';
+import { UnpackedTables } from './unpacked-tables.ts';
 
 const BATCH_ROWS = 2048;
 const LINE_END: Uint8Array = Buffer.from('\n');
@@ -88,13 +90,22 @@ class FilesSnapshot implements Snapshot {
     this.#context = context;
   }
 
+  get #scratch(): string {
+    return path.join(this.#context.directory, '.sluice', 'unpacked');
+  }
+
   survey(
     stream: StreamConfig,
     checkpoint: Checkpoint | undefined,
     window: RunWindow,
     signal: AbortSignal,
   ): Promise<FilesSurvey> {
-    const place = { storage: this.#storage, engine: this.#engine, sliceBytes: this.#options.slice_size };
+    const place = {
+      storage: this.#storage,
+      engine: this.#engine,
+      scratch: this.#scratch,
+      sliceBytes: this.#options.slice_size,
+    };
     return survey(place, stream, { checkpoint, window }, signal);
   }
 
@@ -113,6 +124,7 @@ class FilesSnapshot implements Snapshot {
         survey: facts,
         parts,
         storage: this.#storage,
+        tables: new UnpackedTables(this.#storage, facts.config, this.#scratch),
         engine: this.#engine,
         signal,
       });

@@ -27,6 +27,7 @@ import type { ParquetFile } from './parquet-files.ts';
 import { notesOf, problemOf, windowText } from './survey-notes.ts';
 import { lookAtTables } from './survey-parquet.ts';
 import { lookAtTexts } from './survey-text.ts';
+import { UnpackedTables } from './unpacked-tables.ts';
 
 export interface FilesSurvey extends Survey {
   config: FilesConfig;
@@ -91,6 +92,8 @@ export interface Facts {
 export interface SurveyPlace {
   storage: ObjectStorage;
   engine: SourceEngine;
+  /** For what has to be unpacked. */
+  scratch: string;
   sliceBytes: number;
 }
 
@@ -148,13 +151,13 @@ export async function survey(
 function factsOf(
   first: string | undefined,
   looking: Looking,
-  { storage, engine, sliceBytes: partBytes, signal }: SurveyPlace & { signal: AbortSignal },
+  { storage, engine, scratch, sliceBytes: partBytes, signal }: SurveyPlace & { signal: AbortSignal },
 ): Promise<Facts> {
   const { config } = looking;
   const format = config.format ?? (first === undefined ? undefined : formatOf(first));
-  return format === 'parquet'
-    ? lookAtTables(looking, { storage, engine, config, partBytes, signal })
-    : lookAtTexts(looking, { storage, config, partBytes, signal });
+  if (format !== 'parquet') return lookAtTexts(looking, { storage, config, partBytes, signal });
+  const tables = new UnpackedTables(storage, config, scratch);
+  return lookAtTables(looking, { storage, tables, engine, config, partBytes, signal });
 }
 
 /** What is known of a file beside its place. */

@@ -1,7 +1,7 @@
 import type { ObjectStorage } from '../../core/storage.ts';
 
 export interface NeededFiles {
-  storage: ObjectStorage;
+  storage: Pick<ObjectStorage, 'fetch'>;
   files: readonly { key: string }[];
   signal?: AbortSignal | undefined;
 }

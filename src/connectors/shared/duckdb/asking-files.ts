@@ -4,12 +4,12 @@ import { readingFiles } from '../local-files.ts';
 
 /** Asks the engine of a snapshot for what is in these files. */
 export class AskingFiles extends Asking {
-  readonly #storage: ObjectStorage;
+  readonly #storage: Pick<ObjectStorage, 'fetch'>;
   readonly #engine: SourceEngine;
   readonly #files: readonly { key: string }[];
 
   constructor(
-    { storage, engine }: { storage: ObjectStorage; engine: SourceEngine },
+    { storage, engine }: { storage: Pick<ObjectStorage, 'fetch'>; engine: SourceEngine },
     files: readonly { key: string }[],
   ) {
     super();

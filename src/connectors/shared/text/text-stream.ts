@@ -31,11 +31,7 @@ export async function* textOf(
   { signal, onRaw, onEncoding }: TextListener,
 ): AsyncGenerator<Uint8Array> {
   const first = file.range === undefined || file.range.from === 0;
-  const { entry } = form;
-  const bytes = entry
-    ? storedBytes(storage, file.path, entry, signal)
-    : storage.read(file.path, file.range, signal);
-  let pieces = unpackedText(tapped(bytes, onRaw), file.path, form);
+  let pieces = bytesOf(storage, file, form, { signal, onRaw });
   let { encoding } = form;
   if (encoding === undefined) {
     const start = await pieces.next();
@@ -86,14 +82,16 @@ async function* tapped(
   }
 }
 
-/** The text of a file or of an entry, in whatever encoding. */
-async function* unpackedText(
-  stored: AsyncGenerator<Uint8Array>,
-  path: string,
-  { packing, entry }: TextForm,
+/** The bytes of a file or of an entry, whatever they are, without what they are packed in. */
+export async function* bytesOf(
+  storage: ObjectStorage,
+  { path, range }: Pick<FilePart, 'path' | 'range'>,
+  { packing, entry }: Pick<TextForm, 'packing' | 'entry'>,
+  { signal, onRaw }: TextListener,
 ): AsyncGenerator<Uint8Array> {
+  const stored = entry ? storedBytes(storage, path, entry, signal) : storage.read(path, range, signal);
   const name = entry ? `${path}/${entry.name}` : path;
-  const text = unpacked(stored, name, packing);
+  const text = unpacked(tapped(stored, onRaw), name, packing);
   try {
     yield* entry ? checked(text, entry) : text;
   } catch (error) {
