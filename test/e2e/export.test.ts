@@ -303,6 +303,61 @@ describe('values', () => {
     expect(found).toEqual(asJson);
   });
 
+  it('that look like others come back from text with the types that are pinned', async () => {
+    const { url } =
+      await database(`CREATE TABLE t (id bigint, code text, b bytea, f float8, g real, d numeric(38,10), n numeric(4,4), j jsonb, u uuid, day date, at timestamp, ts timestamptz, clock time, y boolean);
+      INSERT INTO t VALUES (9223372036854775807, '007', '\\x00ff5c22', 'NaN', '-Infinity', 1234567890123456789012345678.0123456789, 0.9999, '{"a":[1,null,"ä\\n"]}', 'f7b11102-1bef-41a8-9ba9-245188175cbd', '0044-03-15', '2026-01-02 03:04:05.000006', '2026-01-02 03:04:05.123456+05', '24:00', true),
+        (-1, '', '\\x', -0.0, 16777216, -0.0000000001, -0.0001, '"x"', NULL, '9999-12-31', '0001-01-01', '9999-12-31 23:59:59.999999+00', '00:00', false),
+        (3, E'\\\\x00 "q", \n\r\n\\t ', NULL, 5, 0.1, 0, 0, '[]', NULL, NULL, NULL, NULL, NULL, NULL), (4, 'NULL', NULL, 1e300, 1e-45, NULL, NULL, '{}', NULL, NULL, NULL, NULL, NULL, NULL)`);
+    await using to = new Exports({ type: 'postgres', url }, { 'public.t': {} });
+    to.to = { type: 'lake', path: './lake' };
+    await to.run();
+    to.to = { type: 'files', path: './out' };
+    const types = {
+      id: 'int64',
+      code: 'text',
+      b: 'binary',
+      f: 'float64',
+      g: 'float32',
+      d: 'decimal(38,10)',
+      n: 'decimal(4,4)',
+      j: 'json',
+      u: 'uuid',
+      day: 'date',
+      at: 'timestamp',
+      ts: 'timestamptz',
+      clock: 'time',
+      y: 'bool',
+    };
+    const list = Object.keys(types)
+      .map((name) => (name === 'f' || name === 'g' ? `CAST(${name} AS VARCHAR)` : `"${name}"`))
+      .join(', ');
+    const lake = `SELECT ${list} FROM read_parquet('${to.folder}/lake/t/*.parquet')`;
+    for (const ending of ['csv', 'jsonl', 'csv.zst', 'tsv.gz']) {
+      to.streams = { 'public.t': { export: `t.${ending}` } };
+      await to.run();
+      const report = await run(
+        {
+          connections: {
+            out: { type: 'files', path: './out' },
+            again: { type: 'lake', path: `./${ending}` },
+          },
+          pipelines: {
+            p: { from: 'out', to: 'again', streams: { t: { files: `t.${ending}`, types, max_bad: 0 } } },
+          },
+        },
+        'p',
+        { directory: to.folder },
+      );
+      expect(report.streams[0]).toMatchObject({ status: 'loaded', totals: { loaded: 4, quarantined: 0 } });
+      const again = `SELECT ${list} FROM read_parquet('${to.folder}/${ending}/t/*.parquet')`;
+      expect(
+        await ask(`(${lake} EXCEPT ALL ${again}) UNION ALL (${again} EXCEPT ALL ${lake})`),
+        ending,
+      ).toEqual([]);
+    }
+  });
+
   it.runIf(CHINOOK !== undefined)(
     'of all tables of a database come back from CSV, JSON Lines and Parquet as they were',
     { timeout: 120_000 },

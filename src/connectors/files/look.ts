@@ -5,7 +5,7 @@ import { type CsvDialect, CsvScanner } from '../shared/text/csv-scanner.ts';
 import type { JsonDialect } from '../shared/text/json-scanner.ts';
 import { escapedBy } from '../shared/text/escapes.ts';
 import { fieldText } from '../shared/text/field-text.ts';
-import { Records, type WrittenForm } from '../shared/text/records.ts';
+import { Records, type FieldForm } from '../shared/text/records.ts';
 import { looksLikeText } from '../shared/text/sniff-columns.ts';
 
 /** How the files of a stream are written. */
@@ -54,7 +54,8 @@ const NUMBERS: ReadonlySet<string> = new Set(['int16', 'int32', 'int64', 'decima
 export function writtenForm(
   { kind }: LogicalType,
   { decimal, thousands, date }: FilesConfig,
-): WrittenForm | undefined {
+): FieldForm | undefined {
+  if (kind === 'binary') return 'hex';
   if (NUMBERS.has(kind) && (decimal !== undefined || thousands !== undefined))
     return { kind: 'number', decimal: decimal ?? '.', thousands };
   if (date === undefined || (kind !== 'date' && kind !== 'timestamp')) return undefined;

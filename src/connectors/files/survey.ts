@@ -7,7 +7,7 @@ import type { ObjectStorage } from '../../core/storage.ts';
 import { type Checkpoint, renamed, type RunWindow, type StreamConfig } from '../../core/stream.ts';
 import type { SourceEngine } from '../shared/duckdb/source-engine.ts';
 import { chosenColumns, refuseMistakes } from '../shared/stream-columns.ts';
-import type { WrittenForm } from '../shared/text/records.ts';
+import type { FieldForm } from '../shared/text/records.ts';
 import type { TextForm } from '../shared/text/text-stream.ts';
 import { contractJson, contractOf, type FileColumn } from './contract.ts';
 import { partsOf } from './cut-files.ts';
@@ -37,7 +37,7 @@ export interface FilesSurvey extends Survey {
   /** Those that are read: by field of the schema. */
   read: FileColumn[];
   /** For each of these, how its values are written, where it is not the usual way. */
-  forms: (WrittenForm | undefined)[];
+  forms: (FieldForm | undefined)[];
   layouts: ReadonlyMap<string, FileLayout>;
   /** Name of the column with the file of a row. */
   fileColumn: string | false;
