@@ -2,7 +2,7 @@
 
 // A project, and what can be done with it.
 export { defineProject, duckdb, env, lake, mysql, postgres } from './config/define.ts';
-export { diagnose, openCatalog, plan, quarantine, repair, run, verify } from './library.ts';
+export { diagnose, openCatalog, plan, quarantine, repair, run, schema, verify } from './library.ts';
 export type { ProjectInput, ProjectOptions } from './library.ts';
 export type { PipelineDefinition, ProjectDefinition, StreamDefinition } from './config/define.ts';
 export type { ConnectionConfig } from './core/project.ts';
@@ -16,6 +16,15 @@ export type {
   ReplayOptions,
 } from './engine/quarantine-ops.ts';
 export type { RepairedPart, RepairOptions, RepairReport } from './engine/repair.ts';
+export type {
+  AcceptedSchema,
+  SchemaColumn,
+  SchemaDiff,
+  SchemaDiffOptions,
+  SchemaHistory,
+  SchemaScope,
+  StreamSchema,
+} from './engine/schema-ops.ts';
 export type { PipelinePlan, RunOptions, RunReport, StreamPlan, StreamReport } from './engine/types.ts';
 export type {
   DiagnosedProblem,
@@ -114,6 +123,7 @@ export type {
   LoadStrategy,
   PartitionBy,
   RunWindow,
+  SchemaRules,
   Slice,
   SliceRange,
   StreamConfig,
@@ -123,6 +133,7 @@ export type { ByteRange, ListOptions, LocalCopies, ObjectStorage, StoredObject }
 export type { Lease, LeaseHolder, RunRecord, RunStreamRecord, StateStore } from './core/state.ts';
 export type { ExportCompression, ExportConfig, ExportFormat } from './core/export.ts';
 export type { Field, Schema } from './core/schema.ts';
+export type { ColumnChange, SchemaVersion } from './core/schema-changes.ts';
 export type { LogicalType, TypeKind } from './core/types.ts';
 export type { Decoder, DecoderFactory } from './core/decoder.ts';
 export type { RingConsumer, RingProducer } from './core/byte-ring.ts';

@@ -17,6 +17,14 @@ import type {
   ReplayOptions,
 } from './engine/quarantine-ops.ts';
 import type { RepairOptions, RepairReport } from './engine/repair.ts';
+import type {
+  AcceptedSchema,
+  SchemaDiff,
+  SchemaDiffOptions,
+  SchemaHistory,
+  SchemaScope,
+  StreamSchema,
+} from './engine/schema-ops.ts';
 import type { PipelinePlan, RunOptions, RunReport } from './engine/types.ts';
 import type { VerifyOptions, VerifyReport } from './engine/verify-types.ts';
 
@@ -221,6 +229,73 @@ export const quarantine: {
     (await import('./engine/quarantine-ops.ts')).exportQuarantine(
       await openProject(project, options),
       pipeline,
+      options,
+    ),
+};
+
+/**
+ * The columns of the tables of a pipeline: what they are, what they were, and what the next run would make of them.
+ *
+ * ```ts
+ * import { schema } from 'sluice';
+ *
+ * for (const { stream, status, changes } of await schema.diff('./sluice.yaml', 'shop_to_lake'))
+ *   if (status === 'stops') console.log(stream, changes);
+ * const { changes } = await schema.accept('./sluice.yaml', 'shop_to_lake', 'public.orders');
+ * for (const { stream, versions } of await schema.history('./sluice.yaml', 'shop_to_lake'))
+ *   for (const { version, at, changes: each } of versions) console.log(stream, version, at, each);
+ * ```
+ */
+export const schema: {
+  /** Columns as they are committed. */
+  show(
+    project: ProjectInput,
+    pipeline: string,
+    options?: SchemaScope & ProjectOptions,
+  ): Promise<StreamSchema[]>;
+  /** What the next run would change, or stop at. Reads both ends and writes nothing. */
+  diff(
+    project: ProjectInput,
+    pipeline: string,
+    options?: SchemaDiffOptions & ProjectOptions,
+  ): Promise<SchemaDiff[]>;
+  /** Every version of the columns, newest first. */
+  history(
+    project: ProjectInput,
+    pipeline: string,
+    options?: SchemaScope & ProjectOptions,
+  ): Promise<SchemaHistory[]>;
+  /** Lets the next run take the columns that the source has now, and no others. */
+  accept(
+    project: ProjectInput,
+    pipeline: string,
+    stream: string,
+    options?: { fullRefresh?: boolean | undefined } & ProjectOptions,
+  ): Promise<AcceptedSchema>;
+} = {
+  show: async (project, pipeline, options = {}) =>
+    (await import('./engine/schema-ops.ts')).showSchemas(
+      await openProject(project, options),
+      pipeline,
+      options,
+    ),
+  diff: async (project, pipeline, options = {}) =>
+    (await import('./engine/schema-ops.ts')).diffSchemas(
+      await openProject(project, options),
+      pipeline,
+      options,
+    ),
+  history: async (project, pipeline, options = {}) =>
+    (await import('./engine/schema-ops.ts')).schemaHistory(
+      await openProject(project, options),
+      pipeline,
+      options,
+    ),
+  accept: async (project, pipeline, stream, options = {}) =>
+    (await import('./engine/schema-ops.ts')).acceptSchema(
+      await openProject(project, options),
+      pipeline,
+      stream,
       options,
     ),
 };

@@ -22,6 +22,7 @@ import {
   YES,
 } from './option-table.ts';
 import { QUARANTINE } from './quarantine-table.ts';
+import { SCHEMA } from './schema-table.ts';
 
 export interface CommandSpec {
   /** `run`, or two words: `state show`. */
@@ -59,6 +60,7 @@ export const GROUPS: readonly { name: CommandSpec['group']; title: string }[] = 
 
 /** Commands of two words and what the first word stands for. */
 export const FAMILIES: Readonly<Record<string, string>> = {
+  schema: 'columns of tables: show them, what they were, what they are to be',
   state: 'how far a stream is loaded: show it, set it, start over',
   ledger: 'which files streams have loaded',
   quarantine: 'records that did not fit: look at them, load them again, give them up',
@@ -407,6 +409,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   ...START,
   ...MOVE,
   ...LOOK,
+  ...SCHEMA,
   ...LEDGER,
   ...QUARANTINE,
   ...REPAIR,

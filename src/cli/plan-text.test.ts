@@ -22,6 +22,7 @@ function stream(name: string, overrides: Partial<StreamPlan> = {}): StreamPlan {
     estimatedRows: 412,
     estimatedBytes: undefined,
     changes: [],
+    leftOut: [],
     target: `./lake/${name}/*.parquet`,
     note: undefined,
     notes: [],

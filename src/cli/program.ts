@@ -32,6 +32,7 @@ const LOADERS: Readonly<Record<string, () => Promise<Command>>> = {
   status: async () => (await import('./commands/status.ts')).status,
   runs: async () => (await import('./commands/runs.ts')).runs,
   ledger: async () => (await import('./commands/ledger.ts')).ledger,
+  schema: async () => (await import('./commands/schema.ts')).schema,
   state: async () => (await import('./commands/state.ts')).state,
   quarantine: async () => (await import('./commands/quarantine.ts')).quarantine,
   catalog: async () => (await import('./commands/catalog.ts')).catalog,

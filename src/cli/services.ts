@@ -11,6 +11,7 @@ import type { DiagnoseOptions, DiagnosisReport } from '../engine/diagnose-types.
 import type { LedgerRebuild } from '../engine/ledger-ops.ts';
 import type { StreamState } from '../engine/state-ops.ts';
 import type * as QuarantineOps from '../engine/quarantine-ops.ts';
+import type * as SchemaOps from '../engine/schema-ops.ts';
 import type {
   QuarantinedRecord,
   QuarantineReadOptions,
@@ -60,6 +61,10 @@ export interface Services {
   /** The files of a lake. */
   openStorage(context: ProjectContext, connection: string): Promise<ObjectStorage>;
   showState(context: ProjectContext, pipeline: string, select: string[]): Promise<StreamState[]>;
+  showSchemas: typeof SchemaOps.showSchemas;
+  diffSchemas: typeof SchemaOps.diffSchemas;
+  schemaHistory: typeof SchemaOps.schemaHistory;
+  acceptSchema: typeof SchemaOps.acceptSchema;
   setWatermark(context: ProjectContext, pipeline: string, stream: string, value: string): Promise<Checkpoint>;
   resetStream(context: ProjectContext, pipeline: string, stream: string): Promise<Checkpoint>;
   reloadFiles(
@@ -115,6 +120,10 @@ export function realServices(): Services {
     openState: async (context) => (await import('../engine/context.ts')).openState(context),
     openStorage: async (...args) => (await import('../engine/context.ts')).openStorage(...args),
     showState: async (...args) => (await import('../engine/state-ops.ts')).showState(...args),
+    showSchemas: async (...args) => (await schemas()).showSchemas(...args),
+    diffSchemas: async (...args) => (await schemas()).diffSchemas(...args),
+    schemaHistory: async (...args) => (await schemas()).schemaHistory(...args),
+    acceptSchema: async (...args) => (await schemas()).acceptSchema(...args),
     setWatermark: async (...args) => (await import('../engine/state-ops.ts')).setWatermark(...args),
     resetStream: async (...args) => (await import('../engine/state-ops.ts')).resetStream(...args),
     reloadFiles: async (...args) => (await import('../engine/ledger-ops.ts')).reloadFiles(...args),
@@ -122,6 +131,10 @@ export function realServices(): Services {
     rebuildLedger: async (...args) => (await import('../engine/ledger-ops.ts')).rebuildLedger(...args),
     demo: async (options) => (await import('../demo/demo.ts')).runDemo(options),
   };
+}
+
+function schemas(): Promise<typeof SchemaOps> {
+  return import('../engine/schema-ops.ts');
 }
 
 function quarantine(): Promise<typeof QuarantineOps> {

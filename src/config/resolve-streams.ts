@@ -187,6 +187,7 @@ function streamConfig(name: string, options: StreamOptions): StreamConfig {
     sliceBy: list(options.slice_by),
     verify: options.verify,
     maxBad: maxBad(options.max_bad),
+    schema: schemaRules(options.schema),
     alerts: options.alerts,
   };
 }
@@ -225,6 +226,12 @@ function exportConfig({ defaults, timezone }: PipelineConfig, own: StreamOptions
 function maxBad(written: StreamOptions['max_bad']): StreamConfig['maxBad'] {
   if (typeof written === 'number') return { rows: written };
   return typeof written === 'string' ? { percent: Number.parseFloat(written) } : written;
+}
+
+function schemaRules(written: StreamOptions['schema']): StreamConfig['schema'] {
+  if (written === undefined) return undefined;
+  const rules = typeof written === 'string' ? { policy: written, incompatible: undefined } : written;
+  return { policy: rules.policy ?? 'evolve', incompatible: rules.incompatible ?? 'side' };
 }
 
 function list(names: string | string[] | undefined): string[] | undefined {

@@ -174,6 +174,18 @@ const files = z
     if (decimal === thousands) context.addIssue(`"${decimal}" cannot be both \`decimal\` and \`thousands\``);
   });
 
+const policy = z.enum(['evolve', 'freeze', 'discard']);
+
+const schemaRules = z.strictObject({
+  policy: policy.optional().describe('As the short form; evolve when absent.'),
+  incompatible: z
+    .enum(['side', 'stop'])
+    .optional()
+    .describe(
+      'What happens to values of a type that does not fit that of their column: side (when absent) gives them a column beside it, such as amount__text; stop ends the stream.',
+    ),
+});
+
 /** Options that belong to one stream alone; the others may stand in a pipeline's defaults. */
 const ownOptions = {
   table: z
@@ -258,6 +270,12 @@ const sharedOptions = {
     .optional()
     .describe(
       'What is compared after a load. counts (when absent): rows of the source and of the table, where the load was all of it; checksums: every row, as `sluice verify` does; off: nothing.',
+    ),
+  schema: z
+    .union([policy, schemaRules])
+    .optional()
+    .describe(
+      'What happens when the source has other columns or types than the table. evolve (when absent): columns are added and widened; freeze: the stream stops until the changes are accepted; discard: new columns are left out, types stay. `sluice schema` shows and accepts changes.',
     ),
   max_bad: z
     .union([

@@ -2,6 +2,7 @@ import type { ComparedTables } from './compare.ts';
 import type { LimitsRequest, TableLimits } from './diagnose.ts';
 import type { RefusedRow } from './quarantine.ts';
 import type { DecodeFacts, SliceReader } from './source.ts';
+import type { SchemaVersion } from './schema-changes.ts';
 import type { Schema } from './schema.ts';
 import type { ExportConfig } from './export.ts';
 import type { Checkpoint, PartitionBy, Slice, StreamConfig } from './stream.ts';
@@ -75,6 +76,8 @@ export interface TableState {
   version: number;
   /** Greatest fence that has committed here. */
   fence: number;
+  /** Every version that its columns had, oldest first; absent where none is kept. */
+  schemas?: readonly SchemaVersion[] | undefined;
   /** It holds versions: rows of other loads would be taken for some. */
   versions?: boolean | undefined;
   /** How many indexes a large load may take away and make again after it. */

@@ -1,7 +1,7 @@
 import type { ExportCompression, ExportFormat } from './export.ts';
 import type { FileCompression, FileFormat } from './ledger.ts';
 import type { AlertThresholds, ProjectAlerts } from './alerts.ts';
-import type { DatePart, LoadCheck, MaxBad, LoadStrategy, PartitionBy } from './stream.ts';
+import type { DatePart, LoadCheck, MaxBad, LoadStrategy, PartitionBy, SchemaRules } from './stream.ts';
 
 /** A project as the user writes it (YAML or TypeScript), after parsing. */
 export interface Project {
@@ -67,6 +67,10 @@ export interface StreamOptions {
   verify?: LoadCheck | undefined;
   alerts?: AlertThresholds | undefined;
   max_bad?: number | string | MaxBad | undefined;
+  schema?:
+    | SchemaRules['policy']
+    | { [Name in keyof SchemaRules]?: SchemaRules[Name] | undefined }
+    | undefined;
   export?: string | ExportOptions | undefined;
 }
 

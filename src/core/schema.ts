@@ -8,6 +8,12 @@ export interface Field {
   readonly nullable: boolean;
   /** The source's own name for the type, for people: `character varying(40)`. */
   readonly native?: string | undefined;
+  /** The name in the source, where it is another one. */
+  readonly source?: string | undefined;
+  /** Of a column beside another one: that one, whose type did not take the values that are here. */
+  readonly of?: string | undefined;
+  /** The source has no such column any more, or its values go to another one. */
+  readonly gone?: true | undefined;
 }
 
 export interface Schema {
@@ -20,7 +26,7 @@ export interface Schema {
 
 /** The JSON form of a schema, as stored in commit records. */
 export interface SchemaJson {
-  fields: { name: string; type: string; nullable: boolean; native?: string | undefined }[];
+  fields: (Omit<Field, 'type'> & { type: string })[];
   key: string[];
   dialect?: string | undefined;
 }
@@ -32,6 +38,9 @@ export function schemaToJson(schema: Schema): SchemaJson {
       type: renderType(f.type),
       nullable: f.nullable,
       native: f.native,
+      ...(f.source !== undefined && { source: f.source }),
+      ...(f.of !== undefined && { of: f.of }),
+      ...(f.gone && { gone: f.gone }),
     })),
     key: [...schema.key],
     ...(schema.dialect !== undefined && { dialect: schema.dialect }),
@@ -45,7 +54,7 @@ export function schemaFromJson(json: SchemaJson): Schema {
       throw new InternalError(`reading a stored schema: type "${f.type}" of column "${f.name}" is unknown`, {
         code: 'schema.unknown_type',
       });
-    return { name: f.name, type, nullable: f.nullable, native: f.native };
+    return { ...f, native: f.native, type };
   });
   return { fields, key: json.key, ...(json.dialect !== undefined && { dialect: json.dialect }) };
 }

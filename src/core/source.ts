@@ -103,6 +103,13 @@ export interface Survey {
   days?: { day: string; from: string; to: string; settled: boolean }[] | undefined;
   /** Of streams of files: those that were looked at, by path. */
   files?: ReadonlyMap<string, SurveyedFile> | undefined;
+  /** Records with values that are not of the types of the schema are put aside, and not loaded. */
+  putsAside?: boolean | undefined;
+  /**
+   * Fields that only what was read before has; `as before`: there is nothing new to tell by. Absent where the schema has no others
+   * than the source.
+   */
+  lacking?: readonly string[] | 'as before' | undefined;
   /** What the parts are, for people, where they are not all. */
   window?: string | undefined;
   /** What the user should know before anything is loaded. */

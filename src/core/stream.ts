@@ -1,6 +1,7 @@
 import type { ExportConfig } from './export.ts';
 import type { FileLedger, FilePart, FilesConfig } from './ledger.ts';
 import type { QuarantineFile } from './quarantine.ts';
+import type { SchemaJson } from './schema.ts';
 
 /** What the user wants of one stream, after defaults and wildcards are resolved. Plain data: a fleet worker gets it as JSON. */
 import type { AlertThresholds } from './alerts.ts';
@@ -12,6 +13,13 @@ export type LoadCheck = 'off' | 'counts' | 'checksums';
 
 /** How many days a slice of a dated stream has; day when absent. */
 export type DatePart = 'day' | 'week' | 'month' | 'year';
+
+/** What happens when the columns of the source are others than those of the table; see gate/contract.ts. */
+export interface SchemaRules {
+  policy: 'evolve' | 'freeze' | 'discard';
+  /** Values of a type that does not fit go to a column beside, or stop the stream. */
+  incompatible: 'side' | 'stop';
+}
 
 export interface PartitionBy {
   /** A column of the stream, or `_sluice_loaded_at` for the processing date. */
@@ -58,6 +66,8 @@ export interface StreamConfig {
   /** Most rows of one micro-batch when a backlog is walked in cursor order. */
   sliceRows?: number | undefined;
   verify?: LoadCheck | undefined;
+  /** Absent: evolve, side. */
+  schema?: SchemaRules | undefined;
   /** What the stream says itself. */
   alerts?: AlertThresholds | undefined;
   /** How many records may not fit before the stream fails; undefined: see gate/threshold.ts. */
@@ -168,6 +178,8 @@ export interface Checkpoint {
   day?: string | undefined;
   /** Of streams of files. */
   ledger?: FileLedger | undefined;
+  /** Columns of the source that the user has accepted as they were then, for a load that would stop at them. */
+  accepted?: SchemaJson | undefined;
   /** Records that did not fit and were neither loaded since nor dropped. */
   quarantine?: readonly QuarantineFile[] | undefined;
 }

@@ -50,7 +50,7 @@ export async function diagnoseStream(job: StreamJob): Promise<StreamDiagnosis> {
     rows: options.rows,
     named: options.limit ?? NAMED_ROWS,
   };
-  const found = await source.diagnose(stream, survey, request, signal);
+  const found = await source.diagnose(planned.plan.stream, survey, request, signal);
   return {
     ...report,
     rows: found.rows,

@@ -327,7 +327,7 @@ class StreamLoad {
     // What takes the place of everything has read all that was put aside before.
     const before = supersede.kind === 'everything' ? undefined : this.#checkpoint?.quarantine;
     const { changed, version } = await this.#aside.keep(loads, before, async (quarantine) => {
-      const whole = quarantine.length > 0 ? { ...checkpoint, quarantine } : checkpoint;
+      const whole = { ...checkpoint, accepted: planned.accepted, ...(quarantine[0] && { quarantine }) };
       const committed = await this.#writer.commit(loads, supersede, whole);
       this.#checkpoint = whole;
       return committed;

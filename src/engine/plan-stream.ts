@@ -1,13 +1,13 @@
 /** Plans one stream: asks destination and source, then decides. Writes nothing. */
 import type { Destination, TableState } from '../core/destination.ts';
 import { ConfigError, TransientError } from '../core/errors.ts';
-import type { Schema } from '../core/schema.ts';
+import type { Schema, SchemaJson } from '../core/schema.ts';
 import type { Snapshot, Survey } from '../core/source.ts';
 import { type Checkpoint, renamed, type RunWindow, type StreamConfig } from '../core/stream.ts';
-import { evolve } from '../gate/contract.ts';
 import { STRATEGIES } from '../strategies/index.ts';
 import { indexesOff } from './index-choice.ts';
 import { planSlices, type SlicePlan } from './plan-slices.ts';
+import { agreeOn } from './stream-contract.ts';
 import type { StreamPlan } from './types.ts';
 
 export interface StreamRequest {
@@ -30,6 +30,8 @@ export interface Planned {
   /** What the load goes on from; undefined for first loads, full refreshes and restarts. */
   checkpoint: Checkpoint | undefined;
   schema: Schema;
+  /** What the user has accepted for a load that has not come yet. */
+  accepted: SchemaJson | undefined;
   /** What is there is replaced in one step. */
   fullRefresh: boolean;
 }
@@ -61,36 +63,35 @@ export async function planStream(request: StreamRequest): Promise<Planned> {
       remedy: `run again; if it stays, the source's clock went back or another server answers: ${keeps ? `wait until its clock is past ${earlier.readAt}` : 'load it once with --full-refresh'}`,
     });
   }
-  const survey = await source.survey(stream, committed, request.window, signal);
-  const misfit = STRATEGIES[stream.load].misfit(stream, survey.schema);
+  const look = (as: StreamConfig): Promise<Survey> => source.survey(as, committed, request.window, signal);
+  const found = await look(request.stream);
+  const misfit = STRATEGIES[stream.load].misfit(stream, found.schema);
   if (misfit !== undefined)
     throw new ConfigError(`planning ${stream.name}: ${misfit}`, {
       code: 'stream.strategy',
       remedy: 'give the stream what is missing, or another `load`',
     });
-  checkPartition(stream, survey.schema);
-  const slices = planSlices({
-    stream,
-    survey,
-    checkpoint: committed,
-    window: request.window,
-    fullRefresh,
-    restart: request.restart,
-  });
-  const fresh = !keeps && (fullRefresh || slices.restart);
-  const loose = fresh || destination.separate === true;
-  const { schema, changes } = evolve(loose ? undefined : table?.schema, survey.schema, stream.name, keeps);
+  checkPartition(stream, found.schema);
+  const { window, restart } = request;
+  const cut = (survey: Survey): SlicePlan =>
+    planSlices({ stream, survey, checkpoint: committed, window, fullRefresh, restart });
+  const fresh = !keeps && (fullRefresh || cut(found).restart);
+  const there = destination.separate ? undefined : table;
+  const agreed = await agreeOn({ stream, survey: found, table: there, fresh, keeps, look });
+  const { survey, changes } = agreed;
+  const slices = cut(survey);
   const plan: StreamPlan = {
-    stream,
+    stream: agreed.stream,
     action: slices.action,
     window: slices.window,
     slices: slices.slices,
     estimatedRows: estimate(slices, survey),
     estimatedBytes: survey.estimatedBytes,
     changes,
+    leftOut: agreed.contract.detours.without,
     target: stream.table,
     note: survey.cursor?.note,
-    notes: survey.notes ?? [],
+    notes: [...(survey.notes ?? []), ...agreed.notes],
     indexesOff: spareOf(request, { table, incoming: estimate(slices, survey), fresh }),
     watermark: { before: committed?.watermark, after: undefined },
     sql: survey.sql,
@@ -101,7 +102,8 @@ export async function planStream(request: StreamRequest): Promise<Planned> {
     survey,
     table,
     checkpoint: slices.restart ? undefined : committed,
-    schema,
+    schema: agreed.contract.schema,
+    accepted: agreed.accepted,
     fullRefresh,
   };
 }

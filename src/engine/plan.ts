@@ -63,16 +63,20 @@ async function planned(request: StreamRequest): Promise<StreamPlan> {
   }
 }
 
-function failedPlan(stream: StreamConfig, error: unknown): StreamPlan {
+function failedPlan(stream: StreamConfig, thrown: unknown): StreamPlan {
+  const error = asSluiceError(thrown, `planning ${stream.name}`);
+  const { changes } = error.details;
   return {
     stream,
-    error: errorInfo(asSluiceError(error, `planning ${stream.name}`)),
+    error: errorInfo(error),
     action: 'nothing-new',
     window: '',
     slices: [],
     estimatedRows: undefined,
     estimatedBytes: undefined,
-    changes: [],
+    // What a frozen schema stops at.
+    changes: Array.isArray(changes) ? changes.map(String) : [],
+    leftOut: [],
     target: stream.table,
     note: undefined,
     notes: [],

@@ -109,7 +109,7 @@ export async function withStream<T>(
   }
 }
 
-/** Commits what `change` makes of the checkpoint of a stream, under its lease. */
+/** Commits what `change` makes of the checkpoint of a stream, under its lease; nothing when that is the one that is there. */
 export function changeCheckpoint(
   context: ProjectContext,
   pipeline: string,
@@ -125,7 +125,8 @@ export function changeCheckpoint(
         const { signal } = new AbortController();
         const state = (await session.destination.describe(stream.table, signal)) ?? before;
         const checkpoint = await change(session, stream, state);
-        await commitCheckpoint({ session, stream, state, run, fence: lease.fence }, checkpoint);
+        if (checkpoint !== state.checkpoint)
+          await commitCheckpoint({ session, stream, state, run, fence: lease.fence }, checkpoint);
         return checkpoint;
       } finally {
         await lease.release();

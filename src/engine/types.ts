@@ -31,8 +31,10 @@ export interface StreamPlan {
   slices: Slice[];
   estimatedRows: number | undefined;
   estimatedBytes: number | undefined;
-  /** `+ loyalty_tier utf8`, `total int32 → int64`. */
+  /** `+ loyalty_tier utf8`, `total int32 → int64`; with an error, those that a frozen schema stops at. */
   changes: string[];
+  /** Columns of the source that `schema: discard` leaves out. */
+  leftOut: string[];
   /** Folder or file name pattern that the load writes. */
   target: string;
   /** What keeps the watermark from rising to the snapshot, or how the horizon was found. */

@@ -1,13 +1,13 @@
 /** Compares one stream: checksums of all buckets first, then the rows of those that differ. Both sides work at the same time. */
 import type { Bucket, ComparedTable, ComparedTables, CompareRequest } from '../core/compare.ts';
-import type { Destination } from '../core/destination.ts';
+import type { Destination, TableState } from '../core/destination.ts';
 import { ConfigError } from '../core/errors.ts';
 import type { Field, Schema } from '../core/schema.ts';
 import type { Snapshot, Survey } from '../core/source.ts';
 import type { StreamConfig } from '../core/stream.ts';
-import { evolve } from '../gate/contract.ts';
 import { type Matched, matchRows } from './match-rows.ts';
 import { checkOwner } from './plan-stream.ts';
+import { type Agreed, agreeOn, DEFAULT_RULES } from './stream-contract.ts';
 import { describeRows } from './verify-rows.ts';
 import { type Pair, Sides } from './verify-sides.ts';
 import { type Scope, scopeOf } from './verify-scope.ts';
@@ -24,22 +24,22 @@ export interface StreamVerification {
 const NAMED_ROWS = 20;
 
 export async function verifyStream(job: StreamVerification): Promise<StreamComparison> {
-  const { stream, snapshot, table, options, signal } = job;
+  const { snapshot, table, options, signal } = job;
   const emit = options.onEvent ?? (() => undefined);
   const started = performance.now();
-  const report = emptyComparison(stream);
+  const report = emptyComparison(job.stream);
   if (!table || table.state.schema.fields.length === 0) return skipped(report, 'it is not loaded yet');
-  checkOwner(stream, table.state);
-  if (!snapshot.compare) throw cannotCompare(stream, 'source');
+  checkOwner(job.stream, table.state);
+  if (!snapshot.compare) throw cannotCompare(job.stream, 'source');
   const { checkpoint, schema } = table.state;
-  const survey = await snapshot.survey(stream, checkpoint, {}, signal);
+  const { stream, survey, contract } = await agreed(job, table.state);
   emit({ kind: 'verify-started', stream: stream.name, estimatedRows: survey.estimatedRows });
   const { key } = schema;
   const request = { stream, snapshot, survey, checkpoint, target: table.rows, key };
   const scope = await scopeOf({ ...request, window: options.window ?? {}, signal });
   if (typeof scope === 'string') return skipped(report, scope);
   const rows = snapshot.compare(stream, survey);
-  const columns = sharedColumns({ stream, schema, survey, without: rows.without }, report);
+  const columns = sharedColumns({ schema, after: contract.schema, survey, without: rows.without }, report);
   const lost = key.filter((name) => rows.without?.has(name));
   if (lost.length > 0)
     return skipped(
@@ -71,6 +71,14 @@ export async function compareTables(destination: Destination, signal: AbortSigna
     code: 'verify.unsupported',
     remedy: 'docs/concepts/verify.md lists the systems that can',
   });
+}
+
+/** What the table would hold of the source now, whether or not a load may change it for that. */
+async function agreed({ stream, snapshot, signal }: StreamVerification, table: TableState): Promise<Agreed> {
+  const look = (as: StreamConfig): Promise<Survey> => snapshot.survey(as, table.checkpoint, {}, signal);
+  // What a frozen stream would stop at is no difference between rows.
+  const rules = stream.schema?.policy === 'freeze' ? DEFAULT_RULES : (stream.schema ?? DEFAULT_RULES);
+  return agreeOn({ stream, survey: await look(stream), table, fresh: false, keeps: false, rules, look });
 }
 
 function cannotCompare(stream: StreamConfig, side: string): ConfigError {
@@ -106,34 +114,41 @@ function skipped(report: StreamComparison, reason: string): StreamComparison {
 /** What both sides have, in a type that holds the values of both. Columns of ours are not the source's. */
 function sharedColumns(
   given: {
-    stream: StreamConfig;
-    /** Of the table. */
+    /** Of the table, and as the next load would leave it. */
     schema: Schema;
+    after: Schema;
     survey: Survey;
     without: ReadonlySet<string> | undefined;
   },
   report: StreamComparison,
 ): CompareRequest['columns'] {
-  const { stream, schema: table, survey, without } = given;
-  const { schema } = evolve(table, survey.schema, stream.name);
+  const { schema: table, after, survey, without } = given;
+  const { schema } = survey;
   const find = (side: Schema, name: string): Field | undefined =>
     side.fields.find((field) => field.name === name);
-  const own = schema.fields.filter(({ name }) => !name.startsWith('_sluice_'));
-  const shared = own.filter(({ name }) => find(table, name) && find(survey.schema, name));
+  // Rows that were loaded before have their values in another column than those that came since.
+  const families = Map.groupBy(after.fields, ({ name, of }) => of ?? name);
+  for (const [name, { length }] of families)
+    if (length > 1)
+      report.notes.push(`column "${name}" has values in ${length} columns and was not compared`);
+  const own = after.fields.filter(
+    ({ name, of }) => !name.startsWith('_sluice_') && families.get(of ?? name)!.length === 1,
+  );
+  const shared = own.filter(({ name }) => find(table, name) && find(schema, name));
   for (const { name } of own)
-    if (!find(survey.schema, name))
+    if (!find(schema, name))
       report.notes.push(`column "${name}" is gone from the source and was not compared`);
     else if (!find(table, name))
-      report.notes.push(`column "${name}" is new in the source and was not compared; the next run adds it`);
+      report.notes.push(`column "${name}" is new in the source and was not compared`);
     else if (without?.has(name))
       report.notes.push(
         `column "${name}" was not compared: the source cannot make the type that \`types\` gives it`,
       );
-  const sameSystem = table.dialect !== undefined && table.dialect === survey.schema.dialect;
+  const sameSystem = table.dialect !== undefined && table.dialect === schema.dialect;
   return shared
     .filter(({ name }) => !without?.has(name))
     .map(({ name, type }) => {
-      const native = find(survey.schema, name)!.native;
+      const native = find(schema, name)!.native;
       return sameSystem && native !== undefined && native === find(table, name)!.native
         ? { name, type, native }
         : { name, type };

@@ -1,8 +1,10 @@
 /** Columns of every type and name, and tables that change their shape. */
 import { expect } from 'vitest';
+import { changeText, type SchemaVersion } from '../core/schema-changes.ts';
+import type { Field } from '../core/schema.ts';
 import type { Cell } from './batch-rows.ts';
 import { CAST, type DestinationCheck, expectRows, refusal } from './destination-suite.ts';
-import { load, schemaOf } from './kit-load.ts';
+import { load, nextMoment, openWriter, schemaOf } from './kit-load.ts';
 
 const EVERY_TYPE = schemaOf(
   'id int64, b bool null, i2 int16 null, i4 int32 null, i8 int64 null, f4 float32 null, f8 float64 null, d4 decimal(4,2) null, d9 decimal(9,0) null, d18 decimal(18,6) null, d38 decimal(38,10) null, t utf8 null, j json null, x binary null, u uuid null, da date null, ti time null, ts timestamp null, tz timestamptz null',
@@ -114,6 +116,11 @@ const NAMES = [
   '#?*[x]',
 ];
 
+/** A column that the source has no more. */
+function gone(field: Field): Field {
+  return { ...field, gone: true };
+}
+
 export const COLUMN_CHECKS: readonly DestinationCheck[] = [
   {
     name: 'keeps nulls, extremes and any text of every type',
@@ -177,6 +184,44 @@ export const COLUMN_CHECKS: readonly DestinationCheck[] = [
         ['1', '1.0000', null, null],
         ['5000000000', '1234567890.1234', '0.1', '1000000'],
       ]);
+    },
+  },
+  {
+    name: 'keeps every version of its columns with the commit that brought it',
+    async run(under) {
+      const destination = await under.destination();
+      const signal = new AbortController().signal;
+      const known = async (): Promise<readonly SchemaVersion[]> =>
+        (await destination.describe('people', signal))?.schemas ?? [];
+      const schema = schemaOf('id int64, name utf8 null, age int64 null, mail utf8 null');
+      const grown = { ...schema, fields: schema.fields.map((each, i) => (i === 1 ? gone(each) : each)) };
+      const at = nextMoment();
+      await load(destination, 'people', { rows: CAST, loadedAt: at });
+      expect(await known()).toMatchObject([
+        { version: 1, commit: 1, at, run: 'run of the kit', changes: [] },
+      ]);
+      // Who only shuts others out, or brings rows, changes no columns.
+      const writer = await openWriter(destination, 'people');
+      await writer.commit([], { kind: 'nothing' }, undefined);
+      await writer.close();
+      await load(destination, 'people', { rows: [['4', 'Dan', null]] });
+      expect(await known()).toHaveLength(1);
+      await load(destination, 'people', { schema, rows: [['5', 'Eve', '5000000000', 'e@example.org']] });
+      const without = schemaOf('id int64, age int64 null, mail utf8 null');
+      await load(destination, 'people', { schema: grown, rows: [['6', '6', null]], readerSchema: without });
+      const found = await known();
+      expect(found.map(({ version, commit }) => [version, commit])).toEqual([
+        [1, 1],
+        [2, 4],
+        [3, 5],
+      ]);
+      expect(found.map(({ changes }) => changes.map(changeText))).toEqual([
+        [],
+        ['age int32 → int64', '+ mail utf8'],
+        ['name is gone from the source and becomes NULL'],
+      ]);
+      const other = await under.destination();
+      expect((await other.describe('people', signal))!.schemas).toEqual(found);
     },
   },
   {

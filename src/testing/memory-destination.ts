@@ -10,6 +10,7 @@ import type {
   TableWriter,
 } from '../core/destination.ts';
 import { CancelledError, ConflictError, DataError, SchemaError, throwIfAborted } from '../core/errors.ts';
+import { nextVersions } from '../core/schema-changes.ts';
 import type { Schema } from '../core/schema.ts';
 import type { SliceReader } from '../core/source.ts';
 import type { Checkpoint, Slice } from '../core/stream.ts';
@@ -104,7 +105,7 @@ class MemoryTableWriter implements TableWriter {
   /** Nothing here waits, so no other commit can come in between. */
   async commit(loads: Load[], supersede: Supersede, checkpoint: Checkpoint | undefined): Promise<Committed> {
     this.checkVersion();
-    const { table, stream, schema, fence, loadedAt, history } = this.#spec;
+    const { table, stream, schema, fence, loadedAt, history, run } = this.#spec;
     const before = this.#store.tables.get(table);
     if (before && fence < before.state.fence) {
       throw new ConflictError(`committing to "${table}": somebody with a newer lease has taken it over`, {
@@ -120,8 +121,17 @@ class MemoryTableWriter implements TableWriter {
       supersede.kind === 'versions'
         ? followed(old, incoming, { ...supersede, schema, at: loadedAt })
         : { rows: [...staying(old, incoming, supersede), ...incoming] };
+    const changes = loads.length > 0 || checkpoint !== undefined || !before;
+    const { schemas = [] } = before?.state ?? {};
     const state: TableState = {
-      schema: loads.length > 0 || checkpoint || !before ? schema : before.state.schema,
+      schema: changes ? schema : before.state.schema,
+      schemas: changes
+        ? nextVersions(
+            schemas,
+            { before: before?.state.schema, after: schema },
+            { commit: this.#version + 1, at: loadedAt, run },
+          )
+        : schemas,
       checkpoint: checkpoint ?? before?.state.checkpoint,
       stream,
       rows: rows.length,

@@ -296,6 +296,18 @@ const DEFECTS: Record<string, { destination: Class; found: string }> = {
       }
     },
   },
+  'counts every commit as a version of the columns': {
+    found: 'keeps every version of its columns with the commit that brought it',
+    destination: class extends Good {
+      override async describe(table: string): Promise<TableState | undefined> {
+        const state = await super.describe(table);
+        const first = state?.schemas?.[0];
+        if (!state || !first) return state;
+        const schemas = Array.from({ length: state.version }, (_, i) => ({ ...first, version: i + 1 }));
+        return { ...state, schemas };
+      }
+    },
+  },
   'drops columns that the source no longer has': {
     found: 'refuses to narrow or drop a column',
     destination: class extends Good {

@@ -168,7 +168,7 @@ describe('what cannot be a file', () => {
         'public.u': { cursor: 'at', export: 'u.csv' },
         d: { sql: 'SELECT * FROM u', date: 'at', export: 'd_{time}.csv' },
         s: { sql: 'SELECT 1 AS a', export: { path: 's.csv', compression: 'snappy' } },
-        f: { sql: 'SELECT 1 AS a', export: 'f.txt' },
+        f: { sql: 'SELECT 1 AS a', export: 'f.txt', schema: 'freeze' },
       },
     );
     const error = await to.run().then(
@@ -184,6 +184,7 @@ describe('what cannot be a file', () => {
         "d: a file for each day needs {date} in its path, "d_",
         "d: {time} does not go with \`date\`: the file of a day",
         "s: \`compression: snappy\` is for Parquet; write gzip,",
+        "f: \`schema: freeze\` is for tables; each file has the",
         "f: the ending of "f.txt" says no format; set \`export",
       ]
     `);

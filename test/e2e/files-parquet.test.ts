@@ -82,7 +82,7 @@ describe('files of Parquet', () => {
     expect(nulls!.every((value) => value === null)).toBe(true);
     // A column without a type has the one that a later file gives it.
     pair.write('b.parquet', await makeParquet('SELECT 7::BIGINT AS nothing'));
-    expect(await pair.run()).toMatchObject({ changes: ['+ nothing int64'] });
+    expect(await pair.run()).toMatchObject({ changes: expect.arrayContaining(['+ nothing int64']) });
     pair.write('c.parquet', ARROW.types);
     expect(await pair.run()).toMatchObject({ totals: { loaded: 2 } });
     await using old = new FileLake({ files: 'x.parquet' });

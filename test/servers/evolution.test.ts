@@ -64,10 +64,13 @@ describe.each(['append', 'merge'] as const)('with %s', (load) => {
   });
 });
 
-it('a change of type that does not fit stops the stream and changes nothing', async () => {
+it('a change of type that does not fit stops the stream where that is wanted, and changes nothing', async () => {
   await using pair = await Pair.open(
     server(),
-    { 'public.t': { cursor: 'at', overlap: 0 }, 'public.ok': { load: 'replace' } },
+    {
+      'public.t': { cursor: 'at', overlap: 0, schema: { incompatible: 'stop' } },
+      'public.ok': { load: 'replace' },
+    },
     `${SQL}; CREATE TABLE ok (id int)`,
   );
   await pair.run();

@@ -148,7 +148,7 @@ describe('what cannot be compared', () => {
       server(),
       {
         'public.copies': { load: 'append' },
-        'public.t': { load: 'replace' },
+        'public.t': { load: 'replace', schema: { incompatible: 'stop' } },
         'public.u': { load: 'replace' },
       },
       `CREATE TABLE copies (n int); INSERT INTO copies VALUES (1);

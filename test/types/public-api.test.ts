@@ -5,11 +5,15 @@ import { join } from 'node:path';
 import { afterAll, expect, expectTypeOf, test } from 'vitest';
 import * as api from '../../src/index.ts';
 import type {
+  AcceptedSchema,
   Connector,
   PipelinePlan,
   ProjectDefinition,
   RunEvent,
   RunReport,
+  SchemaDiff,
+  SchemaHistory,
+  StreamSchema,
   VerifyReport,
 } from '../../src/index.ts';
 import { root } from '../support/build.ts';
@@ -42,6 +46,7 @@ test('the package exports these values and no others', () => {
     'quarantine',
     'repair',
     'run',
+    'schema',
     'verify',
   ]);
 });
@@ -56,6 +61,11 @@ test('a project is what defineProject makes of it, or a path', () => {
   expectTypeOf(api.run).returns.resolves.toEqualTypeOf<RunReport>();
   expectTypeOf(api.verify).returns.resolves.toEqualTypeOf<VerifyReport>();
   expectTypeOf(api.plan).returns.resolves.toEqualTypeOf<PipelinePlan>();
+  type Schema = typeof api.schema;
+  expectTypeOf<Schema['show']>().returns.resolves.toEqualTypeOf<StreamSchema[]>();
+  expectTypeOf<Schema['diff']>().returns.resolves.toEqualTypeOf<SchemaDiff[]>();
+  expectTypeOf<Schema['history']>().returns.resolves.toEqualTypeOf<SchemaHistory[]>();
+  expectTypeOf<Schema['accept']>().returns.resolves.toEqualTypeOf<AcceptedSchema>();
 });
 
 test('mistakes in a project are type errors', () => {
@@ -64,6 +74,11 @@ test('mistakes in a project are type errors', () => {
     connections,
     // @ts-expect-error -- there is no such connection
     pipelines: { p: { from: 'shopp', to: 'lake', streams: {} } },
+  });
+  api.defineProject({
+    connections,
+    // @ts-expect-error -- there is no such policy
+    pipelines: { p: { from: 'shop', to: 'lake', streams: { orders: { schema: 'frozen' } } } },
   });
   api.defineProject({
     connections,
@@ -101,8 +116,8 @@ test('examples in doc comments and documents compile', () => {
     ...globSync('{README.md,docs/**/*.md}', { cwd: root }),
   ];
   const examples = files.flatMap((file) => examplesIn(file, readFileSync(join(root, file), 'utf8')));
-  // The doc comments of run, plan, diagnose, verify, repair, quarantine and openCatalog have one each.
-  expect(examples.filter(({ file }) => file === 'src/library.ts')).toHaveLength(7);
+  // The doc comments of run, plan, diagnose, verify, repair, quarantine, schema and openCatalog have one each.
+  expect(examples.filter(({ file }) => file === 'src/library.ts')).toHaveLength(8);
   mkdirSync(join(scratch, 'examples'));
   for (const [index, { file, code }] of examples.entries()) {
     const name = `${index}-${file.replaceAll(/[^\w]+/g, '-')}.mts`;

@@ -74,6 +74,7 @@ export function surveyTable(
     unchanged: same && JSON.stringify(checkpoint!.ledger!.contract) === JSON.stringify(contract),
     structure: checkpoint ? undefined : structureOf(stream, table, all),
     window: `${formatCount(table.rows)} rows of the dump`,
+    putsAside: true,
     notes: notesOf(index, table, first),
     sql: `${object.key}, ${index.writer ?? index.syntax}, ${table.ranges.length === 0 ? 'no rows' : `from line ${table.ranges[0]!.line}`}`,
   };

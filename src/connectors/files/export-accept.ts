@@ -31,6 +31,10 @@ function mistakesOf(stream: StreamConfig, usual: string | undefined): string[] {
     mistakes.push(`"${load}" does not go into files, since ${why}; ${instead}, or set \`date\``);
   }
   if (stream.partitionBy) mistakes.push('`partition_by` does not go into files; write `date` and {date}');
+  if (stream.schema && stream.schema.policy !== 'evolve')
+    mistakes.push(
+      `\`schema: ${stream.schema.policy}\` is for tables; each file has the columns of its own load`,
+    );
   if (stream.verify === 'checksums')
     mistakes.push('`verify: checksums` cannot be had of files; write `counts` or `off`');
   if (date?.by !== undefined && date.by !== 'day')

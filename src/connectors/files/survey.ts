@@ -22,7 +22,7 @@ import {
   sortFiles,
   withoutTouched,
 } from './found-files.ts';
-import { type Form, formatOf, lookAt, writtenForm } from './look.ts';
+import { type Form, formatOf, lookAt, NO_TEXT, writtenForm } from './look.ts';
 import type { ParquetFile } from './parquet-files.ts';
 import { notesOf, problemOf, windowText } from './survey-notes.ts';
 import { lookAtTables } from './survey-parquet.ts';
@@ -123,12 +123,16 @@ export async function survey(
   const facts = await factsOf(names[0], { stream, config, found, wanted, ledger }, { ...place, signal });
   const { columns, layouts, problems } = facts;
   const loaded = wanted.filter((file) => layouts.has(file.key));
+  const held = heldBy(stream, config, columns);
+  const fresh = sorted.fresh.flatMap(({ key }) => layouts.get(key) ?? []);
   const records = loaded.reduce((sum, { key }) => sum + layouts.get(key)!.records, 0);
   return {
-    ...heldBy(stream, config, columns),
+    ...held,
     config,
     form: facts.form,
     layouts,
+    lacking: lackingOf(stream, held, { form: facts.form, fresh }),
+    putsAside: facts.form !== NO_TEXT,
     touched: sorted.touched,
     estimatedRows: records,
     estimatedBytes: loaded.reduce((sum, { size }) => sum + size, 0),
@@ -177,6 +181,8 @@ function keptSurvey(stream: StreamConfig, config: FilesConfig, before: Checkpoin
     ...heldBy(stream, config, columns),
     config,
     form: lookAt('', new Uint8Array(), config),
+    lacking: 'as before',
+    putsAside: true,
     layouts: new Map(),
     touched: [],
     estimatedRows: undefined,
@@ -199,6 +205,27 @@ function heldBy(stream: StreamConfig, config: FilesConfig, inFiles: readonly Fil
     Object.hasOwn(stream.types, column.name) ? writtenForm(column.type, config) : undefined,
   );
   return { contract: contractJson(inFiles), fileColumn, read, forms, schema };
+}
+
+/** The header of the newest file says what there is; objects of JSON come without members as they like. */
+function lackingOf(
+  stream: StreamConfig,
+  { read }: Held,
+  { form, fresh }: { form: Form; fresh: readonly FileLayout[] },
+): Survey['lacking'] {
+  if (form.dialect.format === 'json' && form !== NO_TEXT) return undefined;
+  const newest = fresh.flatMap(columnsIn).at(-1);
+  if (!newest) return 'as before';
+  return read.filter(({ name }) => !newest.has(name)).map(({ name }) => renamed(stream, name));
+}
+
+/** For each header, the names of all columns that have a value by it. */
+function columnsIn({ documents, parquet }: FileLayout): ReadonlySet<string>[] {
+  if (parquet) return [new Set([...parquet.columns.map(({ name }) => name), ...parquet.constants.keys()])];
+  const written = documents.filter(({ places }) =>
+    places.values().some((place) => typeof place === 'number'),
+  );
+  return written.map(({ places }) => new Set(places.keys()));
 }
 
 function filesOf(stream: StreamConfig): FilesConfig {

@@ -5,6 +5,7 @@ import type { ConnectorContext } from '../../core/connector.ts';
 import type { Destination, TableSpec, TableState, TableWriter } from '../../core/destination.ts';
 import { ConflictError } from '../../core/errors.ts';
 import { engineMemory, lanesWithin } from '../../core/memory.ts';
+import { changesOfJson } from '../../core/schema-changes.ts';
 import { schemaFromJson } from '../../core/schema.ts';
 import type { ObjectStorage } from '../../core/storage.ts';
 import type { ThreadPool } from '../shared/thread-pool.ts';
@@ -132,5 +133,12 @@ function tableState(state: FoldedState): TableState {
     bytes: state.bytes,
     version: state.version,
     fence: state.fence,
+    schemas: state.schemas.map(({ seq: commit, at, run, schema: after }, i) => ({
+      version: i + 1,
+      commit,
+      at,
+      run,
+      changes: changesOfJson(state.schemas[i - 1]?.schema, after),
+    })),
   };
 }

@@ -123,12 +123,18 @@ export function partition(at: Place): Record<string, string | null> {
 
 export const schema: Reader<SchemaJson> = (parent, name) => {
   const at = member(parent, name);
-  const fields = list(at, 'fields', (field) => ({
-    name: text(field, 'name'),
-    type: text(field, 'type'),
-    nullable: flag(field, 'nullable'),
-    native: optional(field, 'native', text),
-  }));
+  const fields = list(at, 'fields', (field) => {
+    const [source, of] = [optional(field, 'source', text), optional(field, 'of', text)];
+    return {
+      name: text(field, 'name'),
+      type: text(field, 'type'),
+      nullable: flag(field, 'nullable'),
+      native: optional(field, 'native', text),
+      ...(source !== undefined && { source }),
+      ...(of !== undefined && { of }),
+      ...(optional(field, 'gone', flag) === true && { gone: true as const }),
+    };
+  });
   return { fields, key: texts(at, 'key') };
 };
 

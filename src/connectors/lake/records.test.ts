@@ -6,7 +6,6 @@ import {
   parseSnapshot,
   renderCommit,
   renderSnapshot,
-  schemaChanges,
   schemaVersionFor,
 } from './records.ts';
 import { render } from './records-json.ts';
@@ -120,33 +119,6 @@ describe('folding', () => {
   it('does not take a name again that is kept for readers', () => {
     const folding = fold(record(1, { schema: SCHEMA, add: [file('a', 5)] }), record(2, { remove: ['a'] }));
     expect(folding.problem(record(3, { add: [file('a', 1)] }))).toMatch(/already taken/);
-  });
-});
-
-describe('changes of a schema', () => {
-  it('are told column by column', () => {
-    const before = {
-      fields: [
-        { name: 'id', type: 'int32', nullable: false },
-        { name: 'old', type: 'utf8', nullable: true },
-      ],
-      key: ['id'],
-    };
-    const after = {
-      fields: [
-        { name: 'id', type: 'int64', nullable: true },
-        { name: 'new', type: 'date', nullable: true },
-      ],
-      key: ['id', 'new'],
-    };
-    expect(schemaChanges(before, after)).toEqual([
-      'id int32 → int64',
-      'id may be NULL',
-      '+ new date',
-      '- old',
-      'key (id) → (id, new)',
-    ]);
-    expect(schemaChanges(undefined, after)).toEqual([]);
   });
 });
 

@@ -4,6 +4,7 @@
  * with the place that is wrong, it is never half understood.
  */
 import { ConfigError } from '../../core/errors.ts';
+import { changesOfJson, changeText } from '../../core/schema-changes.ts';
 import type { SchemaJson } from '../../core/schema.ts';
 import type { Checkpoint, PartitionBy } from '../../core/stream.ts';
 import * as json from './records-json.ts';
@@ -92,6 +93,8 @@ export type CommitDraft = Omit<
 interface SchemaVersion {
   seq: number;
   at: string;
+  /** Absent in snapshots of earlier programs. */
+  run?: string | undefined;
   schema: SchemaJson;
   /** `+ loyalty_tier utf8`, `total int32 → int64`. */
   changes: string[];
@@ -152,22 +155,11 @@ export function schemaVersionFor(
   return same ? { version: schemas.length - 1, isNew: false } : { version: schemas.length, isNew: true };
 }
 
-export function schemaChanges(before: SchemaJson | undefined, after: SchemaJson): string[] {
+/** For people; also for a table that only has its columns in another order. */
+function changesText(before: SchemaJson | undefined, after: SchemaJson): string[] {
   if (!before) return [];
-  const old = new Map(before.fields.map((field) => [field.name, field]));
-  const changes: string[] = [];
-  for (const field of after.fields) {
-    const was = old.get(field.name);
-    old.delete(field.name);
-    if (!was) changes.push(`+ ${field.name} ${field.type}`);
-    else if (was.type !== field.type) changes.push(`${field.name} ${was.type} → ${field.type}`);
-    if (was && was.nullable !== field.nullable)
-      changes.push(`${field.name} ${field.nullable ? 'may be NULL' : 'is never NULL'}`);
-  }
-  for (const name of old.keys()) changes.push(`- ${name}`);
-  if (before.key.join('\0') !== after.key.join('\0'))
-    changes.push(`key (${before.key.join(', ')}) → (${after.key.join(', ')})`);
-  return changes.length > 0 ? changes : ['source types renamed'];
+  const changes = changesOfJson(before, after);
+  return changes.length > 0 ? changes.map(changeText) : ['columns in another order'];
 }
 
 /** Reads a commit record; `key` names the file in messages. */
@@ -254,6 +246,7 @@ function parseSchemaVersion(at: json.Place): SchemaVersion {
   return {
     seq: json.count(at, 'seq'),
     at: json.text(at, 'at'),
+    run: json.optional(at, 'run', json.text),
     schema: json.schema(at, 'schema'),
     changes: json.texts(at, 'changes'),
   };
@@ -387,7 +380,7 @@ function nextHead(
     version: seq,
     fence: Math.max(before?.fence ?? 0, record.fence),
     schemas: schema
-      ? [...schemas, { seq, at, schema, changes: schemaChanges(schemas.at(-1)?.schema, schema) }]
+      ? [...schemas, { seq, at, schema, run, changes: changesText(schemas.at(-1)?.schema, schema) }]
       : schemas,
     checkpoint: record.checkpoint ?? before?.checkpoint,
     partitionBy: record.partitionBy ?? before?.partitionBy,

@@ -115,10 +115,11 @@ export class SqlDestination implements Destination {
       : undefined;
     if (record && record.version > 0) {
       if (!found || isLost(found, record.rows)) return undefined;
-      const { schema, checkpoint, stream, rows, version, fence } = record;
+      const { schema, schemas, checkpoint, stream, rows, version, fence } = record;
       const facts = await this.parts.facts(session, table);
       const versions = hasVersions(found);
-      return { schema, checkpoint, stream, rows, bytes: found.bytes, version, fence, versions, ...facts };
+      const books = { schema, schemas, checkpoint, stream, rows, version, fence };
+      return { ...books, bytes: found.bytes, versions, ...facts };
     }
     if (found?.filled === true) throw notOurs(table);
     return undefined;

@@ -1,5 +1,7 @@
 /** What Sluice knows of a table that it loads, kept in the same database and changed in the same transaction as the rows. */
+import type { TableSpec } from '../../../core/destination.ts';
 import { ConflictError } from '../../../core/errors.ts';
+import { nextVersions, type SchemaVersion } from '../../../core/schema-changes.ts';
 import { schemaFromJson, type SchemaJson, schemaToJson } from '../../../core/schema.ts';
 import type { Schema } from '../../../core/schema.ts';
 import type { Checkpoint } from '../../../core/stream.ts';
@@ -12,10 +14,14 @@ export interface TableRecord {
   fence: number;
   rows: number;
   schema: Schema;
+  /** Every version that the schema had; of records of earlier programs none. */
+  schemas: readonly SchemaVersion[];
   checkpoint: Checkpoint | undefined;
   /** The table has its key and its indexes. */
   shaped: boolean;
 }
+
+type StoredSchema = SchemaJson & { versions?: readonly SchemaVersion[] };
 
 export const COLUMNS = [
   'stream',
@@ -43,12 +49,14 @@ export async function readRecord(
 
 export function recordOf(row: Record<string, unknown>): TableRecord {
   const checkpoint = row['checkpoint'] as string | null;
+  const { versions = [], ...schema } = JSON.parse(String(row['table_schema'])) as StoredSchema;
   return {
     stream: String(row['stream']),
     version: Number(row['version']),
     fence: Number(row['fence']),
     rows: Number(row['row_count']),
-    schema: schemaFromJson(JSON.parse(String(row['table_schema'])) as SchemaJson),
+    schema: schemaFromJson(schema),
+    schemas: versions,
     checkpoint: checkpoint === null ? undefined : (JSON.parse(checkpoint) as Checkpoint),
     shaped: Number(row['shaped']) === 1,
   };
@@ -62,7 +70,16 @@ export async function ensureRecord(
   first: { stream: string; schema: Schema },
 ): Promise<void> {
   const { stream, schema } = first;
-  const record = { stream, version: 0, fence: 0, rows: 0, schema, checkpoint: undefined, shaped: false };
+  const record = {
+    stream,
+    version: 0,
+    fence: 0,
+    rows: 0,
+    schema,
+    schemas: [],
+    checkpoint: undefined,
+    shaped: false,
+  };
   const values = [...valuesOf(record), dialect.recordName(table)];
   const list = values.map((_, i) => dialect.parameter(i + 1)).join(', ');
   await session.query(
@@ -93,10 +110,26 @@ export function valuesOf(record: TableRecord): unknown[] {
     record.version,
     record.fence,
     record.rows,
-    JSON.stringify(schemaToJson(record.schema)),
+    JSON.stringify({ ...schemaToJson(record.schema), versions: record.schemas } satisfies StoredSchema),
     record.checkpoint === undefined ? null : JSON.stringify(record.checkpoint),
     record.shaped ? 1 : 0,
   ];
+}
+
+/** The record after a commit, but for its rows; `idle`: it only shuts out others. */
+export function nextRecord(
+  before: TableRecord | undefined,
+  spec: Pick<TableSpec, 'stream' | 'schema' | 'fence' | 'run' | 'loadedAt'>,
+  after: { version: number; checkpoint: Checkpoint | undefined; shaped: boolean; idle: boolean },
+): TableRecord {
+  const { stream, schema, fence, run, loadedAt: at } = spec;
+  const { version, checkpoint = before?.checkpoint, shaped, idle } = after;
+  const { schemas = [], rows = 0 } = before ?? {};
+  const record = { stream, version, fence, rows, checkpoint, shaped };
+  if (idle) return { ...record, schema: before?.schema ?? schema, schemas };
+  const loaded = before && before.version > 0 ? before.schema : undefined;
+  const versions = nextVersions(schemas, { before: loaded, after: schema }, { commit: version, at, run });
+  return { ...record, schema, schemas: versions };
 }
 
 /** Whether a commit with this checkpoint ends a load of several slices, or the first one. */

@@ -30,7 +30,14 @@ import {
 } from './system.ts';
 import { inDoubt, mergeRows, rowHasMoved } from './merge-rows.ts';
 import { expectNobody, expectTable, expectTaken, refuseOldFence } from './table-check.ts';
-import { checkUnchanged, completes, readRecord, type TableRecord, writeRecord } from './table-record.ts';
+import {
+  checkUnchanged,
+  completes,
+  readRecord,
+  type TableRecord,
+  nextRecord,
+  writeRecord,
+} from './table-record.ts';
 import { addKey, refuseDoubles, refuseNullDoubles, shapeHidden, shapeOf } from './shape-table.ts';
 import { mayBeRows, openTrial } from './refused-rows.ts';
 import { addStage, deleteWindow, dropLoaded, type Stage } from './stage-rows.ts';
@@ -337,19 +344,12 @@ export class SqlTableWriter implements TableWriter {
     { parts, how, checkpoint }: Commit,
     { before, done }: { before: TableRecord | undefined; done: DoneBefore },
   ): Promise<Applied> {
-    const { stream, schema, fence } = this.#spec;
-    const record: Applied = {
-      stream,
-      version: this.#version + 1,
-      fence,
-      rows: before?.rows ?? 0,
-      schema: before?.schema ?? schema,
-      checkpoint: checkpoint ?? before?.checkpoint,
-      // A table that was dropped took its indexes with it.
-      shaped: this.#rows !== undefined && before?.shaped === true,
-    };
-    if (parts.length === 0 && !checkpoint) return record;
-    record.schema = schema;
+    const idle = parts.length === 0 && !checkpoint;
+    // A table that was dropped took its indexes with it.
+    const shaped = this.#rows !== undefined && before?.shaped === true;
+    const version = this.#version + 1;
+    const record: Applied = nextRecord(before, this.#spec, { version, checkpoint, shaped, idle });
+    if (idle) return record;
     if (done.hidden !== undefined) {
       if (done.swaps !== true) await this.#refill(session, done.hidden, parts);
       return { ...record, rows: sumOf(parts), shaped: record.shaped || done.swaps === true };
