@@ -19,7 +19,7 @@ import {
   showSchemas,
 } from '../../src/engine/schema-ops.ts';
 import { verifyPipeline } from '../../src/engine/verify.ts';
-import { mariadbPresent, useMariadb } from '../support/mariadb.ts';
+import { mariadbPresent, mysqlPair, useMariadb } from '../support/mariadb.ts';
 import { DuckdbSide } from '../support/duckdb-side.ts';
 import { useServer } from '../support/server.ts';
 
@@ -314,3 +314,31 @@ it('checksums after a load do not take a column beside for a difference', async 
   );
   expect((await pair.run()).verification).toMatchObject({ by: 'checksums', status: 'equal' });
 });
+
+it.runIf(mariadbPresent)(
+  'columns of MariaDB go beside, come back and are frozen as those of PostgreSQL',
+  async () => {
+    const sql = `CREATE TABLE t (id int PRIMARY KEY, n int NOT NULL, at datetime(6) NOT NULL, KEY (at));
+    INSERT INTO t VALUES (1, 10, '2026-01-01'), (2, 20, '2026-01-01')`;
+    await using pair = await mysqlPair(mariadb(), { t: MERGE }, '');
+    for (const statement of sql.split(';')) await pair.from.query(statement);
+    await pair.run();
+    await pair.from.query('ALTER TABLE t MODIFY n varchar(20)');
+    await pair.from.query(`UPDATE t SET n = 'many', at = '2026-01-02' WHERE id = 1`);
+    expect((await pair.run()).changes).toEqual(['+ n__text utf8', 'n goes to n__text']);
+    await pair.from.query(`UPDATE t SET n = '30', at = '2026-01-03' WHERE id = 1`);
+    await pair.from.query('ALTER TABLE t MODIFY n bigint');
+    expect((await pair.run()).changes).toEqual(['n int32 → int64', 'n takes its values again']);
+    const rows = await pair.to.query('t', 'SELECT id, n, n__text FROM t ORDER BY id');
+    expect(rows.map((row) => Object.values(row).map(String))).toEqual([
+      ['1', '30', 'null'],
+      ['2', '20', 'null'],
+    ]);
+    pair.options = { schema: 'freeze' };
+    await pair.from.query('ALTER TABLE t ADD extra int');
+    const [stopped] = (await pair.attempt()).streams;
+    expect(stopped!.error).toMatchObject({ code: 'schema.frozen' });
+    await acceptSchema(await pair.context(), 'p', stopped!.stream);
+    expect((await pair.run()).changes).toEqual(['+ extra int32']);
+  },
+);
