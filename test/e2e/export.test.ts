@@ -158,6 +158,19 @@ describe('a snapshot', () => {
   });
 });
 
+it('two runs at once make one file: who comes second is told, or comes after', async () => {
+  const { url } = await database(
+    `CREATE TABLE t AS SELECT i AS id, repeat('x', 300) AS v FROM generate_series(1, 20000) i`,
+  );
+  await using to = new Exports({ type: 'postgres', url }, { 'public.t': { export: 't.csv.gz' } });
+  const reports = await Promise.all([to.report(), to.report()]);
+  const streams = reports.map(({ streams: [stream] }) => stream!);
+  expect(streams.some(({ status }) => status === 'loaded')).toBe(true);
+  for (const { error } of streams) if (error) expect(error.recovery).toBe('conflict');
+  expect(to.everything()).toEqual(['t.csv.gz']);
+  expect(to.text('t.csv.gz').split('\n')).toHaveLength(20_002);
+});
+
 describe('what cannot be a file', () => {
   it('is refused before anything is read, all at once', async () => {
     const { url } = await database(`${SMALL}; CREATE TABLE u (id int PRIMARY KEY, at timestamptz)`);
@@ -230,6 +243,9 @@ describe('a file for each day', () => {
     expect(to.text('t_20260721.csv')).toBe('id,day,v\n');
     await to.run();
     expect(to.text('t_no_date.csv')).toBe('id,day,v\n9,,new\n');
+    await db.query('DELETE FROM t WHERE day IS NULL');
+    await to.run();
+    expect(to.files()).not.toContain('t_no_date.csv');
     expect(to.everything().filter((file) => file.startsWith('_sluice/'))).toHaveLength(1);
     const refreshed = await to.report({ fullRefresh: true });
     expect(refreshed.streams[0]!.error).toMatchObject({ code: 'files.export_refresh' });

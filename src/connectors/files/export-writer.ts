@@ -104,8 +104,14 @@ export class ExportWriter implements TableWriter {
     await this.#checkVersion();
     const totals = { rows: sum(loads, 'rows'), bytes: sum(loads, 'bytes') };
     const files: string[] = [];
+    const { storage } = this.#context;
     for (const [key, some] of Map.groupBy(loads, (load) => (load.parts as Parts).key)) {
-      await this.#context.storage.upload(key, await this.#join(some));
+      // Most columns may be NULL and never are: no file says so, each day, that no row is without one.
+      if (some.every(({ slice, rows }) => slice.range.kind === 'missing' && rows === 0)) {
+        await storage.delete([key]);
+        continue;
+      }
+      await storage.upload(key, await this.#join(some));
       files.push(key);
       this.#context.published(this.#spec.table, key);
     }
