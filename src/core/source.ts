@@ -114,7 +114,7 @@ export interface Survey {
   window?: string | undefined;
   /** What the user should know before anything is loaded. */
   notes?: SurveyNote[] | undefined;
-  /** Why some of it cannot be read: the stream fails with it after the rest was loaded. */
+  /** Why some of it cannot be read: the stream fails with it after the rest was loaded; a table that is replaced stays. */
   problem?: SluiceError | undefined;
   /** SQL that a slice over everything would run, or whatever says what is read, for `plan`. */
   sql: string;

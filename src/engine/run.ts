@@ -358,7 +358,9 @@ async function attemptStream({
     for (const note of plan.notes) emit({ kind: 'warning', stream: stream.name, ...note });
     if (plan.changes.length > 0) emit({ kind: 'schema-changed', stream: stream.name, changes: plan.changes });
     const { problem } = planned.survey;
-    if (plan.slices.length === 0 && problem) throw problem;
+    // What is replaced as a whole would lose what was in there before and cannot be read now.
+    const replaces = planned.table && (plan.action === 'reload' || stream.load === 'replace');
+    if (problem && (plan.slices.length === 0 || replaces)) throw problem;
     const idle = plan.changes.length === 0 || options.window?.replay !== undefined;
     if (plan.slices.length === 0 && idle) return { watermark: planned.checkpoint?.watermark, changes: [] };
     const chosen = options.window?.from !== undefined || options.window?.to !== undefined;

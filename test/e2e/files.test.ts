@@ -180,6 +180,25 @@ describe('a stream of files', () => {
     expect(await pair.run()).toMatchObject({ totals: { loaded: 1 } });
   });
 
+  it('replaces a table by all files or not at all', async () => {
+    await using pair = new FileLake({ files: '*', load: 'replace' });
+    pair.write('a.csv', 'id\n1\n');
+    pair.write('b.csv.gz', gzipSync('id\n2\n'));
+    await pair.run();
+    pair.write('a.csv', 'id\n10\n');
+    pair.write('b.csv.gz', gzipSync('id\n2\n').subarray(0, 12));
+    const report = await pair.report();
+    expect(report.streams[0]).toMatchObject({ status: 'failed', error: { code: 'files.compression' } });
+    expect(await pair.query('SELECT id FROM t ORDER BY id')).toEqual([[1], [2]]);
+    pair.stream = { files: '*', load: 'append' };
+    expect((await pair.report({ fullRefresh: true })).streams[0]).toMatchObject({ status: 'failed' });
+    expect(await pair.query('SELECT id FROM t ORDER BY id')).toEqual([[1], [2]]);
+    pair.stream = { files: '*', load: 'replace' };
+    pair.write('b.csv.gz', gzipSync('id\n20\n'));
+    await pair.run();
+    expect(await pair.query('SELECT id FROM t ORDER BY id')).toEqual([[10], [20]]);
+  });
+
   it('cuts a large file, and goes on with the parts that are left', async () => {
     await using pair = new FileLake({ files: 'big.csv' });
     pair.connection = { slice_size: '1 MB' };
