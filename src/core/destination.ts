@@ -25,6 +25,10 @@ export interface Destination {
   published?(table: string): readonly string[];
   /** Each load stands for itself: what is not there was not lost, and columns may differ from those of the load before. */
   readonly separate?: boolean;
+  /** Columns are made as long as those of the source, see `Field.length`. */
+  readonly lengths?: boolean;
+  /** Value of `Schema.dialect` whose native types are taken as they are. */
+  readonly dialect?: string;
   /** Absent where tables have no indexes and no foreign keys. */
   readonly parts?: TableParts;
   close(): Promise<void>;

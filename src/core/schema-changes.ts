@@ -137,6 +137,10 @@ function typeChanges(was: Field, is: Field): ColumnChange[] {
     const both = widen(was.type, is.type);
     const kind = both && sameType(both, is.type) ? 'widened' : 'retyped';
     changes.push({ kind, column, from: renderType(was.type), to: renderType(is.type) });
+  } else if (was.length !== undefined && was.length !== is.length && !is.gone) {
+    const kind = is.length === undefined || is.length > was.length ? 'widened' : 'retyped';
+    const unit = is.type.kind === 'binary' ? 'bytes' : 'characters';
+    changes.push({ kind, column, from: `${was.length}`, to: `${is.length ?? 'any number of'} ${unit}` });
   } else if (was.native !== undefined && is.native !== undefined && was.native !== is.native)
     changes.push({ kind: 'native', column, from: was.native, to: is.native });
   // What is gone has no value in new rows, which goes without saying.

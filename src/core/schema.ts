@@ -14,6 +14,8 @@ export interface Field {
   readonly of?: string | undefined;
   /** The source has no such column any more, or its values go to another one. */
   readonly gone?: true | undefined;
+  /** Most characters of a text, or bytes of a binary, that the source's column takes; undefined: any number. */
+  readonly length?: number | undefined;
 }
 
 export interface Schema {
@@ -41,6 +43,7 @@ export function schemaToJson(schema: Schema): SchemaJson {
       ...(f.source !== undefined && { source: f.source }),
       ...(f.of !== undefined && { of: f.of }),
       ...(f.gone && { gone: f.gone }),
+      ...(f.length !== undefined && { length: f.length }),
     })),
     key: [...schema.key],
     ...(schema.dialect !== undefined && { dialect: schema.dialect }),

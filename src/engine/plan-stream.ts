@@ -7,7 +7,7 @@ import { type Checkpoint, renamed, type RunWindow, type StreamConfig } from '../
 import { STRATEGIES } from '../strategies/index.ts';
 import { indexesOff } from './index-choice.ts';
 import { planSlices, type SlicePlan } from './plan-slices.ts';
-import { agreeOn } from './stream-contract.ts';
+import { agreeOn, usedBy } from './stream-contract.ts';
 import type { StreamPlan } from './types.ts';
 
 export interface StreamRequest {
@@ -63,7 +63,10 @@ export async function planStream(request: StreamRequest): Promise<Planned> {
       remedy: `run again; if it stays, the source's clock went back or another server answers: ${keeps ? `wait until its clock is past ${earlier.readAt}` : 'load it once with --full-refresh'}`,
     });
   }
-  const look = (as: StreamConfig): Promise<Survey> => source.survey(as, committed, request.window, signal);
+  const look = async (as: StreamConfig): Promise<Survey> => {
+    const survey = await source.survey(as, committed, request.window, signal);
+    return usedBy(destination, survey);
+  };
   const found = await look(request.stream);
   const misfit = STRATEGIES[stream.load].misfit(stream, found.schema);
   if (misfit !== undefined)

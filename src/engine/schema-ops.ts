@@ -11,7 +11,7 @@ import type { ProjectContext } from './context.ts';
 import { planPipeline } from './plan.ts';
 import { closePipeline, openPipeline, type PipelineSession, streamsOf } from './session.ts';
 import { changeCheckpoint } from './state-ops.ts';
-import { type Agreed, agreeOn, DEFAULT_RULES, incomingOf } from './stream-contract.ts';
+import { type Agreed, agreeOn, DEFAULT_RULES, incomingOf, usedBy } from './stream-contract.ts';
 import type { StreamPlan } from './types.ts';
 
 export interface SchemaScope {
@@ -191,13 +191,15 @@ function looking({ load }: StreamConfig, fresh: boolean): { fresh: boolean; keep
 type Look = (stream: StreamConfig, before: TableState['checkpoint']) => Promise<Survey>;
 
 async function surveyed<T>(
-  { source, accepts }: PipelineSession,
+  { source, destination, accepts }: PipelineSession,
   work: (look: Look) => Promise<T>,
 ): Promise<T> {
   const signal = new AbortController().signal;
   const snapshot = await source.open(signal, accepts);
   try {
-    return await work((stream, before) => snapshot.survey(stream, before, {}, signal));
+    return await work(async (stream, before) =>
+      usedBy(destination, await snapshot.survey(stream, before, {}, signal)),
+    );
   } finally {
     await snapshot.close();
   }

@@ -1,5 +1,5 @@
 /** Looks at the source of a stream and holds its columns against the table's contract. Writes nothing. */
-import type { TableState } from '../core/destination.ts';
+import type { Destination, TableState } from '../core/destination.ts';
 import { TransientError } from '../core/errors.ts';
 import { changeText } from '../core/schema-changes.ts';
 import { type Field, type Schema, type SchemaJson, schemaToJson } from '../core/schema.ts';
@@ -87,6 +87,16 @@ export function incomingOf(
     };
   });
   return { ...schema, fields };
+}
+
+/** Lengths and native types that the destination cannot make use of would be written down for nothing. */
+export function usedBy({ lengths, dialect }: Destination, survey: Survey): Survey {
+  const { dialect: given, ...schema } = survey.schema;
+  const fields = schema.fields.map(({ length, ...field }) =>
+    lengths === true && length !== undefined ? { ...field, length } : field,
+  );
+  const own = given !== undefined && given === dialect && { dialect: given };
+  return { ...survey, schema: { ...schema, fields, ...own } };
 }
 
 /** Rows are told apart, ordered or put in folders by them: what is there and what comes has to be in one column. */

@@ -44,6 +44,22 @@ function agreed(
   return { ...contract, texts: contract.changes.map(changeText) };
 }
 
+it('a text is as long as it ever was, and has no length once it had none', () => {
+  const sized = (length?: number): Schema => ({
+    fields: [{ name: 'a', type: { kind: 'utf8' }, nullable: true, ...(length !== undefined && { length }) }],
+    key: [],
+  });
+  const follow = (was: number | undefined, is: number | undefined): unknown => {
+    const { schema: after, texts } = agreed(sized(was), sized(is));
+    return [after.fields[0]!.length, ...texts];
+  };
+  expect(follow(20, 20)).toEqual([20]);
+  expect(follow(20, 40)).toEqual([40, 'a 20 → 40 characters']);
+  expect(follow(40, 20)).toEqual([40]);
+  expect(follow(20, undefined)).toEqual([undefined, 'a 20 → any number of characters']);
+  expect(follow(undefined, 20)).toEqual([undefined]);
+});
+
 describe('a table follows its source', () => {
   it.each<[string, string | undefined, string, string, string[]]>([
     ['a new table', undefined, 'id int64, name utf8', 'id int64, name utf8', []],

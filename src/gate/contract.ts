@@ -194,8 +194,11 @@ function followed(table: Schema, incoming: Schema): Schema {
     before.delete(field.name);
     if (!was) return { ...field, nullable: true };
     const type = widen(was.type, field.type) ?? field.type;
+    const { length: _, ...unsized } = field;
+    const length = sameType(was.type, field.type) ? longer(was, field) : undefined;
     return {
-      ...field,
+      ...unsized,
+      ...(length !== undefined && { length }),
       type,
       nullable: was.nullable || field.nullable,
       ...(was.of !== undefined && { of: was.of }),
@@ -239,6 +242,11 @@ function misfit({ fixed, pinned, accepted }: ContractRequest, was: Field, is: Fi
       ? ', as `types` says'
       : '';
   return { found: `${found}, which do not fit one type${why}`, ruled: why === '' && !accepted };
+}
+
+/** What takes the values of both; undefined: any length. */
+function longer(was: Field, is: Field): number | undefined {
+  return was.length === undefined || is.length === undefined ? undefined : Math.max(was.length, is.length);
 }
 
 /** As systems see names that tell no capitals. */

@@ -58,7 +58,6 @@ describe.runIf(mariadbPresent)('LOAD DATA', () => {
   });
 
   it.each([
-    ['i int32 null', 'TINYINT UNSIGNED', '5'],
     ['i decimal(6,2) null', 'DECIMAL(6,2) UNSIGNED', '12.34'],
     ['i decimal(6,2) null', 'DOUBLE', '12.34'],
     ['i utf8 null', "ENUM('a')", 'a'],
@@ -77,6 +76,8 @@ describe.runIf(mariadbPresent)('LOAD DATA', () => {
 
   it.each([
     ['i int32 null', 'SMALLINT', '40000'],
+    ['i int32 null', 'TINYINT UNSIGNED', '-5'],
+    ['i int32 null', 'INT UNSIGNED', '-5'],
     ['i decimal(6,2) null', 'DECIMAL(4,0)', '1234.56'],
     ['i utf8 null', 'VARCHAR(3) CHARACTER SET latin1', '注文注文'],
     ['i timestamp null', 'DATETIME', '1'],

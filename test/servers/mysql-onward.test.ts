@@ -6,6 +6,7 @@ import { Pair } from '../../guarantees/pair.ts';
 import { PostgresTargetSide } from '../../guarantees/postgres-target-side.ts';
 import type { DestinationSide } from '../../guarantees/sides.ts';
 import type { StreamOptions } from '../../src/core/project.ts';
+import { agree, found } from '../support/diagnosis.ts';
 import { mariadbPresent, useMariadb } from '../support/mariadb.ts';
 import { FAST } from '../support/mysql-kit.ts';
 import { useServer } from '../support/server.ts';
@@ -33,6 +34,36 @@ async function open(to: DestinationSide, stream: StreamOptions): Promise<Crossin
   pair = new Pair(from, () => to, { t: stream });
   return pair;
 }
+
+const TYPES = `CREATE TABLE t (id INT UNSIGNED, part TINYINT UNSIGNED, PRIMARY KEY (id, part), a TINYINT, b TINYINT(1), c SMALLINT UNSIGNED, d MEDIUMINT, e BIGINT UNSIGNED,
+    f INT(10) UNSIGNED ZEROFILL, at DATETIME, at3 DATETIME(3), c5 CHAR(5), v VARCHAR(40) CHARACTER SET latin1, tt TINYTEXT, tx TEXT, en ENUM('a','it''s'), s SET('x','yy'),
+    bi BINARY(16), vb VARBINARY(40), tb TINYBLOB, n DECIMAL(12,2), forced INT UNSIGNED, INDEX (v), INDEX (at));
+  INSERT INTO t VALUES (4294967295, 255, -128, 1, 65535, -8388608, 18446744073709551615, 7, '2026-01-01 01:02:03', '2026-01-01 01:02:03.123',
+    'ab', 'ä', 'x', 'y', 'it''s', 'x,yy', UNHEX('00'), UNHEX('ff'), 'b', 1.5, 9), (1, 0, 1, 0, 0, 0, 0, 0, NULL, NULL, '', '', '', '', 'a', '', '', '', '', 0, 0)`;
+
+const MADE = {
+  id: 'int(10) unsigned',
+  part: 'tinyint(3) unsigned',
+  a: 'tinyint(4)',
+  b: 'tinyint(1)',
+  c: 'smallint(5) unsigned',
+  d: 'mediumint(9)',
+  e: 'bigint(20) unsigned',
+  f: 'int(10) unsigned',
+  at: 'datetime',
+  at3: 'datetime(3)',
+  c5: 'varchar(5)',
+  v: 'varchar(40)',
+  tt: 'varchar(255)',
+  tx: 'longtext',
+  en: 'varchar(4)',
+  s: 'varchar(4)',
+  bi: 'varbinary(16)',
+  vb: 'varbinary(40)',
+  tb: 'varbinary(255)',
+  n: 'decimal(12,2)',
+  forced: 'longtext',
+};
 
 async function expectEqual(made: Crossing): Promise<void> {
   const { lost, extra } = await made.compare('t');
@@ -62,5 +93,38 @@ describe.runIf(mariadbPresent).each([
     await made.run();
     await expectEqual(made);
     expect(await made.to.leftovers()).toEqual([]);
+  });
+});
+
+describe.runIf(mariadbPresent)('types from MariaDB to MariaDB', () => {
+  const typesOf = async (to: MysqlTargetSide): Promise<Record<string, string | null>> => {
+    const rows = await to.query('SHOW COLUMNS FROM t');
+    return Object.fromEntries(rows.map(({ Field, Type }) => [Field, Type!]));
+  };
+
+  it.each(['replace', 'merge'] as const)('are those of the source, by %s', async (load) => {
+    const to = await MysqlTargetSide.open(mariadb());
+    const from = await MysqlSide.open(mariadb());
+    await from.query(TYPES);
+    const cursor = load === 'merge' ? { cursor: 'at', overlap: 60 } : {};
+    pair = new Pair(from, () => to, { t: { load, types: { forced: 'text' }, ...cursor } });
+    const made = pair;
+    expect((await agree(made)).flatMap(found)).toEqual([]);
+    await expectEqual(made);
+    expect(await typesOf(to)).toMatchObject(MADE);
+
+    // Signed and unsigned numbers together need more room; so do fractions and labels.
+    for (const sql of [
+      "ALTER TABLE t MODIFY a TINYINT UNSIGNED, MODIFY e BIGINT, MODIFY at3 DATETIME(1), MODIFY en ENUM('a','longer')",
+      `UPDATE t SET a = a + 255 * (id = 1), at = '2026-01-02 01:02:03'`,
+    ])
+      await from.query(sql.includes('MODIFY') ? `SET STATEMENT sql_mode='' FOR ${sql}` : sql);
+    await made.run();
+    await expectEqual(made);
+    const kept =
+      load === 'replace'
+        ? {}
+        : { a: 'smallint(6)', e: 'decimal(20,0)', at3: 'datetime(3)', en: 'varchar(6)' };
+    expect(await typesOf(to)).toMatchObject(load === 'replace' ? {} : { ...MADE, ...kept });
   });
 });

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { MysqlTargetSide } from '../../guarantees/mysql-target-side.ts';
 import { Pair, type Streams } from '../../guarantees/pair.ts';
 import { PostgresSide } from '../../guarantees/postgres-side.ts';
+import { agree, found } from '../support/diagnosis.ts';
 import { CHINOOK } from '../support/chinook.ts';
 import { mariadbPresent, useMariadb } from '../support/mariadb.ts';
 import { useServer } from '../support/server.ts';
@@ -113,6 +114,61 @@ describe.runIf(mariadbPresent)('PostgreSQL to MariaDB', () => {
     );
     expect((await pair.run()).totals.loaded).toBe(3);
     await expectEqual(pair, 'k');
+  });
+
+  it('gives texts the lengths that they have in the source, and more when those get more', async () => {
+    await using pair = await open(
+      { 'public.t': { load: 'merge', cursor: 'xmin' }, 'public.k': { load: 'merge', cursor: 'xmin' } },
+      `CREATE TYPE mood AS ENUM ('glad'); CREATE DOMAIN short AS varchar(3);
+       CREATE TABLE t (id varchar(300) PRIMARY KEY, code varchar(20) NOT NULL, c char(5), m mood, s short, free text, vague varchar, big varchar(9000), bigger varchar(9001), huge varchar(20000));
+       CREATE INDEX ON t (code); CREATE UNIQUE INDEX ON t (big);
+       CREATE TABLE k (a varchar(500), b varchar(500), PRIMARY KEY (a, b));
+       INSERT INTO t VALUES ('😀', repeat('😀', 20), 'xxxxx', 'glad', 'ab ', 'y', 'z', repeat('ß', 9000), repeat('ß', 9001), repeat('ß', 20000));
+       INSERT INTO k VALUES ('a', repeat('b', 255))`,
+    );
+    const types = async (table: string): Promise<Record<string, string | null>> => {
+      const rows = await pair.to.query(`SHOW COLUMNS FROM ${table}`);
+      return Object.fromEntries(rows.map(({ Field, Type }) => [Field, Type!]));
+    };
+    const looked = await agree(pair);
+    expect(looked.flatMap(found)).toEqual([]);
+    await expectEqual(pair, 't');
+    const made = {
+      id: 'varchar(300)',
+      code: 'varchar(20)',
+      c: 'varchar(5)',
+      m: 'varchar(63)',
+      s: 'varchar(3)',
+      free: 'longtext',
+      vague: 'longtext',
+      big: 'varchar(9000)',
+      bigger: 'longtext',
+      huge: 'longtext',
+    };
+    expect(await types('t')).toMatchObject(made);
+    // A key of more bytes than an index takes has as many characters as one whose lengths are not known.
+    expect(await types('k')).toMatchObject({ a: 'varchar(255)', b: 'varchar(255)' });
+
+    await pair.from.db.query(
+      `ALTER TABLE t ALTER code TYPE varchar(40); UPDATE t SET code = repeat('😀', 40); INSERT INTO k VALUES ('c', repeat('b', 256))`,
+    );
+    const [plan] = (await pair.plan()).streams.filter(({ stream }) => stream.name === 'public.t');
+    expect(plan!.changes).toEqual(['code 20 → 40 characters']);
+    expect((await agree(pair)).flatMap(found)).toEqual([
+      'b too-long refused 1 (a c, b bbbbb)'.replace('bbbbb', 'b'.repeat(200)),
+    ]);
+    await expectEqual(pair, 't');
+    expect(await types('t')).toMatchObject({ ...made, code: 'varchar(40)' });
+
+    await pair.from.db.query(
+      `DELETE FROM k WHERE a = 'c'; UPDATE t SET code = 'x'; ALTER TABLE t ALTER code TYPE varchar(30), ALTER c TYPE text`,
+    );
+    const [again] = (await pair.plan()).streams.filter(({ stream }) => stream.name === 'public.t');
+    expect(again!.changes).toEqual(['c 5 → any number of characters']);
+    await pair.attempt();
+    await expectEqual(pair, 't');
+    expect(await types('t')).toMatchObject({ ...made, code: 'varchar(40)', c: 'longtext' });
+    expect((await pair.plan()).streams.flatMap(({ changes }) => changes)).toEqual([]);
   });
 
   it('replaces days, adds columns, widens them, and goes on', async () => {

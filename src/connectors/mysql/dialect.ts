@@ -22,7 +22,17 @@ import { mysqlTrial, ROW } from './refusals.ts';
 import { dropLoaded, merge, versions } from './target-compare.ts';
 import { targetLimits } from './target-limits.ts';
 import { shape, structureOf } from './target-structure.ts';
-import { atLeast, ddlType, foundType, indexedType, literal, targetType, widensType } from './target-types.ts';
+import {
+  atLeast,
+  ddlType,
+  foundType,
+  indexedType,
+  isLonger,
+  joinTypes,
+  literal,
+  targetType,
+  widensType,
+} from './target-types.ts';
 
 /** What is known of the server after the first connection. */
 export interface ServerFacts {
@@ -104,6 +114,7 @@ export function mysqlDialect(database: string, lockSeconds: number, server: () =
     plainNames: true,
     ddlApart: ddlApart(short, table),
     snapshots: false,
+    lengths: true,
     enforcesKeys: true,
     rowLock: ' FOR UPDATE',
     begin,
@@ -126,6 +137,7 @@ export function mysqlDialect(database: string, lockSeconds: number, server: () =
     insertUnlessThere: (into, rest) => `INSERT INTO ${into} ${rest} ON DUPLICATE KEY UPDATE name = name`,
     type: (field, place) => targetType(field, place, server().mariadb),
     widens: widensType,
+    joins: joinTypes,
     holds: (found, wanted) => found === wanted || widensType(wanted, found),
     limits: (type, logical) => targetLimits(type, logical, server().mariadb),
     find: (session, name) => find(session, short(name), server().foldsTables),
@@ -206,7 +218,7 @@ const PREFIX = 100;
 /** Versions of a row lie together, the newest last. */
 function historyKey(key: readonly TargetColumn[]): string {
   const list = key.map(
-    ({ name, type }) => quoteBackticks(name) + (type.startsWith('long') ? `(${PREFIX})` : ''),
+    ({ name, type }) => quoteBackticks(name) + (isLonger(type, PREFIX) ? `(${PREFIX})` : ''),
   );
   return `KEY \`sluice_key\` (${list.join(', ')}, \`${LOAD_ID}\`)`;
 }

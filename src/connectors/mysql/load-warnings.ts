@@ -47,7 +47,7 @@ export async function checkLoaded(
     {
       code: 'mysql.altered',
       remedy:
-        'nothing was loaded. A text in a key has at most 255 characters; other columns may have been narrowed by hand',
+        'nothing was loaded. A text in a key has at most 255 characters, unless the source says how long it is; other columns may have been narrowed by hand',
       details: { column, row },
     },
   );

@@ -16,7 +16,14 @@ import { whereBoth } from '../shared/where-clause.ts';
 import type { CatalogColumn } from './catalog.ts';
 import { hasDate, keyLiteral, literal } from './cursor-sql.ts';
 import type { WireFormat } from './row-columns.ts';
-import { canBeCursor, type ColumnMapping, mapColumn, mapForced, type TypeSettings } from './types.ts';
+import {
+  canBeCursor,
+  type ColumnMapping,
+  lengthOf,
+  mapColumn,
+  mapForced,
+  type TypeSettings,
+} from './types.ts';
 
 export interface Relation {
   /** Body of a FROM clause. */
@@ -49,11 +56,13 @@ export interface RelationInput {
   stream: StreamConfig;
   /** Columns of the table or of the query; key and name of the table. */
   table: { from: string; columns: CatalogColumn[]; key: string[] };
+  /** Values are in a table whose columns have these very types. */
+  stored: boolean;
   settings: TypeSettings;
 }
 
 /** Resolves everything or throws one ConfigError with all that is wrong. */
-export function resolveRelation({ stream, table, settings }: RelationInput): Relation {
+export function resolveRelation({ stream, table, stored, settings }: RelationInput): Relation {
   const mistakes: string[] = [];
   const columns = chosenColumns(stream, table.columns, mistakes).map((column) => ({
     name: renamed(stream, column.name),
@@ -66,6 +75,7 @@ export function resolveRelation({ stream, table, settings }: RelationInput): Rel
     type: m.type,
     nullable: column.nullable || mayBecomeNull(m),
     native: column.native,
+    ...(stored && !Object.hasOwn(stream.types, column.name) && { length: lengthOf(column.native) }),
   }));
   const key = (stream.key ?? table.key).map((name) => renamed(stream, name));
   for (const name of stream.key ?? []) checkColumn(name, 'key', table.columns, mistakes);
@@ -77,7 +87,7 @@ export function resolveRelation({ stream, table, settings }: RelationInput): Rel
   return {
     from: table.from,
     columns,
-    schema: { fields, key: known ? key : [] },
+    schema: { fields, key: known ? key : [], ...(stored && { dialect: 'mysql' }) },
     cursor,
     where: stream.where,
     forced: new Set(

@@ -56,7 +56,9 @@ export async function survey(
 ): Promise<MysqlSurvey> {
   const { stream, checkpoint, window } = request;
   const found = await findRelation(client, stream, facts.database);
-  const relation = resolveRelation({ stream, table: found, settings: facts.types });
+  // Those of a view are as old as the view is.
+  const stored = found.table?.view === false;
+  const relation = resolveRelation({ stream, table: found, stored, settings: facts.types });
   checkReadable(stream, relation, found);
   const sql = sliceSql(relation, { kind: 'all' });
   // What is wrong with `where` is said now, not when everything else has been read.

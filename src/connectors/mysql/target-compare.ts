@@ -23,7 +23,7 @@ function valueText({ name, type }: TargetColumn, alias: string): string {
   // Without the factor a FLOAT shows six digits.
   if (type === 'float' || type === 'double') return `CONCAT(${value} * 1e0)`;
   if (type.startsWith('decimal')) return `CONCAT(CAST(${value} AS ${type}))`;
-  if (type === 'datetime(6)') return `CONCAT(CAST(${value} AS DATETIME(6)))`;
+  if (type.startsWith('datetime')) return `CONCAT(CAST(${value} AS DATETIME(6)))`;
   // Whatever the collation. A cast would be NULL for what is longer than the server lets a function return.
   if (/text$|blob$|char\(|binary\(/.test(type)) return `MD5(${value})`;
   return value;

@@ -3,10 +3,10 @@ import type { ColumnStructure, IndexStructure, TableStructure } from '../../core
 import { quoteBackticks, quoteEscaped, quoteText } from '../shared/quote.ts';
 import { fitNames } from '../shared/sql/names.ts';
 import type { Shape, ShapeJob, SqlSession, TargetColumn } from '../shared/sql/system.ts';
+import { INDEX_BYTES, indexBytes, isLonger } from './target-types.ts';
 
 /** Characters of a text that an index has, so that four such columns fit into 3072 bytes. */
 const PREFIX = 191;
-const UNLIMITED = /^(long|medium|tiny)?(text|blob)$/;
 
 /** What the dialect knows of the table. */
 export interface ShapeFacts {
@@ -92,10 +92,10 @@ function indexSql(
   }
   const found = fields?.map((field) => columns.find((column) => column.field === field));
   if (!found || found.some((column) => column === undefined)) return undefined;
-  const long = found.some((column) => UNLIMITED.test(column!.type));
-  const parts = found.map(
-    (column) => `${quoteBackticks(column!.name)}${UNLIMITED.test(column!.type) ? `(${PREFIX})` : ''}`,
-  );
+  const wide = found.reduce((sum, column) => sum + indexBytes(column!.type), 0) > INDEX_BYTES;
+  const cut = ({ type }: TargetColumn): boolean => isLonger(type, wide ? PREFIX : Infinity);
+  const long = found.some((column) => cut(column!));
+  const parts = found.map((column) => `${quoteBackticks(column!.name)}${cut(column!) ? `(${PREFIX})` : ''}`);
   // Two texts that begin alike are not the same.
   return { kind: unique && !long ? 'UNIQUE ' : '', parts: `(${parts.join(', ')})` };
 }

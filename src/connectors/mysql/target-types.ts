@@ -1,7 +1,8 @@
 /** Types of the tables that are written, in the spelling of information_schema without display widths. */
 import type { Field, Schema } from '../../core/schema.ts';
-import type { LogicalType } from '../../core/types.ts';
+import { type LogicalType, sameType } from '../../core/types.ts';
 import { parseCursor, renderCursor } from '../shared/cursor-value.ts';
+import { mysqlType } from '../shared/mysql-types.ts';
 import { quoteEscaped } from '../shared/quote.ts';
 
 /** Characters or bytes of a text in a key: three such columns fit into the 3072 bytes of an index. */
@@ -50,16 +51,79 @@ function columnType(type: LogicalType, mariadb: boolean): string {
 /** A text without a limit cannot be in an index as a whole. */
 export function targetType(
   field: Field,
-  { schema, indexed }: { schema: Schema; indexed: boolean },
+  place: { schema: Schema; indexed: boolean },
   mariadb: boolean,
 ): string {
-  const type = columnType(field.type, mariadb);
-  return indexed && schema.key.includes(field.name) ? indexedType(type) : type;
+  const native = place.schema.dialect === 'mysql' ? nativeType(field) : undefined;
+  const type = native ?? columnType(field.type, mariadb);
+  const length = lengthsOf(place).get(field.name);
+  if (length !== undefined) return `${type === 'longtext' ? 'varchar' : 'varbinary'}(${length})`;
+  return place.indexed && place.schema.key.includes(field.name) ? indexedType(type) : type;
+}
+
+const WHOLE = /^(tinyint|smallint|mediumint|int|bigint)(?:\((\d+)\))?( unsigned)?/;
+
+/** Whole numbers and times of MySQL and MariaDB keep their types, unless `types` has made others of them. */
+function nativeType({ native = '', type }: Field): string | undefined {
+  if (/^datetime(?:\(\d\))?$/.test(native))
+    return type.kind === 'timestamp' && !type.zone ? native : undefined;
+  const [, name, width, unsigned] = WHOLE.exec(native) ?? [];
+  if (name === undefined) return undefined;
+  const plain = { name, unsigned: unsigned !== undefined, precision: 0, scale: 0, display: undefined };
+  if (!sameType(mysqlType(plain), type)) return undefined;
+  return unsigned === undefined && name === 'tinyint' && width === '1'
+    ? 'tinyint(1)'
+    : name + (unsigned ?? '');
+}
+
+/** Bytes of a row that a server takes, with some for columns of ours; those of long texts lie elsewhere. */
+const ROW_BYTES = 65_000;
+export const INDEX_BYTES = 3072;
+/** Most bytes of a character, of a column without a length, and of what leads to a long text. */
+const [CHARACTER, PLAIN, LINK] = [4, 36, 12];
+
+/**
+ * Lengths of texts and bytes that fit a row, the shortest first. A key that would be too long for an index keeps the lengths
+ * up to {@link KEY_LENGTH}.
+ */
+function lengthsOf({ schema, indexed }: { schema: Schema; indexed: boolean }): Map<string, number> {
+  const inKey = ({ name }: Field): boolean => indexed && schema.key.includes(name);
+  const unit = ({ type }: Field): number => (type.kind === 'binary' ? 1 : CHARACTER);
+  const isLong = ({ type }: Field): boolean => ['utf8', 'json', 'binary'].includes(type.kind);
+  const bytes = (field: Field): number =>
+    isLong(field) ? unit(field) * (field.length ?? KEY_LENGTH) : PLAIN;
+  const whole = schema.fields.filter(inKey).reduce((sum, field) => sum + bytes(field), 0) <= INDEX_BYTES;
+  const fits = (field: Field): boolean => !inKey(field) || whole || field.length! <= KEY_LENGTH;
+  const sized = schema.fields.filter((field) => field.length !== undefined && isLong(field) && fits(field));
+  const others = schema.fields.filter((field) => !sized.includes(field));
+  let left = others.reduce(
+    (room, field) => room - (isLong(field) && !inKey(field) ? LINK : bytes(field)),
+    ROW_BYTES,
+  );
+  const lengths = new Map<string, number>();
+  for (const field of sized.toSorted((a, b) => Number(inKey(b)) - Number(inKey(a)) || bytes(a) - bytes(b))) {
+    const taken = bytes(field) + 2;
+    if (taken <= left) lengths.set(field.name, field.length!);
+    left -= taken <= left ? taken : LINK;
+  }
+  return lengths;
 }
 
 export function indexedType(type: string): string {
   if (type === 'longtext') return `varchar(${KEY_LENGTH})`;
   return type === 'longblob' ? `varbinary(${KEY_LENGTH})` : type;
+}
+
+/** Whether an index has to do with the first characters or bytes. */
+export function isLonger(type: string, most: number): boolean {
+  const length = /^var(?:char|binary)\((\d+)\)/.exec(type)?.[1];
+  return length === undefined ? /^(?:long|medium|tiny)?(?:text|blob)/.test(type) : Number(length) > most;
+}
+
+/** Bytes of a column in an index. */
+export function indexBytes(type: string): number {
+  const [, unit, length = '0'] = /^(?:var)?(char|binary)\((\d+)\)/.exec(type) ?? [];
+  return unit === undefined ? PLAIN : Number(length) * (unit === 'char' ? CHARACTER : 1);
 }
 
 const COLLATED = /^(longtext|mediumtext|text|tinytext|varchar\(|char\()/;
@@ -103,19 +167,38 @@ const DIGITS: Readonly<Record<string, number>> = {
   mediumint: 7,
   int: 10,
   bigint: 19,
+  'tinyint unsigned': 3,
+  'smallint unsigned': 5,
+  'mediumint unsigned': 8,
+  'int unsigned': 10,
+  'bigint unsigned': 20,
 };
-/** Whole numbers that a float holds exactly. */
-const IN_FLOAT = ['tinyint', 'smallint', 'mediumint'];
+const UNSIGNED = ' unsigned';
+
+/** The place in {@link ORDER} of a whole number's type; -1: it is none. */
+function rank(type: string): number {
+  return ORDER.indexOf(type.replace(UNSIGNED, ''));
+}
+
+/** The type of whole numbers that holds those of both; undefined: one of them does, or they are no whole numbers. */
+export function joinTypes(a: string, b: string): string | undefined {
+  if (rank(a) < 0 || rank(b) < 0 || a.endsWith(UNSIGNED) === b.endsWith(UNSIGNED)) return undefined;
+  const [signed, unsigned] = a.endsWith(UNSIGNED) ? [b, a] : [a, b];
+  if (rank(signed) > rank(unsigned)) return undefined;
+  return ORDER[rank(unsigned) + 1] ?? 'decimal(20,0)';
+}
 
 /** Whether a column of type `from` can be changed to `to` and keep every value. */
 export function widensType(from: string, to: string): boolean {
   const text = CHARSET.exec(from)?.[1];
   if (text !== undefined) return text === to || widensType(text, to);
-  if (ORDER.includes(from) && ORDER.includes(to)) return ORDER.indexOf(from) < ORDER.indexOf(to);
-  if (to === 'double') return from === 'float' || from === 'int' || IN_FLOAT.includes(from);
+  if (rank(from) >= 0 && rank(to) >= 0)
+    return rank(from) < rank(to) && (from.endsWith(UNSIGNED) || !to.endsWith(UNSIGNED));
+  if (to === 'double') return from === 'float' || (rank(from) >= 0 && rank(from) <= ORDER.indexOf('int'));
   if (to === 'float') return from === 'tinyint' || from === 'smallint';
   // Digits that a column lacks are cut without a word, so it gets all.
-  if (to === 'datetime(6)') return from === 'date' || /^datetime(\([0-5]\))?$/.test(from);
+  if (to === 'datetime(6)' && from === 'date') return true;
+  if (from.startsWith('datetime') && to.startsWith('datetime')) return fraction(from) < fraction(to);
   if (to === 'time(6)') return /^time(\([0-5]\))?$/.test(from);
   if (to === 'longtext') return /^(varchar|char)\(|^(tiny|medium)?text$/.test(from);
   if (to === 'longblob') return /^varbinary\(|^(tiny|medium)?blob$/.test(from);
@@ -123,6 +206,10 @@ export function widensType(from: string, to: string): boolean {
   if (b.name === 'decimal') return toDecimal(a, b);
   if (b.name === 'varchar') return ['varchar', 'char'].includes(a.name) && a.numbers[0]! <= b.numbers[0]!;
   return b.name === 'varbinary' && a.name === b.name && a.numbers[0]! <= b.numbers[0]!;
+}
+
+function fraction(type: string): number {
+  return parse(type).numbers[0] ?? 0;
 }
 
 interface Parsed {
@@ -148,7 +235,7 @@ const INSTANT: LogicalType = { kind: 'timestamp', zone: true };
 
 /** A cursor's text as a value of the column's type. */
 export function literal(value: string, type: string): string {
-  if (type === 'datetime(6)')
+  if (type.startsWith('datetime'))
     return quoteEscaped(renderCursor(parseCursor(value, INSTANT), { kind: 'timestamp', zone: false }));
   const numeric = /^(tinyint|smallint|mediumint|int|bigint|decimal|float|double)/.test(type);
   return numeric && /^-?\d+(\.\d+)?$/.test(value) ? value : quoteEscaped(value);

@@ -142,6 +142,20 @@ export function mapForced(column: string, native: NativeType, wanted: string): C
   return { type, format: 'parsed', select: bytes ? name : `CAST(${name} AS CHAR)` };
 }
 
+const SIZED = /^(?:var)?(?:char|binary)\((\d+)\)/;
+const LABELS = /'((?:[^']|'')*)'/g;
+
+/** Most characters or bytes of a column's values, where its type says so. */
+export function lengthOf(native: string): number | undefined {
+  const sized = SIZED.exec(native)?.[1];
+  if (sized !== undefined) return Number(sized);
+  if (/^tiny(?:text|blob)/.test(native)) return 255;
+  if (!/^(?:enum|set)\(/.test(native)) return undefined;
+  const labels = [...native.matchAll(LABELS)].map(([, label = '']) => label.replaceAll("''", "'").length);
+  if (native.startsWith('enum')) return Math.max(...labels);
+  return labels.reduce((sum, length) => sum + length + 1, -1);
+}
+
 /** Types whose greatest value can be followed while decoding. */
 export function canBeCursor(type: LogicalType): boolean {
   if (type.kind === 'decimal') return type.scale === 0 && type.precision > 18;

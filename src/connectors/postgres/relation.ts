@@ -16,7 +16,7 @@ import { whereBoth } from '../shared/where-clause.ts';
 import type { CatalogColumn, CatalogTable } from './catalog.ts';
 import type { WireFormat } from './copy-columns.ts';
 import { columnType } from './target-types.ts';
-import { canBeCursor, type ColumnMapping, mapColumn, mapForced, mapKept } from './types.ts';
+import { canBeCursor, type ColumnMapping, lengthOf, mapColumn, mapForced, mapKept } from './types.ts';
 
 /** Destination column that keeps the 64-bit xmin of streams with `cursor: xmin`. */
 const XMIN_COLUMN = '_sluice_xmin';
@@ -54,6 +54,8 @@ export interface RelationInput {
   stream: StreamConfig;
   /** Columns of the table or of the query; key and name of the table. */
   table: Pick<CatalogTable, 'columns' | 'key'> & { from: string };
+  /** Texts are as long as their columns say, and no longer. */
+  sized: boolean;
   /** Whether the server vouches for valid UTF-8. */
   checked: boolean;
   /** First transaction id that was not yet given out, for xmin. */
@@ -77,6 +79,7 @@ export function resolveRelation(input: RelationInput): Relation {
     type: m.type,
     nullable: column.nullable,
     native: m.target ?? column.native,
+    ...(input.sized && !Object.hasOwn(stream.types, column.name) && { length: lengthOf(column.type) }),
   }));
   const key = (stream.key ?? table.key).map((name) => renamed(stream, name));
   for (const name of stream.key ?? []) checkColumn(name, 'key', table.columns, mistakes);

@@ -58,6 +58,8 @@ export async function survey(
   const relation = resolveRelation({
     stream,
     table: { from: found.from, columns: found.columns, key: found.key },
+    // What another server sends is not held against the lengths.
+    sized: found.table?.kind !== 'f',
     checked: facts.checked,
     nextXid: facts.nextXid,
     direct: facts.direct,

@@ -188,3 +188,14 @@ export function mapForced(
 export function canBeCursor(type: LogicalType): boolean {
   return ['int16', 'int32', 'int64', 'date', 'timestamp'].includes(type.kind);
 }
+
+/** Bytes of a name, and of the label of an enumeration. */
+const NAME_LENGTH = 63;
+
+/** Most characters of a column's values, where its type says so. */
+export function lengthOf({ name, schema, sort, modifier }: NativeType): number | undefined {
+  if (sort === 'e') return NAME_LENGTH;
+  if (schema !== 'pg_catalog') return undefined;
+  if (name === 'name') return NAME_LENGTH;
+  return (name === 'varchar' || name === 'bpchar') && modifier > 4 ? modifier - 4 : undefined;
+}

@@ -21,6 +21,8 @@ const HIDDEN = /^load_([0-9a-f]+)_\d+$/;
 /** Tables of a SQL database. What is known of them lies beside them, in the same transactions. */
 export class SqlDestination implements Destination {
   readonly parts: SqlTableParts;
+  readonly lengths: boolean;
+  readonly dialect: string;
   readonly #system: SqlSystem;
   readonly #dialect: SqlDialect;
   /** Names our hidden tables; a lock of that name says that we live. */
@@ -38,6 +40,8 @@ export class SqlDestination implements Destination {
     this.parts = new SqlTableParts(system);
     this.#onSwapStep = onSwapStep;
     this.#dialect = system.dialect;
+    this.lengths = system.dialect.lengths === true;
+    this.dialect = system.dialect.name;
   }
 
   async check(signal: AbortSignal): Promise<{ title: string }> {

@@ -106,6 +106,8 @@ export interface SqlDialect {
    * stay in a transaction until their commit come one after the other, and what a commit makes it makes by itself.
    */
   readonly snapshots: boolean;
+  /** Columns of text and of bytes have the lengths of the schema. */
+  readonly lengths?: true;
   /** A key is an index that refuses doubles; else they are looked for. */
   readonly enforcesKeys: boolean;
   /** Ends a query whose row is to be locked; empty where whoever changes it second is refused. */
@@ -148,6 +150,8 @@ export interface SqlDialect {
   type(field: Schema['fields'][number], place: { schema: Schema; indexed: boolean }): string;
   /** Whether a column of type `from` may be turned into `to` without a loss. */
   widens(from: string, to: string): boolean;
+  /** The type that holds what either of them does, where neither holds that of the other. */
+  readonly joins?: (found: string, wanted: string) => string | undefined;
   /** Whether a column of type `found` keeps what `wanted` holds, or the server itself refuses what it does not keep. */
   holds(found: string, wanted: string): boolean;
   /** Whether rows that are copied straight into a column may come as `wanted`; absent where any may. */

@@ -75,7 +75,7 @@ export async function prepareTable(
       const { type, widens, keeps, loosens } = becomes(was, column, { dialect, required, straight });
       if (!keeps) throw misfit(table, column, was.type);
       if (widens)
-        await session.query(dialect.changeType(quoted, { ...column, nullable: was.nullable }), doing);
+        await session.query(dialect.changeType(quoted, { ...column, type, nullable: was.nullable }), doing);
       // Some systems state both where one is changed.
       if (loosens) await session.query(dialect.dropNotNull(quoted, { ...column, type }), doing);
     }
@@ -116,8 +116,9 @@ export function becomes(
   column: TargetColumn,
   { dialect, required, straight }: Growth,
 ): { type: string; widens: boolean; keeps: boolean; loosens: boolean } {
-  const widens = was.type !== column.type && dialect.widens(was.type, column.type);
-  const type = widens ? column.type : was.type;
+  const wanted = dialect.joins?.(was.type, column.type) ?? column.type;
+  const widens = was.type !== wanted && dialect.widens(was.type, wanted);
+  const type = widens ? wanted : was.type;
   // Only where it was required at the source until now: any other NOT NULL is the user's.
   const loosens = !was.nullable && column.nullable && required.has(column.field);
   const keeps =
