@@ -1,4 +1,4 @@
-import type { ExportCompression, ExportFormat } from './export.ts';
+import type { ExportConfig } from './export.ts';
 import type { FileCompression, FileFormat } from './ledger.ts';
 import type { AlertThresholds, ProjectAlerts } from './alerts.ts';
 import type { DatePart, LoadCheck, MaxBad, LoadStrategy, PartitionBy, SchemaRules } from './stream.ts';
@@ -75,15 +75,7 @@ export interface StreamOptions {
 }
 
 /** How a stream becomes a file, as the user writes it. */
-export interface ExportOptions {
-  path?: string | undefined;
-  format?: ExportFormat | undefined;
-  compression?: ExportCompression | undefined;
-  delimiter?: string | undefined;
-  header?: boolean | undefined;
-  null?: string | undefined;
-  timezone?: string | undefined;
-}
+export type ExportOptions = Omit<ExportConfig, 'zone'> & { timezone?: string | undefined };
 
 /** How files are found and read, as the user writes it. */
 export interface FilesOptions {
