@@ -60,6 +60,8 @@ export type RunEvent =
       seconds: number;
       /** Of which, by step: `load` or what the destination tells, and `commit`. */
       timing: Readonly<Record<string, number>>;
+      /** Which end the other one waited for while rows went from one to the other. */
+      bound: 'reading' | 'writing';
     }
   | {
       kind: 'retry';

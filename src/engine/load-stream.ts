@@ -22,6 +22,7 @@ import { PutAside } from './put-aside.ts';
 import { leaveOutRefused } from './refused-rows.ts';
 import { retrySlice } from './slice-retry.ts';
 import type { Slots } from './slots.ts';
+import { type StagedTimes, Staging, timingOf } from './staging.ts';
 
 export interface LoadJob {
   planned: Planned;
@@ -106,7 +107,7 @@ class StreamLoad {
   #left: number;
   readonly #done = new Set<string>();
   /** Seconds that staging took. */
-  readonly #staging = new WeakMap<Load, number>();
+  readonly #staged = new WeakMap<Load, StagedTimes>();
   readonly #aside: PutAside;
   readonly #quarantine: Quarantine;
   /** The table holds nothing but rows of this load's own snapshot. */
@@ -351,14 +352,9 @@ class StreamLoad {
         loaded,
         bytes: load.facts.bytes,
         ...(load.facts.quarantined !== undefined && { quarantined: load.facts.quarantined }),
-        ...this.#timingOf(load, commit),
+        ...timingOf(load, this.#staged.get(load)!, commit),
       });
     }
-  }
-
-  #timingOf(load: Load, commit: number): { seconds: number; timing: Record<string, number> } {
-    const seconds = this.#staging.get(load) ?? 0;
-    return { seconds: seconds + commit, timing: { ...(load.timing ?? { load: seconds }), commit } };
   }
 
   /** `together` is set for loads that are committed with others. */
@@ -386,10 +382,10 @@ class StreamLoad {
   async #stageNow(slice: Slice, together: Supersede | undefined): Promise<Load> {
     const { planned, source, signal, emit } = this.#job;
     const { stream } = planned.plan;
-    const started = performance.now();
+    const staging = new Staging();
     const scratch = this.#quarantine.scratch();
     const wanted = await this.#aside.wanted(slice, scratch);
-    const reader = await source.read(stream, planned.survey, wanted, signal);
+    const reader = staging.watch(await source.read(stream, planned.survey, wanted, signal));
     try {
       const load = await this.#writer.stage(
         slice,
@@ -406,7 +402,7 @@ class StreamLoad {
         },
         signal,
       );
-      this.#staging.set(load, (performance.now() - started) / 1000);
+      this.#staged.set(load, staging.end());
       await this.#aside.staged(load, scratch).catch(async (error: unknown) => {
         await this.#writer.abort([load]);
         throw error;

@@ -23,12 +23,25 @@ it('counts time in which slices run side by side once, and ends with a stream th
     slices: 2,
     attempt: 1,
   });
+  const committed = (slice: string, seconds: number, bound: 'reading' | 'writing'): RunEvent => ({
+    kind: 'slice-committed',
+    stream: 'a',
+    slice,
+    rows: 1,
+    loaded: 1,
+    bytes: 1,
+    seconds,
+    timing: {},
+    bound,
+  });
   at(0, begin('1'));
   at(500, begin('2'));
   at(1000, step('1', 'staged'));
   at(2000, step('2', 'staged'));
   at(2000, step('1', 'publish'));
   at(2300, step('1', 'published'));
+  at(2300, committed('1', 1, 'reading'));
+  at(2300, committed('2', 2, 'writing'));
   at(3000, begin('3'));
   const totals = {
     rows: 0,
@@ -42,5 +55,5 @@ it('counts time in which slices run side by side once, and ends with a stream th
   };
   at(4000, { kind: 'stream-finished', stream: 'a', status: 'failed', totals, watermark: undefined });
   now = 9000;
-  expect(phases.seconds()).toEqual({ load: 3, commit: 0.3 });
+  expect(phases.seconds()).toEqual({ load: 3, commit: 0.3, bound: 'writing' });
 });

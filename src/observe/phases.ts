@@ -6,6 +6,8 @@ export interface Phases {
   load: number;
   /** Making loads visible and storing the checkpoint. */
   commit: number;
+  /** Which end most of the loading had to wait for; undefined when nothing was loaded. */
+  bound?: 'reading' | 'writing' | undefined;
 }
 
 /** Finds out where the time of a run went, from its events. */
@@ -15,7 +17,9 @@ export function createPhases(clock: () => number = () => performance.now()): {
 } {
   const load = createSpan(clock);
   const commit = createSpan(clock);
+  const bounds = { reading: 0, writing: 0 };
   const listener: Listener = (event) => {
+    if (event.kind === 'slice-committed') bounds[event.bound] += event.seconds;
     if (event.kind === 'slice-started') load.begin(`${event.stream}/${event.slice}`);
     if (event.kind === 'slice-committed') commit.end(`${event.stream}/${event.slice}`);
     if (event.kind === 'retry' && event.slice !== undefined) load.end(`${event.stream}/${event.slice}`);
@@ -30,7 +34,11 @@ export function createPhases(clock: () => number = () => performance.now()): {
     if (event.step === 'publish') commit.begin(key);
     if (event.step === 'published') commit.end(key);
   };
-  return { listener, seconds: () => ({ load: load.seconds(), commit: commit.seconds() }) };
+  const bound = (): Phases['bound'] => {
+    if (bounds.reading + bounds.writing === 0) return undefined;
+    return bounds.writing > bounds.reading ? 'writing' : 'reading';
+  };
+  return { listener, seconds: () => ({ load: load.seconds(), commit: commit.seconds(), bound: bound() }) };
 }
 
 /** Adds up the time in which a set of keys was not empty. */

@@ -70,9 +70,15 @@ function retryText({ slice, attempt, waitMs, message }: RunEvent & { kind: 'retr
   return `${slice === undefined ? '' : `${slice}: `}attempt ${attempt} failed, again in ${formatSeconds(waitMs / 1000)}: ${message}`;
 }
 
-function sliceText({ slice, loaded, seconds, timing }: RunEvent & { kind: 'slice-committed' }): string {
+function sliceText({
+  slice,
+  loaded,
+  seconds,
+  timing,
+  bound,
+}: RunEvent & { kind: 'slice-committed' }): string {
   const steps = Object.entries(timing).map(([step, time]) => `${step} ${formatSeconds(time)}`);
-  return `${slice}: ${plural(loaded, 'row')}, ${steps.join(' · ')} · total ${formatSeconds(seconds)}`;
+  return `${slice}: ${plural(loaded, 'row')}, ${steps.join(' · ')} · total ${formatSeconds(seconds)}, bound by ${bound}`;
 }
 
 function finishedText({ status, totals, error }: RunEvent & { kind: 'stream-finished' }): string {

@@ -97,6 +97,7 @@ const committed = (stream: string, count: number, id = 's1'): RunEvent => ({
   bytes: count * 100,
   seconds: 1,
   timing: { copy: 0.5, commit: 0.25 },
+  bound: 'writing',
 });
 const finished = (stream: string): RunEvent => ({
   kind: 'stream-finished',

@@ -81,7 +81,10 @@ function headline(run: FinishedRun, { style, phases }: SummaryOptions): string {
   const time = formatSeconds(run.seconds);
   const loaded = run.streams.reduce((sum, stream) => sum + stream.totals.loaded, 0);
   const details: string[] = [];
-  if (phases && loaded > 0) details.push(`load ${tenth(phases.load)} · commit ${tenth(phases.commit)}`);
+  if (phases && loaded > 0) {
+    const bound = phases.bound === undefined ? '' : ` (bound by ${phases.bound})`;
+    details.push(`load ${tenth(phases.load)}${bound} · commit ${tenth(phases.commit)}`);
+  }
   if (run.peakRssBytes > 0) details.push(`peak ${formatBytes(run.peakRssBytes)}`);
   const tail = details.length > 0 ? `   ${style.dim(details.join('   '))}` : '';
   const good = run.streams.filter(
