@@ -70,20 +70,22 @@ const SECOND_RUN: Attack<AnyPair> = {
   },
 };
 
+const SLEEPS_OF_LAKES: readonly string[] = [
+  'event:step/lease:1',
+  'event:step/snapshot:1',
+  'event:slice-started:1',
+  'before:block:1',
+  'event:step/staged:1',
+  'event:step/publish:1',
+  'after:upload:1',
+  'before:commit:1',
+];
+
 /** Where a run sleeps while another one takes its table over. */
 const SLEEPS: Both<readonly string[]> = {
-  lake: [
-    'event:step/lease:1',
-    'event:step/snapshot:1',
-    'event:slice-started:1',
-    'before:block:1',
-    'event:step/staged:1',
-    'event:step/publish:1',
-    'after:upload:1',
-    'before:commit:1',
-    // The record is written and its number was free; what is left is to give it its name.
-    'before:link:2',
-  ],
+  // The record is written and its number was free; what is left is to give it its name.
+  lake: [...SLEEPS_OF_LAKES, 'before:link:2'],
+  bucket: [...SLEEPS_OF_LAKES, 'before:upload:1'],
   sql: [
     'event:step/lease:1',
     'event:step/snapshot:1',
@@ -129,7 +131,7 @@ const FIRST_SLEEPER: Attack<AnyPair> = {
   async run(arena) {
     for (let i = 0; i < 3; i++) {
       const pair = await arena.open(MERGE, table);
-      const third = of(pair, { lake: 'before:link:3', sql: 'before:finish:1' });
+      const third = of(pair, { lake: 'before:link:3', bucket: 'before:upload:1', sql: 'before:finish:1' });
       const moment = ['event:step/staged:1', 'before:commit:1', third][i]!;
       await sleepThrough(arena, pair, { moment, wait: false });
     }
