@@ -90,6 +90,7 @@ class TextDecoder implements Decoder {
   readonly #limits: readonly (ColumnLimits | undefined)[];
   readonly #checks: readonly (ColumnCheck | undefined)[];
   #scanner: RecordScanner | undefined;
+  #records: Records | undefined;
   #columns: TextColumn[] = [];
   #escapes: Escapes | undefined;
   #forms: DocumentLayout['forms'];
@@ -181,7 +182,9 @@ class TextDecoder implements Decoder {
 
   #open(layout: DocumentLayout): void {
     const { fields, dialect, skip, line } = layout;
-    this.#scanner = openScanner(dialect, new Records(fields, this.#batch.capacity), {
+    // Used again: with many files those that nobody needs any more would lie about for long.
+    if (this.#records?.stride !== fields) this.#records = new Records(fields, this.#batch.capacity);
+    this.#scanner = openScanner(dialect, this.#records, {
       maxBytes: this.#maxRecord,
       onBroken: (record) => this.#broken(layout, record),
     });
