@@ -1,12 +1,12 @@
 /** A table of a lake into an empty database, against DuckDB, which reads the same files, and psql. */
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { atMost, type BenchContext, type BenchOutcome, rowsFor } from './context.ts';
+import { type BenchContext, type BenchOutcome, rowsFor } from './context.ts';
 import { createProject, postgresAt, type EngineRun, runEngine } from './engine.ts';
 import { type Command, measure, type Usage } from './measure.ts';
-import { count, MEGABYTE, peakMb, renderLines, renderTargets, round, usageFields } from './report.ts';
+import { boundsOf, type Pair, pairedOutcome } from './paired.ts';
+import { count, MEGABYTE } from './report.ts';
 import { makeTable } from './server.ts';
-import { median, summarizeUsage } from './statistics.ts';
 import { LINEITEM as shape } from './tables.ts';
 import { compareTables, emptyDatabase, PLAIN, TARGET, targetUrl } from './to-postgres.ts';
 
@@ -22,7 +22,7 @@ export async function benchFromLake(context: BenchContext): Promise<BenchOutcome
   const streams = { [`public.${shape.name}`]: '{ load: replace }' };
   const filled = await createProject(join(folder, 'fill'), { source: postgresAt(server.url), streams });
   await runEngine(filled, { server: server.pid, signal });
-  const pairs: { limit: Usage; engine: EngineRun }[] = [];
+  const pairs: Pair[] = [];
   if (!context.quick) {
     say('warming up');
     await runLimit(context, filled.lake);
@@ -34,7 +34,20 @@ export async function benchFromLake(context: BenchContext): Promise<BenchOutcome
   say('comparing the tables');
   const verified = await compareTables(server, shape);
   await server.query(`DROP TABLE ${shape.name}`);
-  return outcome(context, pairs, verified);
+  const { wireBytes, rows: loaded } = pairs[0]!.engine;
+  return pairedOutcome({
+    bench: 'lake-to-pg',
+    quick: context.quick,
+    pairs,
+    title: `${count(loaded)} rows, ${Math.round(wireBytes / MEGABYTE)} MB in batches`,
+    figures: { rows: loaded },
+    moved: loaded,
+    wireBytes,
+    limit: { name: 'DuckDB | psql', wireBytes },
+    verified,
+    compared: (compared) => `${compared} rows of both sides compared, all equal`,
+    targets: boundsOf(TARGETS),
+  });
 }
 
 async function runLimit({ server, signal }: BenchContext, lake: string): Promise<Usage> {
@@ -59,45 +72,4 @@ async function runOurs({ server, signal, folder }: BenchContext, lake: string): 
     streams: { [shape.name]: '{ load: replace }' },
   });
   return runEngine(project, { server: server.pid, signal });
-}
-
-function outcome(
-  context: BenchContext,
-  pairs: readonly { limit: Usage; engine: EngineRun }[],
-  verified: number,
-): BenchOutcome {
-  const engine = summarizeUsage(pairs.map((pair) => pair.engine));
-  const limit = summarizeUsage(pairs.map((pair) => pair.limit));
-  const ratios = pairs.map((pair) => pair.engine.seconds / pair.limit.seconds);
-  const ratio = median(ratios);
-  const { wireBytes, rows } = pairs[0]!.engine;
-  const peak = engine.peakBytes === undefined ? undefined : engine.peakBytes / MEGABYTE;
-  const targets = context.quick
-    ? []
-    : [...atMost('ratio', ratio, TARGETS.ratio), ...atMost('peak MB', peak, TARGETS.peakMb)];
-  const text = [
-    `lake-to-pg: ${count(rows)} rows, ${Math.round(wireBytes / MEGABYTE)} MB in batches`,
-    renderLines([
-      { name: 'sluice', usage: engine, rows, wireBytes },
-      { name: 'limit: DuckDB | psql', usage: limit, rows, wireBytes },
-    ]),
-    `  ${ratio.toFixed(2)} × the limit (pairs: ${ratios.map((each) => each.toFixed(2)).join(' ')})`,
-    `  ${count(verified)} rows of both sides compared, all equal`,
-    ...(targets.length > 0 ? [renderTargets(targets)] : []),
-  ];
-  return {
-    text: text.join('\n'),
-    result: {
-      bench: 'lake-to-pg',
-      rows,
-      seconds: round(engine.seconds, 3),
-      limit_seconds: round(limit.seconds, 3),
-      ratio: round(ratio, 3),
-      peak_rss_mb: peakMb(engine),
-      quick: context.quick,
-      verified,
-      targets,
-      ...usageFields('', engine),
-    },
-  };
 }

@@ -4,9 +4,9 @@ import { atMost, type BenchContext, type BenchOutcome } from './context.ts';
 import { createProject, postgresAt, type EngineRun, runEngine } from './engine.ts';
 import { changeRows, expectLoaded, sizeFor } from './incremental.ts';
 import { measure, type Usage } from './measure.ts';
-import { count, peakMb, renderLines, renderTargets, round, usageFields } from './report.ts';
+import { type Pair, pairedOutcome } from './paired.ts';
+import { count } from './report.ts';
 import { makeTable } from './server.ts';
-import { median, summarizeUsage } from './statistics.ts';
 import { EVENTS } from './tables.ts';
 import { compareTables, emptyDatabase, PLAIN, targetUrl } from './to-postgres.ts';
 
@@ -31,7 +31,7 @@ export async function benchMerge(context: BenchContext): Promise<BenchOutcome> {
   expectLoaded(await run(), size.rows);
   await server.query(`DROP DATABASE IF EXISTS ${OTHER}`);
   await server.query(`CREATE DATABASE ${OTHER} TEMPLATE ${new URL(targetUrl(server)).pathname.slice(1)}`);
-  const pairs: { limit: Usage; engine: EngineRun }[] = [];
+  const pairs: Pair[] = [];
   for (let i = 0; i < context.pairs; i++) {
     say(`${count(size.changed)} changed rows, ${i + 1} of ${context.pairs}`);
     const since = await changeRows(context, size, i);
@@ -40,7 +40,18 @@ export async function benchMerge(context: BenchContext): Promise<BenchOutcome> {
   }
   const verified = await compareTables(server, EVENTS);
   await server.query(`DROP TABLE ${EVENTS.name}`);
-  return outcome(context, size, { pairs, verified });
+  return pairedOutcome({
+    bench: 'merge',
+    quick: context.quick,
+    pairs,
+    title: `${count(size.changed)} changed rows into ${count(size.rows)}`,
+    figures: { rows: size.rows, changed_rows: size.changed },
+    moved: size.changed,
+    limit: { name: 'psql | psql, ON CONFLICT' },
+    verified,
+    compared: (compared) => `${compared} rows of both sides compared, all equal`,
+    targets: ({ seconds }) => atMost('seconds', seconds, SECONDS),
+  });
 }
 
 /** The changed rows into a temporary table, then INSERT … ON CONFLICT. */
@@ -55,42 +66,4 @@ function runLimit({ server, signal }: BenchContext, since: string): Promise<Usag
     `psql -X -q -d '${server.url}${PLAIN}' -c "COPY (SELECT * FROM events WHERE updated_at > ${since}) TO STDOUT (FORMAT binary)" | psql -X -q -d '${target.href}${PLAIN}' -c 'CREATE TEMP TABLE stage (LIKE ${EVENTS.name})' -c 'COPY stage FROM STDIN (FORMAT binary)' -c '${merge}'`,
   ].join('; ');
   return measure({ program: 'bash', args: ['-c', script], output: false }, { server: server.pid, signal });
-}
-
-function outcome(
-  { quick }: BenchContext,
-  { rows, changed }: typeof FULL,
-  { pairs, verified }: { pairs: readonly { limit: Usage; engine: EngineRun }[]; verified: number },
-): BenchOutcome {
-  const engine = summarizeUsage(pairs.map((pair) => pair.engine));
-  const limit = summarizeUsage(pairs.map((pair) => pair.limit));
-  const ratios = pairs.map((pair) => pair.engine.seconds / pair.limit.seconds);
-  const ratio = median(ratios);
-  const targets = quick ? [] : atMost('seconds', engine.seconds, SECONDS);
-  const text = [
-    `merge: ${count(changed)} changed rows into ${count(rows)}`,
-    renderLines([
-      { name: 'sluice', usage: engine, rows: changed, wireBytes: undefined },
-      { name: 'limit: psql | psql, ON CONFLICT', usage: limit, rows: changed, wireBytes: undefined },
-    ]),
-    `  ${ratio.toFixed(2)} × the limit (pairs: ${ratios.map((each) => each.toFixed(2)).join(' ')})`,
-    `  ${count(verified)} rows of both sides compared, all equal`,
-    ...(targets.length > 0 ? [renderTargets(targets)] : []),
-  ];
-  return {
-    text: text.join('\n'),
-    result: {
-      bench: 'merge',
-      rows,
-      changed_rows: changed,
-      seconds: round(engine.seconds, 3),
-      limit_seconds: round(limit.seconds, 3),
-      ratio: round(ratio, 3),
-      peak_rss_mb: peakMb(engine),
-      quick,
-      verified,
-      targets,
-      ...usageFields('', engine),
-    },
-  };
 }

@@ -1,12 +1,12 @@
 /** A dump into an empty PostgreSQL, against psql, which executes it. */
 import { appendFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { atMost, type BenchContext, type BenchOutcome } from './context.ts';
+import { type BenchContext, type BenchOutcome } from './context.ts';
 import { createProject, type EngineRun, postgresAt, runEngine } from './engine.ts';
 import { measure, type Usage } from './measure.ts';
-import { count, MEGABYTE, peakMb, renderLines, renderTargets, round, usageFields } from './report.ts';
+import { boundsOf, type Pair, pairedOutcome } from './paired.ts';
+import { count, MEGABYTE } from './report.ts';
 import { makeTable } from './server.ts';
-import { median, summarizeUsage } from './statistics.ts';
 import { LINEITEM } from './tables.ts';
 import { compareTables, emptyDatabase, PLAIN, targetUrl } from './to-postgres.ts';
 
@@ -15,11 +15,6 @@ const ROWS = 15_000_000;
 const QUICK_ROWS = 200_000;
 const TARGETS = { ratio: 1.5, peakMb: 300 };
 const { name: TABLE, columns: COLUMNS } = LINEITEM;
-
-interface Pair {
-  limit: Usage;
-  engine: EngineRun;
-}
 
 export async function benchSqlDump(context: BenchContext): Promise<BenchOutcome> {
   const { server, quick, say, signal } = context;
@@ -39,7 +34,20 @@ export async function benchSqlDump(context: BenchContext): Promise<BenchOutcome>
   const verified = await compareTables(server, LINEITEM);
   await server.query(`DROP TABLE ${TABLE}`);
   await rm(file);
-  return outcome(context, pairs, { verified, size });
+  const { rows: loaded, wireBytes } = pairs[0]!.engine;
+  return pairedOutcome({
+    bench: 'sql-dump',
+    quick: context.quick,
+    pairs,
+    title: `${count(size / MEGABYTE)} MB, ${count(loaded)} rows × ${COLUMNS.length} columns`,
+    figures: { rows: loaded },
+    moved: loaded,
+    wireBytes,
+    limit: { name: 'psql -f' },
+    verified,
+    compared: (compared) => `${compared} rows of both tables compared, all equal`,
+    targets: boundsOf(TARGETS),
+  });
 }
 
 /** As pg_dump writes it; that of the machine may be older than the server, and refuse. */
@@ -76,45 +84,4 @@ async function load({ server, folder, signal }: BenchContext, file: string): Pro
 
 function bash({ server, signal }: BenchContext, script: string): Promise<Usage> {
   return measure({ program: 'bash', args: ['-c', script], output: false }, { server: server.pid, signal });
-}
-
-function outcome(
-  { quick }: BenchContext,
-  pairs: readonly Pair[],
-  { verified, size }: { verified: number; size: number },
-): BenchOutcome {
-  const engine = summarizeUsage(pairs.map((pair) => pair.engine));
-  const limit = summarizeUsage(pairs.map((pair) => pair.limit));
-  const ratios = pairs.map((pair) => pair.engine.seconds / pair.limit.seconds);
-  const ratio = median(ratios);
-  const { rows, wireBytes } = pairs[0]!.engine;
-  const peak = engine.peakBytes === undefined ? undefined : engine.peakBytes / MEGABYTE;
-  const targets = quick
-    ? []
-    : [...atMost('ratio', ratio, TARGETS.ratio), ...atMost('peak MB', peak, TARGETS.peakMb)];
-  const text = [
-    `sql-dump: ${count(size / MEGABYTE)} MB, ${count(rows)} rows × ${COLUMNS.length} columns`,
-    renderLines([
-      { name: 'sluice', usage: engine, rows, wireBytes },
-      { name: 'limit: psql -f', usage: limit, rows, wireBytes: undefined },
-    ]),
-    `  ${ratio.toFixed(2)} × the limit (pairs: ${ratios.map((each) => each.toFixed(2)).join(' ')})`,
-    `  ${count(verified)} rows of both tables compared, all equal`,
-    ...(targets.length > 0 ? [renderTargets(targets)] : []),
-  ];
-  return {
-    text: text.join('\n'),
-    result: {
-      bench: 'sql-dump',
-      rows,
-      seconds: round(engine.seconds, 3),
-      limit_seconds: round(limit.seconds, 3),
-      ratio: round(ratio, 3),
-      peak_rss_mb: peakMb(engine),
-      quick,
-      verified,
-      targets,
-      ...usageFields('', engine),
-    },
-  };
 }
