@@ -18,6 +18,8 @@ export class Column {
   readonly i16: Int16Array;
   readonly i32: Int32Array;
   readonly i64: BigInt64Array;
+  readonly f32: Float32Array;
+  readonly f64: Float64Array;
   readonly u8: Uint8Array;
   /** `rows + 1` byte positions in `bytes`; empty for fixed-width types. */
   readonly offsets: Int32Array;
@@ -40,6 +42,8 @@ export class Column {
     this.i16 = this.width >= 2 ? new Int16Array(this.data) : new Int16Array(0);
     this.i32 = this.width >= 4 ? new Int32Array(this.data) : new Int32Array(0);
     this.i64 = this.width >= 8 ? new BigInt64Array(this.data) : new BigInt64Array(0);
+    this.f32 = this.width === 4 ? new Float32Array(this.data) : new Float32Array(0);
+    this.f64 = this.width === 8 ? new Float64Array(this.data) : new Float64Array(0);
     this.offsets = this.width === 0 ? new Int32Array(rows + 1) : new Int32Array(0);
     this.bytes = this.width === 0 ? new Uint8Array(1 << 16) : new Uint8Array(0);
     this.validity = new Uint8Array(rows >> 3).fill(255);

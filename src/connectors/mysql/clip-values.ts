@@ -12,7 +12,7 @@ const HIGH = { from: -14_467_071, below: 58_999_820 };
 /** How many values of a column are -0, which MariaDB keeps as 0. */
 export function countNegativeZeros(column: Column, rows: number): number {
   if (!column.negativeZero) return 0;
-  const values = column.width === 4 ? new Float32Array(column.data) : new Float64Array(column.data);
+  const values = column.width === 4 ? column.f32 : column.f64;
   let count = 0;
   for (let r = 0; r < rows; r++) if (Object.is(values[r], -0) && !column.isNull(r)) count++;
   return count;
@@ -25,14 +25,10 @@ export function clipValues(column: Column, rows: number): number {
       return clip(column, rows, (r) => column.i32[r]! >= DAYS.from && column.i32[r]! < DAYS.below);
     case 'timestamp':
       return clip(column, rows, (r) => momentFits(column, r));
-    case 'float32': {
-      const values = new Float32Array(column.data);
-      return clip(column, rows, (r) => Number.isFinite(values[r]));
-    }
-    case 'float64': {
-      const values = new Float64Array(column.data);
-      return clip(column, rows, (r) => Number.isFinite(values[r]));
-    }
+    case 'float32':
+      return clip(column, rows, (r) => Number.isFinite(column.f32[r]));
+    case 'float64':
+      return clip(column, rows, (r) => Number.isFinite(column.f64[r]));
     default:
       return 0;
   }

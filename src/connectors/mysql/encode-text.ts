@@ -80,19 +80,8 @@ function putFloat(out: Buffer, at: number, value: number): number {
   return putText(out, at, Object.is(value, -0) ? '-0' : String(value));
 }
 
-let floats = { data: new ArrayBuffer(0), f32: new Float32Array(0), f64: new Float64Array(0) };
-
-/** Views of the column that was asked for last: making them for each value would cost more than the value. */
-function viewsOf(column: Column): typeof floats {
-  if (floats.data !== column.data) {
-    const { data } = column;
-    floats = { data, f32: new Float32Array(data), f64: new Float64Array(data, 0, data.byteLength >> 3) };
-  }
-  return floats;
-}
-
-const float32 = each(26, (out, at, column, r) => putFloat(out, at, viewsOf(column).f32[r]!));
-const float64 = each(26, (out, at, column, r) => putFloat(out, at, viewsOf(column).f64[r]!));
+const float32 = each(26, (out, at, column, r) => putFloat(out, at, column.f32[r]!));
+const float64 = each(26, (out, at, column, r) => putFloat(out, at, column.f64[r]!));
 
 const date = each(10, (out, at, column, r) => putDay(out, at, column.i32[r]!));
 

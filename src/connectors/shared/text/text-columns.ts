@@ -190,8 +190,8 @@ function float(field: TextField, column: Column, row: number): number {
   if (value === undefined) return TYPE;
   if (column.width === 4) {
     if (Number.isFinite(value) && !Number.isFinite(Math.fround(value))) return RANGE;
-    new Float32Array(column.data)[row] = value;
-  } else new Float64Array(column.data)[row] = value;
+    column.f32[row] = value;
+  } else column.f64[row] = value;
   if (value === 0 && Object.is(value, -0)) column.negativeZero = true;
   return 0;
 }
