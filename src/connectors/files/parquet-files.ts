@@ -10,10 +10,10 @@ import { duckName, duckText, literalPattern } from '../../duckdb/types.ts';
 import type { SourceEngine } from '../shared/duckdb/source-engine.ts';
 import { readFileRange } from '../shared/read-file-range.ts';
 import { unsound } from '../shared/text/packing.ts';
-import { checksumOf, crcText, type FileProblem, problemOf } from './documents.ts';
+import { checksumOf, crcText, type FileProblem, problemOf } from '../shared/look/documents.ts';
 import type { FoundFile } from './found-files.ts';
 import type { UnpackedTables } from './unpacked-tables.ts';
-import { forcedType } from './contract.ts';
+import { forcedType } from '../shared/look/contract.ts';
 import { followed, lossOf, type ParquetColumn, parquetColumn, readAs } from './parquet-columns.ts';
 
 export interface ParquetPlace {

@@ -22,7 +22,7 @@ import { SourceEngine } from '../shared/duckdb/source-engine.ts';
 import { sendDocument } from '../shared/text/document-input.ts';
 import type { DocumentFacts, DocumentLayout, TextDecoderOptions } from '../shared/text/text-decoder.ts';
 import { discoverFiles } from './discover.ts';
-import { checksumOf, crcText } from './documents.ts';
+import { checksumOf, crcText } from '../shared/look/documents.ts';
 import { changed, unchanged } from './found-files.ts';
 import type { FilesConnection } from './options.ts';
 import { readParquet } from './parquet-reader.ts';

@@ -4,10 +4,10 @@ import type { FilesConfig } from '../../core/ledger.ts';
 import type { SurveyNote } from '../../core/source.ts';
 import type { StreamConfig } from '../../core/stream.ts';
 import { formatCount } from '../../core/units.ts';
-import { type FileColumn, nearMisses } from './contract.ts';
+import { type FileColumn, nearMisses } from '../shared/look/contract.ts';
 import type { FoundFiles, FoundFile, SortedFiles } from './found-files.ts';
-import type { Form } from './look.ts';
-import type { SniffResult } from './sniffer.ts';
+import type { Form } from '../shared/look/look.ts';
+import type { SniffResult } from '../shared/look/sniffer.ts';
 
 export function windowText({ files }: FoundFiles, { fresh, changed, loaded, gone }: SortedFiles): string {
   const counts = [

@@ -1,11 +1,11 @@
 /** What files of text hold: all of each new one is looked at, and says which columns and types there are. */
 import type { FilesConfig } from '../../core/ledger.ts';
-import { contractOf, columnsOf, headerNames } from './contract.ts';
-import { documentsOf, type FileDocument, formOf, textForm } from './documents.ts';
+import { contractOf, columnsOf, headerNames } from '../shared/look/contract.ts';
+import { documentsOf, type FileDocument, formOf, textForm } from '../shared/look/documents.ts';
 import type { FoundFile, FoundFiles } from './found-files.ts';
-import type { Form } from './look.ts';
+import type { Form } from '../shared/look/look.ts';
 import { namedColumns, sampleNames } from './name-columns.ts';
-import { type LookedDocument, sniffDocuments, type SniffResult } from './sniffer.ts';
+import { type LookedDocument, sniffDocuments, type SniffResult } from '../shared/look/sniffer.ts';
 import { formText, skippedNotes } from './survey-notes.ts';
 import type { Facts, FileLayout, Looking, ReadDocument } from './survey.ts';
 

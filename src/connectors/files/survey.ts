@@ -9,9 +9,9 @@ import type { SourceEngine } from '../shared/duckdb/source-engine.ts';
 import { chosenColumns, refuseMistakes } from '../shared/stream-columns.ts';
 import type { FieldForm } from '../shared/text/records.ts';
 import type { TextForm } from '../shared/text/text-stream.ts';
-import { contractJson, contractOf, type FileColumn } from './contract.ts';
+import { contractJson, contractOf, type FileColumn } from '../shared/look/contract.ts';
 import { partsOf } from './cut-files.ts';
-import { checksumOf, type FileProblem, refuseMixed } from './documents.ts';
+import { checksumOf, type FileProblem, refuseMixed } from '../shared/look/documents.ts';
 import {
   findFiles,
   type FoundFile,
@@ -22,7 +22,7 @@ import {
   sortFiles,
   withoutTouched,
 } from './found-files.ts';
-import { type Form, formatOf, lookAt, NO_TEXT, writtenForm } from './look.ts';
+import { type Form, formatOf, lookAt, NO_TEXT, writtenForm } from '../shared/look/look.ts';
 import type { ParquetFile } from './parquet-files.ts';
 import { notesOf, problemOf, windowText } from './survey-notes.ts';
 import { lookAtTables } from './survey-parquet.ts';

@@ -13,9 +13,9 @@ import { scratchName, sweepScratch } from '../shared/scratch-files.ts';
 import { storageError } from '../shared/storage-error.ts';
 import { notReadable } from '../shared/text/packing.ts';
 import { bytesOf, type TextForm } from '../shared/text/text-stream.ts';
-import { archiveOf, packingOf } from './documents.ts';
+import { archiveOf, packingOf } from '../shared/look/documents.ts';
 import { foundFile } from './found-files.ts';
-import { formatOf } from './look.ts';
+import { formatOf } from '../shared/look/look.ts';
 
 export class UnpackedTables implements Pick<ObjectStorage, 'fetch' | 'localPath'> {
   readonly #storage: ObjectStorage;

@@ -1,8 +1,8 @@
-import type { RingMemory } from '../../core/byte-ring.ts';
-import type { FileRange } from '../../core/ledger.ts';
+import type { RingMemory } from '../../../core/byte-ring.ts';
+import type { FileRange } from '../../../core/ledger.ts';
 import type { Form } from './look.ts';
-import type { Records, TextRun } from '../shared/text/records.ts';
-import { type ColumnSample, emptySample, sniffColumn } from '../shared/text/sniff-columns.ts';
+import type { Records, TextRun } from '../text/records.ts';
+import { type ColumnSample, emptySample, sniffColumn } from '../text/sniff-columns.ts';
 
 export interface SniffTask {
   ring: RingMemory;

@@ -1,9 +1,9 @@
 /** Looks through a document of JSON objects. */
-import { DataError } from '../../core/errors.ts';
-import type { DocumentInput } from '../shared/text/document-input.ts';
-import { type JsonDialect, JsonScanner } from '../shared/text/json-scanner.ts';
-import { Records } from '../shared/text/records.ts';
-import { escapesOf } from '../shared/text/scanners.ts';
+import { DataError } from '../../../core/errors.ts';
+import type { DocumentInput } from '../text/document-input.ts';
+import { type JsonDialect, JsonScanner } from '../text/json-scanner.ts';
+import { Records } from '../text/records.ts';
+import { escapesOf } from '../text/scanners.ts';
 import {
   Cuts,
   MOST_RECORD_BYTES,

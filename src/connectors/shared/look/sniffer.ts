@@ -1,18 +1,18 @@
 /** Looks through whole files before they are loaded, several at a time. */
 import { availableParallelism } from 'node:os';
 import { crc32 } from 'node:zlib';
-import type { ByteSink, RingMemory } from '../../core/byte-ring.ts';
-import { CancelledError, throwIfAborted } from '../../core/errors.ts';
-import type { FileRange } from '../../core/ledger.ts';
-import type { ObjectStorage } from '../../core/storage.ts';
-import { feedThread } from '../shared/feed-thread.ts';
-import { TaskThread } from '../shared/task-thread.ts';
-import { sendDocument } from '../shared/text/document-input.ts';
-import { ThreadPool } from '../shared/thread-pool.ts';
+import type { ByteSink, RingMemory } from '../../../core/byte-ring.ts';
+import { CancelledError, throwIfAborted } from '../../../core/errors.ts';
+import type { FileRange } from '../../../core/ledger.ts';
+import type { ObjectStorage } from '../../../core/storage.ts';
+import { feedThread } from '../feed-thread.ts';
+import { TaskThread } from '../task-thread.ts';
+import { sendDocument } from '../text/document-input.ts';
+import { ThreadPool } from '../thread-pool.ts';
 import { crcText, type FileDocument, type FileProblem, problemOf } from './documents.ts';
 import type { Form } from './look.ts';
 import type { Sniffed, SniffGroup, SniffTask } from './sniff-types.ts';
-import { type TextForm, textOf } from '../shared/text/text-stream.ts';
+import { type TextForm, textOf } from '../text/text-stream.ts';
 
 export interface LookedDocument {
   document: FileDocument;

@@ -1,10 +1,10 @@
 /** The thread that looks through whole files. */
 import { parentPort } from 'node:worker_threads';
-import { RingConsumer } from '../../core/byte-ring.ts';
-import { errorToJson } from '../../core/error-json.ts';
-import { sourceFailed } from '../shared/feed-thread.ts';
-import type { ThreadReply } from '../shared/task-thread.ts';
-import { DocumentInput } from '../shared/text/document-input.ts';
+import { RingConsumer } from '../../../core/byte-ring.ts';
+import { errorToJson } from '../../../core/error-json.ts';
+import { sourceFailed } from '../feed-thread.ts';
+import type { ThreadReply } from '../task-thread.ts';
+import { DocumentInput } from '../text/document-input.ts';
 import { sniffCsv } from './sniff-csv.ts';
 import { sniffJson } from './sniff-json.ts';
 import type { Sniffed, SniffedDocument, SniffGroup, SniffTask } from './sniff-types.ts';

@@ -1,12 +1,12 @@
 /** How a file is written, from its beginning. */
-import type { FileFormat, FilesConfig } from '../../core/ledger.ts';
-import type { LogicalType } from '../../core/types.ts';
-import { type CsvDialect, CsvScanner } from '../shared/text/csv-scanner.ts';
-import type { JsonDialect } from '../shared/text/json-scanner.ts';
-import { escapedBy } from '../shared/text/escapes.ts';
-import { fieldText } from '../shared/text/field-text.ts';
-import { Records, type FieldForm } from '../shared/text/records.ts';
-import { looksLikeText } from '../shared/text/sniff-columns.ts';
+import type { FileFormat, FilesConfig } from '../../../core/ledger.ts';
+import type { LogicalType } from '../../../core/types.ts';
+import { type CsvDialect, CsvScanner } from '../text/csv-scanner.ts';
+import type { JsonDialect } from '../text/json-scanner.ts';
+import { escapedBy } from '../text/escapes.ts';
+import { fieldText } from '../text/field-text.ts';
+import { Records, type FieldForm } from '../text/records.ts';
+import { looksLikeText } from '../text/sniff-columns.ts';
 
 /** How the files of a stream are written. */
 export interface Form {

@@ -1,11 +1,11 @@
 /** The texts that files have: a file is one, an archive has one for each of its entries, and counts as one file all the same. */
 import { crc32 } from 'node:zlib';
-import { ConfigError, SluiceError } from '../../core/errors.ts';
-import type { FileFormat, FilesConfig } from '../../core/ledger.ts';
-import type { ObjectStorage, StoredObject } from '../../core/storage.ts';
-import { compressionOf, type Packing } from '../shared/text/packing.ts';
-import { type TextForm, textOf } from '../shared/text/text-stream.ts';
-import { readArchive, type ZipArchive, type ZipEntry } from '../shared/text/zip.ts';
+import { ConfigError, SluiceError } from '../../../core/errors.ts';
+import type { FileFormat, FilesConfig } from '../../../core/ledger.ts';
+import type { ObjectStorage, StoredObject } from '../../../core/storage.ts';
+import { compressionOf, type Packing } from '../text/packing.ts';
+import { type TextForm, textOf } from '../text/text-stream.ts';
+import { readArchive, type ZipArchive, type ZipEntry } from '../text/zip.ts';
 import { type Form, formatOf, lookAt } from './look.ts';
 
 export interface FileDocument {

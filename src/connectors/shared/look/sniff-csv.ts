@@ -1,9 +1,9 @@
 /** Looks through a document of delimited text. */
-import { type CsvDialect, CsvScanner } from '../shared/text/csv-scanner.ts';
-import { escapesOf } from '../shared/text/scanners.ts';
-import type { DocumentInput } from '../shared/text/document-input.ts';
-import { fieldText } from '../shared/text/field-text.ts';
-import { Records } from '../shared/text/records.ts';
+import { type CsvDialect, CsvScanner } from '../text/csv-scanner.ts';
+import { escapesOf } from '../text/scanners.ts';
+import type { DocumentInput } from '../text/document-input.ts';
+import { fieldText } from '../text/field-text.ts';
+import { Records } from '../text/records.ts';
 import {
   Cuts,
   MOST_RECORD_BYTES,

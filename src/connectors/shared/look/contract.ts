@@ -1,9 +1,9 @@
 /** What the files of a stream hold: columns and types, from all of them that were looked at and from what is loaded. Pure. */
-import type { Field, Schema, SchemaJson } from '../../core/schema.ts';
-import { schemaFromJson, schemaToJson } from '../../core/schema.ts';
-import type { StreamConfig } from '../../core/stream.ts';
-import { type LogicalType, parseType, renderType, sameType, widen } from '../../core/types.ts';
-import { addSamples, type ColumnSample, emptySample, typeOf } from '../shared/text/sniff-columns.ts';
+import type { Field, Schema, SchemaJson } from '../../../core/schema.ts';
+import { schemaFromJson, schemaToJson } from '../../../core/schema.ts';
+import type { StreamConfig } from '../../../core/stream.ts';
+import { type LogicalType, parseType, renderType, sameType, widen } from '../../../core/types.ts';
+import { addSamples, type ColumnSample, emptySample, typeOf } from '../text/sniff-columns.ts';
 
 /** A column of the files, under the name that it has there. */
 export interface FileColumn {
