@@ -112,7 +112,7 @@ test('a stream that fails is told by the report, what is wrong with the project 
     status: 'failed',
     streams: [{ error: { code: 'postgres.no_table' } }],
   });
-  await expect(run(project, 'q', { directory })).rejects.toMatchObject({ code: 'config.no_pipeline' });
+  await expect(run(project, 'q' as 'p', { directory })).rejects.toMatchObject({ code: 'config.no_pipeline' });
   const mistaken = { ...project, connections: { db: postgres({ url }), lake: { type: 'lake' } } };
   await expect(plan(mistaken, 'p', { directory })).rejects.toMatchObject({ code: 'config.invalid' });
   await expect(run(path.join(directory, 'sluice.yaml'), 'p')).rejects.toMatchObject({

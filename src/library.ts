@@ -29,7 +29,7 @@ import type { PipelinePlan, RunOptions, RunReport } from './engine/types.ts';
 import type { VerifyOptions, VerifyReport } from './engine/verify-types.ts';
 
 /** What `defineProject` returns, or the path of a project file or of the folder that it is in. */
-export type ProjectInput = ProjectDefinition | string;
+export type ProjectInput<Pipeline extends string = string> = ProjectDefinition<string, Pipeline> | string;
 
 export interface ProjectOptions {
   /** Folder that relative paths start from when the project is not a file; the current folder when absent. */
@@ -65,9 +65,9 @@ export interface ProjectOptions {
  * if (report.status !== 'succeeded') process.exitCode = 1;
  * ```
  */
-export async function run(
-  project: ProjectInput,
-  pipeline: string,
+export async function run<Pipeline extends string>(
+  project: ProjectInput<Pipeline>,
+  pipeline: NoInfer<Pipeline>,
   options: RunOptions & ProjectOptions = {},
 ): Promise<RunReport> {
   const context = await openProject(project, options);
@@ -86,9 +86,9 @@ export async function run(
  * for (const { stream, window, slices } of streams) console.log(stream.name, window, slices.length);
  * ```
  */
-export async function plan(
-  project: ProjectInput,
-  pipeline: string,
+export async function plan<Pipeline extends string>(
+  project: ProjectInput<Pipeline>,
+  pipeline: NoInfer<Pipeline>,
   options: RunOptions & ProjectOptions = {},
 ): Promise<PipelinePlan> {
   const context = await openProject(project, options);
@@ -109,9 +109,9 @@ export async function plan(
  * if (status === 'refused') process.exitCode = 4;
  * ```
  */
-export async function diagnose(
-  project: ProjectInput,
-  pipeline: string,
+export async function diagnose<Pipeline extends string>(
+  project: ProjectInput<Pipeline>,
+  pipeline: NoInfer<Pipeline>,
   options: DiagnoseOptions & ProjectOptions = {},
 ): Promise<DiagnosisReport> {
   const context = await openProject(project, options);
@@ -131,9 +131,9 @@ export async function diagnose(
  * if (status !== 'equal') process.exitCode = 4;
  * ```
  */
-export async function verify(
-  project: ProjectInput,
-  pipeline: string,
+export async function verify<Pipeline extends string>(
+  project: ProjectInput<Pipeline>,
+  pipeline: NoInfer<Pipeline>,
   options: VerifyOptions & ProjectOptions = {},
 ): Promise<VerifyReport> {
   const context = await openProject(project, options);
@@ -152,9 +152,9 @@ export async function verify(
  * for (const { table, name, status, reason } of parts) console.log(table, name, status, reason);
  * ```
  */
-export async function repair(
-  project: ProjectInput,
-  pipeline: string,
+export async function repair<Pipeline extends string>(
+  project: ProjectInput<Pipeline>,
+  pipeline: NoInfer<Pipeline>,
   options: RepairOptions & ProjectOptions = {},
 ): Promise<RepairReport> {
   const context = await openProject(project, options);
@@ -177,29 +177,33 @@ export async function repair(
  */
 export const quarantine: {
   /** What each run has put aside of each stream. */
-  list(
-    project: ProjectInput,
-    pipeline: string,
+  list<Pipeline extends string>(
+    project: ProjectInput<Pipeline>,
+    pipeline: NoInfer<Pipeline>,
     options?: QuarantineScope & ProjectOptions,
   ): Promise<QuarantineSummary[]>;
   /** The records. */
-  read(
-    project: ProjectInput,
-    pipeline: string,
+  read<Pipeline extends string>(
+    project: ProjectInput<Pipeline>,
+    pipeline: NoInfer<Pipeline>,
     options?: QuarantineReadOptions & ProjectOptions,
   ): AsyncIterable<QuarantinedRecord>;
   /** Reads them again with the options of now, and loads those that fit; the others stay. Undefined: there are none. */
-  replay(
-    project: ProjectInput,
-    pipeline: string,
+  replay<Pipeline extends string>(
+    project: ProjectInput<Pipeline>,
+    pipeline: NoInfer<Pipeline>,
     options?: ReplayOptions & ProjectOptions,
   ): Promise<RunReport | undefined>;
   /** Gives them up; resolves to how many. */
-  drop(project: ProjectInput, pipeline: string, options?: QuarantineScope & ProjectOptions): Promise<number>;
+  drop<Pipeline extends string>(
+    project: ProjectInput<Pipeline>,
+    pipeline: NoInfer<Pipeline>,
+    options?: QuarantineScope & ProjectOptions,
+  ): Promise<number>;
   /** Writes them to a file, `.csv`, `.jsonl` or `.parquet`; resolves to how many. */
-  export(
-    project: ProjectInput,
-    pipeline: string,
+  export<Pipeline extends string>(
+    project: ProjectInput<Pipeline>,
+    pipeline: NoInfer<Pipeline>,
     options: QuarantineScope & ProjectOptions & { to: string },
   ): Promise<number>;
 } = {
@@ -248,27 +252,27 @@ export const quarantine: {
  */
 export const schema: {
   /** Columns as they are committed. */
-  show(
-    project: ProjectInput,
-    pipeline: string,
+  show<Pipeline extends string>(
+    project: ProjectInput<Pipeline>,
+    pipeline: NoInfer<Pipeline>,
     options?: SchemaScope & ProjectOptions,
   ): Promise<StreamSchema[]>;
   /** What the next run would change, or stop at. Reads both ends and writes nothing. */
-  diff(
-    project: ProjectInput,
-    pipeline: string,
+  diff<Pipeline extends string>(
+    project: ProjectInput<Pipeline>,
+    pipeline: NoInfer<Pipeline>,
     options?: SchemaDiffOptions & ProjectOptions,
   ): Promise<SchemaDiff[]>;
   /** Every version of the columns, newest first. */
-  history(
-    project: ProjectInput,
-    pipeline: string,
+  history<Pipeline extends string>(
+    project: ProjectInput<Pipeline>,
+    pipeline: NoInfer<Pipeline>,
     options?: SchemaScope & ProjectOptions,
   ): Promise<SchemaHistory[]>;
   /** Lets the next run take the columns that the source has now, and no others. */
-  accept(
-    project: ProjectInput,
-    pipeline: string,
+  accept<Pipeline extends string>(
+    project: ProjectInput<Pipeline>,
+    pipeline: NoInfer<Pipeline>,
     stream: string,
     options?: { fullRefresh?: boolean | undefined } & ProjectOptions,
   ): Promise<AcceptedSchema>;

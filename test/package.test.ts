@@ -134,6 +134,29 @@ installedTest('a program imports the library, with types', async () => {
   expect(JSON.parse(ran.out)).toEqual({ status: 'succeeded', table: 'orders', rows: 20 });
 });
 
+installedTest(
+  'a TypeScript project runs beside the package, and where a package elsewhere is started',
+  async () => {
+    const program = join(modules, 'sluice/dist/cli/main.js');
+    const far = join(scratch, 'far-away');
+    for (const where of [join(folder, 'beside'), far]) {
+      mkdirSync(join(where, 'landing'), { recursive: true });
+      writeFileSync(join(where, 'landing/tenants_20260101.csv'), 'id,name\n1,Ann\n');
+      writeFileSync(
+        join(where, 'sluice.config.ts'),
+        `import { defineProject, files, lake } from 'sluice';
+      export default defineProject({
+        connections: { landing: files({ path: './landing' }), lake: lake({ path: './lake' }) },
+        pipelines: { load: { from: 'landing', to: 'lake', streams: { tenants: { files: 'tenants_*.csv', load: 'append' } } } },
+      });`,
+      );
+      const ran = await run('node', [program, 'run', '--json'], { cwd: where });
+      expect(ran).toMatchObject({ code: 0, err: '' });
+      expect(ran.out).toMatch(/"loaded":1\b/);
+    }
+  },
+);
+
 installedTest('the declarations of the package are complete', async () => {
   writeFileSync(
     join(folder, 'types.ts'),

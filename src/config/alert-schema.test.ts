@@ -61,7 +61,11 @@ test('what a stream says goes over its pipeline, and that over the project', () 
 test('mistakes are named without the address', async () => {
   const wrong = {
     ...project,
-    alerts: { error_rate: '101 %', duration: 'soon', webhook: 'ftp://hooks.example.com/T0KEN' },
+    alerts: {
+      error_rate: '101 %' as const,
+      duration: 'soon' as '1 s',
+      webhook: 'ftp://hooks.example.com/T0KEN',
+    },
     metrics: { prometheus: 'sluice.txt' },
   };
   const { details, message } = await failure(() => load(wrong));

@@ -68,7 +68,8 @@ test.each([['A B'], [''], ['A', 'a}'], ['A', '${B}']])(
 );
 
 test('types catch what the loader would', () => {
-  expectTypeOf(project).toEqualTypeOf<ProjectDefinition>();
+  expectTypeOf(project).toEqualTypeOf<ProjectDefinition<'shop' | 'lake', 'p'>>();
+  expectTypeOf(project).toExtend<ProjectDefinition>();
   const connections = { lake: lake({ path: 'x' }) };
   const from = 'lake';
   // @ts-expect-error there is no connection of this name
@@ -83,4 +84,10 @@ test('types catch what the loader would', () => {
   postgres({ urll: 'x' });
   // @ts-expect-error one of a few
   postgres({ tls: 'required' });
+  // @ts-expect-error a duration begins with a number
+  postgres({ connect_timeout: 'soon' });
+  // @ts-expect-error a size begins with a number
+  defineProject({ connections, memory: 'all of it' });
+  // @ts-expect-error how far back is a duration
+  defineProject({ connections, pipelines: { p: { from, to: from, streams: { a: { first_run: 'long' } } } } });
 });

@@ -1,5 +1,7 @@
 /** What a TypeScript project imports. Everything here returns plain data: nothing is checked or read before it is loaded. */
 import type { DuckdbOptionsInput } from '../connectors/duckdb/options.ts';
+import type { DumpOptionsInput } from '../connectors/dump/options.ts';
+import type { FilesOptionsInput } from '../connectors/files/options.ts';
 import type { LakeOptionsInput } from '../connectors/lake/options.ts';
 import type { MysqlOptionsInput } from '../connectors/mysql/options.ts';
 import type { PostgresOptionsInput } from '../connectors/postgres/options.ts';
@@ -7,22 +9,24 @@ import { ConfigError } from '../core/errors.ts';
 import type { ConnectionConfig, MetricsConfig, PipelineConfig, StreamOptions } from '../core/project.ts';
 import type { Placeholder } from './environment.ts';
 
+/** A number, alone or with its unit, or what the environment says. */
+type Amount = number | `${number}${string}` | Placeholder;
 /** A duration such as `30 days` or `1h 30m`, or a number of seconds. */
-type Duration = string | number;
+type Duration = Amount;
 /** A size such as `512 MiB` or `128 MB`, or a number of bytes. */
-type Size = string | number;
+type Size = Amount;
 
-/** Options as written: what is not text already may come from the environment, {@link env}. */
+/** Options as written: what is not text already may come from the environment, {@link env}, and what is a number or a text is an amount. */
 export type Written<Options> = {
   [Name in keyof Options]: NonNullable<Options[Name]> extends string | number | boolean
-    ? Options[Name] | Placeholder
+    ? (string | number extends Options[Name] ? Amount | undefined : Options[Name]) | Placeholder
     : Options[Name];
 };
 
 /** What to be told of. `false` takes away what the project or the pipeline has set. */
 interface AlertDefinition {
   /** Rows in quarantine, of those that were read: `1 %`, or a number of percent. */
-  error_rate?: string | number | false | undefined;
+  error_rate?: Amount | false | undefined;
   duration?: Duration | false | undefined;
   min_rows_per_second?: number | false | undefined;
   staleness?: Duration | false | undefined;
@@ -56,10 +60,10 @@ export interface PipelineDefinition<Connection extends string = string> extends 
   streams: Record<string, StreamDefinition | boolean>;
 }
 
-/** A project as `sluice.config.ts` exports it. `Connection` are the names of its connections. */
-export interface ProjectDefinition<Connection extends string = string> {
+/** A project as `sluice.config.ts` exports it, with the names of its connections and of its pipelines. */
+export interface ProjectDefinition<Connection extends string = string, Pipeline extends string = string> {
   connections: Record<Connection, ConnectionConfig>;
-  pipelines?: Record<string, PipelineDefinition<NoInfer<Connection>>> | undefined;
+  pipelines?: Record<Pipeline, PipelineDefinition<NoInfer<Connection>>> | undefined;
   /** `sqlite` in the project folder when absent. */
   state?:
     | 'sqlite'
@@ -75,9 +79,9 @@ export interface ProjectDefinition<Connection extends string = string> {
 }
 
 /** Gives the types; the project itself is returned as it is. */
-export function defineProject<const Connection extends string>(
-  project: ProjectDefinition<Connection>,
-): ProjectDefinition {
+export function defineProject<const Connection extends string, const Pipeline extends string>(
+  project: ProjectDefinition<Connection, Pipeline>,
+): ProjectDefinition<Connection, Pipeline> {
   return project;
 }
 
@@ -111,6 +115,16 @@ export function mysql(options: Written<MysqlOptionsInput>): ConnectionConfig {
 /** A DuckDB database file. */
 export function duckdb(options: Written<DuckdbOptionsInput>): ConnectionConfig {
   return { type: 'duckdb', ...options };
+}
+
+/** Files in a folder or a bucket. */
+export function files(options: Written<FilesOptionsInput>): ConnectionConfig {
+  return { type: 'files', ...options };
+}
+
+/** A dump of a database, in plain SQL. */
+export function dump(options: Written<DumpOptionsInput>): ConnectionConfig {
+  return { type: 'dump', ...options };
 }
 
 /** A connection to a lake of Parquet files. */

@@ -2,15 +2,13 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import type { Connector } from '../core/connector.ts';
-import { ConfigError, SluiceError } from '../core/errors.ts';
+import { ConfigError } from '../core/errors.ts';
 import type { Project } from '../core/project.ts';
-import { redactUrl } from '../core/redact.ts';
 import { checkProject } from './check-project.ts';
 import type { ProjectDefinition } from './define.ts';
 import type { Environment } from './environment.ts';
-import { displayName } from './mistakes.ts';
+import { importProject, unreadable } from './import-project.ts';
 import { readValue } from './tree.ts';
 
 /** Names that a project file may have. */
@@ -48,7 +46,7 @@ export async function loadProject(options: LoadOptions): Promise<Project> {
     const { readYaml } = await import('./read-yaml.ts');
     return checkProject(readYaml(text, environment), project);
   }
-  return checkProject(readValue(await importDefault(file), environment), project);
+  return checkProject(readValue(await readModule(file), environment), project);
 }
 
 /** A project that a program made with `defineProject`, checked in the same way; `directory` is where its paths start. */
@@ -93,40 +91,16 @@ async function readText(file: string): Promise<string> {
   try {
     return await readFile(file, 'utf8');
   } catch (error) {
-    throw unreadable(file, (error as NodeJS.ErrnoException).code === 'ENOENT' ? NO_FILE : error, error);
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw unreadable(file, { found: code === 'ENOENT' ? NO_FILE : message, cause: error });
   }
 }
 
-async function importDefault(file: string): Promise<unknown> {
+/** What a program exports. */
+async function readModule(file: string): Promise<unknown> {
   // Node's own message for this one speaks of the module that wanted to import it.
-  if (!existsSync(file)) throw unreadable(file, NO_FILE);
-  let module: { default?: unknown };
-  try {
-    module = (await import(pathToFileURL(file).href)) as { default?: unknown };
-  } catch (error) {
-    if (error instanceof SluiceError) throw error;
-    const old = (error as NodeJS.ErrnoException).code === 'ERR_UNKNOWN_FILE_EXTENSION';
-    throw unreadable(
-      file,
-      old ? `Node ${process.versions.node} does not run TypeScript` : error,
-      error,
-      old ? NEWER_NODE : undefined,
-    );
-  }
-  if (module.default !== undefined) return module.default;
-  throw unreadable(file, 'it has no default export', undefined, 'write: export default defineProject({ … })');
+  if (!existsSync(file)) throw unreadable(file, { found: NO_FILE });
+  return importProject(file);
 }
 
 const NO_FILE = 'there is no such file';
-const NEWER_NODE = 'use Node 22.18 or newer, or write the project as sluice.config.mjs or sluice.yaml';
-
-function unreadable(file: string, found: unknown, cause?: unknown, remedy?: string): ConfigError {
-  const text = found instanceof Error ? found.message : String(found);
-  // The first line says what is wrong; Node adds its reader's advice and stack below.
-  return new ConfigError(redactUrl(`reading ${displayName(file)}: ${text.split('\n')[0]}`), {
-    code: 'config.unreadable',
-    remedy,
-    details: { file },
-    cause,
-  });
-}

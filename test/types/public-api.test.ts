@@ -16,6 +16,7 @@ import type {
   StreamSchema,
   VerifyReport,
 } from '../../src/index.ts';
+import { connectors } from '../../src/connectors/registry.ts';
 import { root } from '../support/build.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'sluice-types-'));
@@ -37,7 +38,9 @@ test('the package exports these values and no others', () => {
     'defineProject',
     'diagnose',
     'duckdb',
+    'dump',
     'env',
+    'files',
     'lake',
     'mysql',
     'openCatalog',
@@ -56,7 +59,7 @@ test('a project is what defineProject makes of it, or a path', () => {
     connections: { shop: api.postgres({ url: api.env('SHOP_URL') }), lake: api.lake({ path: './lake' }) },
     pipelines: { shop_to_lake: { from: 'shop', to: 'lake', streams: { orders: { cursor: 'updated_at' } } } },
   });
-  expectTypeOf(project).toEqualTypeOf<ProjectDefinition>();
+  expectTypeOf(project).toEqualTypeOf<ProjectDefinition<'shop' | 'lake', 'shop_to_lake'>>();
   expectTypeOf(api.run).parameter(0).toEqualTypeOf<ProjectDefinition | string>();
   expectTypeOf(api.run).returns.resolves.toEqualTypeOf<RunReport>();
   expectTypeOf(api.verify).returns.resolves.toEqualTypeOf<VerifyReport>();
@@ -66,6 +69,29 @@ test('a project is what defineProject makes of it, or a path', () => {
   expectTypeOf<Schema['diff']>().returns.resolves.toEqualTypeOf<SchemaDiff[]>();
   expectTypeOf<Schema['history']>().returns.resolves.toEqualTypeOf<SchemaHistory[]>();
   expectTypeOf<Schema['accept']>().returns.resolves.toEqualTypeOf<AcceptedSchema>();
+});
+
+test('every connector has a function that makes its connections', async () => {
+  const { dump, duckdb, files, lake, mysql, postgres } = api;
+  const path = { path: 'x' };
+  const made = [postgres({}), mysql({}), dump(path), files(path), duckdb(path), lake(path)];
+  expect(made.map(({ type }) => type)).toEqual([...(await connectors()).keys()]);
+});
+
+test('pipelines are run by the names that they have', () => {
+  const project = api.defineProject({
+    connections: { in: api.files({ path: './landing' }), out: api.lake({ path: './lake' }) },
+    pipelines: { nightly: { from: 'in', to: 'out', streams: {} } },
+  });
+  const calls = [
+    () => api.run(project, 'nightly'),
+    () => api.run('./sluice.yaml', process.title),
+    // @ts-expect-error -- there is no such pipeline
+    () => api.run(project, 'nightyl'),
+    // @ts-expect-error -- there is no such pipeline
+    () => api.quarantine.list(project, 'nightyl'),
+  ];
+  expect(calls).toHaveLength(4);
 });
 
 test('mistakes in a project are type errors', () => {
