@@ -7,6 +7,15 @@ export type { ProjectInput, ProjectOptions } from './library.ts';
 export type { PipelineDefinition, ProjectDefinition, StreamDefinition } from './config/define.ts';
 export type { ConnectionConfig } from './core/project.ts';
 
+// Made-up records, for trying and testing.
+export { serveApi } from './library.ts';
+export type { DatasetOptions } from './generate/dataset.ts';
+export type { ModelOptions } from './generate/open-model.ts';
+export type { DriftKind } from './generate/model.ts';
+export type { FaultKind, FaultOptions } from './generate/faults.ts';
+export type { ApiAuth, ApiOptions, ApiRequest, ApiServer, Paging } from './generate/api/api-options.ts';
+export type { Hostility } from './generate/api/hostility.ts';
+
 // What comes back.
 export type {
   QuarantinedRecord,

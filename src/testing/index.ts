@@ -16,3 +16,7 @@ export type { MemoryTransaction } from './memory-source.ts';
 export { MemoryDestination, MemoryStore } from './memory-destination.ts';
 export { fromBatch, toBatch } from './batch-rows.ts';
 export type { Cell } from './batch-rows.ts';
+export { serveApi } from '../generate/api/serve-api.ts';
+export type { ApiAuth, ApiOptions, ApiRequest, ApiServer, Paging } from '../generate/api/api-options.ts';
+export type { Hostility } from '../generate/api/hostility.ts';
+export type { ModelOptions } from '../generate/open-model.ts';

@@ -1,0 +1,12 @@
+import { type Dataset, type DatasetOptions, openDataset } from './dataset.ts';
+import { findModel } from './models/index.ts';
+
+export interface ModelOptions extends DatasetOptions {
+  /** `lending` (partners, loans, payments) or `tenants` (one kind of record with 20 plain fields); the first when absent. */
+  model?: string | undefined;
+}
+
+/** Records of a model: the same for the same options, wherever and whenever they are made. None is made before it is asked for. */
+export function openModel({ model = 'lending', ...options }: ModelOptions = {}): Dataset {
+  return openDataset(findModel(model), options);
+}
