@@ -1,5 +1,7 @@
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Batch, type BatchReader } from '../core/batch.ts';
 import { DataError } from '../core/errors.ts';
@@ -119,4 +121,23 @@ it('keeps the error of its reader in its own class, also one that comes while Du
     await expect(facts(name)).rejects.toThrow('row 7 is broken');
     expect(source.error).toBe(error);
   }
+});
+
+it('lets go of its reader when it is closed, although the engine keeps the function', async () => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const load = async (): Promise<WeakRef<BatchReader>> => {
+    const reader = new Counter([3, 5]);
+    const { source, name } = register(reader);
+    expect(await facts(name)).toMatchObject({ n: 8, total: '28' });
+    source.close();
+    expect(source.done).toBe(true);
+    return new WeakRef(reader);
+  };
+  const reader = await load();
+  const gone = (): boolean => {
+    collect();
+    return reader.deref() === undefined;
+  };
+  await expect.poll(gone).toBe(true);
 });

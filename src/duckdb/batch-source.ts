@@ -14,13 +14,15 @@ export type ScanLimit = () => boolean;
 /** Whether one scan of the source ends before a batch, which the next one then begins with. */
 export type ScanBorder = (batch: Batch) => boolean;
 
+const NOTHING: BatchReader = { next: () => undefined };
+
 /**
  * Batches as a DuckDB table: `SELECT * FROM <name>()` pulls from the reader. A statement reads until the
  * reader is empty or the limit says stop; the next statement goes on from there. The callback runs on this
  * thread while DuckDB computes on its own, so the next batch is made ready in between.
  */
 export class BatchSource {
-  readonly #reader: BatchReader;
+  #reader: BatchReader;
   #batch: Batch | undefined;
   #from = 0;
   #ready = false;
@@ -73,6 +75,15 @@ export class BatchSource {
   /** What the reader threw, in its own class; DuckDB only carries the text. */
   get error(): Error | undefined {
     return this.#error;
+  }
+
+  /** Lets go of the reader and of its last batch: the engine keeps the function, and what it refers to, until its own end. */
+  close(): void {
+    this.#reader = NOTHING;
+    this.#batch = undefined;
+    this.#ready = true;
+    this.#limit = () => false;
+    this.#border = () => false;
   }
 
   set limit(limit: ScanLimit) {

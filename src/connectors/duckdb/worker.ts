@@ -9,6 +9,7 @@ import { BatchSource } from '../../duckdb/batch-source.ts';
 import { Session } from '../../duckdb/session.ts';
 import { duckName } from '../../duckdb/types.ts';
 import { rowLimit } from '../shared/duckdb/row-limit.ts';
+import { collectGarbage } from '../shared/collect-garbage.ts';
 import { sourceFailed } from '../shared/feed-thread.ts';
 import type { ThreadReply } from '../shared/task-thread.ts';
 import { duckdbError } from './errors.ts';
@@ -39,9 +40,11 @@ let sources = 0;
 const reply = (message: ThreadReply | EngineReply): void => port.postMessage(message);
 
 port.on('message', (task: Task) => {
-  void run(task).catch((error: unknown) =>
-    reply({ kind: 'failed', id: task.id, error: errorToJson(error, 'writing to DuckDB') }),
-  );
+  void run(task)
+    .catch((error: unknown) =>
+      reply({ kind: 'failed', id: task.id, error: errorToJson(error, 'writing to DuckDB') }),
+    )
+    .then(collectGarbage);
 });
 reply({ kind: 'ready' });
 
@@ -133,6 +136,7 @@ async function load(task: Task<'load'>): Promise<void> {
         // The reader's own error says more than DuckDB's copy of its text.
         throw source.error ?? error;
       } finally {
+        source.close();
         await engine.run(`SET threads = ${options.threads}`, task.doing);
       }
     });

@@ -1,18 +1,13 @@
 /** Feeds a reader's bytes to a thread: both ends of the ring settle before this does. */
-import { createRing, RingProducer, type RingMemory } from '../../core/byte-ring.ts';
+import { RingProducer, type RingMemory } from '../../core/byte-ring.ts';
 import { InternalError, throwIfAborted } from '../../core/errors.ts';
 import type { BytesReader } from '../../core/source.ts';
+import { giveRing, takeRing } from './idle-rings.ts';
 
 /** The error of a thread whose ring ended because the source failed: what that says tells more. */
 export function sourceFailed(): InternalError {
   return new InternalError('the source stopped before its end', { code: 'thread.source_failed' });
 }
-
-/**
- * Rings that nobody uses: used again, because the memory of those that are dropped stays until both threads look for what is
- * no longer needed, which they seldom do. There are no more than were in use at once.
- */
-const idle: RingMemory[] = [];
 
 /** `consume` starts whoever empties the ring. Reports the failure that began it when both ends fail. */
 export async function feedThread<T>(
@@ -21,7 +16,7 @@ export async function feedThread<T>(
   signal: AbortSignal,
 ): Promise<T> {
   throwIfAborted(signal);
-  const ring = idle.pop() ?? createRing();
+  const ring = takeRing();
   const producer = new RingProducer(ring);
   const abort = (): void => producer.end('failed');
   signal.addEventListener('abort', abort, { once: true });
@@ -43,9 +38,7 @@ export async function feedThread<T>(
     throw sink.reason;
   if (source.status === 'rejected') throw source.reason;
   if (sink.status === 'rejected') throw sink.reason;
-  // Both ends are done with it.
-  new Int32Array(ring.control).fill(0);
-  idle.push(ring);
+  giveRing(ring);
   return sink.value;
 }
 

@@ -6,6 +6,7 @@ import type { EncoderFactory, EncoderSpec } from '../../core/encoder.ts';
 import { errorToJson } from '../../core/error-json.ts';
 import { schemaFromJson, type SchemaJson } from '../../core/schema.ts';
 import type { DecodeFacts, DecoderSpec } from '../../core/source.ts';
+import { collectGarbage } from './collect-garbage.ts';
 import { sourceFailed } from './feed-thread.ts';
 import type { ThreadReply } from './task-thread.ts';
 
@@ -28,9 +29,11 @@ const port = parentPort!;
 const reply = (message: ThreadReply | Transcoded): void => port.postMessage(message);
 
 port.on('message', (task: TranscodeTask & { id: number }) => {
-  void transcode(task).catch((error: unknown) =>
-    reply({ kind: 'failed', id: task.id, error: errorToJson(error, 'converting rows') }),
-  );
+  void transcode(task)
+    .catch((error: unknown) =>
+      reply({ kind: 'failed', id: task.id, error: errorToJson(error, 'converting rows') }),
+    )
+    .then(collectGarbage);
 });
 reply({ kind: 'ready' });
 

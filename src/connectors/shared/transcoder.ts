@@ -1,9 +1,10 @@
-import { type ByteSink, createRing, RingConsumer } from '../../core/byte-ring.ts';
+import { type ByteSink, RingConsumer } from '../../core/byte-ring.ts';
 import type { EncoderSpec } from '../../core/encoder.ts';
 import { CancelledError, throwIfAborted } from '../../core/errors.ts';
 import { schemaToJson } from '../../core/schema.ts';
 import type { BytesReader, DecodeFacts } from '../../core/source.ts';
 import { feedThread } from './feed-thread.ts';
+import { giveRing, takeRing } from './idle-rings.ts';
 import { type OnProgress, TaskThread } from './task-thread.ts';
 import { ThreadPool } from './thread-pool.ts';
 import type { Transcoded, TranscodeTask } from './transcode-worker.ts';
@@ -29,13 +30,14 @@ export class Transcoder {
     const { decoder } = reader;
     const schema = schemaToJson(reader.schema);
     const convert = async (input: TranscodeTask['input']): Promise<DecodeFacts> => {
-      const output = createRing();
+      const output = takeRing();
       const converted = this.#thread.send({ input, output, schema, decoder, encoder }, onRows);
       const drained = drain(new RingConsumer(output), sink);
       const [facts, rest] = await Promise.allSettled([converted, drained]);
       // A sink that was closed makes the thread stop: it is the sink that knows why.
       if (rest.status === 'rejected') throw rest.reason;
       if (facts.status === 'rejected') throw facts.reason;
+      giveRing(output);
       return facts.value.facts;
     };
     const facts = await feedThread(reader, convert, signal);

@@ -9,6 +9,7 @@ import type { DecodeFacts } from '../../../core/source.ts';
 import { BatchSource } from '../../../duckdb/batch-source.ts';
 import { duckError } from '../../../duckdb/errors.ts';
 import { Session } from '../../../duckdb/session.ts';
+import { collectGarbage } from '../collect-garbage.ts';
 import { sourceFailed } from '../feed-thread.ts';
 import type { CopyTask, Minus, Reply, StagedFile, StageTask, Task, WorkerOptions } from './lane-protocol.ts';
 import { fileScan, HASH, hashParts, partsFor } from './hash-split.ts';
@@ -26,9 +27,11 @@ const reply = (message: Reply): void => port.postMessage(message);
 let sources = 0;
 
 port.on('message', (task: Task) => {
-  void run(task).catch((error: unknown) =>
-    reply({ kind: 'failed', id: task.id, error: errorToJson(error, 'writing files') }),
-  );
+  void run(task)
+    .catch((error: unknown) =>
+      reply({ kind: 'failed', id: task.id, error: errorToJson(error, 'writing files') }),
+    )
+    .then(collectGarbage);
 });
 reply({ kind: 'ready' });
 
@@ -72,12 +75,12 @@ async function writeStaged(
   decoder: Decoder,
   name: string,
 ): Promise<StagedFile[]> {
-  const first = source.peek();
-  const { text, empty } = task.files;
-  if (!first && !text && empty !== true) return [];
-  const rowBytes = first ? batchRowBytes(first) : 1;
   const progress = (): void => report(task.id, decoder.facts());
   try {
+    const first = source.peek();
+    const { text, empty } = task.files;
+    if (!first && !text && empty !== true) return [];
+    const rowBytes = first ? batchRowBytes(first) : 1;
     if (task.minus !== undefined) {
       const writer = new ParquetWriter(session, task.files, rowBytes);
       return await writeMinus(task, task.minus, writer, { source, name });
@@ -106,6 +109,8 @@ async function writeStaged(
   } catch (error) {
     // The reader's own error says more than DuckDB's copy of its text.
     throw source.error ?? error;
+  } finally {
+    source.close();
   }
 }
 

@@ -2,6 +2,7 @@
 import { parentPort } from 'node:worker_threads';
 import { RingConsumer } from '../../../core/byte-ring.ts';
 import { errorToJson } from '../../../core/error-json.ts';
+import { collectGarbage } from '../collect-garbage.ts';
 import { sourceFailed } from '../feed-thread.ts';
 import type { ThreadReply } from '../task-thread.ts';
 import { DocumentInput } from '../text/document-input.ts';
@@ -19,6 +20,7 @@ port.on('message', (task: SniffTask & { id: number }) => {
     new RingConsumer(task.ring).abandon();
     reply({ kind: 'failed', id: task.id, error: errorToJson(error, 'looking through files') });
   }
+  collectGarbage();
 });
 reply({ kind: 'ready' });
 
