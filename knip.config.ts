@@ -9,7 +9,7 @@ const config: KnipConfig = {
     'src/connectors/*/{worker,transcode-worker}.ts',
     'src/connectors/*/{copy,row}-decoder.ts',
     'src/connectors/shared/lane/worker.ts',
-    'src/connectors/*/sniff-worker.ts',
+    'src/connectors/shared/look/sniff-worker.ts',
     'src/connectors/shared/text/text-decoder.ts',
     'src/connectors/*/{copy,load}-encoder.ts',
     'bench/{run,duckdb-load}.ts',
