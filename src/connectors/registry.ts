@@ -9,6 +9,7 @@ export async function connectors(): Promise<ReadonlyMap<string, Connector>> {
     import('./dump/index.ts').then((module) => module.dumpConnector),
     import('./files/index.ts').then((module) => module.filesConnector),
     import('./duckdb/index.ts').then((module) => module.duckdbConnector),
+    import('./rest/index.ts').then((module) => module.restConnector),
     import('./lake/index.ts').then((module) => module.lakeConnector),
   ]);
   const all = modules as unknown as Connector[];

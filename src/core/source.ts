@@ -101,6 +101,11 @@ export interface Survey {
   structure?: TableStructure | undefined;
   /** Resolved bounds of a dated load, one range per day, ascending; `settled`: no open transaction can still write to it. */
   days?: { day: string; from: string; to: string; settled: boolean }[] | undefined;
+  /**
+   * The parts are what was found now, cut to be loaded as it is, and all that is to be loaded: files that are new, records that
+   * were fetched. What comes later is found by a later survey.
+   */
+  arrived?: Arrival | undefined;
   /** Of streams of files: those that were looked at, by path. */
   files?: ReadonlyMap<string, SurveyedFile> | undefined;
   /** Records with values that are not of the types of the schema are put aside, and not loaded. */
@@ -118,6 +123,15 @@ export interface Survey {
   problem?: SluiceError | undefined;
   /** SQL that a slice over everything would run, or whatever says what is read, for `plan`. */
   sql: string;
+}
+
+export interface Arrival {
+  /** What was loaded before may be among it, and is compared with the table where nothing else would tell. */
+  again: boolean;
+  /** Nobody knows which part of it was loaded when it is found once more: it counts when all of it is committed. */
+  whole: boolean;
+  /** There is more to be found once this is loaded. */
+  more: boolean;
 }
 
 export interface SurveyedFile {
@@ -211,7 +225,7 @@ export interface DecodeFacts {
 export interface StreamInfo {
   /** `schema.table`, unquoted; parts with dots or capitals are quoted as in SQL. */
   name: string;
-  kind: 'table' | 'view' | 'materialized view' | 'partitioned table' | 'foreign table' | 'files';
+  kind: 'table' | 'view' | 'materialized view' | 'partitioned table' | 'foreign table' | 'files' | 'endpoint';
   /** Parent of a partition or of an inheriting table. */
   parent?: string | undefined;
   schema: Schema;

@@ -95,6 +95,8 @@ export interface RunWindow {
   to?: string | undefined;
   /** Nothing new: records in quarantine are read again, of one run or of all. */
   replay?: { run?: string | undefined } | undefined;
+  /** Nothing is going to be loaded: a look at what there is is enough where finding all of it costs as much as reading it. */
+  preview?: boolean | undefined;
 }
 
 /**

@@ -138,14 +138,20 @@ class StreamLoad {
     // source has to be there at once to see what is gone.
     const refresh = planned.fullRefresh || (restart && this.#keeps);
     const replay = slices.some(({ range }) => range.kind === 'quarantine');
-    if (refresh || (!replay && this.#strategy.commits(planned.plan.stream) === 'together'))
-      await this.#together(slices, parallel ? slots.size : 1);
+    if (refresh || (!replay && this.#atOnce())) await this.#together(slices, parallel ? slots.size : 1);
     else {
       this.#rememberParts(slices, parallel);
       await inParallel(slices, parallel ? slots.size : 1, (slice, index) => this.#oneByOne(slice, index));
       if (slices.length === 0) await this.#commitSchema();
     }
     return { checkpoint: this.#checkpoint, version: this.#version, read: this.#read };
+  }
+
+  #atOnce(): boolean {
+    const { plan, survey } = this.#job.planned;
+    if (this.#strategy.commits(plan.stream) === 'together') return true;
+    // Rows with a key take the place of those that were loaded when they come again.
+    return survey.arrived?.whole === true && plan.stream.load === 'append';
   }
 
   async #together(slices: Slice[], workers: number): Promise<void> {
@@ -258,8 +264,8 @@ class StreamLoad {
   #supersede(slice: Slice): Supersede {
     if (this.#restart) return { kind: 'everything' };
     const how = this.#superseded([slice], false);
-    // Parts of one snapshot have no key and no window in common, so a first load need not look for them. Records of files may.
-    if (this.#job.planned.plan.stream.files) return how;
+    // Parts of one snapshot have no key and no window in common, so a first load need not look for them. What arrives may.
+    if (this.#job.planned.survey.arrived) return how;
     return how.kind !== 'everything' && this.#fresh ? { kind: 'nothing' } : how;
   }
 

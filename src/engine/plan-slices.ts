@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { ConfigError } from '../core/errors.ts';
 import type { QuarantineFile } from '../core/quarantine.ts';
-import type { Survey } from '../core/source.ts';
+import type { Arrival, Survey } from '../core/source.ts';
 import {
   type Checkpoint,
   renamed,
@@ -47,7 +47,7 @@ export interface SlicePlan {
 export function planSlices(request: SliceRequest): SlicePlan {
   const { stream, window } = request;
   if (window.replay) return planReplay(request, window.replay);
-  if (stream.files) return planFiles(request);
+  if (request.survey.arrived) return planArrived(request, request.survey.arrived);
   if (stream.date) return planDays(request);
   if (stream.cursor.length === 0) return planFull(request);
   if (request.window.from !== undefined || request.window.to !== undefined) return planWindow(request);
@@ -55,9 +55,13 @@ export function planSlices(request: SliceRequest): SlicePlan {
   return request.checkpoint ? planIncrement(request, request.checkpoint) : planFirst(request);
 }
 
-/** What the survey has cut, in its order: a file that was loaded is not among it. */
-function planFiles({ stream, survey, checkpoint, fullRefresh }: SliceRequest): SlicePlan {
-  const slices = survey.parts.map((range) => slice(range, false));
+/** What the survey has cut, in its order: what was loaded is not among it, as far as the source can tell. */
+function planArrived(
+  { stream, survey, checkpoint, fullRefresh }: SliceRequest,
+  { again }: Arrival,
+): SlicePlan {
+  const compared = again && checkpoint !== undefined && stream.load === 'append';
+  const slices = survey.parts.map((range) => slice(range, compared));
   return {
     action: slices.length === 0 ? 'nothing-new' : fullRefresh ? 'reload' : checkpoint ? 'load' : 'first-load',
     slices,

@@ -29,7 +29,7 @@ export async function planPipeline(
           stream,
           source,
           destination,
-          window: options.window ?? {},
+          window: { ...options.window, preview: true },
           fullRefresh: options.fullRefresh ?? false,
           restart: options.restart ?? false,
           keepIndexes: options.keepIndexes ?? false,

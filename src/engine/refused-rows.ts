@@ -25,7 +25,7 @@ export async function leaveOutRefused(
   error: unknown,
 ): Promise<boolean> {
   const { stream } = planned.plan;
-  if (!stream.files) return false;
+  if (!planned.survey.arrived) return false;
   const trial = await writer.tryRows?.(how, error, signal);
   if (!trial) return false;
   let found = 0;

@@ -109,7 +109,7 @@ function wholeOf({ planned, ownWindow }: LoadedStream): SliceRange | undefined {
   const replaces = history === undefined && strategy.commits(stream) === 'together';
   const alone = anew || replaces || (table?.rows ?? 0) === 0;
   // Rows of later files take the place of those of earlier ones.
-  if (stream.files && stream.load === 'merge') return undefined;
+  if (survey.arrived && stream.load === 'merge') return undefined;
   const ranges = all.slices.map(({ range }) => range);
   if (!alone || action === 'resume' || action === 'load' || ranges.length === 0) return undefined;
   if (stream.date) {

@@ -5,7 +5,6 @@ import type { ConnectorContext } from '../../core/connector.ts';
 import { DataError, throwIfAborted } from '../../core/errors.ts';
 import type { FileLedger, FileMark, FilePart, FileRange, FilesConfig } from '../../core/ledger.ts';
 import { BATCH_BYTES, sourceEngineMemory } from '../../core/memory.ts';
-import type { KeptDocument, KeptRecords } from '../../core/quarantine.ts';
 import type {
   Loaded,
   SliceReader,
@@ -23,6 +22,7 @@ import { sendDocument } from '../shared/text/document-input.ts';
 import type { DocumentFacts, DocumentLayout, TextDecoderOptions } from '../shared/text/text-decoder.ts';
 import { discoverFiles } from './discover.ts';
 import { checksumOf, crcText } from '../shared/look/documents.ts';
+import { keptLayout, layoutOf, sendKept } from '../shared/look/read-form.ts';
 import { changed, unchanged } from './found-files.ts';
 import type { FilesConnection } from './options.ts';
 import { readParquet } from './parquet-reader.ts';
@@ -31,7 +31,6 @@ import { textOf } from '../shared/text/text-stream.ts';
 import { UnpackedTables } from './unpacked-tables.ts';
 
 const BATCH_ROWS = 2048;
-const LINE_END: Uint8Array = Buffer.from('\n');
 
 export class FilesSource implements Source {
   readonly #open = new Set<SourceEngine>();
@@ -210,22 +209,6 @@ class FilesSnapshot implements Snapshot {
   }
 }
 
-/** How records of a file are read that did not fit. */
-interface RecordForm {
-  /** The file that they are from, which may be an archive. */
-  file?: string;
-  dialect: FilesSurvey['form']['dialect'];
-  fields: number;
-  /** For each column of the contract: the field, or a text. */
-  places: Record<string, number | string | null>;
-}
-
-/** Each record ends where it ended before, whatever its quotes say: as a document of its own. */
-async function sendKept(kept: KeptRecords, sink: ByteSink, onBytes: (bytes: number) => void): Promise<void> {
-  let number = 0;
-  for await (const raw of kept.raw()) await sendDocument(sink, number++, [raw, LINE_END], onBytes);
-}
-
 /** Files that a slice reads; records that are read again change nothing in the ledger. */
 function partsOf({ range }: Slice): FilePart[] {
   if (range.kind === 'quarantine') return [];
@@ -259,50 +242,12 @@ function documentLayout(
   facts: FilesSurvey,
   { part: { path: file, range }, document }: Piece,
 ): DocumentLayout {
-  const { name, fields, places, text } = document;
-  const { dialect, header } = facts.form;
   const first = range === undefined || range.from === 0;
-  return {
-    name,
-    dialect,
-    skip: header && first ? 1 : 0,
-    line: range?.line ?? 1 + text.skip,
-    fields,
-    columns: facts.read.map((column) => places.get(column.name) ?? null),
-    forms: facts.forms,
-    form: JSON.stringify({ file, dialect, fields, places: Object.fromEntries(places) } satisfies RecordForm),
-  };
-}
-
-/** `delimiter`: when the stream says which. */
-function keptLayout(
-  { read, forms, form: { dialect }, fileColumn }: FilesSurvey,
-  kept: KeptDocument,
-  delimiter: string | undefined,
-): DocumentLayout {
-  const { document: name, form, lines } = kept;
-  const was = JSON.parse(form) as RecordForm;
-  const placeOf = (column: string): number | string | null =>
-    column === fileColumn
-      ? (was.file ?? name)
-      : Object.hasOwn(was.places, column)
-        ? was.places[column]!
-        : null;
-  return {
-    name,
-    // Objects go by the names that they had then.
-    dialect:
-      dialect.format === 'csv' && was.dialect.format === 'csv'
-        ? { ...dialect, delimiter: delimiter ?? was.dialect.delimiter }
-        : was.dialect,
-    skip: 0,
-    line: 0,
-    lines,
-    fields: was.fields,
-    columns: read.map((column) => placeOf(column.name)),
-    forms,
-    form,
-  };
+  return layoutOf(
+    facts,
+    { ...document, file },
+    { skip: facts.form.header && first ? 1 : 0, line: range?.line ?? 1 + document.text.skip },
+  );
 }
 
 interface LoadedPart {

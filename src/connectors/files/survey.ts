@@ -7,8 +7,8 @@ import type { ObjectStorage } from '../../core/storage.ts';
 import { type Checkpoint, renamed, type RunWindow, type StreamConfig } from '../../core/stream.ts';
 import type { SourceEngine } from '../shared/duckdb/source-engine.ts';
 import { chosenColumns, refuseMistakes } from '../shared/stream-columns.ts';
-import type { FieldForm } from '../shared/text/records.ts';
 import type { TextForm } from '../shared/text/text-stream.ts';
+import type { ReadForm } from '../shared/look/read-form.ts';
 import { contractJson, contractOf, type FileColumn } from '../shared/look/contract.ts';
 import { partsOf } from './cut-files.ts';
 import { checksumOf, type FileProblem, refuseMixed } from '../shared/look/documents.ts';
@@ -29,18 +29,11 @@ import { lookAtTables } from './survey-parquet.ts';
 import { lookAtTexts } from './survey-text.ts';
 import { UnpackedTables } from './unpacked-tables.ts';
 
-export interface FilesSurvey extends Survey {
+export interface FilesSurvey extends Survey, ReadForm {
   config: FilesConfig;
-  form: Form;
   /** Columns of the files and of their names, before some are left out or renamed. */
   contract: SchemaJson;
-  /** Those that are read: by field of the schema. */
-  read: FileColumn[];
-  /** For each of these, how its values are written, where it is not the usual way. */
-  forms: (FieldForm | undefined)[];
   layouts: ReadonlyMap<string, FileLayout>;
-  /** Name of the column with the file of a row. */
-  fileColumn: string | false;
   /** Loaded files with other times and the same bytes. */
   touched: readonly FoundFile[];
 }
@@ -133,6 +126,7 @@ export async function survey(
     layouts,
     lacking: lackingOf(stream, held, { form: facts.form, fresh }),
     putsAside: facts.form !== NO_TEXT,
+    arrived: { again: false, whole: false, more: false },
     touched: sorted.touched,
     estimatedRows: records,
     estimatedBytes: loaded.reduce((sum, { size }) => sum + size, 0),
@@ -183,6 +177,7 @@ function keptSurvey(stream: StreamConfig, config: FilesConfig, before: Checkpoin
     form: lookAt('', new Uint8Array(), config),
     lacking: 'as before',
     putsAside: true,
+    arrived: { again: false, whole: false, more: false },
     layouts: new Map(),
     touched: [],
     estimatedRows: undefined,

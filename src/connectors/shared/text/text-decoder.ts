@@ -8,6 +8,7 @@ import type { RefusedRow } from '../../../core/quarantine.ts';
 import type { Schema } from '../../../core/schema.ts';
 import type { DecodeFacts } from '../../../core/source.ts';
 import { renderType } from '../../../core/types.ts';
+import { HighWater } from '../high-water.ts';
 import { BadRecords } from './bad-records.ts';
 import { DocumentInput } from './document-input.ts';
 import { badColumn, badFault } from './faults.ts';
@@ -38,6 +39,8 @@ export interface TextDecoderOptions {
   limits?: readonly ColumnLimits[] | undefined;
   /** Rows that go aside although they fit the schema, in their order. */
   refused?: readonly RefusedRow[] | undefined;
+  /** Field of the schema whose greatest value is wanted. */
+  cursor?: number | undefined;
 }
 
 export interface DocumentLayout {
@@ -110,6 +113,7 @@ class TextDecoder implements Decoder {
   /** How many of them were refused. */
   #refused = 0;
   #marked = false;
+  readonly #water: HighWater | undefined;
 
   constructor(ring: RingConsumer, schema: Schema, options: TextDecoderOptions, limit?: RowLimit) {
     this.#input = new DocumentInput(ring);
@@ -121,6 +125,8 @@ class TextDecoder implements Decoder {
     this.#bad = new BadRecords(options.badRecords);
     this.#limits = schema.fields.map(({ name }) => options.limits?.find(({ field }) => field === name));
     this.#checks = schema.fields.map(({ type }, i) => checkOf(type, this.#limits[i]?.limits ?? []));
+    const cursor = options.cursor === undefined ? undefined : this.#batch.columns[options.cursor];
+    this.#water = cursor && new HighWater(cursor);
     const none = (): number[] => options.documents.map(() => 0);
     this.#facts = { rows: none(), bad: none() };
   }
@@ -138,6 +144,7 @@ class TextDecoder implements Decoder {
         this.#marked = false;
       }
       this.#rows += batch.rows;
+      this.#water?.look(0, batch.rows);
       if (batch.rows > 0) return batch;
     }
   }
@@ -146,7 +153,7 @@ class TextDecoder implements Decoder {
     return {
       rows: this.#rows,
       bytes: this.#input.total,
-      high: undefined,
+      high: this.#water && HighWater.greatest([this.#water]),
       coerced: this.#coerced,
       quarantined: this.#bad.count,
       own: this.#facts,

@@ -1,0 +1,162 @@
+/** Where the next page is, from what the last one said. One record of functions for each way that APIs have. Pure. */
+import { DataError } from '../../core/errors.ts';
+import type { PagingOptions } from './options.ts';
+
+/** What is put into a request for a page. */
+export interface PageRequest {
+  /** Parameters of the query, or of the body. */
+  params: Readonly<Record<string, string>>;
+  in: 'query' | 'body';
+  /** In the place of the address of the endpoint. */
+  url?: string | undefined;
+}
+
+export interface PageFacts {
+  records: number;
+  /** Of all pages so far, with this one. */
+  seen: number;
+  /** The body without its records. */
+  around: unknown;
+  headers: Headers;
+}
+
+export interface Paging {
+  first(): PageRequest;
+  /** Undefined: that was the last one. */
+  next(after: PageRequest, facts: PageFacts): PageRequest | undefined;
+  /** Pages can be asked for without the one before. */
+  ahead?(after: PageRequest, pages: number): PageRequest;
+  /** A page that does not exist is the end, and no mistake. */
+  endsMissing?: boolean;
+}
+
+export function pagingOf(options: PagingOptions | 'none' | undefined): Paging {
+  if (options === undefined || options === 'none') return NONE;
+  switch (options.by) {
+    case 'page':
+      return byPage(options);
+    case 'offset':
+      return byOffset(options);
+    case 'cursor':
+      return byCursor(options);
+    case 'link':
+      return { first: () => PLAIN, next: (_, { headers }) => toUrl(nextLink(headers.get('link') ?? '')) };
+    case 'next_url':
+      return { first: () => PLAIN, next: (_, { around }) => toUrl(textAt(around, options.next)) };
+  }
+}
+
+const PLAIN: PageRequest = { params: {}, in: 'query' };
+const NONE: Paging = { first: () => PLAIN, next: () => undefined };
+
+function byPage({
+  param = 'page',
+  first = 1,
+  size_param,
+  size,
+  pages,
+  in: where = 'query',
+}: Extract<PagingOptions, { by: 'page' }>): Paging {
+  const page = (number: number): PageRequest => ({
+    params: { [param]: String(number), ...sizeOf(size_param, size) },
+    in: where,
+  });
+  return {
+    endsMissing: true,
+    first: () => page(first),
+    next: (after, { records, around }) => {
+      const number = Number(after.params[param]);
+      const last = pages === undefined ? undefined : numberAt(around, pages);
+      // Only an empty page is the end for sure: a short one may be all that the server gives at once.
+      if (records === 0 || (last !== undefined && number - first + 1 >= last)) return undefined;
+      return page(number + 1);
+    },
+    ahead: (after, count) => page(Number(after.params[param]) + count),
+  };
+}
+
+function byOffset({
+  param = 'offset',
+  size_param,
+  size,
+  total,
+  in: where = 'query',
+}: Extract<PagingOptions, { by: 'offset' }>): Paging {
+  const at = (offset: number): PageRequest => ({
+    params: {
+      [param]: String(offset),
+      ...sizeOf(size_param ?? (size === undefined ? undefined : 'limit'), size),
+    },
+    in: where,
+  });
+  return {
+    first: () => at(0),
+    next: (after, { records, around }) => {
+      const offset = Number(after.params[param]) + records;
+      const all = total === undefined ? undefined : numberAt(around, total);
+      return records === 0 || (all !== undefined && offset >= all) ? undefined : at(offset);
+    },
+  };
+}
+
+function byCursor({
+  next,
+  param = 'cursor',
+  size_param,
+  size,
+  more,
+  in: where = 'query',
+}: Extract<PagingOptions, { by: 'cursor' }>): Paging {
+  const sized = sizeOf(size_param, size);
+  return {
+    first: () => ({ params: sized, in: where }),
+    next: (_, { around, headers }) => {
+      const cursor = next.startsWith('header:') ? headers.get(next.slice(7).trim()) : textAt(around, next);
+      if (cursor === undefined || cursor === null || cursor === '') return undefined;
+      if (more !== undefined && valueAt(around, more) !== true) return undefined;
+      return { params: { ...sized, [param]: cursor }, in: where };
+    },
+  };
+}
+
+function sizeOf(param: string | undefined, size: number | undefined): Record<string, string> {
+  return param === undefined || size === undefined ? {} : { [param]: String(size) };
+}
+
+function toUrl(url: string | undefined): PageRequest | undefined {
+  return url === undefined ? undefined : { params: {}, in: 'query', url };
+}
+
+/** RFC 8288, as far as the relation `next` needs it. */
+export function nextLink(header: string): string | undefined {
+  for (const [, url, attributes = ''] of header.matchAll(
+    /<([^>]*)>((?:\s*;\s*[\w*!-]+\s*=?\s*(?:"[^"]*"|[^",;\s]*))*)/g,
+  ))
+    if (/;\s*rel\s*=\s*(?:"[^"]*\bnext\b[^"]*"|next\b)/i.test(attributes)) return url;
+  return undefined;
+}
+
+/** What a path such as `meta.next` leads to. */
+export function valueAt(body: unknown, path: string): unknown {
+  let value = body;
+  for (const name of path.split('.')) {
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) return undefined;
+    value = (value as Record<string, unknown>)[name];
+  }
+  return value;
+}
+
+function textAt(body: unknown, path: string): string | undefined {
+  const value = valueAt(body, path);
+  if (value === undefined || value === null || value === '' || value === false) return undefined;
+  if (typeof value === 'string' || typeof value === 'number') return String(value);
+  throw new DataError(`looking for the next page: "${path}" of the body is no text`, {
+    code: 'rest.paging',
+    remedy: 'correct `paging.next` of the endpoint',
+  });
+}
+
+function numberAt(body: unknown, path: string): number | undefined {
+  const value = Number(valueAt(body, path) ?? Number.NaN);
+  return Number.isNaN(value) ? undefined : value;
+}

@@ -1,0 +1,76 @@
+/** What streams a feed has, and what their first records look like. */
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { asSluiceError } from '../../../core/errors.ts';
+import type { StreamInfo } from '../../../core/source.ts';
+import type { StreamConfig } from '../../../core/stream.ts';
+import { renderType } from '../../../core/types.ts';
+import type { FeedStream, RecordFeed } from './feed.ts';
+import { lookThrough, surveyOf } from './records-survey.ts';
+import { Spool } from './spool.ts';
+
+/** Names that say when a record changed, before those that say when it was made. */
+const CHANGED =
+  /^(updated|modified|changed|last_?(updated|modified|changed))(_?(at|on|date|time|timestamp))?$/i;
+const MADE = /^(created|inserted)(_?(at|on|date|time|timestamp))?$/i;
+
+export async function discoverRecords(feed: RecordFeed, signal: AbortSignal): Promise<StreamInfo[]> {
+  const streams: StreamInfo[] = [];
+  for (const stream of await feed.streams(signal)) streams.push(await look(feed, stream, signal));
+  return streams;
+}
+
+/** One that cannot be looked at does not hide the others. */
+async function look(feed: RecordFeed, stream: FeedStream, signal: AbortSignal): Promise<StreamInfo> {
+  const spool = new Spool(path.join(tmpdir(), 'sluice-spool'));
+  const { name, key, notes = [] } = stream;
+  const nothing: StreamInfo = {
+    name,
+    kind: 'endpoint',
+    schema: { fields: [], key: [...key] },
+    estimatedRows: undefined,
+    bytes: undefined,
+    cursors: [],
+    proposal: stream.proposal ?? { load: 'replace' },
+    notes,
+  };
+  try {
+    const config = plainStream(name);
+    const request = { stream: config, checkpoint: undefined, window: {}, preview: true, spool, signal };
+    const fetched = await feed.fetch(request);
+    const looked = await lookThrough(spool, fetched, { partBytes: Infinity, signal });
+    const { schema } = surveyOf(looked, {
+      stream: { ...config, key: [] },
+      before: undefined,
+      partBytes: Infinity,
+    });
+    const fields = schema.fields.map((field) => ({ ...field, nullable: !key.includes(field.name) }));
+    const cursors = fields
+      .flatMap(({ name: column, type }) => {
+        const reason = CHANGED.test(column)
+          ? 'says when a record changed'
+          : MADE.test(column)
+            ? 'says when it was made'
+            : undefined;
+        const timed = type.kind === 'timestamp' || type.kind === 'date';
+        return reason !== undefined && timed
+          ? [{ column, type: renderType(type), indexed: true, reason }]
+          : [];
+      })
+      .toSorted((a, b) => Number(CHANGED.test(b.column)) - Number(CHANGED.test(a.column)));
+    return {
+      ...nothing,
+      schema: { fields, key: [...key] },
+      cursors,
+      notes: [...notes, ...fetched.notes.map(({ message }) => message)],
+    };
+  } catch (error) {
+    return { ...nothing, notes: [...notes, asSluiceError(error, `looking at ${name}`).message] };
+  } finally {
+    await spool.close();
+  }
+}
+
+function plainStream(name: string): StreamConfig {
+  return { name, table: name, load: 'replace', cursor: [], nullCursor: 'load', rename: {}, types: {} };
+}

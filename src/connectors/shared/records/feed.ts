@@ -1,0 +1,58 @@
+import type { FilesConfig } from '../../../core/ledger.ts';
+import type { SourceFacts, StreamInfo, SurveyNote } from '../../../core/source.ts';
+import type { Checkpoint, RunWindow, StreamConfig } from '../../../core/stream.ts';
+import type { LogicalType } from '../../../core/types.ts';
+import type { Spool } from './spool.ts';
+
+/**
+ * Whatever records come from that cannot be asked for the same ones twice: an API, a tap, a program. It brings them; how they
+ * become rows is the same for all ({@link RecordsSource}). Methods throw SluiceErrors only.
+ */
+export interface RecordFeed {
+  check(signal: AbortSignal): Promise<SourceFacts>;
+  /** What it has, as far as is known without asking. */
+  streams(signal: AbortSignal): Promise<FeedStream[]>;
+  /** Brings what is new since the checkpoint into the spool. Called again only after that was loaded, or is lost. */
+  fetch(request: FetchRequest): Promise<Fetched>;
+  /** Called once; never throws. */
+  close(): Promise<void>;
+}
+
+export interface FeedStream {
+  name: string;
+  /** Columns that tell records apart, where that is known. */
+  key: readonly string[];
+  /** What a stream of it begins with, see {@link StreamInfo.proposal}. */
+  proposal?: StreamInfo['proposal'] | undefined;
+  notes?: string[] | undefined;
+}
+
+export interface FetchRequest {
+  stream: StreamConfig;
+  checkpoint: Checkpoint | undefined;
+  window: RunWindow;
+  spool: Spool;
+  /** A look at what there is is enough: nothing will be loaded of it. */
+  preview: boolean;
+  signal: AbortSignal;
+}
+
+export interface Fetched {
+  key: readonly string[];
+  /** How the documents are written; JSON when absent. */
+  config?: Partial<FilesConfig> | undefined;
+  /** Types that the feed knows, over what values look like. */
+  types?: Readonly<Record<string, LogicalType>> | undefined;
+  /** Where the next fetch goes on, once all of this is loaded; only the feed reads it. */
+  position?: string | undefined;
+  /** When fetching began, by the clock of whoever writes the records: ISO 8601 in UTC. Undefined: not known. */
+  began?: string | undefined;
+  /** How long it took, seconds: records that were written in this time may be missing. */
+  seconds: number;
+  /** There is more to be fetched after this was loaded. */
+  more: boolean;
+  notes: SurveyNote[];
+  /** What was asked for, for people. */
+  window?: string | undefined;
+  asked: string;
+}

@@ -1,0 +1,228 @@
+/** A source of records that are fetched first, kept on disk, and loaded from there: whatever a feed brings becomes rows in the same way. */
+import path from 'node:path';
+import type { ByteSink } from '../../../core/byte-ring.ts';
+import type { ConnectorContext } from '../../../core/connector.ts';
+import { throwIfAborted } from '../../../core/errors.ts';
+import type { FilePart } from '../../../core/ledger.ts';
+import { BATCH_BYTES } from '../../../core/memory.ts';
+import type {
+  Loaded,
+  SliceReader,
+  SliceToRead,
+  Snapshot,
+  Source,
+  SourceFacts,
+  StreamInfo,
+  Survey,
+} from '../../../core/source.ts';
+import type { Checkpoint, RunWindow, StreamConfig } from '../../../core/stream.ts';
+import type { LogicalType } from '../../../core/types.ts';
+import { backBy, greaterCursor, lesserCursor, renderCursor } from '../cursor-value.ts';
+import { keptLayout, layoutOf, sendKept } from '../look/read-form.ts';
+import { sendDocument } from '../text/document-input.ts';
+import type { TextDecoderOptions } from '../text/text-decoder.ts';
+import { textOf } from '../text/text-stream.ts';
+import { textForm } from '../look/documents.ts';
+import { discoverRecords } from './discover-records.ts';
+import type { RecordFeed } from './feed.ts';
+import {
+  keptSurvey,
+  type Looked,
+  lookThrough,
+  type RecordDocument,
+  type RecordsSurvey,
+  surveyOf,
+} from './records-survey.ts';
+import { Spool } from './spool.ts';
+
+const BATCH_ROWS = 2048;
+/** Bytes of text that one slice has. */
+const SLICE_BYTES = 64_000_000;
+
+export class RecordsSource implements Source {
+  readonly #feed: RecordFeed;
+  readonly #context: ConnectorContext;
+
+  constructor(feed: RecordFeed, context: ConnectorContext) {
+    this.#feed = feed;
+    this.#context = context;
+  }
+
+  check(signal: AbortSignal): Promise<SourceFacts> {
+    return this.#feed.check(signal);
+  }
+
+  async discover(signal: AbortSignal): Promise<StreamInfo[]> {
+    return discoverRecords(this.#feed, signal);
+  }
+
+  async open(signal: AbortSignal): Promise<Snapshot> {
+    throwIfAborted(signal);
+    return new RecordsSnapshot(this.#feed, this.#context);
+  }
+
+  close(): Promise<void> {
+    return this.#feed.close();
+  }
+}
+
+/** What of a stream is on disk. */
+interface Held {
+  /** The checkpoint that it was fetched for. */
+  after: string;
+  looked: Looked;
+}
+
+/** Records have no common moment: what was fetched for a stream stays as it is until it is loaded. */
+class RecordsSnapshot implements Snapshot {
+  readonly at = `${new Date().toISOString().slice(0, -1)}000+00`;
+  readonly #feed: RecordFeed;
+  readonly #context: ConnectorContext;
+  readonly #held = new Map<string, Held>();
+
+  constructor(feed: RecordFeed, context: ConnectorContext) {
+    this.#feed = feed;
+    this.#context = context;
+  }
+
+  async survey(
+    stream: StreamConfig,
+    checkpoint: Checkpoint | undefined,
+    window: RunWindow,
+    signal: AbortSignal,
+  ): Promise<RecordsSurvey> {
+    if (window.replay) return keptSurvey(stream, checkpoint);
+    const looked = await this.#looked(stream, checkpoint, window, signal);
+    return surveyOf(looked, { stream, before: checkpoint, partBytes: SLICE_BYTES });
+  }
+
+  /** A stream may be surveyed twice, and again after a failure of the destination: what is here already is not fetched again. */
+  async #looked(
+    stream: StreamConfig,
+    checkpoint: Checkpoint | undefined,
+    window: RunWindow,
+    signal: AbortSignal,
+  ): Promise<Looked> {
+    const after = JSON.stringify([checkpoint?.watermark, checkpoint?.high, checkpoint?.position, window]);
+    const held = this.#held.get(stream.name);
+    if (held?.after === after) return held.looked;
+    this.#held.delete(stream.name);
+    await held?.looked.spool.close();
+    const spool = new Spool(path.join(this.#context.directory, '.sluice', 'spool'));
+    try {
+      const preview = window.preview === true;
+      const fetched = await this.#feed.fetch({ stream, checkpoint, window, spool, preview, signal });
+      const looked = await lookThrough(spool, fetched, { partBytes: SLICE_BYTES, signal });
+      this.#held.set(stream.name, { after, looked });
+      return looked;
+    } catch (error) {
+      await spool.close();
+      throw error;
+    }
+  }
+
+  async read(
+    stream: StreamConfig,
+    surveyed: Survey,
+    slice: SliceToRead,
+    signal: AbortSignal,
+  ): Promise<SliceReader> {
+    const survey = surveyed as RecordsSurvey;
+    const { kept } = slice;
+    const parts = slice.range.kind === 'files' ? slice.range.files : [];
+    const at =
+      stream.cursor[0] === undefined ? -1 : survey.read.findIndex(({ name }) => name === stream.cursor[0]);
+    const options: TextDecoderOptions = {
+      documents: kept
+        ? kept.documents.map((document) => keptLayout(survey, document, undefined))
+        : parts.map((part) => documentLayout(survey, part)),
+      maxRows: BATCH_ROWS,
+      maxBytes: this.#context.batchBytes ?? BATCH_BYTES.usual,
+      badRecords: slice.aside?.file,
+      limits: slice.aside?.limits,
+      refused: slice.aside?.refused,
+      cursor: at < 0 ? undefined : at,
+    };
+    const file = `../text/text-decoder${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`;
+    return {
+      format: 'bytes',
+      schema: survey.schema,
+      decoder: { module: new URL(file, import.meta.url).href, name: 'createTextDecoder', options },
+      pump: (sink, onBytes) =>
+        kept ? sendKept(kept, sink, onBytes) : pump(survey, parts, { sink, onBytes, signal }),
+      close: async () => {},
+    };
+  }
+
+  advance({ stream, survey: surveyed, before, loads, last }: Loaded): Checkpoint {
+    const { contract, looked, before: begun, cursorType: type } = surveyed as RecordsSurvey;
+    const since = before ?? begun;
+    const next: Checkpoint = { ...since, cursor: stream.cursor, ledger: { contract, files: {} } };
+    if (type) {
+      let { high } = next;
+      for (const { facts } of loads) high = greaterCursor(high, facts.high, type);
+      next.high = high;
+      if (last && looked) next.watermark = watermarkAfter(looked, next, type);
+    }
+    if (last && looked) next.position = looked.fetched.position;
+    return next;
+  }
+
+  async alive(): Promise<boolean> {
+    return true;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#held.values()].map(({ looked }) => looked.spool.close()));
+    this.#held.clear();
+  }
+}
+
+async function pump(
+  { looked: all, layouts }: RecordsSurvey,
+  parts: readonly FilePart[],
+  { sink, onBytes, signal }: { sink: ByteSink; onBytes: (bytes: number) => void; signal: AbortSignal },
+): Promise<void> {
+  const { spool, config } = all!;
+  for (const [number, part] of parts.entries()) {
+    const { looked } = layouts.get(part.path)!;
+    const form = textForm(looked.document, config);
+    await sendDocument(sink, number, textOf(spool.storage, part, form, { signal }), onBytes);
+  }
+}
+
+function documentLayout(
+  survey: RecordsSurvey,
+  { path: key, range }: FilePart,
+): TextDecoderOptions['documents'][number] {
+  const { document, fields, places }: RecordDocument = survey.layouts.get(key)!;
+  const first = range === undefined || range.from === 0;
+  return layoutOf(
+    survey,
+    { name: document.name, fields, places },
+    { skip: survey.form.header && first ? 1 : 0, line: range?.line ?? 1 },
+  );
+}
+
+const INSTANT: LogicalType = { kind: 'timestamp', zone: true };
+
+/**
+ * What is written while records are fetched may lie on a page that was fetched before: the watermark stays below the moment when
+ * fetching began. A record with a time in the future does not lift it either. Where nobody says what time it is there, it stays
+ * as far behind the highest value as fetching took.
+ */
+function watermarkAfter(
+  { fetched }: Looked,
+  { watermark, high }: Checkpoint,
+  type: LogicalType,
+): string | undefined {
+  if (high === undefined) return watermark;
+  if (type.kind !== 'timestamp' && type.kind !== 'date') return greaterCursor(watermark, high, type);
+  const { began, seconds } = fetched;
+  let rises = backBy(high, seconds + 1, type);
+  if (began !== undefined && type.kind === 'timestamp' && type.zone) {
+    const moment = renderCursor(BigInt(Date.parse(began)) * 1000n, INSTANT);
+    rises = lesserCursor(high, moment, type);
+  }
+  return greaterCursor(watermark, rises, type);
+}

@@ -1,0 +1,282 @@
+/** What fetched records are: their columns and types, from all of them, and how they are cut into slices. */
+import { ConfigError } from '../../../core/errors.ts';
+import type { FilePart, FilesConfig } from '../../../core/ledger.ts';
+import type { Field, SchemaJson } from '../../../core/schema.ts';
+import type { Survey } from '../../../core/source.ts';
+import { type Checkpoint, renamed, type SliceRange, type StreamConfig } from '../../../core/stream.ts';
+import { type LogicalType, renderType } from '../../../core/types.ts';
+import {
+  columnsOf,
+  contractJson,
+  contractOf,
+  type FileColumn,
+  headerNames,
+  nearMisses,
+} from '../look/contract.ts';
+import { type FileDocument, formOf, textForm } from '../look/documents.ts';
+import { type Form, writtenForm } from '../look/look.ts';
+import type { Places, ReadForm } from '../look/read-form.ts';
+import { type LookedDocument, sniffDocuments, type SniffResult } from '../look/sniffer.ts';
+import { chosenColumns, refuseMistakes } from '../stream-columns.ts';
+import { type ColumnSample, emptySample } from '../text/sniff-columns.ts';
+import type { Fetched } from './feed.ts';
+import type { Spool, SpooledDocument } from './spool.ts';
+
+/** Records as they were fetched, looked through. They stay until they are loaded. */
+export interface Looked {
+  spool: Spool;
+  fetched: Fetched;
+  config: FilesConfig;
+  form: Form;
+  sniffed: SniffResult;
+  samples: Map<string, ColumnSample>;
+}
+
+export interface RecordsSurvey extends Survey, ReadForm {
+  /** Columns of the records, before some are left out or renamed. */
+  contract: SchemaJson;
+  /** Undefined: nothing was fetched. */
+  looked: Looked | undefined;
+  layouts: ReadonlyMap<string, RecordDocument>;
+  before: Checkpoint | undefined;
+  /** Type of the cursor, where the stream has one. */
+  cursorType: LogicalType | undefined;
+}
+
+export interface RecordDocument {
+  document: SpooledDocument;
+  looked: LookedDocument;
+  fields: number;
+  places: Places;
+}
+
+const MOST_FILES = 1000;
+
+export async function lookThrough(
+  spool: Spool,
+  fetched: Fetched,
+  { partBytes, signal }: { partBytes: number; signal: AbortSignal },
+): Promise<Looked> {
+  const config: FilesConfig = {
+    path: '',
+    format: 'json',
+    compression: 'none',
+    encoding: 'utf-8',
+    fileColumn: false,
+    changed: 'report',
+    ...fetched.config,
+  };
+  const place = { storage: spool.storage, config, signal };
+  const documents = spool.documents
+    .filter(({ bytes }) => bytes > 0)
+    .map(({ key, name, bytes }): FileDocument => ({
+      file: { key, size: bytes, modifiedAt: 0 },
+      name,
+      packing: 'none',
+      entry: undefined,
+      crc32: undefined,
+    }));
+  const looked = await formOf(documents, place);
+  const text = (document: FileDocument): ReturnType<typeof textForm> => textForm(document, config);
+  const sniffed = await sniffDocuments(documents, { ...place, form: looked, text, partBytes });
+  const [problem] = sniffed.problems;
+  if (problem) throw problem.error;
+  const form = withNames(looked, sniffed);
+  return { spool, fetched, config, form, sniffed, samples: samplesOf(sniffed) };
+}
+
+/** Objects are read by the names of all of them. */
+function withNames({ dialect, header }: Form, { documents }: SniffResult): Form {
+  if (dialect.format === 'csv') return { dialect, header };
+  const groups = new Set(documents.map(({ group }) => group));
+  const names = [...groups].flatMap((group) => (group?.header ?? []) as string[]);
+  return { dialect: { ...dialect, names: [...new Set(names)] }, header };
+}
+
+function samplesOf({ documents }: SniffResult): Map<string, ColumnSample> {
+  const groups = new Set(documents.map(({ group }) => group).filter((group) => group !== undefined));
+  return columnsOf(
+    [...groups].map((group) => ({ names: headerNames(group.header, group.fields), columns: group.columns })),
+  );
+}
+
+export function surveyOf(
+  looked: Looked,
+  { stream, before, partBytes }: { stream: StreamConfig; before: Checkpoint | undefined; partBytes: number },
+): RecordsSurvey {
+  const { fetched, form, config, samples, sniffed } = looked;
+  const columns = typed(
+    contractOf(before?.ledger?.contract, withKnown(samples, fetched), stream.types),
+    stream,
+    fetched,
+  );
+  const { schema, read } = schemaOf(stream, columns, fetched.key);
+  const cursorType = cursorOf(stream, columns);
+  const forms = read.map((column) =>
+    Object.hasOwn(stream.types, column.name) ? writtenForm(column.type, config) : undefined,
+  );
+  const layouts = layoutsOf(looked);
+  const records = sniffed.documents.reduce((sum, each) => sum + each.records + each.broken, 0);
+  return {
+    schema,
+    read,
+    forms,
+    form,
+    fileColumn: false,
+    contract: contractJson(columns),
+    looked,
+    layouts,
+    before,
+    cursorType,
+    estimatedRows: fetched.more ? undefined : records,
+    estimatedBytes: looked.spool.bytes,
+    layout: '',
+    parts: partsOf(looked, partBytes),
+    arrived: { again: before?.watermark !== undefined, whole: true, more: fetched.more },
+    putsAside: true,
+    window: fetched.window,
+    notes: [...fetched.notes, ...nearMisses(columns).map(nearMiss)],
+    sql: fetched.asked,
+  };
+}
+
+function nearMiss(message: string): { code: string; message: string; remedy: string } {
+  return {
+    code: 'records.mixed',
+    message,
+    remedy: 'pin the column with `types`, and what does not fit goes to quarantine',
+  };
+}
+
+/** What the feed knows of is there, whether or not a record has it. */
+function withKnown(samples: Map<string, ColumnSample>, { types = {} }: Fetched): Map<string, ColumnSample> {
+  const missing = Object.keys(types).filter((name) => !samples.has(name));
+  return missing.length === 0
+    ? samples
+    : new Map([...samples, ...missing.map((name) => [name, emptySample()] as const)]);
+}
+
+/** What the feed knows goes over what values look like, and the project over both. */
+function typed(columns: FileColumn[], stream: StreamConfig, { types = {} }: Fetched): FileColumn[] {
+  return columns.map((column) =>
+    Object.hasOwn(types, column.name) && !Object.hasOwn(stream.types, column.name)
+      ? { ...column, type: types[column.name]! }
+      : column,
+  );
+}
+
+function schemaOf(
+  stream: StreamConfig,
+  columns: FileColumn[],
+  known: readonly string[],
+): Pick<RecordsSurvey, 'schema'> & { read: FileColumn[] } {
+  const wanted = stream.key ?? known;
+  const key = wanted.map((name) => renamed(stream, name));
+  // Before the first record nobody knows what there will be.
+  if (columns.length === 0) return { schema: { fields: [], key }, read: [] };
+  const mistakes: string[] = [];
+  const read = chosenColumns(stream, columns, mistakes);
+  for (const name of wanted)
+    if (!read.some((column) => column.name === name)) mistakes.push(`key: there is no column "${name}"`);
+  const names = read.map(({ name }) => renamed(stream, name));
+  refuseMistakes(stream, names, mistakes);
+  const fields = read.map(({ name, type }, i): Field => ({
+    name: names[i]!,
+    type,
+    nullable: !wanted.includes(name),
+  }));
+  return { schema: { fields, key }, read };
+}
+
+function cursorOf({ name, cursor }: StreamConfig, columns: readonly FileColumn[]): LogicalType | undefined {
+  if (cursor.length === 0 || columns.length === 0) return undefined;
+  const mistakes: string[] = [];
+  if (cursor.length > 1) mistakes.push('a stream of records has one cursor column');
+  const found = columns.find((column) => column.name === cursor[0]);
+  if (!found) mistakes.push(`cursor: there is no column "${cursor[0]}"`);
+  else if (!isCursor(found.type))
+    mistakes.push(
+      `cursor: "${found.name}" is ${renderType(found.type)}, and has to be a date, a time or a whole number`,
+    );
+  if (mistakes.length === 0) return found!.type;
+  throw new ConfigError(`planning ${name}: ${mistakes.join('; ')}`, {
+    code: 'stream.invalid',
+    remedy: 'name a column that grows when a record changes, or pin its type with `types`',
+  });
+}
+
+function isCursor(type: LogicalType): boolean {
+  return type.kind === 'date' || type.kind === 'timestamp' || type.kind.startsWith('int');
+}
+
+function layoutsOf({ spool, sniffed, form }: Looked): Map<string, RecordDocument> {
+  const byKey = new Map(spool.documents.map((document) => [document.key, document]));
+  const objects = form.dialect.format === 'json' ? form.dialect.names : undefined;
+  const shared = new Map<string, number | string | null>();
+  if (objects) for (const [f, name] of objects.entries()) shared.set(name, f);
+  return new Map(
+    sniffed.documents.map((looked): [string, RecordDocument] => {
+      const { group } = looked;
+      const { key } = looked.document.file;
+      const document = byKey.get(key)!;
+      const fields = objects?.length ?? group?.fields ?? 1;
+      const places = objects
+        ? shared
+        : new Map(headerNames(group?.header, fields).map((name, f) => [name, f]));
+      return [key, { document, looked, fields: Math.max(1, fields), places }];
+    }),
+  );
+}
+
+/** Slices of about as many bytes; a document that is longer has several. */
+function partsOf({ sniffed, spool }: Looked, bytes: number): SliceRange[] {
+  const ranges: SliceRange[] = [];
+  let pack: FilePart[] = [];
+  let size = 0;
+  const close = (): void => {
+    if (pack.length > 0) ranges.push({ kind: 'files', files: pack });
+    pack = [];
+    size = 0;
+  };
+  for (const { document, parts, crc32 } of sniffed.documents) {
+    const { key, size: length } = document.file;
+    // The same name means other records the next time.
+    const part: FilePart = { path: key, size: length, modifiedAt: 0, etag: spool.id, crc32 };
+    if (parts.length > 1) {
+      close();
+      for (const range of parts) ranges.push({ kind: 'files', files: [{ ...part, range }] });
+      continue;
+    }
+    if (size + length > bytes || pack.length >= MOST_FILES) close();
+    pack.push(part);
+    size += length;
+  }
+  close();
+  return ranges;
+}
+
+/** Records that were put aside are as they were then, with the options of now. */
+export function keptSurvey(stream: StreamConfig, before: Checkpoint | undefined): RecordsSurvey {
+  const columns = contractOf(before?.ledger?.contract, new Map(), stream.types);
+  const { schema, read } = schemaOf(stream, columns, []);
+  return {
+    schema,
+    read,
+    forms: read.map(() => undefined),
+    form: { dialect: { format: 'json', names: [], flatten: 0 }, header: false },
+    fileColumn: false,
+    contract: contractJson(columns),
+    looked: undefined,
+    layouts: new Map(),
+    before,
+    cursorType: undefined,
+    lacking: 'as before',
+    putsAside: true,
+    arrived: { again: false, whole: false, more: false },
+    estimatedRows: undefined,
+    estimatedBytes: undefined,
+    layout: '',
+    parts: [],
+    sql: '',
+  };
+}

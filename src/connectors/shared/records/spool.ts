@@ -1,0 +1,157 @@
+/** Records that have arrived and are not loaded yet: files in a folder of their own, which goes when nobody needs it any more. */
+import { type FileHandle, mkdir, open, readdir, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { SluiceError } from '../../../core/errors.ts';
+import type { ObjectStorage } from '../../../core/storage.ts';
+import { isRunning } from '../is-running.ts';
+import { openLocalStorage } from '../local-storage.ts';
+import { scratchName } from '../scratch-files.ts';
+import { storageError } from '../storage-error.ts';
+
+/** A document of the spool: a page, or as much of a stream as fits. */
+export interface SpooledDocument {
+  /** Below the folder of the spool. */
+  key: string;
+  /** For people: the request that brought it. */
+  name: string;
+  bytes: number;
+  records: number;
+}
+
+const ENDING = '.spool';
+const FIRST_BYTES = 1 << 16;
+const FULL_BYTES = 1 << 19;
+
+export class Spool {
+  readonly storage: ObjectStorage;
+  readonly documents: SpooledDocument[] = [];
+  readonly #folder: string;
+  #made: Promise<void> | undefined;
+  #count = 0;
+
+  /** `parent`: the folder that spools lie in; those of processes that are gone are removed from it. */
+  constructor(parent: string) {
+    this.#folder = path.join(parent, scratchName(ENDING));
+    this.storage = openLocalStorage(this.#folder);
+  }
+
+  /** No other one has it. */
+  get id(): string {
+    return path.basename(this.#folder, ENDING);
+  }
+
+  get bytes(): number {
+    return this.documents.reduce((sum, { bytes }) => sum + bytes, 0);
+  }
+
+  get records(): number {
+    return this.documents.reduce((sum, { records }) => sum + records, 0);
+  }
+
+  /** For what arrives now; it counts when it is added. */
+  begin(): SpoolWriter {
+    const key = `${String(++this.#count).padStart(7, '0')}.jsonl`;
+    return new SpoolWriter(key, async () => {
+      this.#made ??= this.#make();
+      await this.#made;
+      return path.join(this.#folder, key);
+    });
+  }
+
+  /** Closes a document; one without records is none. */
+  async add(writer: SpoolWriter, { name, records }: { name: string; records: number }): Promise<void> {
+    const { key, bytes } = writer;
+    if (bytes === 0) return writer.discard();
+    await writer.close();
+    this.documents.push({ key, name, bytes, records });
+  }
+
+  async #make(): Promise<void> {
+    const parent = path.dirname(this.#folder);
+    try {
+      await mkdir(this.#folder, { recursive: true });
+    } catch (error) {
+      throw storageError(error, `making ${this.#folder}`);
+    }
+    for (const name of await readdir(parent).catch(() => [])) {
+      const pid = Number(/^(\d+)-[\da-f-]+\.spool$/.exec(name)?.[1]);
+      if (!Number.isNaN(pid) && !isRunning(pid))
+        await rm(path.join(parent, name), { recursive: true, force: true }).catch(() => undefined);
+    }
+  }
+
+  /** Never throws: the next spool sweeps what stays. */
+  async close(): Promise<void> {
+    await this.#made?.catch(() => undefined);
+    await rm(this.#folder, { recursive: true, force: true }).catch(() => undefined);
+  }
+}
+
+/** Writes one document, which is in memory as long as it is small. */
+export class SpoolWriter {
+  readonly key: string;
+  readonly #place: () => Promise<string>;
+  #file = '';
+  #handle: FileHandle | undefined;
+  #buffer: Buffer = Buffer.allocUnsafe(FIRST_BYTES);
+  #used = 0;
+  #written = 0;
+
+  constructor(key: string, place: () => Promise<string>) {
+    this.key = key;
+    this.#place = place;
+  }
+
+  get bytes(): number {
+    return this.#written + this.#used;
+  }
+
+  /** All that was written, while none of it is in a file. */
+  get held(): Uint8Array | undefined {
+    return this.#handle ? undefined : this.#buffer.subarray(0, this.#used);
+  }
+
+  /** Copies; whoever writes much looks at {@link full} now and then. */
+  write(bytes: Uint8Array): void {
+    const needed = this.#used + bytes.length;
+    if (needed > this.#buffer.length) {
+      const larger = Buffer.allocUnsafe(Math.max(needed, this.#buffer.length * 2));
+      this.#buffer.copy(larger, 0, 0, this.#used);
+      this.#buffer = larger;
+    }
+    this.#buffer.set(bytes, this.#used);
+    this.#used = needed;
+  }
+
+  get full(): boolean {
+    return this.#used >= FULL_BYTES;
+  }
+
+  async flush(): Promise<void> {
+    try {
+      if (!this.#handle) {
+        this.#file = await this.#place();
+        this.#handle = await open(this.#file, 'w');
+      }
+      for (let at = 0; at < this.#used;)
+        at += (await this.#handle.write(this.#buffer, at, this.#used - at)).bytesWritten;
+    } catch (error) {
+      throw error instanceof SluiceError ? error : storageError(error, `keeping records in ${this.#file}`);
+    }
+    this.#written += this.#used;
+    this.#used = 0;
+  }
+
+  async close(): Promise<void> {
+    await this.flush();
+    await this.#handle!.close();
+    this.#buffer = Buffer.alloc(0);
+  }
+
+  /** Never throws. */
+  async discard(): Promise<void> {
+    if (!this.#handle) return;
+    await this.#handle.close().catch(() => undefined);
+    await rm(this.#file, { force: true }).catch(() => undefined);
+  }
+}
