@@ -10,6 +10,8 @@ const schema = JSON.parse(readFileSync(new URL('../schema.json', import.meta.url
 const pipeline = schema.properties.pipelines.additionalProperties;
 const stream = pipeline.properties.streams.additionalProperties.anyOf.find((form) => form.properties);
 
+const REQUIRED = '**Required.** ';
+
 const parts = {
   'configuration.md': {
     project: () => optionTable(schema),
@@ -65,7 +67,24 @@ function fill(text, name, content, file) {
 
 function optionTable(schemaOf) {
   const required = new Set(schemaOf.required ?? []);
-  return table(['option', 'value', 'meaning'], rows(schemaOf, '', required));
+  return table(['option', 'value', 'meaning'], joined(rows(schemaOf, '', required)));
+}
+
+/** Options that several forms have, such as those of `paging`, in one row. */
+function joined(all) {
+  const byPath = Map.groupBy(all, ([path]) => path);
+  const unique = (texts, between) => [...new Set(texts)].join(between);
+  return [...byPath].map(([path, same]) => [
+    path,
+    unique(
+      same.flatMap(([, value]) => value.split(', or ')),
+      ', or ',
+    ),
+    `${same.every(([, , meaning]) => meaning.startsWith(REQUIRED)) ? REQUIRED : ''}${unique(
+      same.map(([, , meaning]) => meaning.replace(REQUIRED, '')),
+      ' ',
+    )}`,
+  ]);
 }
 
 /** One row for each option; options inside of an option follow it as `option.inner`. */
@@ -75,10 +94,13 @@ function rows({ properties }, prefix, required) {
     const inner = forms(option).filter((form) => form.properties);
     const own = [`\`${prefix}${name}\``, valueOf(option), meaningOf(option, required.has(name))];
     const below = ['connections', 'pipelines', 'streams', 'defaults'].includes(name) ? [] : inner;
+    const each =
+      name === 'endpoints' ? forms(option.additionalProperties).filter((form) => form.properties) : [];
     return [
       own,
+      ...each.flatMap((form) => rows(form, `${prefix}${name}.<name>.`, new Set(form.required ?? []))),
       ...below.flatMap((form) => rows(form, `${prefix}${name}.`, new Set(form.required ?? []))),
-    ].filter(([path]) => !path.endsWith('.type`'));
+    ].filter(([path]) => !path.endsWith('.type`') && !path.includes('.paging.'));
   });
 }
 
@@ -108,7 +130,7 @@ function formText(form) {
 
 function meaningOf(option, isRequired) {
   const preset = typeof option.default === 'string' ? ` Default: \`${option.default}\`.` : '';
-  return `${isRequired ? '**Required.** ' : ''}${option.description ?? ''}${preset}`.trim();
+  return `${isRequired ? REQUIRED : ''}${option.description ?? ''}${preset}`.trim();
 }
 
 function overview({ name, title }) {

@@ -7,6 +7,7 @@ import { duckdbOptions } from '../src/connectors/duckdb/options.ts';
 import { lakeOptions } from '../src/connectors/lake/options.ts';
 import { mysqlOptions } from '../src/connectors/mysql/options.ts';
 import { postgresOptions } from '../src/connectors/postgres/options.ts';
+import { restOptions } from '../src/connectors/rest/options.ts';
 
 const target = new URL('../schema.json', import.meta.url);
 const schema = projectJsonSchema([
@@ -21,6 +22,7 @@ const schema = projectJsonSchema([
   { name: 'lake', title: 'Lake', summary: 'Parquet files in a folder, with commits', options: lakeOptions },
   { name: 'mysql', title: 'MySQL', summary: 'A MySQL or MariaDB server', options: mysqlOptions },
   { name: 'postgres', title: 'PostgreSQL', summary: 'A PostgreSQL database', options: postgresOptions },
+  { name: 'rest', title: 'REST API', summary: 'A REST API', options: restOptions },
 ]);
 const text = `${JSON.stringify(schema, undefined, 2)}\n`;
 

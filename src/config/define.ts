@@ -5,6 +5,7 @@ import type { FilesOptionsInput } from '../connectors/files/options.ts';
 import type { LakeOptionsInput } from '../connectors/lake/options.ts';
 import type { MysqlOptionsInput } from '../connectors/mysql/options.ts';
 import type { PostgresOptionsInput } from '../connectors/postgres/options.ts';
+import type { RestOptionsInput } from '../connectors/rest/options.ts';
 import { ConfigError } from '../core/errors.ts';
 import type { ConnectionConfig, MetricsConfig, PipelineConfig, StreamOptions } from '../core/project.ts';
 import type { Placeholder } from './environment.ts';
@@ -125,6 +126,11 @@ export function files(options: Written<FilesOptionsInput>): ConnectionConfig {
 /** A dump of a database, in plain SQL. */
 export function dump(options: Written<DumpOptionsInput>): ConnectionConfig {
   return { type: 'dump', ...options };
+}
+
+/** A REST API. */
+export function rest(options: Written<RestOptionsInput>): ConnectionConfig {
+  return { type: 'rest', ...options };
 }
 
 /** A connection to a lake of Parquet files. */

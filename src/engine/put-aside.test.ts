@@ -9,7 +9,9 @@ function refused(...rows: number[]): RefusedRow[] {
 }
 
 test('rows that are refused in a later attempt are numbered among all', async () => {
-  const job = { planned: { plan: { stream: {} } } } as unknown as ConstructorParameters<typeof PutAside>[0];
+  const job = { planned: { plan: { stream: {} }, survey: {} } } as unknown as ConstructorParameters<
+    typeof PutAside
+  >[0];
   const aside = new PutAside(job);
   aside.leaveOut(SLICE, refused(2, 3, 7));
   // Of 1 4 5 6 8 9 10: the first, the third and the fifth.

@@ -56,7 +56,10 @@ export class Api implements AsyncDisposable {
     };
     this.calls.push(call);
     const answer = await this.answer(call);
-    if (typeof answer === 'function') return void (await answer(response));
+    if (typeof answer === 'function') {
+      await answer(response);
+      return;
+    }
     const { status = 200, headers = {}, json, text } = answer;
     response.writeHead(status, { 'content-type': 'application/json', ...headers });
     response.end(json === undefined ? text : JSON.stringify(json));

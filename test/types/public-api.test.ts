@@ -48,6 +48,7 @@ test('the package exports these values and no others', () => {
     'postgres',
     'quarantine',
     'repair',
+    'rest',
     'run',
     'schema',
     'serveApi',
@@ -73,9 +74,10 @@ test('a project is what defineProject makes of it, or a path', () => {
 });
 
 test('every connector has a function that makes its connections', async () => {
-  const { dump, duckdb, files, lake, mysql, postgres } = api;
+  const { dump, duckdb, files, lake, mysql, postgres, rest } = api;
   const path = { path: 'x' };
-  const made = [postgres({}), mysql({}), dump(path), files(path), duckdb(path), lake(path)];
+  const records = rest({ url: 'https://x.test', endpoints: { t: '/t' } });
+  const made = [postgres({}), mysql({}), dump(path), files(path), duckdb(path), records, lake(path)];
   expect(made.map(({ type }) => type)).toEqual([...(await connectors()).keys()]);
 });
 

@@ -309,10 +309,8 @@ export const restOptions: z.ZodType<RestOptions, RestOptionsInput> = z
     for (const [name, { path }] of Object.entries(endpoints as Record<string, EndpointOptions>))
       for (const [, parent] of path.matchAll(/\{([^}.]*)\.?[^}]*\}/g))
         if (!Object.hasOwn(endpoints, parent!) || parent === name)
-          context.addIssue({
-            code: 'custom',
-            path: ['endpoints', name, 'path'],
-            message: `{${parent}…} names no other endpoint; {partners.id} takes the field id of the endpoint partners`,
-          });
+          context.addIssue(
+            `endpoints.${name}.path: {${parent}…} names no other endpoint; {partners.id} takes the field id of the endpoint partners`,
+          );
   })
-  .describe('A REST API.') as unknown as z.ZodType<RestOptions, RestOptionsInput>;
+  .describe('A REST API.');

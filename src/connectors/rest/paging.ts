@@ -11,7 +11,7 @@ export interface PageRequest {
   url?: string | undefined;
 }
 
-export interface PageFacts {
+interface PageFacts {
   records: number;
   /** Of all pages so far, with this one. */
   seen: number;

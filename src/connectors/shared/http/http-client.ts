@@ -273,18 +273,22 @@ async function refusal(response: Response, doing: string, watch: Watch): Promise
   const { status } = response;
   const said = await whatItSays(response, watch);
   const found = `${doing}: it answered ${status}${said}`;
-  if (RETRIED.has(status)) {
-    const retryAfterMs = retryAfter(response.headers);
+  const retryAfterMs = RETRIED.has(status) ? retryAfter(response.headers) : undefined;
+  const details = { status };
+  if (status === 429)
     return new TransientError(found, {
-      code: status === 429 ? 'http.throttled' : 'http.status',
+      code: 'http.throttled',
+      remedy: 'ask more slowly: `rate` and `concurrency` of the connection',
       ...(retryAfterMs !== undefined && { retryAfterMs }),
-      remedy:
-        status === 429
-          ? 'ask more slowly: `rate` and `concurrency` of the connection'
-          : 'if it stays, the API has a fault',
-      details: { status },
+      details,
     });
-  }
+  if (RETRIED.has(status))
+    return new TransientError(found, {
+      code: 'http.status',
+      remedy: 'if it stays, the API has a fault',
+      ...(retryAfterMs !== undefined && { retryAfterMs }),
+      details,
+    });
   if (status === 401 || status === 403)
     return new AuthError(found, {
       code: 'http.refused',
@@ -292,7 +296,7 @@ async function refusal(response: Response, doing: string, watch: Watch): Promise
       details: { status },
     });
   return new ConfigError(found, {
-    code: 'http.status',
+    code: 'http.rejected',
     remedy: 'check the path and the parameters of the endpoint',
     details: { status },
   });
