@@ -3,6 +3,7 @@ import { type CurrentRule, currentRule } from '../connectors/lake/current.ts';
 import { currentSchema, type FoldedState } from '../connectors/lake/records.ts';
 import {
   columnsOf,
+  DELETED,
   LOAD_ID,
   LOADED_AT,
   OPERATION,
@@ -64,7 +65,7 @@ function currentSql(columns: readonly SqlColumn[], rule: CurrentRule, history: s
   const meta = (field: string): string =>
     duckName(columns.find((column) => column.meta && column.field === field)!.name);
   const own = columns.filter((column) => !column.meta).map((column) => duckName(column.name));
-  const alive = `${meta(OPERATION)} IS DISTINCT FROM 'delete'`;
+  const alive = `${meta(OPERATION)} IS DISTINCT FROM '${DELETED}'`;
   // A table always has columns; a view without any could not be made.
   const select = `SELECT ${own.length > 0 ? own.join(', ') : '*'} FROM ${history}`;
   if (rule.kind !== 'last-by-key') return `${select} WHERE ${alive}`;

@@ -45,6 +45,11 @@ export function renderPlan(plan: PipelinePlan, options: PlanTextOptions): string
       lines.push(
         `  ${stream.name}: ${plural(indexesOff, 'index', 'indexes')} of the table are taken away and made again after the load (--keep-indexes)`,
       );
+  for (const { stream, deletes } of planned)
+    if (deletes !== undefined)
+      lines.push(
+        `  ${stream.name}: all keys are compared, and rows of the table that are gone from the source are ${deletes === 'flag' ? 'flagged' : 'removed'}`,
+      );
   for (const warning of plan.warnings) {
     lines.push(
       `  ${style.yellow('!')} ${warning.stream === undefined ? '' : `${warning.stream}: `}${warning.message}`,

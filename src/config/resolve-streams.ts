@@ -186,6 +186,7 @@ function streamConfig(name: string, options: StreamOptions): StreamConfig {
     sliceRows: options.slice_rows,
     sliceBy: list(options.slice_by),
     verify: options.verify,
+    deletes: deletesConfig(options.deletes),
     maxBad: maxBad(options.max_bad),
     schema: schemaRules(options.schema),
     alerts: options.alerts,
@@ -226,6 +227,13 @@ function exportConfig({ defaults, timezone }: PipelineConfig, own: StreamOptions
 function maxBad(written: StreamOptions['max_bad']): StreamConfig['maxBad'] {
   if (typeof written === 'number') return { rows: written };
   return typeof written === 'string' ? { percent: Number.parseFloat(written) } : written;
+}
+
+function deletesConfig(written: StreamOptions['deletes']): StreamConfig['deletes'] {
+  const { how = 'keep', at_most: most } = typeof written === 'string' ? { how: written } : (written ?? {});
+  if (how === 'keep') return undefined;
+  if (most === undefined) return { how };
+  return { how, atMost: typeof most === 'number' ? { rows: most } : { percent: Number.parseFloat(most) } };
 }
 
 function schemaRules(written: StreamOptions['schema']): StreamConfig['schema'] {

@@ -5,6 +5,7 @@ import type { Project } from '../core/project.ts';
 import { parseType } from '../core/types.ts';
 import { inSchema, parseDuration, parseSize } from '../core/units.ts';
 import { alertThresholds, metrics, projectAlerts } from './alert-schema.ts';
+import { deletes } from './deletes-schema.ts';
 import { exported } from './export-schema.ts';
 import { asciiCharacter, text, timezone } from './fields.ts';
 import { hint } from './suggest.ts';
@@ -271,6 +272,7 @@ const sharedOptions = {
     .describe(
       'What is compared after a load. counts (when absent): rows of the source and of the table, where the load was all of it; checksums: every row, as `sluice verify` does; off: nothing.',
     ),
+  deletes: deletes.optional(),
   schema: z
     .union([policy, schemaRules])
     .optional()

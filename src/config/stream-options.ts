@@ -24,6 +24,7 @@ export function mergeOptions(defaults: StreamOptions | undefined, own: StreamOpt
     for (const option of CURSOR_OPTIONS) if (own[option] === undefined) delete merged[option];
     if (merged.date === undefined && own.first_run === undefined) delete merged.first_run;
   }
+  if (own.deletes === undefined && merged.load !== 'merge') delete merged.deletes;
   return merged;
 }
 
@@ -78,7 +79,14 @@ export function clashes(own: StreamOptions): Contradiction[] {
 
 /** Options of a stream that need another one, which neither it nor the defaults have. */
 export function gaps(own: StreamOptions, merged: StreamOptions): Contradiction[] {
-  if (own.load === 'replace') return [];
+  const found = own.load === 'replace' ? [] : incrementalGaps(own, merged);
+  const how = typeof own.deletes === 'object' ? own.deletes.how : own.deletes;
+  if (how !== undefined && how !== 'keep' && merged.load !== 'merge')
+    found.push({ option: 'deletes', message: 'needs "load: merge", which keeps one row for each key' });
+  return found;
+}
+
+function incrementalGaps(own: StreamOptions, merged: StreamOptions): Contradiction[] {
   const found: Contradiction[] = [];
   if (merged.load === 'delete-insert' && merged.date === undefined && own.cursor === undefined) {
     found.push({

@@ -1,4 +1,4 @@
-import type { ComparedTables } from './compare.ts';
+import type { ComparedColumn, ComparedTables } from './compare.ts';
 import type { LimitsRequest, TableLimits } from './diagnose.ts';
 import type { RefusedRow } from './quarantine.ts';
 import type { DecodeFacts, SliceReader } from './source.ts';
@@ -148,14 +148,31 @@ export type Supersede =
    * Versions that are valid now, of keys that a load brings with other values: they end, and those of the load begin. Rows that
    * equal theirs change nothing. `gone`: the loads are all that the source has, so versions of keys that are not among them end too.
    */
-  | { kind: 'versions'; key: string[]; gone: boolean };
+  | { kind: 'versions'; key: string[]; gone: boolean }
+  /** Rows that are there and whose key is gone from the source. */
+  | GoneRows;
+
+/**
+ * A load of this kind has one column, {@link KEY_HASH}: hashes of keys, made of `columns` as compare.ts says, of rows that are
+ * neither flagged nor ended yet. They are deleted, or flagged in the column {@link DELETED_AT} by the moment of the load, or
+ * their versions end at it.
+ */
+export interface GoneRows {
+  kind: 'gone';
+  how: 'remove' | 'flag' | 'end';
+  columns: readonly ComparedColumn[];
+}
+
+export const KEY_HASH = '_sluice_key';
+/** When the source was first seen without a row that the table still has; of tables whose deleted rows are flagged. */
+export const DELETED_AT = '_sluice_deleted_at';
 
 export interface Committed {
   version: number;
   /** Of the table. */
   rows: number;
   bytes: number;
-  /** How many keys have other versions now, where they were counted. */
+  /** How many keys have other versions now, or how many rows were gone, where they were counted. */
   changed?: number | undefined;
 }
 

@@ -7,6 +7,8 @@ export interface StreamTotals {
   bytes: number;
   /** Rows made visible in the destination (after overlap was removed). */
   loaded: number;
+  /** Rows that were taken out of the table, or flagged, as their keys are gone from the source; absent where nobody looks. */
+  deleted?: number | undefined;
   /** Bytes of files or tables written. */
   written: number;
   /** Rows that were put aside because they do not fit. */
@@ -105,6 +107,15 @@ export type RunEvent =
       totals: StreamTotals;
       watermark: string | undefined;
       error?: ErrorInfo | undefined;
+    }
+  /** Keys of source and table were compared; `missing`: keys that only the source has, where they were looked for. */
+  | {
+      kind: 'keys-compared';
+      stream: string;
+      how: 'flag' | 'remove';
+      deleted: number;
+      missing: number | undefined;
+      seconds: number;
     }
   /** What was loaded was compared with the source. */
   | ({ kind: 'stream-verified'; stream: string } & LoadVerification)

@@ -65,6 +65,7 @@ export interface StreamOptions {
   slice_rows?: number | undefined;
   slice_by?: string | string[] | undefined;
   verify?: LoadCheck | undefined;
+  deletes?: DeletesMode | DeletesOptions | undefined;
   alerts?: AlertThresholds | undefined;
   max_bad?: number | string | MaxBad | undefined;
   schema?:
@@ -72,6 +73,15 @@ export interface StreamOptions {
     | { [Name in keyof SchemaRules]?: SchemaRules[Name] | undefined }
     | undefined;
   export?: string | ExportOptions | undefined;
+}
+
+export type DeletesMode = 'keep' | 'flag' | 'remove';
+
+/** As the user writes it. */
+export interface DeletesOptions {
+  how: DeletesMode;
+  /** Rows, or a share such as `50 %`. */
+  at_most?: number | string | undefined;
 }
 
 /** How a stream becomes a file, as the user writes it. */

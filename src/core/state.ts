@@ -80,6 +80,8 @@ export interface RunStreamRecord {
   bytes: number;
   written?: number | undefined;
   quarantined?: number | undefined;
+  /** Rows gone from the source that were removed or flagged; absent where nobody looked. */
+  deleted?: number | undefined;
   retries?: number | undefined;
   /** Of the schema of the table: `+ loyalty_tier utf8`. */
   changes?: string[] | undefined;

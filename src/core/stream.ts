@@ -21,6 +21,13 @@ export interface SchemaRules {
   incompatible: 'side' | 'stop';
 }
 
+/** What becomes of rows whose key is gone from the source. */
+export interface DeletesConfig {
+  how: 'flag' | 'remove';
+  /** More in one run are taken for a mistake; undefined: half of the rows of the table. */
+  atMost?: { rows?: number | undefined; percent?: number | undefined } | undefined;
+}
+
 export interface PartitionBy {
   /** A column of the stream, or `_sluice_loaded_at` for the processing date. */
   column: string;
@@ -66,6 +73,8 @@ export interface StreamConfig {
   /** Most rows of one micro-batch when a backlog is walked in cursor order. */
   sliceRows?: number | undefined;
   verify?: LoadCheck | undefined;
+  /** Absent: rows stay whose key is gone. */
+  deletes?: DeletesConfig | undefined;
   /** Absent: evolve, side. */
   schema?: SchemaRules | undefined;
   /** What the stream says itself. */

@@ -15,6 +15,7 @@ import { STRATEGIES } from '../strategies/index.ts';
 import type { Strategy } from '../strategies/strategy.ts';
 import { countLoad } from './count-load.ts';
 import { BY_DATES } from './date-slices.ts';
+import { withDeletes } from './deletes.ts';
 import { distinctRows } from './distinct-rows.ts';
 import { inParallel } from './parallel.ts';
 import type { Planned } from './plan-stream.ts';
@@ -84,7 +85,7 @@ export async function loadStream(job: LoadJob): Promise<LoadOutcome> {
   try {
     await quarantine.sweep(planned.table?.checkpoint?.quarantine ?? []);
     if (job.takenOver && !first) await writer.commit([], { kind: 'nothing' }, undefined);
-    return await new StreamLoad(job, writer, quarantine).run();
+    return await withDeletes(job, writer, await new StreamLoad(job, writer, quarantine).run());
   } finally {
     await writer.close();
   }

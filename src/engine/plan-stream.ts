@@ -5,6 +5,7 @@ import type { Schema, SchemaJson } from '../core/schema.ts';
 import type { Snapshot, Survey } from '../core/source.ts';
 import { type Checkpoint, renamed, type RunWindow, type StreamConfig } from '../core/stream.ts';
 import { STRATEGIES } from '../strategies/index.ts';
+import { checkDeletes, deletesOf } from './plan-deletes.ts';
 import { indexesOff } from './index-choice.ts';
 import { planSlices, type SlicePlan } from './plan-slices.ts';
 import { agreeOn, usedBy } from './stream-contract.ts';
@@ -75,6 +76,7 @@ export async function planStream(request: StreamRequest): Promise<Planned> {
       remedy: 'give the stream what is missing, or another `load`',
     });
   checkPartition(stream, found.schema);
+  checkDeletes(stream, source, destination);
   const { window, restart } = request;
   const cut = (survey: Survey): SlicePlan =>
     planSlices({ stream, survey, checkpoint: committed, window, fullRefresh, restart });
@@ -96,6 +98,7 @@ export async function planStream(request: StreamRequest): Promise<Planned> {
     note: survey.cursor?.note,
     notes: [...(survey.notes ?? []), ...agreed.notes],
     indexesOff: spareOf(request, { table, incoming: estimate(slices, survey), fresh }),
+    deletes: deletesOf(stream, { table, window, anew: fullRefresh || slices.restart }),
     watermark: { before: committed?.watermark, after: undefined },
     sql: survey.sql,
   };

@@ -24,7 +24,7 @@ import { Slots } from './slots.ts';
 import { chooseStreams, closePipeline, openPipeline, type PipelineSession } from './session.ts';
 import { SharedSnapshot } from './shared-snapshot.ts';
 import { reportedOf, warn } from './stream-warnings.ts';
-import { emptyTotals, failedReport, statusOf } from './stream-report.ts';
+import { emptyTotals, failedReport, outcomeOf, statusOf } from './stream-report.ts';
 import type { RunOptions, RunReport, StreamReport } from './types.ts';
 import { type LoadedStream, loadDiffers, verifyLoad } from './verify-load.ts';
 
@@ -268,7 +268,7 @@ async function loadOne(run: Run, held: Held): Promise<StreamReport> {
     const report: StreamReport = {
       stream: stream.name,
       table: stream.table,
-      status: totals.loaded > 0 || totals.quarantined || files.length > 0 ? 'loaded' : 'nothing-new',
+      status: outcomeOf(totals, files),
       totals,
       watermark,
       changes,
@@ -361,7 +361,7 @@ async function attemptStream({
     // What is replaced as a whole would lose what was in there before and cannot be read now.
     const replaces = planned.table && (plan.action === 'reload' || stream.load === 'replace');
     if (problem && (plan.slices.length === 0 || replaces)) throw problem;
-    const idle = plan.changes.length === 0 || options.window?.replay !== undefined;
+    const idle = (plan.changes.length === 0 && !plan.deletes) || options.window?.replay !== undefined;
     if (plan.slices.length === 0 && idle) return { watermark: planned.checkpoint?.watermark, changes: [] };
     const chosen = options.window?.from !== undefined || options.window?.to !== undefined;
     // Which files are loaded is known, whoever chose them.

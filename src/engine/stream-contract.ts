@@ -1,5 +1,5 @@
 /** Looks at the source of a stream and holds its columns against the table's contract. Writes nothing. */
-import type { Destination, TableState } from '../core/destination.ts';
+import { DELETED_AT, type Destination, type TableState } from '../core/destination.ts';
 import { TransientError } from '../core/errors.ts';
 import { changeText } from '../core/schema-changes.ts';
 import { type Field, type Schema, type SchemaJson, schemaToJson } from '../core/schema.ts';
@@ -37,11 +37,12 @@ export const DEFAULT_RULES: SchemaRules = { policy: 'evolve', incompatible: 'sid
 export async function agreeOn(job: ContractJob): Promise<Agreed> {
   const { stream, table } = job;
   const incoming = incomingOf(stream, job.survey, table);
+  const flags = flagsOf(job);
   const accepted = table?.checkpoint?.accepted;
   const isAccepted = accepted !== undefined && sameJson(accepted, schemaToJson(incoming));
-  const contract = agree({
+  const agreed = agree({
     stream: stream.name,
-    table: table?.schema,
+    table: table && withoutFlags(table.schema),
     incoming,
     rules: job.rules ?? stream.schema ?? DEFAULT_RULES,
     accepted: isAccepted,
@@ -51,8 +52,9 @@ export async function agreeOn(job: ContractJob): Promise<Agreed> {
     pinned: new Set(Object.keys(stream.types).map((column) => renamed(stream, column))),
     putsAside: job.survey.putsAside === true,
   });
+  const contract = flags.field ? { ...agreed, schema: withField(agreed.schema, flags.field) } : agreed;
   const { detours } = contract;
-  const changes = contract.changes.map(changeText);
+  const changes = [...contract.changes.map(changeText), ...flags.changes];
   const rest = {
     contract,
     changes,
@@ -64,6 +66,29 @@ export async function agreeOn(job: ContractJob): Promise<Agreed> {
   const survey = await job.look(detoured);
   refuseOther(stream, contract.incoming, survey.schema);
   return { stream: detoured, survey, ...rest };
+}
+
+const FLAG: Field = {
+  name: DELETED_AT,
+  type: { kind: 'timestamp', zone: true },
+  nullable: true,
+  native: undefined,
+};
+
+/** The column that says when a row was gone: the user asks for it by `deletes`, so that no contract with the source is about it. */
+function flagsOf({ stream, table, fresh }: ContractJob): { field: Field | undefined; changes: string[] } {
+  const there = table?.schema.fields.find(({ name }) => name === DELETED_AT);
+  const field = stream.deletes?.how === 'flag' ? FLAG : fresh ? undefined : there;
+  const isNew = field !== undefined && !there && table !== undefined && table.schema.fields.length > 0;
+  return { field, changes: isNew ? [`+ ${DELETED_AT} ${renderType(FLAG.type)}`] : [] };
+}
+
+function withoutFlags(schema: Schema): Schema {
+  return { ...schema, fields: schema.fields.filter(({ name }) => name !== DELETED_AT) };
+}
+
+function withField(schema: Schema, field: Field): Schema {
+  return { ...schema, fields: [...schema.fields, field] };
 }
 
 /** Columns of the source by their names in the table. */

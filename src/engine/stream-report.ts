@@ -11,6 +11,14 @@ export function statusOf(streams: StreamReport[]): RunStatus {
   return bad === streams.length ? 'failed' : 'partial';
 }
 
+/** Of a stream without an error. */
+export function outcomeOf(
+  { loaded, deleted = 0, quarantined }: StreamTotals,
+  files: readonly string[],
+): 'loaded' | 'nothing-new' {
+  return loaded + deleted + quarantined + files.length > 0 ? 'loaded' : 'nothing-new';
+}
+
 export function emptyTotals(): StreamTotals {
   return { rows: 0, bytes: 0, loaded: 0, written: 0, quarantined: 0, retries: 0, coerced: {}, seconds: 0 };
 }
@@ -26,6 +34,7 @@ export function toRecord(report: StreamReport): RunStreamRecord {
     bytes: totals.bytes,
     written: totals.written,
     quarantined: totals.quarantined,
+    ...(totals.deleted !== undefined && { deleted: totals.deleted }),
     retries: totals.retries,
     changes,
     seconds: totals.seconds,

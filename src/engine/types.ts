@@ -43,6 +43,8 @@ export interface StreamPlan {
   notes: SurveyNote[];
   /** How many indexes the load takes away and makes again after it; undefined: none. */
   indexesOff?: number | undefined;
+  /** Keys of both sides are compared after the load, and rows of the table whose key is gone from the source are flagged or removed. */
+  deletes?: 'flag' | 'remove' | undefined;
   watermark: { before: string | undefined; after: string | undefined };
   sql: string;
 }

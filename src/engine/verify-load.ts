@@ -10,7 +10,8 @@ import type { Snapshot } from '../core/source.ts';
 import type { LoadCheck, SliceRange } from '../core/stream.ts';
 import { STRATEGIES } from '../strategies/index.ts';
 import type { Planned } from './plan-stream.ts';
-import { compareTables, verifyStream } from './verify-stream.ts';
+import { compareTables } from './compare-tables.ts';
+import { verifyStream } from './verify-stream.ts';
 import type { StreamComparison } from './verify-types.ts';
 
 /** A load that was carried out. */

@@ -1,10 +1,10 @@
 /** Compares one stream: checksums of all buckets first, then the rows of those that differ. Both sides work at the same time. */
-import type { Bucket, ComparedTable, ComparedTables, CompareRequest } from '../core/compare.ts';
-import type { Destination, TableState } from '../core/destination.ts';
+import type { Bucket, ComparedTable } from '../core/compare.ts';
+import type { TableState } from '../core/destination.ts';
 import { ConfigError } from '../core/errors.ts';
-import type { Field, Schema } from '../core/schema.ts';
 import type { Snapshot, Survey } from '../core/source.ts';
 import type { StreamConfig } from '../core/stream.ts';
+import { differingBuckets, digitsFor, keptColumns, sharedColumns } from './compared-columns.ts';
 import { type Matched, matchRows } from './match-rows.ts';
 import { checkOwner } from './plan-stream.ts';
 import { type Agreed, agreeOn, DEFAULT_RULES } from './stream-contract.ts';
@@ -39,7 +39,10 @@ export async function verifyStream(job: StreamVerification): Promise<StreamCompa
   const scope = await scopeOf({ ...request, window: options.window ?? {}, signal });
   if (typeof scope === 'string') return skipped(report, scope);
   const rows = snapshot.compare(stream, survey);
-  const columns = sharedColumns({ schema, after: contract.schema, survey, without: rows.without }, report);
+  const columns = sharedColumns(
+    { schema, after: contract.schema, survey, without: rows.without },
+    report.notes,
+  );
   const lost = key.filter((name) => rows.without?.has(name));
   if (lost.length > 0)
     return skipped(
@@ -63,14 +66,6 @@ export async function verifyStream(job: StreamVerification): Promise<StreamCompa
   explain(report, job, scope);
   report.seconds = { ...sides.seconds, total: (performance.now() - started) / 1000 };
   return report;
-}
-
-export async function compareTables(destination: Destination, signal: AbortSignal): Promise<ComparedTables> {
-  if (destination.compare) return destination.compare(signal);
-  throw new ConfigError('comparing: the destination cannot make checksums of rows', {
-    code: 'verify.unsupported',
-    remedy: 'docs/concepts/verify.md lists the systems that can',
-  });
 }
 
 /** What the table would hold of the source now, whether or not a load may change it for that. */
@@ -109,64 +104,6 @@ export function emptyComparison({ name, table }: StreamConfig): StreamComparison
 
 function skipped(report: StreamComparison, reason: string): StreamComparison {
   return { ...report, status: 'skipped', notes: [reason] };
-}
-
-/** What both sides have, in a type that holds the values of both. Columns of ours are not the source's. */
-function sharedColumns(
-  given: {
-    /** Of the table, and as the next load would leave it. */
-    schema: Schema;
-    after: Schema;
-    survey: Survey;
-    without: ReadonlySet<string> | undefined;
-  },
-  report: StreamComparison,
-): CompareRequest['columns'] {
-  const { schema: table, after, survey, without } = given;
-  const { schema } = survey;
-  const find = (side: Schema, name: string): Field | undefined =>
-    side.fields.find((field) => field.name === name);
-  // Rows that were loaded before have their values in another column than those that came since.
-  const families = Map.groupBy(after.fields, ({ name, of }) => of ?? name);
-  for (const [name, { length }] of families)
-    if (length > 1)
-      report.notes.push(`column "${name}" has values in ${length} columns and was not compared`);
-  const own = after.fields.filter(
-    ({ name, of }) => !name.startsWith('_sluice_') && families.get(of ?? name)!.length === 1,
-  );
-  const shared = own.filter(({ name }) => find(table, name) && find(schema, name));
-  for (const { name } of own)
-    if (!find(schema, name))
-      report.notes.push(`column "${name}" is gone from the source and was not compared`);
-    else if (!find(table, name))
-      report.notes.push(`column "${name}" is new in the source and was not compared`);
-    else if (without?.has(name))
-      report.notes.push(
-        `column "${name}" was not compared: the source cannot make the type that \`types\` gives it`,
-      );
-  const sameSystem = table.dialect !== undefined && table.dialect === schema.dialect;
-  return shared
-    .filter(({ name }) => !without?.has(name))
-    .map(({ name, type }) => {
-      const native = find(schema, name)!.native;
-      return sameSystem && native !== undefined && native === find(table, name)!.native
-        ? { name, type, native }
-        : { name, type };
-    });
-}
-
-/** What the target keeps in the place of a value is what has to be there. */
-function keptColumns(
-  columns: CompareRequest['columns'],
-  { keeping }: ComparedTable,
-): CompareRequest['columns'] {
-  return keeping === undefined ? columns : columns.map((column) => ({ ...column, keeping }));
-}
-
-/** Buckets of about a hundred rows: the fewer, the less is read again; their checksums are held, so not too many. */
-function digitsFor(rows: number): number {
-  const wanted = Math.ceil(Math.log(Math.max(1, rows / 100)) / Math.log(16));
-  return Math.min(4, Math.max(1, wanted));
 }
 
 function sum(buckets: readonly Bucket[]): number {
@@ -209,17 +146,6 @@ async function describe(sides: Sides, report: StreamComparison, matched: Matched
   report.differences = sorted(await describeRows(sides, report, named));
 }
 
-function differingBuckets(source: readonly Bucket[], target: readonly Bucket[]): number[] {
-  const text = ({ rows, checksum }: Bucket): string => `${rows} ${checksum}`;
-  const theirs = new Map(target.map((bucket) => [bucket.bucket, text(bucket)]));
-  const differing: number[] = [];
-  for (const bucket of source) {
-    if (theirs.get(bucket.bucket) !== text(bucket)) differing.push(bucket.bucket);
-    theirs.delete(bucket.bucket);
-  }
-  return [...differing, ...theirs.keys()];
-}
-
 const KINDS: readonly RowDifference['kind'][] = ['changed', 'missing', 'extra'];
 
 function sorted(rows: readonly RowDifference[]): RowDifference[] {
@@ -242,7 +168,7 @@ function explain(
   if (extra > 0 && keeps)
     notes.push(
       report.key.length > 0
-        ? `rows that only the target has were deleted in the source, or are not selected any more: ${load === 'scd2' ? 'with a cursor scd2 does not see that (a full refresh does)' : `${load} does not see that (replace and delete-insert do)`}`
+        ? `rows that only the target has were deleted in the source, or are not selected any more: ${seenBy(stream)}`
         : 'rows that only the target has are earlier versions of rows that changed, or were deleted in the source: without a key append keeps them all',
     );
   const readAt = table?.state.checkpoint?.readAt;
@@ -254,4 +180,12 @@ function explain(
     );
   const counted = missing + changed + (options.ignoreExtra ? 0 : extra) + (options.strict ? waiting : 0);
   report.status = counted > 0 ? 'differs' : 'equal';
+}
+
+/** Who sees that a row was deleted. */
+function seenBy({ load, deletes }: StreamConfig): string {
+  if (deletes) return 'what was deleted is gone with the next run';
+  if (load === 'scd2') return 'with a cursor scd2 does not see that (a full refresh does)';
+  const others = load === 'merge' ? '`deletes`, replace and delete-insert' : 'replace and delete-insert';
+  return `${load} does not see that (${others} do)`;
 }

@@ -7,7 +7,8 @@ import { asSluiceError, CancelledError } from '../core/errors.ts';
 import { errorInfo } from '../core/error-json.ts';
 import type { ProjectContext } from './context.ts';
 import { closePipeline, openPipeline, streamsOf } from './session.ts';
-import { compareTables, emptyComparison, verifyStream } from './verify-stream.ts';
+import { compareTables } from './compare-tables.ts';
+import { emptyComparison, verifyStream } from './verify-stream.ts';
 import type { StreamComparison, VerifyOptions, VerifyReport } from './verify-types.ts';
 
 /** Reads both ends, writes nothing, holds no lease. A stream that cannot be compared does not keep the others away. */

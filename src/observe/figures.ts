@@ -6,6 +6,8 @@ export interface Figures {
   rows: number;
   loaded: number;
   quarantined: number;
+  /** Rows of tables that are gone from the source, and were removed or flagged. */
+  deleted: number;
   /** Rows that were read and were there already: those of an overlap. */
   skipped: number;
   /** Read from the source. */
@@ -19,12 +21,14 @@ export interface Figures {
 
 export function figuresOf(stream: RunStreamRecord): Figures {
   // Records of earlier versions lack some.
-  const { seconds, rows, loaded, bytes, quarantined = 0, written = 0, changes = [], retries = 0 } = stream;
+  const { seconds, rows, loaded, bytes, quarantined = 0, deleted = 0 } = stream;
+  const { written = 0, changes = [], retries = 0 } = stream;
   return {
     seconds,
     rows,
     loaded,
     quarantined,
+    deleted,
     skipped: Math.max(0, rows - loaded - quarantined),
     bytes,
     written,
@@ -47,6 +51,7 @@ export function figuresOfRun(run: RunRecord): Figures {
     rows,
     loaded: sum((figures) => figures.loaded),
     quarantined: sum((figures) => figures.quarantined),
+    deleted: sum((figures) => figures.deleted),
     skipped: sum((figures) => figures.skipped),
     bytes: sum((figures) => figures.bytes),
     written: sum((figures) => figures.written),

@@ -47,6 +47,8 @@ function changeText(event: RunEvent): string | undefined {
       return sliceText(event);
     case 'parts-restored':
       return `indexes on ${formatSeconds(event.seconds)} (${event.names.join(', ')})`;
+    case 'keys-compared':
+      return `keys compared, ${plural(event.deleted, 'row')} gone from the source (${formatSeconds(event.seconds)})`;
     case 'schema-changed':
       return `table changes: ${event.changes.join(', ')}`;
     case 'stream-finished':

@@ -26,6 +26,7 @@ const FIGURES: readonly [name: string, figure: keyof Figures, help: string][] = 
   ['read_rows', 'rows', 'Rows that the last run read.'],
   ['loaded_rows', 'loaded', 'Rows that the last run made visible.'],
   ['quarantined_rows', 'quarantined', 'Rows that the last run put aside.'],
+  ['deleted_rows', 'deleted', 'Rows gone from the source that the last run removed or flagged.'],
   ['skipped_rows', 'skipped', 'Rows that the last run read and that were there already.'],
   ['read_bytes', 'bytes', 'Bytes that the last run read from the source.'],
   ['written_bytes', 'written', 'Bytes that the last run wrote.'],

@@ -65,6 +65,11 @@ export function renderSummary(run: FinishedRun, options: SummaryOptions): string
     if (changes.length > 0)
       lines.push(`  ${options.style.cyan('~')} ${stream}: table changed: ${changes.join(', ')}`);
   }
+  for (const { stream, totals } of run.streams)
+    if (totals.deleted)
+      lines.push(
+        `  ${options.style.cyan('~')} ${stream}: ${plural(totals.deleted, 'row')} gone from the source`,
+      );
   for (const { stream, indexes } of run.streams) {
     if (indexes && indexes.seconds >= WORTH_TELLING)
       lines.push(
@@ -80,6 +85,8 @@ function headline(run: FinishedRun, { style, phases }: SummaryOptions): string {
   const name = style.bold(run.pipeline);
   const time = formatSeconds(run.seconds);
   const loaded = run.streams.reduce((sum, stream) => sum + stream.totals.loaded, 0);
+  const deleted = run.streams.reduce((sum, { totals }) => sum + (totals.deleted ?? 0), 0);
+  const also = deleted > 0 ? `, ${plural(deleted, 'delete')}` : '';
   const details: string[] = [];
   if (phases && loaded > 0) {
     const bound = phases.bound === undefined ? '' : ` (bound by ${phases.bound})`;
@@ -94,7 +101,7 @@ function headline(run: FinishedRun, { style, phases }: SummaryOptions): string {
     case 'succeeded':
       return run.streams.every(({ status }) => status !== 'loaded')
         ? `${style.green('✓')} ${name}   nothing new   ${time}`
-        : `${style.green('✓')} ${name}   ${plural(loaded, 'row')} in ${time}${tail}`;
+        : `${style.green('✓')} ${name}   ${plural(loaded, 'row')}${also} in ${time}${tail}`;
     case 'partial':
       return `${style.yellow('!')} ${name}   ${good} of ${plural(run.streams.length, 'stream')} done, ${plural(loaded, 'row')} in ${time}${tail}`;
     case 'failed':

@@ -9,7 +9,14 @@ import type {
   TableState,
   TableWriter,
 } from '../core/destination.ts';
-import { CancelledError, ConflictError, DataError, SchemaError, throwIfAborted } from '../core/errors.ts';
+import {
+  CancelledError,
+  ConflictError,
+  DataError,
+  InternalError,
+  SchemaError,
+  throwIfAborted,
+} from '../core/errors.ts';
 import { nextVersions } from '../core/schema-changes.ts';
 import type { Schema } from '../core/schema.ts';
 import type { SliceReader } from '../core/source.ts';
@@ -117,6 +124,8 @@ class MemoryTableWriter implements TableWriter {
       .flatMap((load) => load.parts as StoredRow[])
       .map((row) => (history === 'versions' ? { ...row, from: loadedAt } : row));
     const old = (before?.rows ?? []).map((row) => widened(row, before!.state.schema, schema));
+    if (supersede.kind === 'gone')
+      throw new InternalError('memory makes no hashes of keys', { code: 'memory.gone' });
     const { rows, changed } =
       supersede.kind === 'versions'
         ? followed(old, incoming, { ...supersede, schema, at: loadedAt })
@@ -181,7 +190,7 @@ class MemoryTableWriter implements TableWriter {
 function staying(
   rows: readonly StoredRow[],
   incoming: readonly StoredRow[],
-  supersede: Exclude<Supersede, { kind: 'versions' }>,
+  supersede: Exclude<Supersede, { kind: 'versions' | 'gone' }>,
 ): readonly StoredRow[] {
   switch (supersede.kind) {
     case 'nothing':

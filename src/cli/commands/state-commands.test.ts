@@ -239,9 +239,9 @@ shop_to_lake   shop → lake   last run 2026-07-25 01:00:00Z: partial in 2 s (bo
     expect(code).toBe(0);
     expect(out).toBe(`\
 shop_to_lake
-  started                status    took   read   loaded   quarantined   skipped   rows/s   bytes   written   changes   retries   alerts
-  2026-07-25 01:00:00Z   partial    2 s     10        0                      10        5     0 B       0 B
-  2026-07-24 01:00:00Z   partial    2 s     20       20                               10     0 B       0 B
+  started                status    took   read   loaded   quarantined   deleted   skipped   rows/s   bytes   written   changes   retries   alerts
+  2026-07-25 01:00:00Z   partial    2 s     10        0                                10        5     0 B       0 B
+  2026-07-24 01:00:00Z   partial    2 s     20       20                                         10     0 B       0 B
 `);
     const streams = await runWith(
       ['runs', '--streams'],

@@ -11,6 +11,7 @@ export const duckdbComparison: SqlComparison = {
     // A transaction sees one moment of everything, also of the names of tables.
     return { dialect: DUCK_COMPARE, keeping: new Set(), unchanged: async () => true };
   },
+  dialect: async () => DUCK_COMPARE,
   savepoints: false,
   value: ({ name }) => duckName(name),
   within: withinCondition,

@@ -22,6 +22,7 @@ import type { DatabaseFile } from './file.ts';
 import { attach, OWNERS } from './file-sql.ts';
 import {
   dropLoaded,
+  gone,
   literal,
   LOAD_NUMBER,
   merge,
@@ -104,6 +105,7 @@ export function duckdbDialect(file: DatabaseFile, schema: string): SqlDialect {
     grants: async () => [],
     dropLoaded,
     merge,
+    gone,
     trial: duckdbTrial,
     versions,
     windowCondition: ({ name, type }, window) =>

@@ -2,6 +2,7 @@
 import { duckName, duckText } from '../../duckdb/types.ts';
 import {
   type DistinctJob,
+  type GoneJob,
   LOAD_ID,
   type MergeJob,
   type MergeStatements,
@@ -117,6 +118,13 @@ function insertAll(
   const list = columns.map(({ name }) => duckName(name)).join(', ');
   const values = columns.map((column) => valueOf('s', column, staged)).join(', ');
   return `INSERT INTO ${table} (${list}) SELECT ${values} FROM ${stage} s`;
+}
+
+export function gone({ table, hash, stage, key, mark }: GoneJob): string {
+  const among = `${hash} IN (SELECT g.${key} FROM ${stage} g)`;
+  if (!mark) return `DELETE FROM ${table} WHERE ${among}`;
+  const name = duckName(mark.column.name);
+  return `UPDATE ${table} SET ${name} = ${literal(mark.at, mark.column.type)} WHERE ${name} IS NULL AND ${among}`;
 }
 
 export function versions(job: VersionJob): VersionStatements {

@@ -24,7 +24,7 @@ import { DUCK_DIALECT as dialect } from '../shared/duckdb/canonical.ts';
 import { currentRule } from './current.ts';
 import { readingFiles } from '../shared/local-files.ts';
 import type { FoldedState } from './records.ts';
-import { columnsOf, LOAD_ID, LOADED_AT, OPERATION, scanSql, type SqlColumn } from './records-sql.ts';
+import { columnsOf, DELETED, LOAD_ID, LOADED_AT, OPERATION, scanSql, type SqlColumn } from './records-sql.ts';
 
 export interface LakeComparison {
   storage: ObjectStorage;
@@ -141,7 +141,7 @@ export class LakeComparable implements Comparable {
       `${key} AS k`,
       ...texts.map((text, i) => `${text} AS n${i}`),
       `${this.#waiting(request.waiting)} AS waiting`,
-      `${meta(OPERATION)} IS DISTINCT FROM 'delete' AND ${this.#within(request.within)} AS inside`,
+      `${meta(OPERATION)} IS DISTINCT FROM '${DELETED}' AND ${this.#within(request.within)} AS inside`,
     ];
     const versions = request.current && currentRule(state).kind === 'last-by-key';
     if (versions) list.push(`${meta(LOAD_ID)} AS load_id`, `${meta(LOADED_AT)} AS loaded_at`);

@@ -14,6 +14,8 @@ import { currentSchema, type DataFile, type FoldedState } from './records.ts';
 export const LOADED_AT = '_sluice_loaded_at';
 export const LOAD_ID = '_sluice_load_id';
 export const OPERATION = '_sluice_op';
+/** What {@link OPERATION} is of rows that are gone from the source. */
+export const DELETED = 'delete';
 
 const META_TYPES: readonly [string, string][] = [
   [LOADED_AT, 'timestamptz'],

@@ -1,6 +1,7 @@
 /** Writes again what has to stay of files that lose rows. Their rows keep their order. */
 import { join } from 'node:path';
 import { DataError } from '../../core/errors.ts';
+import { duckName } from '../../duckdb/types.ts';
 import { type StagedFile, FILE_NUMBER, ROW_NUMBER } from '../shared/lane/lane-protocol.ts';
 import { partitionKey } from './layout.ts';
 import type { DataFile } from './records.ts';
@@ -11,6 +12,8 @@ export interface Replacement {
   remove: DataFile[];
   /** What is left of removed files, by partition. */
   kept: { partition: Record<string, string | null>; file: StagedFile }[];
+  /** How many rows were found, where each of them counts by itself. */
+  changed?: number;
 }
 
 export interface Touched {
@@ -126,7 +129,33 @@ export function notMeeting({ storage, state }: SupersedeJob, condition: string):
 }
 
 /** Rows stay unless their place is among those that a query gives. */
-export function notAmong({ storage, state, lane }: SupersedeJob, places: string): Rest {
+export function notAmong(job: SupersedeJob, places: string): Rest {
+  return marked(job, places, ({ rows, found }) => `SELECT ${rows} FROM {} WHERE (${found}) IS NOT TRUE`);
+}
+
+/** All rows stay, and those whose place is among those that a query gives get other values. */
+export function changedAmong(
+  job: SupersedeJob,
+  places: string,
+  values: readonly { column: string; value: string }[],
+): Rest {
+  return marked(job, places, ({ rows, found }) => {
+    const list = values.map(({ column, value }) => {
+      const name = duckName(column);
+      return `CASE WHEN ${found} THEN ${value} ELSE old.${name} END AS ${name}`;
+    });
+    return `SELECT ${rows} REPLACE (${list.join(', ')}) FROM {}`;
+  });
+}
+
+/** Each row beside a bit that says whether its place was found. `select`: with `{}` for what is selected from. */
+function marked(
+  { storage, state, lane }: SupersedeJob,
+  places: string,
+  select: (parts: { rows: string; found: string }) => string,
+): Rest {
+  const bit = `get_bit(gone.bits, CAST(old.${ROW_NUMBER} & ${CHUNK_ROWS - 1} AS INTEGER))`;
+  const sql = select({ rows: `old.* EXCLUDE (${FILE_NUMBER}, ${ROW_NUMBER})`, found: `${bit} = 1` });
   return {
     async prepare(touched) {
       const numbers = touched.map(({ number }) => number).join(', ');
@@ -138,8 +167,7 @@ export function notAmong({ storage, state, lane }: SupersedeJob, places: string)
       const files = touched.map(({ file }) => file);
       const scan = scanSql({ storage, state, files, numbers: touched.map(({ number }) => number) });
       const here = `gone.number = old.${FILE_NUMBER} AND gone.chunk = CAST(old.${ROW_NUMBER} >> ${CHUNK_BITS} AS INTEGER)`;
-      const bit = `get_bit(gone.bits, CAST(old.${ROW_NUMBER} & ${CHUNK_ROWS - 1} AS INTEGER))`;
-      return `SELECT old.* EXCLUDE (${FILE_NUMBER}, ${ROW_NUMBER}) FROM (${scan}) AS old LEFT JOIN sluice_gone AS gone ON ${here} WHERE (${bit} = 1) IS NOT TRUE`;
+      return sql.replace('{}', () => `(${scan}) AS old LEFT JOIN sluice_gone AS gone ON ${here}`);
     },
     close: async () => void (await lane.query('DROP TABLE IF EXISTS sluice_gone').catch(() => undefined)),
   };

@@ -6,7 +6,7 @@
 import type { ObjectStorage } from '../../core/storage.ts';
 import { duckName, duckText } from '../../duckdb/types.ts';
 import { currentRule } from './current.ts';
-import { columnsOf, LOAD_ID, LOADED_AT, OPERATION, scanSql } from './records-sql.ts';
+import { columnsOf, DELETED, LOAD_ID, LOADED_AT, OPERATION, scanSql } from './records-sql.ts';
 import { FILE_NUMBER, ROW_NUMBER } from '../shared/lane/lane-protocol.ts';
 import { type CommitRecord, currentSchema, type DataFile, type FoldedState } from './records.ts';
 
@@ -78,7 +78,7 @@ export function oldVersionsSql(rows: Rows, key: readonly string[]): string {
   const newest = `row_number() OVER (PARTITION BY ${names.join(', ')} ORDER BY ${LOAD_ID} DESC, ${LOADED_AT} DESC)`;
   return `SELECT ${FILE_NUMBER} AS f, ${ROW_NUMBER} AS r FROM (
     SELECT ${FILE_NUMBER}, ${ROW_NUMBER}, ${newest} AS nth, ${OPERATION} AS op FROM (${scan(rows, true)})
-  ) WHERE nth > 1 OR op = 'delete'`;
+  ) WHERE nth > 1 OR op = '${DELETED}'`;
 }
 
 /** A query for how many of the old rows lie in these files. */

@@ -42,6 +42,11 @@ export function fileColumn(schema: Schema, field: string): SqlColumn {
   return column;
 }
 
+/** Name in files of a column that the lake adds. */
+export function metaColumn(schema: Schema, field: string): SqlColumn {
+  return columnsOf(schemaToJson(schema)).find((column) => column.meta && column.field === field)!;
+}
+
 /** A condition on rows called `old`: their key is among those of `table`. NULLs in a key that may hold them equal each other. */
 export function keyIn(schema: Schema, key: readonly string[], table: string): string {
   const same = key.map((field) => {

@@ -33,7 +33,8 @@ async function kept(
   const staged = [{ path, rows: Number(written!['count']) } as StagedFile];
   const schema = schemaFromJson(currentSchema(state)!);
   const files = { directory, compression: 'zstd', rowGroupRows: undefined, fileBytes };
-  const job: SupersedeJob = { storage: lake.storage, state, schema, lane, staged, files };
+  const at = '2026-01-01 00:00:00+00';
+  const job: SupersedeJob = { storage: lake.storage, state, schema, lane, at, staged, files };
   const found = await supersede(job, { kind: 'key', key });
   const ids: string[] = [];
   for (const { file } of found.kept) {

@@ -1,23 +1,28 @@
 /** Finds the committed rows that new loads take the place of. */
 import { join } from 'node:path';
-import type { Supersede } from '../../core/destination.ts';
+import type { ComparedColumn } from '../../core/compare.ts';
+import { DELETED_AT, type GoneRows, KEY_HASH, type Supersede } from '../../core/destination.ts';
 import { DataError, InternalError } from '../../core/errors.ts';
 import type { Schema } from '../../core/schema.ts';
 import type { ObjectStorage } from '../../core/storage.ts';
 import { duckName, duckText } from '../../duckdb/types.ts';
+import { DUCK_DIALECT } from '../shared/duckdb/canonical.ts';
 import { fileScan } from '../shared/lane/hash-split.ts';
 import { type FileOptions, type StagedFile, FILE_NUMBER, ROW_NUMBER } from '../shared/lane/lane-protocol.ts';
 import type { Lane } from '../shared/lane/lane.ts';
+import { type Operand, rowText } from '../shared/row-hash.ts';
 import type { FoldedState } from './records.ts';
-import { scanSql } from './records-sql.ts';
-import { notAmong, notMeeting, type Replacement, rewrite, type Touched } from './rewrite.ts';
-import { fileColumn, keyIn } from './stage-sql.ts';
+import { DELETED, OPERATION, scanSql } from './records-sql.ts';
+import { changedAmong, notAmong, notMeeting, type Replacement, rewrite, type Touched } from './rewrite.ts';
+import { fileColumn, keyIn, metaColumn } from './stage-sql.ts';
 
 export interface SupersedeJob {
   storage: ObjectStorage;
   state: FoldedState;
   schema: Schema;
   lane: Lane;
+  /** The moment of the load. */
+  at: string;
   /** Files of the new loads. */
   staged: StagedFile[];
   files: Omit<FileOptions, 'partitions'>;
@@ -41,6 +46,8 @@ export async function supersede(job: SupersedeJob, how: Supersede): Promise<Repl
     case 'window':
     case 'value':
       return job.state.files.length === 0 ? NOTHING : byWindow(job, windowCondition(job, how));
+    case 'gone':
+      return byHash(job, how);
     case 'versions':
       throw new InternalError('a lake keeps no versions of rows', { code: 'lake.versions' });
   }
@@ -94,6 +101,37 @@ async function byKey(job: SupersedeJob, key: string[]): Promise<Replacement> {
   if (places.length === 0) return NOTHING;
   const found = fileScan(...places);
   return rewrite(job, await touchedFiles(job, found), notAmong(job, found));
+}
+
+/** Hashes are made of the keys of all rows that are there. */
+async function byHash(job: SupersedeJob, { how, columns }: GoneRows): Promise<Replacement> {
+  const { lane, schema, staged, at } = job;
+  const operation = metaColumn(schema, OPERATION).name;
+  const operand = ({ name }: ComparedColumn): Operand => ({
+    sql: duckName(fileColumn(schema, name).name),
+    nullable: true,
+  });
+  const hash = DUCK_DIALECT.md5(rowText(columns, operand, DUCK_DIALECT));
+  const alive = `${duckName(operation)} IS DISTINCT FROM '${DELETED}'`;
+  const { places } = await lane.match({
+    keys: fileScan(...staged.map((file) => file.path)),
+    rows: staged.reduce((total, file) => total + file.rows, 0),
+    table: `SELECT ${hash} AS ${KEY_HASH}, ${FILE_NUMBER}, ${ROW_NUMBER} FROM (${placedRows(job)}) WHERE ${alive}`,
+    hash: `hash(${KEY_HASH})`,
+    met: `EXISTS (SELECT 1 FROM sluice_keys AS new WHERE new.${KEY_HASH} = old.${KEY_HASH})`,
+    files: { ...job.files, directory: join(job.files.directory, 'places'), partitions: [] },
+  });
+  if (places.length === 0) return NOTHING;
+  const found = fileScan(...places);
+  const touched = await touchedFiles(job, found);
+  const changed = touched.reduce((total, { lost }) => total + lost, 0);
+  if (how === 'remove') return { ...(await rewrite(job, touched, notAmong(job, found))), changed };
+  const flagged = changedAmong(job, found, [
+    { column: fileColumn(schema, DELETED_AT).name, value: `${duckText(at)}::TIMESTAMPTZ` },
+    { column: operation, value: duckText(DELETED) },
+  ]);
+  const kept = touched.map((each) => ({ ...each, lost: 0 }));
+  return { ...(await rewrite(job, kept, flagged)), changed };
 }
 
 /** One of them would have to go, and nobody knows which. */

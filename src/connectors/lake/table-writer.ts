@@ -1,8 +1,17 @@
 import { rmSync } from 'node:fs';
-import type { Load, StageOptions, Supersede, TableSpec, TableWriter } from '../../core/destination.ts';
+import {
+  type Committed,
+  KEY_HASH,
+  type Load,
+  type StageOptions,
+  type Supersede,
+  type TableSpec,
+  type TableWriter,
+} from '../../core/destination.ts';
 import { ConflictError, InternalError, TransientError } from '../../core/errors.ts';
 import { schemaFromJson, schemaToJson } from '../../core/schema.ts';
 import type { SliceReader } from '../../core/source.ts';
+import { sourceColumn } from '../../duckdb/types.ts';
 import type { ObjectStorage } from '../../core/storage.ts';
 import type { Checkpoint, Slice } from '../../core/stream.ts';
 import { checkGrows } from '../shared/check-grows.ts';
@@ -69,12 +78,22 @@ export class LakeTableWriter implements TableWriter {
       distinct && state && state.files.length > 0
         ? minusSql(this.#spec.schema, this.#scan(state), distinct)
         : undefined;
-    const task: StageRequest = {
-      stream: this.#spec.stream,
+    const files = this.#fileOptions(directory);
+    const rows = {
       data: dataSelect(this.#spec.schema, reader.schema),
       meta: metaSelect(this.#mark(slice)),
       minus,
-      files: { ...this.#fileOptions(directory), partitions: this.#levels() },
+      files: { ...files, partitions: this.#levels() },
+    };
+    const hashes = {
+      data: `${sourceColumn(0)} AS ${KEY_HASH}`,
+      meta: undefined,
+      minus: undefined,
+      files: { ...files, partitions: [] },
+    };
+    const task: StageRequest = {
+      stream: this.#spec.stream,
+      ...(options.supersede.kind === 'gone' ? hashes : rows),
     };
     const committed = minus === undefined ? [] : state!.files;
     const staged = await withFiles({ storage: this.#context.storage, files: committed, signal }, () =>
@@ -94,11 +113,7 @@ export class LakeTableWriter implements TableWriter {
     };
   }
 
-  async commit(
-    loads: Load[],
-    how: Supersede,
-    checkpoint: Checkpoint | undefined,
-  ): Promise<{ version: number; rows: number; bytes: number }> {
+  async commit(loads: Load[], how: Supersede, checkpoint: Checkpoint | undefined): Promise<Committed> {
     try {
       return await this.#commit(loads, how, checkpoint);
     } catch (error) {
@@ -110,11 +125,7 @@ export class LakeTableWriter implements TableWriter {
     }
   }
 
-  async #commit(
-    loads: Load[],
-    how: Supersede,
-    checkpoint: Checkpoint | undefined,
-  ): Promise<{ version: number; rows: number; bytes: number }> {
+  async #commit(loads: Load[], how: Supersede, checkpoint: Checkpoint | undefined): Promise<Committed> {
     // Who only shuts others out leaves the table as it is.
     const fenceOnly = loads.length === 0 && !checkpoint;
     const schemaNow = this.#state && currentSchema(this.#state);
@@ -123,7 +134,8 @@ export class LakeTableWriter implements TableWriter {
     const { version: schema, isNew } = schemaVersionFor(this.#state, schemaToJson(this.#spec.schema));
     await this.#refuseShared(loads, how, checkpoint);
     let replacement = await this.#supersede(loads, how);
-    const add = await this.#upload(loads, schema);
+    // Hashes say what goes, and are no rows.
+    const add = how.kind === 'gone' ? [] : await this.#upload(loads, schema);
     const draft = {
       ...this.#draft(loads, checkpoint),
       ...(isNew && !fenceOnly && { schema: schemaToJson(this.#spec.schema) }),
@@ -148,7 +160,7 @@ export class LakeTableWriter implements TableWriter {
     this.#version = state.version;
     await this.abort(loads);
     discard(replacement.directory);
-    return { version: state.version, rows: state.rows, bytes: state.bytes };
+    return { version: state.version, rows: state.rows, bytes: state.bytes, changed: replacement.changed };
   }
 
   /** Removes files that no commit names: a full disk must not stay full of them until they are old enough for the sweep. */
@@ -267,6 +279,7 @@ export class LakeTableWriter implements TableWriter {
     return {
       storage,
       schema: this.#spec.schema,
+      at: this.#spec.loadedAt,
       lane,
       staged,
       files: this.#fileOptions(directory),

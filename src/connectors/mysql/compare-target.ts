@@ -19,6 +19,7 @@ const MARKS =
 export function mysqlComparison(place: (table: string) => string, server: () => ServerFacts): SqlComparison {
   return {
     begin: (session) => begin(session, place, server()),
+    dialect: async () => COMPARE_DIALECT,
     savepoints: true,
     value: ({ name }) => quoteBackticks(name),
     within: ({ name, type }, { from, to, nulls }) => {

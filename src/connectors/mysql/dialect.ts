@@ -19,7 +19,7 @@ import { claim, evict } from './claims.ts';
 import { mysqlComparison } from './compare-target.ts';
 import { BOOKS, BOOKS_TABLE, mysqlParts } from './table-parts.ts';
 import { mysqlTrial, ROW } from './refusals.ts';
-import { dropLoaded, merge, versions } from './target-compare.ts';
+import { dropLoaded, gone, merge, versions } from './target-compare.ts';
 import { targetLimits } from './target-limits.ts';
 import { shape, structureOf } from './target-structure.ts';
 import {
@@ -159,6 +159,7 @@ export function mysqlDialect(database: string, lockSeconds: number, server: () =
     grants: async () => [],
     dropLoaded,
     merge,
+    gone,
     trial: mysqlTrial,
     versions,
     windowCondition: ({ name, type }, window) =>

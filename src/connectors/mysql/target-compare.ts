@@ -3,6 +3,7 @@ import type { History } from '../../core/destination.ts';
 import { quoteBackticks } from '../shared/quote.ts';
 import {
   type DistinctJob,
+  type GoneJob,
   LOAD_ID,
   type MergeJob,
   type MergeStatements,
@@ -116,6 +117,14 @@ export function merge({ stage, table, columns, key, staged }: MergeJob): MergeSt
     add: `INSERT INTO ${table} (${list}) SELECT ${columns.map(value).join(', ')} FROM ${stage} s
        WHERE NOT EXISTS (SELECT 1 FROM ${table} t WHERE ${met})`,
   };
+}
+
+/** Each row of the table is looked for among those of the stage, which have an index. */
+export function gone({ table, hash, stage, key, mark }: GoneJob): string {
+  const met = `${table} t STRAIGHT_JOIN ${stage} g ON g.${key} = ${hash}`;
+  if (!mark) return `DELETE t FROM ${met}`;
+  const name = `t.${quoteBackticks(mark.column.name)}`;
+  return `UPDATE ${met} SET ${name} = ${literal(mark.at, mark.column.type)} WHERE ${name} IS NULL`;
 }
 
 /** The stage has its key since it was made. `@sluice_loaded_at` is the moment of the load. */

@@ -1,4 +1,5 @@
 /** How tables that were written to PostgreSQL are compared. */
+import type { CompareDialect } from '../shared/compare-relation.ts';
 import type { SqlComparison, SqlMoment, SqlSession } from '../shared/sql/system.ts';
 import { quoteName } from '../shared/quote.ts';
 import { compareDialect, withinCondition } from './compare.ts';
@@ -32,6 +33,7 @@ export function postgresComparison(
 ): SqlComparison {
   return {
     begin: (session) => begin(session, place),
+    dialect,
     savepoints: true,
     value: ({ name, type }, { kind }) => {
       const column = quoteName(name);
@@ -49,10 +51,8 @@ async function begin(
   place: (table: string) => { schema: string; name: string },
 ): Promise<SqlMoment> {
   await session.query(BEGIN, 'beginning to compare');
-  const { rows } = await session.query(ENCODING, 'asking for the encoding');
-  const encoding = String(rows[0]!['encoding']);
   return {
-    dialect: compareDialect(encoding === 'UTF8' || encoding === 'SQL_ASCII'),
+    dialect: await dialect(session),
     keeping: new Set(['no-nul'] as const),
     unchanged: async (table) => {
       const { schema, name } = place(table);
@@ -60,4 +60,10 @@ async function begin(
       return (await session.query(UNCHANGED, `comparing table "${table}"`, values)).rows.length > 0;
     },
   };
+}
+
+async function dialect(session: SqlSession): Promise<CompareDialect> {
+  const { rows } = await session.query(ENCODING, 'asking for the encoding');
+  const encoding = String(rows[0]!['encoding']);
+  return compareDialect(encoding === 'UTF8' || encoding === 'SQL_ASCII');
 }

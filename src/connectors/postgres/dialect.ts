@@ -21,7 +21,7 @@ import type { History } from '../../core/destination.ts';
 import type { TableStructure } from '../../core/structure.ts';
 import { BOOKS, BOOKS_TABLE, postgresParts } from './table-parts.ts';
 import { readStructure } from './structure.ts';
-import { dropLoaded, merge, MOMENT, versions } from './target-rows.ts';
+import { dropLoaded, gone, merge, MOMENT, versions, windowCondition } from './target-rows.ts';
 import { targetLimits } from './target-limits.ts';
 import { keepsType, sameForm, targetType, widensType } from './target-types.ts';
 
@@ -118,12 +118,10 @@ export function postgresDialect(schema: string): SqlDialect {
     grants: (session, name) => grantsOf(session, schema, short(name)),
     dropLoaded,
     merge,
+    gone,
     trial: postgresTrial,
     versions,
-    windowCondition: ({ name, type }, window) =>
-      window.kind === 'value'
-        ? `${quoteName(name)} ${window.value === null ? 'IS NULL' : `= ${quoteText(window.value)}`}`
-        : `${quoteName(name)} >= ${quoteText(window.from)}::${type} AND ${quoteName(name)} < ${quoteText(window.to)}::${type}`,
+    windowCondition,
     swap: (hidden, name) => [
       `DROP TABLE IF EXISTS ${table(name)}`,
       `ALTER TABLE ${hidden} SET SCHEMA ${quoteName(schema)}`,

@@ -2,9 +2,11 @@
 import { quoteName, quoteText } from '../shared/quote.ts';
 import {
   type DistinctJob,
+  type GoneJob,
   LOAD_ID,
   type MergeJob,
   type MergeStatements,
+  type SqlDialect,
   type TargetColumn,
   VALID_FROM,
   VALID_TO,
@@ -27,6 +29,11 @@ function rowOf(alias: string, columns: readonly TargetColumn[], there: ReadonlyS
 function sameRow(a: string, b: string): string {
   return `(${a}::record OPERATOR(pg_catalog.*=) ${b}::record) IS TRUE`;
 }
+
+export const windowCondition: SqlDialect['windowCondition'] = ({ name, type }, window) =>
+  window.kind === 'value'
+    ? `${quoteName(name)} ${window.value === null ? 'IS NULL' : `= ${quoteText(window.value)}`}`
+    : `${quoteName(name)} >= ${quoteText(window.from)}::${type} AND ${quoteName(name)} < ${quoteText(window.to)}::${type}`;
 
 function isValid(alias: string): string {
   return `${alias}.${VALID_TO} IS NULL`;
@@ -109,6 +116,13 @@ export function merge(job: MergeJob): MergeStatements {
     prepare: prepare(job),
     add: set.length === 0 ? insert(table) : `WITH found AS (${update}) ${insert('found')}`,
   };
+}
+
+export function gone({ table, hash, stage, key, mark }: GoneJob): string {
+  const among = `${hash} IN (SELECT g.${key} FROM ${stage} g)`;
+  if (!mark) return `DELETE FROM ${table} WHERE ${among}`;
+  const name = quoteName(mark.column.name);
+  return `UPDATE ${table} SET ${name} = ${quoteText(mark.at)}::${mark.column.type} WHERE ${name} IS NULL AND ${among}`;
 }
 
 export function versions(job: VersionJob): VersionStatements {

@@ -132,7 +132,7 @@ export function compareRelation(
 const SHOWN = 200;
 
 /** Where both sides print a value in the same way, what a canonical text has no place for can be told apart too. */
-function inOwnText(request: CompareRequest, { ownText }: CompareDialect): CompareRequest {
+function inOwnText<R extends Pick<CompareRequest, 'columns'>>(request: R, { ownText }: CompareDialect): R {
   if (!ownText) return request;
   const columns = request.columns.map((column) =>
     column.native !== undefined && ownText(column.type)
@@ -140,6 +140,15 @@ function inOwnText(request: CompareRequest, { ownText }: CompareDialect): Compar
       : column,
   );
   return { ...request, columns };
+}
+
+/** The hash of a row that consists of these columns alone: the same as in a comparison of them. */
+export function hashSql(
+  columns: readonly ComparedColumn[],
+  operand: ComparedRelation['column'],
+  dialect: CompareDialect,
+): string {
+  return dialect.rows.md5(rowText(inOwnText({ columns }, dialect).columns, operand, dialect.rows));
 }
 
 function alias({ columns }: CompareRequest, name: string): string {

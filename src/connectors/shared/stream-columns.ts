@@ -1,4 +1,5 @@
 /** Which columns of a table a stream reads, and what can be wrong with its configuration. */
+import { DELETED_AT } from '../../core/destination.ts';
 import { ConfigError } from '../../core/errors.ts';
 import type { StreamConfig } from '../../core/stream.ts';
 
@@ -7,6 +8,7 @@ const OURS: ReadonlySet<string> = new Set([
   '_sluice_load_id',
   '_sluice_loaded_at',
   '_sluice_op',
+  DELETED_AT,
   '_sluice_xmin',
 ]);
 

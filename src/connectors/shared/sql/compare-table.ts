@@ -1,6 +1,6 @@
 /** Tables of a SQL database as one side of a comparison: what was written, read in one transaction that sees one moment. */
 import type { Comparable, ComparedTable, ComparedTables } from '../../../core/compare.ts';
-import type { TableState } from '../../../core/destination.ts';
+import { DELETED_AT, type TableState } from '../../../core/destination.ts';
 import { ConfigError, SluiceError, TransientError } from '../../../core/errors.ts';
 import { compareRelation } from '../compare-relation.ts';
 import type { FoundTable, SqlComparison, SqlMoment, SqlSession, SqlSystem, TargetColumn } from './system.ts';
@@ -74,7 +74,11 @@ export class ComparedMoment implements ComparedTables {
       {
         from: dialect.table(name),
         // Earlier versions are not the source's any more.
-        conditions: hasVersions(found) ? [`${dialect.quote(VALID_TO)} IS NULL`] : [],
+        conditions: [
+          ...(hasVersions(found) ? [VALID_TO] : []),
+          // Rows that are gone from the source.
+          ...(state.schema.fields.some((field) => field.name === DELETED_AT) ? [DELETED_AT] : []),
+        ].map((name) => `${dialect.quote(name)} IS NULL`),
         column: (compared) => {
           const target = column(compared.name);
           return { sql: this.#comparison.value(target, compared.type), nullable: target.nullable };

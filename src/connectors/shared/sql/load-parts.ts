@@ -19,7 +19,7 @@ export interface Parts {
 
 export function wayOf({ supersede, together, distinct }: StageOptions): Way {
   if (together || supersede.kind === 'everything') return 'aside';
-  return distinct || 'key' in supersede ? 'temporary' : 'open';
+  return distinct || 'key' in supersede || supersede.kind === 'gone' ? 'temporary' : 'open';
 }
 
 export function sumOf(parts: readonly Parts[]): number {

@@ -1,5 +1,6 @@
 /** How the rows of a stage meet those of the table, in the transaction of their load. */
 import type { StageOptions, Supersede } from '../../../core/destination.ts';
+import { removeGone } from './gone-rows.ts';
 import { refuseDoubles } from './shape-table.ts';
 import type { SqlSession, TargetColumn } from './system.ts';
 import { mergeRows } from './merge-rows.ts';
@@ -58,12 +59,16 @@ export async function deleteWindow(session: SqlSession, place: Place, how: Super
 export async function addStage(
   session: SqlSession,
   place: Place,
-  stage: Stage & { rows: number },
+  stage: Stage & { rows: number; at: string },
   how: Supersede,
 ): Promise<{ rows: number; changed?: number }> {
   if (how.kind === 'versions') {
     const { begun, gone } = await addVersions(session, place, stage, how);
     return { rows: begun, changed: begun + gone };
+  }
+  if (how.kind === 'gone') {
+    const count = await removeGone(session, place, stage, { how, at: stage.at });
+    return { rows: how.how === 'remove' ? -count : 0, changed: count };
   }
   if (how.kind === 'key') return { rows: await mergeRows(session, place, stage, how.key) };
   const { dialect, table } = place;

@@ -75,6 +75,8 @@ export interface SqlSystem {
 export interface SqlComparison {
   /** Begins a transaction of the session that sees one moment, with all settings of ours. */
   begin(session: SqlSession): Promise<SqlMoment>;
+  /** How rows are hashed there, in any transaction with all settings of ours. */
+  dialect(session: SqlSession): Promise<CompareDialect>;
   /** Reading takes locks, which going back to a savepoint gives back. */
   readonly savepoints: boolean;
   /** What the canonical text of a column is made of; `column` has the type that the table has now. */
@@ -182,6 +184,8 @@ export interface SqlDialect {
   dropLoaded(job: DistinctJob): string[];
   /** Rows of `table` take the values of the rows of `stage` with their key; the others are added. */
   merge(job: MergeJob): MergeStatements;
+  /** A statement that takes rows away, or marks those that are not, and counts them. */
+  gone(job: GoneJob): string;
   readonly trial: TrialDialect;
   /** Versions of `table` and rows of `stage`, in a transaction with a {@link LoadMark}: to be done in this order. */
   versions(job: VersionJob): VersionStatements;
@@ -262,6 +266,17 @@ export interface MergeStatements {
   remove?: string;
   /** Counts the rows that it adds to the table. */
   add: string;
+}
+
+export interface GoneJob {
+  table: string;
+  /** The hash of a row's key, as SQL over columns of the table. */
+  hash: string;
+  stage: string;
+  /** The column of the stage, quoted. */
+  key: string;
+  /** A column that says when a row was gone, and the moment that it gets; undefined: the row goes. */
+  mark: { column: TargetColumn; at: string } | undefined;
 }
 
 /** How rows are tried in a transaction that is undone. */

@@ -17,6 +17,7 @@ import type {
 import { DataError, InternalError } from '../../../core/errors.ts';
 import type { SliceReader } from '../../../core/source.ts';
 import type { Checkpoint, Slice } from '../../../core/stream.ts';
+import { stageColumn, stageKey } from './gone-rows.ts';
 import { HiddenTables } from './hidden-tables.ts';
 import { laps } from './laps.ts';
 import { byTable, type DoneBefore, type Parts, sumOf, type Way, wayOf } from './load-parts.ts';
@@ -41,15 +42,7 @@ import {
 import { addKey, refuseDoubles, refuseNullDoubles, shapeHidden, shapeOf } from './shape-table.ts';
 import { mayBeRows, openTrial } from './refused-rows.ts';
 import { addStage, deleteWindow, dropLoaded, type Stage } from './stage-rows.ts';
-import {
-  canSwap,
-  columnOf,
-  growTable,
-  insertAll,
-  type Place,
-  prepareTable,
-  targetColumns,
-} from './table-shape.ts';
+import { canSwap, growTable, insertAll, type Place, prepareTable, targetColumns } from './table-shape.ts';
 
 interface Commit {
   parts: Parts[];
@@ -105,7 +98,7 @@ export class SqlTableWriter implements TableWriter {
   async stage(slice: Slice, given: SliceReader, options: StageOptions, signal: AbortSignal): Promise<Load> {
     const reader = given.format === 'bytes' ? given : asBytes(given);
     const way = wayOf(options);
-    const columns = reader.schema.fields.map(({ name }) => columnOf(this.#place, name));
+    const columns = reader.schema.fields.map(({ name }) => stageColumn(this.#place, name));
     if (way === 'open') await this.#prepare(signal);
     const leave = way === 'aside' ? undefined : await this.#takeTurn();
     const session = await this.#connect(signal, leave);
@@ -328,9 +321,7 @@ export class SqlTableWriter implements TableWriter {
     if (way === 'aside') return options.together ? this.#hidden.shared() : this.#hidden.make();
     const { dialect } = this.#place;
     const name = dialect.quote('sluice_stage');
-    const { supersede } = options;
-    const names = 'key' in supersede ? supersede.key : this.#moved ? this.#spec.schema.key : [];
-    const key = names.map((field) => columnOf(this.#place, field));
+    const key = stageKey(this.#place, options.supersede, { columns, moved: this.#moved });
     await session.query(
       dialect.createTable(name, columns, { history: undefined, temporary: true, key }),
       this.#doing('loading'),
@@ -362,7 +353,12 @@ export class SqlTableWriter implements TableWriter {
       const { rows, changed } =
         part.way === 'open'
           ? { rows: part.rows - part.deleted }
-          : await addStage(session, this.#place, { ...this.#stage(part), rows: part.rows }, how);
+          : await addStage(
+              session,
+              this.#place,
+              { ...this.#stage(part), rows: part.rows, at: this.#spec.loadedAt },
+              how,
+            );
       record.rows += rows;
       if (changed !== undefined) record.changed = (record.changed ?? 0) + changed;
     }

@@ -1,0 +1,11 @@
+import type { ComparedTables } from '../core/compare.ts';
+import type { Destination } from '../core/destination.ts';
+import { ConfigError } from '../core/errors.ts';
+
+export async function compareTables(destination: Destination, signal: AbortSignal): Promise<ComparedTables> {
+  if (destination.compare) return destination.compare(signal);
+  throw new ConfigError('comparing: the destination cannot make checksums of rows', {
+    code: 'verify.unsupported',
+    remedy: 'docs/concepts/verify.md lists the systems that can',
+  });
+}

@@ -1,0 +1,99 @@
+/**
+ * Finds the keys that a table has and its source has not, among lists of hashes that are sorted, so that none has to be held.
+ * Pure but for reading them.
+ */
+import type { HashedRows } from '../core/compare.ts';
+
+export interface KeyLists {
+  target: AsyncIterable<HashedRows>;
+  /** Of the rows that the stream selects. */
+  source: AsyncIterable<HashedRows>;
+  /** Of all rows that the source has, where the stream does not select all of them. */
+  all: AsyncIterable<HashedRows> | undefined;
+}
+
+export interface KeyCounts {
+  gone: number;
+  /** Keys that are selected and not in the target. */
+  missing: number;
+  /** Keys that are in both, and are not selected. */
+  unselected: number;
+}
+
+/** Hashes of keys that are gone, in pieces; `counts` are right at the end. */
+export async function* goneKeys(lists: KeyLists, counts: KeyCounts): AsyncGenerator<string[]> {
+  const target = new Keys(lists.target);
+  const source = new Keys(lists.source);
+  const all = lists.all && new Keys(lists.all);
+  const sides = [target, source, ...(all ? [all] : [])];
+  let found: string[] = [];
+  try {
+    await Promise.all(sides.map((side) => side.load()));
+    for (;;) {
+      const key = least(sides);
+      if (key === undefined) break;
+      const [there, selected, known] = [target.key === key, source.key === key, all?.key === key];
+      if (there && !selected && !known) {
+        counts.gone++;
+        if (found.push(key) === PIECE) {
+          yield found;
+          found = [];
+        }
+      } else if (there && !selected) counts.unselected++;
+      else if (!there && selected) counts.missing++;
+      for (const side of sides) if (side.key === key) await side.skip(key);
+    }
+    if (found.length > 0) yield found;
+  } finally {
+    await Promise.allSettled(sides.map((side) => side.close()));
+  }
+}
+
+const PIECE = 2048;
+
+function least(sides: readonly Keys[]): string | undefined {
+  let key: string | undefined;
+  for (const side of sides)
+    if (side.key !== undefined && (key === undefined || side.key < key)) key = side.key;
+  return key;
+}
+
+/** One list, key by key. */
+class Keys {
+  /** The next one; undefined at the end. */
+  key: string | undefined;
+  readonly #batches: AsyncIterator<HashedRows>;
+  #keys: readonly string[] = [];
+  #at = 0;
+
+  constructor(rows: AsyncIterable<HashedRows>) {
+    this.#batches = rows[Symbol.asyncIterator]();
+  }
+
+  /** The next batch that has keys. */
+  async load(): Promise<void> {
+    this.#at = 0;
+    do {
+      const { done, value } = await this.#batches.next();
+      if (done === true) {
+        this.key = undefined;
+        return;
+      }
+      this.#keys = value.keys;
+    } while (this.#keys.length === 0);
+    this.key = this.#keys[0];
+  }
+
+  /** Past all rows with this key, which is the next one. */
+  async skip(key: string): Promise<void> {
+    while (this.key === key) {
+      this.#at++;
+      if (this.#at < this.#keys.length) this.key = this.#keys[this.#at];
+      else await this.load();
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#batches.return?.();
+  }
+}
