@@ -6,7 +6,7 @@ import type { Destination, Load, Supersede, TableWriter } from '../core/destinat
 import { throwIfAborted } from '../core/errors.ts';
 import type { Listener, StreamTotals } from '../core/events.ts';
 import type { Snapshot } from '../core/source.ts';
-import { type Checkpoint, renamed, type Slice } from '../core/stream.ts';
+import type { Checkpoint, Slice } from '../core/stream.ts';
 import type { TableStructure } from '../core/structure.ts';
 import { addDays } from '../core/units.ts';
 import type { KeptHome } from '../gate/kept-storage.ts';
@@ -18,6 +18,7 @@ import { BY_DATES } from './date-slices.ts';
 import { withDeletes } from './deletes.ts';
 import { distinctRows } from './distinct-rows.ts';
 import { inParallel } from './parallel.ts';
+import { partitionBy } from './partition-by.ts';
 import type { Planned } from './plan-stream.ts';
 import { PutAside } from './put-aside.ts';
 import { leaveOutRefused } from './refused-rows.ts';
@@ -68,7 +69,7 @@ export async function loadStream(job: LoadJob): Promise<LoadOutcome> {
       table: stream.table,
       stream: stream.name,
       schema: planned.schema,
-      partitionBy: partitionBy(job),
+      partitionBy: partitionBy(stream),
       run: job.run,
       fence: job.fence,
       expectedVersion: planned.table?.version ?? 0,
@@ -89,13 +90,6 @@ export async function loadStream(job: LoadJob): Promise<LoadOutcome> {
   } finally {
     await writer.close();
   }
-}
-
-/** Names in the configuration are those of the source. */
-function partitionBy(job: LoadJob): Planned['plan']['stream']['partitionBy'] {
-  const { stream } = job.planned.plan;
-  const by = stream.partitionBy;
-  return by && { column: renamed(stream, by.column), by: by.by };
 }
 
 class StreamLoad {
