@@ -2,6 +2,7 @@
  * Every command as data: parsing, help and "did you mean" come from here. It imports nothing but the options, so that
  * `sluice --help` costs no more than reading both.
  */
+import { GENERATE } from './generate-table.ts';
 import { LEDGER } from './ledger-table.ts';
 import {
   type ArgumentSpec,
@@ -60,6 +61,7 @@ export const GROUPS: readonly { name: CommandSpec['group']; title: string }[] = 
 
 /** Commands of two words and what the first word stands for. */
 export const FAMILIES: Readonly<Record<string, string>> = {
+  generate: 'made-up records, the same for the same options: files, a REST API',
   schema: 'columns of tables: show them, what they were, what they are to be',
   state: 'how far a stream is loaded: show it, set it, start over',
   ledger: 'which files streams have loaded',
@@ -120,23 +122,6 @@ const START: readonly CommandSpec[] = [
       'sluice check shop',
       'sluice check shop_to_mirror --select public.orders --rows 1000000',
     ],
-  },
-  {
-    name: 'demo',
-    group: 'start',
-    summary: 'a shop database, a lake and a day of changes, on this machine',
-    arguments: [],
-    options: [
-      { name: 'rows', value: '<n>', summary: 'rows to begin with, roughly (default: a million)' },
-      { name: 'quick', summary: 'few rows, for a look in passing' },
-      { name: 'keep', summary: 'leave the temporary folder there at the end' },
-      {
-        name: 'directory',
-        value: '<path>',
-        summary: 'put it there, and leave it; opens the database of a demo that is there already',
-      },
-    ],
-    examples: ['sluice demo', 'sluice demo --directory ./demo'],
   },
 ];
 
@@ -407,6 +392,7 @@ const REPAIR: readonly CommandSpec[] = [
 
 export const COMMANDS: readonly CommandSpec[] = [
   ...START,
+  ...GENERATE,
   ...MOVE,
   ...LOOK,
   ...SCHEMA,

@@ -131,9 +131,10 @@ export async function runWith(
   args: readonly string[],
   given: Partial<Services>,
   answers: string[] = [],
+  signal: AbortSignal = new AbortController().signal,
 ): Promise<{ code: number; out: string; err: string }> {
   const fake = fakeTerminal(answers);
-  const stop = { signal: new AbortController().signal, exitCode: () => 130 };
+  const stop = { signal, exitCode: () => 130 };
   const openProject: Services['openProject'] = (path) => {
     if (path === 'missing') throw new ConfigError('"missing": no such project', { code: 'config.missing' });
     return Promise.resolve(fakeContext());

@@ -24,6 +24,7 @@ const LOADERS: Readonly<Record<string, () => Promise<Command>>> = {
   discover: async () => (await import('./commands/discover.ts')).discover,
   check: async () => (await import('./commands/check.ts')).check,
   demo: async () => (await import('./commands/demo.ts')).demo,
+  generate: async () => (await import('./commands/generate.ts')).generate,
   plan: async () => (await import('./commands/plan.ts')).plan,
   run: async () => (await import('./commands/run.ts')).run,
   copy: async () => (await import('./commands/copy.ts')).copy,

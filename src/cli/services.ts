@@ -22,6 +22,9 @@ import type {
 import type { RepairOptions, RepairReport } from '../engine/repair.ts';
 import type { PipelinePlan, RunOptions, RunReport } from '../engine/types.ts';
 import type { VerifyOptions, VerifyReport } from '../engine/verify-types.ts';
+import type { ApiOptions, ApiServer } from '../generate/api/api-options.ts';
+import type { GeneratedFile, GenerateFilesOptions } from '../generate/files/generate-files.ts';
+import type { ModelOptions } from '../generate/open-model.ts';
 
 /** What the commands need of the rest of the program. Each is loaded when it is first asked for; tests bring fakes. */
 export interface Services {
@@ -87,6 +90,8 @@ export interface Services {
   ): Promise<LedgerRebuild>;
   /** Undefined when a demo that was kept has been opened again. */
   demo(options: DemoOptions): Promise<DemoReport | undefined>;
+  generateFiles(model: ModelOptions, options: GenerateFilesOptions): Promise<GeneratedFile[]>;
+  serveApi(model: ModelOptions, options: ApiOptions): Promise<ApiServer>;
 }
 
 export function realServices(): Services {
@@ -129,6 +134,11 @@ export function realServices(): Services {
     reloadFiles: async (...args) => (await import('../engine/ledger-ops.ts')).reloadFiles(...args),
     forgetFiles: async (...args) => (await import('../engine/ledger-ops.ts')).forgetFiles(...args),
     rebuildLedger: async (...args) => (await import('../engine/ledger-ops.ts')).rebuildLedger(...args),
+    generateFiles: async (model, options) => {
+      const { openModel } = await import('../generate/open-model.ts');
+      return (await import('../generate/files/generate-files.ts')).generateFiles(openModel(model), options);
+    },
+    serveApi: async (...args) => (await import('../generate/api/serve-api.ts')).serveApi(...args),
     demo: async (options) => (await import('../demo/demo.ts')).runDemo(options),
   };
 }

@@ -1,5 +1,4 @@
 import { ConfigError } from '../core/errors.ts';
-import type { Schema } from '../core/schema.ts';
 import type { Field, Rows } from './field.ts';
 import { DAY_US } from './fields.ts';
 import { Life } from './life.ts';
@@ -14,7 +13,7 @@ export interface DatasetOptions {
   rows?: number | undefined;
   /** The first day, `YYYY-MM-DD`. */
   from?: string | undefined;
-  /** Records that each later day makes, changes and takes away, counted like `rows`. */
+  /** Records that each later day makes, changes and takes away, counted like `rows`: 1 %, 2 % and none of these when absent. */
   inserts?: number | undefined;
   updates?: number | undefined;
   deletes?: number | undefined;
@@ -26,8 +25,6 @@ const DATASET_DEFAULTS = {
   seed: 1,
   rows: 10_000,
   from: '2026-01-01',
-  inserts: 0,
-  updates: 0,
   deletes: 0,
   drift: {},
 } as const;
@@ -52,7 +49,9 @@ export interface Dataset {
 
 export function openDataset(model: Model, given: DatasetOptions = {}): Dataset {
   const known = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
-  const options: Dataset['options'] = { ...DATASET_DEFAULTS, ...known };
+  const rows = given.rows ?? DATASET_DEFAULTS.rows;
+  const usual = { inserts: Math.ceil(rows / 100), updates: Math.ceil(rows / 50) };
+  const options: Dataset['options'] = { ...DATASET_DEFAULTS, ...usual, ...known };
   assertOptions(options);
   const entities: EntityData[] = [];
   for (const entity of model.entities) {
@@ -150,33 +149,12 @@ export class EntityData {
     return fields;
   }
 
-  schema(day: number): Schema {
-    const fields = this.fields(day).map(({ name, type, nulls = 0, length, optional = false }) => ({
-      name,
-      type,
-      nullable: nulls > 0 || optional,
-      ...(length !== undefined && { length }),
-    }));
-    return { fields, key: [fields[0]!.name] };
-  }
-
   /** All that there is at the end of a day. */
   all(day: number): Selection {
     const deleted = this.life.deleted(day);
     const count = this.life.population(day) - deleted.length;
     if (deleted.length === 0) return { count, index: (position) => position };
     return { count, index: (position) => position + deletedBefore(deleted, position) };
-  }
-
-  /** What a day has made and changed, by number. */
-  changed(day: number): Selection {
-    const { inserted, updated } = this.life.changes(day);
-    const { length } = updated;
-    const count = length + inserted.to - inserted.from;
-    return {
-      count,
-      index: (position) => (position < length ? updated[position]! : inserted.from + position - length),
-    };
   }
 
   /** Number of the record that another one belongs to. */

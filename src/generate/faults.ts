@@ -2,7 +2,7 @@ import type { Schema } from '../core/schema.ts';
 import { utf8 } from './byte-sink.ts';
 import type { ChangedValue } from './json-rows.ts';
 import { DEAD } from './life.ts';
-import { Draws } from './random.ts';
+import type { Draws } from './random.ts';
 
 /** What can be wrong with a record. */
 export type FaultKind =
@@ -41,7 +41,7 @@ const FAULTS: Readonly<Record<FaultKind, { summary: string; forms: readonly Faul
   cut: { summary: 'a line that ends in the middle', forms: ['jsonl'] },
 };
 
-const FAULT_KINDS = Object.keys(FAULTS) as FaultKind[];
+export const FAULT_KINDS = Object.keys(FAULTS) as FaultKind[];
 
 export interface FaultOptions {
   /** Share of the records that have one, from 0 to 1. */
@@ -56,7 +56,9 @@ export interface Fault {
   readonly field: number;
 }
 
-const LONG = 'x'.repeat(5000);
+/** More than any field takes. */
+export const LONG_TEXT: Uint8Array = utf8('x'.repeat(5000));
+const QUOTE = utf8('"');
 const VALUES: Readonly<Partial<Record<FaultKind, readonly string[]>>> = {
   'wrong-type': ['n/a', 'unknown', '#REF!', '12,5O'],
   'bad-date': ['2026-02-30', '0000-00-00', '31.04.2026', '2026-13-01'],
@@ -68,8 +70,8 @@ export class Faults {
   readonly #bound: number;
   readonly #choices: { kind: FaultKind; fields: number[] }[] = [];
 
-  constructor(seed: number, schema: Schema, form: FaultForm, { rate, kinds = FAULT_KINDS }: FaultOptions) {
-    this.#draws = new Draws(seed, 'faults');
+  constructor(draws: Draws, schema: Schema, form: FaultForm, { rate, kinds = FAULT_KINDS }: FaultOptions) {
+    this.#draws = draws;
     this.#bound = rate * 0x1_0000_0000;
     for (const kind of kinds) {
       const fields = fieldsFor(kind, schema);
@@ -112,7 +114,7 @@ export class Faults {
       case 'missing':
         return { field, json: utf8('null'), csv: utf8('') };
       case 'too-long':
-        return { field, json: utf8(`"${LONG}"`), csv: utf8(LONG) };
+        return { field, json: Buffer.concat([QUOTE, LONG_TEXT, QUOTE]), csv: LONG_TEXT };
       case 'bad-utf8': {
         const bytes = Uint8Array.of(0x61, 0xff, 0xc3, 0x28, 0x62);
         return { field, json: Uint8Array.of(0x22, ...bytes, 0x22), csv: bytes };

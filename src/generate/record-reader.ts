@@ -14,6 +14,10 @@ export interface ReaderOptions {
   readonly seed: number;
   readonly form: FaultForm;
   readonly faults?: FaultOptions | undefined;
+  /** The day whose end decides what the records are like; the same as that of the fields when absent. */
+  readonly versionsOf?: number | undefined;
+  /** Fields beside those of the model. */
+  readonly more?: readonly Field[] | undefined;
 }
 
 /** A fault of a record that has been loaded. */
@@ -23,6 +27,19 @@ export interface RowFault extends Fault {
   readonly index: number;
   /** What is written in the place of a value. */
   readonly change: ChangedValue | undefined;
+}
+
+/** The columns that fields become. */
+function schemaOf(fields: readonly Field[]): Schema {
+  return {
+    fields: fields.map(({ name, type, nulls = 0, length, optional = false }) => ({
+      name,
+      type,
+      nullable: nulls > 0 || optional,
+      ...(length !== undefined && { length }),
+    })),
+    key: [fields[0]!.name],
+  };
 }
 
 /** Makes records of an entity as they are at the end of a day, a batch at a time. */
@@ -39,17 +56,20 @@ export class RecordReader {
   readonly #words = new Words(BATCH_ROWS);
   readonly #rows: Rows & { count: number };
 
-  constructor(entity: EntityData, day: number, { seed, form, faults }: ReaderOptions) {
+  constructor(entity: EntityData, day: number, options: ReaderOptions) {
+    const { seed, form, faults, versionsOf = day, more = [] } = options;
     this.#entity = entity;
-    this.schema = entity.schema(day);
+    const fields = [...entity.fields(day), ...more];
+    this.schema = schemaOf(fields);
     this.batch = new Batch(this.schema, BATCH_ROWS);
-    this.#fields = entity.fields(day).map((field) => ({
+    this.#fields = fields.map((field) => ({
       field,
       draws: new Draws(seed, `${entity.name}.${field.purpose ?? field.name}`),
     }));
-    this.#faults = faults && faults.rate > 0 ? new Faults(seed, this.schema, form, faults) : undefined;
+    if (faults && faults.rate > 0)
+      this.#faults = new Faults(new Draws(seed, `${entity.name} faults`), this.schema, form, faults);
     // Another day may be asked for while this one is read.
-    this.#versions = entity.life.versions(day).slice(0, entity.life.population(day));
+    this.#versions = entity.life.versions(versionsOf).slice(0, entity.life.population(versionsOf));
     this.#rows = {
       count: 0,
       index: new Uint32Array(BATCH_ROWS),
@@ -73,6 +93,11 @@ export class RecordReader {
       field.fill(column, rows, words);
       markNulls(column, words, count, field.nulls ?? 0);
     }
+  }
+
+  /** Whether records may be broken. */
+  get breaks(): boolean {
+    return this.#faults !== undefined;
   }
 
   /** Only finds out when they were changed. */

@@ -1,0 +1,141 @@
+import type { CommandSpec } from './command-table.ts';
+import type { OptionSpec } from './option-table.ts';
+
+const ROWS: OptionSpec = {
+  name: 'rows',
+  value: '<n>',
+  summary: 'records on the first day; of lending, loans (default: 10,000)',
+};
+
+/** What decides the records, for all that is made of them. */
+const MODEL: readonly OptionSpec[] = [
+  {
+    name: 'model',
+    value: '<name>',
+    summary: 'lending (partners, loans, payments; the default) or tenants (20 plain fields)',
+  },
+  ROWS,
+  { name: 'seed', value: '<n>', summary: 'another number makes other records (default: 1)' },
+  { name: 'from', value: '<day>', summary: 'the first day (default: 2026-01-01)' },
+  { name: 'inserts', value: '<n>', summary: 'records that a day makes (default: 1 % of the first)' },
+  { name: 'updates', value: '<n>', summary: 'records that a day changes (default: 2 %)' },
+  {
+    name: 'deletes',
+    value: '<n>',
+    summary: 'records that a day takes away, of those that none belongs to (default: 0)',
+  },
+  {
+    name: 'drift',
+    value: '<change@day>',
+    many: true,
+    summary:
+      'from that day on, 0 being the first: new-field, rename, decimal (was whole), retype (was a number), nested (new fields in an object), or all',
+  },
+];
+
+const FAULTS: readonly OptionSpec[] = [
+  { name: 'faults', value: '<share>', summary: 'share of the records that are broken: "1 %"' },
+  {
+    name: 'fault',
+    value: '<kind>',
+    many: true,
+    summary:
+      'only these: wrong-type, bad-date, out-of-range, missing, too-long, duplicate, bad-utf8, columns (CSV), cut (JSON Lines)',
+  },
+];
+
+const ONLY: OptionSpec = { name: 'table', short: 't', value: '<name>', many: true, summary: 'only these' };
+
+/** Commands for trying things without data of one's own. */
+export const GENERATE: readonly CommandSpec[] = [
+  {
+    name: 'demo',
+    group: 'start',
+    summary: 'a shop database, a lake and a day of changes, on this machine',
+    arguments: [],
+    options: [
+      { name: 'rows', value: '<n>', summary: 'rows to begin with, roughly (default: a million)' },
+      { name: 'quick', summary: 'few rows, for a look in passing' },
+      { name: 'keep', summary: 'leave the temporary folder there at the end' },
+      {
+        name: 'directory',
+        value: '<path>',
+        summary: 'put it there, and leave it; opens the database of a demo that is there already',
+      },
+    ],
+    examples: ['sluice demo', 'sluice demo --directory ./demo'],
+  },
+  {
+    name: 'generate files',
+    group: 'start',
+    summary: 'make files of made-up records: CSV, JSON, JSON Lines or Parquet',
+    about:
+      'The ending of the path says the format, and whether text is packed: .csv, .json, .jsonl, .parquet, and .gz or .zst. {table}, {date}, {year}, {month} and {day} stand for values; a folder gets {table}_{date}.csv. The same options make the same bytes.',
+    arguments: [{ name: 'path' }],
+    options: [
+      ...MODEL,
+      { name: 'days', value: '<n>', summary: 'days, each with a file of its own (default: 1)' },
+      {
+        name: 'changes',
+        summary: 'files of later days have what the day has made and changed, not everything',
+      },
+      {
+        name: 'change-column',
+        value: '<name>',
+        summary:
+          'with --changes: a column with insert, update or delete; without it, nothing tells what is gone',
+      },
+      ONLY,
+      ...FAULTS,
+      { name: 'manifest', value: '<path>', summary: 'write down which records were broken, as JSON Lines' },
+      { name: 'force', summary: 'write over files that are there' },
+    ],
+    examples: [
+      'sluice generate files ./landing --rows 100000',
+      "sluice generate files './landing/{table}_{date}.csv.gz' --days 30 --changes",
+      "sluice generate files './landing/{table}.jsonl' --table loans --faults '1 %' --manifest ./faults.jsonl",
+      "sluice generate files './landing/{table}_{date}.parquet' --model tenants --rows 1000000",
+    ],
+  },
+  {
+    name: 'generate api',
+    group: 'start',
+    summary: 'serve made-up records as a REST API on this machine, until Ctrl-C',
+    about:
+      'Requests say how they want it: ?paging=page|offset|cursor|header|link|next|none, per_page or limit, updated_since=2026-01-31T12:00:00Z, records=result.items, format=jsonl, day=3, hostile=429:1x2. Paths are /loans, /loans/17 and /partners/3/loans.',
+    arguments: [],
+    options: [
+      ...MODEL,
+      { name: 'day', value: '<n>', summary: 'the day whose end is served, 0 being the first (default: 0)' },
+      { name: 'port', value: '<n>', summary: 'port on 127.0.0.1 (default: a free one)' },
+      {
+        name: 'paging',
+        value: '<kind>',
+        summary:
+          'of requests that do not say it: page, offset, cursor, header, link, next or none (default: page)',
+      },
+      { name: 'page-size', value: '<n>', summary: 'records of a page (default: 100)' },
+      { name: 'bearer', value: '<token>', summary: 'only for those who send this token' },
+      { name: 'basic', value: '<user:password>', summary: 'only for those who sign in so' },
+      { name: 'api-key', value: '<key>', summary: 'only for those who send it as X-Api-Key' },
+      {
+        name: 'oauth',
+        value: '<client:secret>',
+        summary: 'only for those who get a token with it: POST /oauth/token',
+      },
+      {
+        name: 'hostile',
+        value: '<records=trouble>',
+        many: true,
+        summary:
+          'what goes wrong: a status (429:2 with Retry-After), reset, refuse, hang, invalid, html, empty, redirect, bomb, drip, shift, repeat, endless, loop, blank; then x2 for two tries, @3 for every third page',
+      },
+      ...FAULTS,
+    ],
+    examples: [
+      'sluice generate api --port 8080',
+      'sluice generate api --rows 1000000 --model tenants --page-size 10000',
+      'sluice generate api --paging cursor --bearer secret --hostile loans=429:1x2@3 --hostile reset@5',
+    ],
+  },
+];
