@@ -17,6 +17,7 @@ import { countLoad } from './count-load.ts';
 import { BY_DATES } from './date-slices.ts';
 import { withDeletes } from './deletes.ts';
 import { distinctRows } from './distinct-rows.ts';
+import { essence } from './essence.ts';
 import { inParallel } from './parallel.ts';
 import { partitionBy } from './partition-by.ts';
 import type { Planned } from './plan-stream.ts';
@@ -91,6 +92,8 @@ export async function loadStream(job: LoadJob): Promise<LoadOutcome> {
     await writer.close();
   }
 }
+
+const NOTHING: Supersede = { kind: 'nothing' };
 
 class StreamLoad {
   readonly #job: LoadJob;
@@ -176,7 +179,9 @@ class StreamLoad {
     });
     const windowed = ownWindow && planned.plan.stream.cursor.length > 0;
     const checkpoint = windowed ? this.#unmoved(advanced, loads) : this.#withDay(advanced, loads);
-    await this.#commit(loads, this.#replacing(), checkpoint);
+    const how = this.#replacing();
+    if (how.kind === 'nothing' && this.#nothingChanged(loads, checkpoint)) await this.#writer.abort(loads);
+    else await this.#commit(loads, how, checkpoint);
   }
 
   /** What loads that are committed together take the place of. */
@@ -246,7 +251,7 @@ class StreamLoad {
       ? this.#unmoved(advanced, [load])
       : this.#withDay(advanced, [load]);
     const checkpoint = { ...moved, ...(unfinished && { unfinished }) };
-    if (this.#nothingChanged(load, checkpoint)) {
+    if (this.#nothingChanged([load], checkpoint)) {
       this.#job.totals.quarantined += load.facts.quarantined ?? 0;
       await this.#writer.abort([load]);
       return;
@@ -282,37 +287,19 @@ class StreamLoad {
   }
 
   /** A slice that brought nothing is worth a commit only when what was read need not be read again after it. */
-  #nothingChanged(load: Load, checkpoint: Checkpoint): boolean {
+  #nothingChanged(loads: readonly Load[], checkpoint: Checkpoint): boolean {
     const { planned } = this.#job;
     const before = this.#checkpoint;
     if (
-      load.rows > 0 ||
+      loads.some(({ rows }) => rows > 0) ||
       !before ||
       planned.table === undefined ||
       planned.plan.changes.length > 0 ||
       planned.plan.stream.date
     )
       return false;
-    const essence = ({
-      cursor,
-      relation,
-      position,
-      high,
-      unfinished,
-      watermark,
-      pending,
-      ledger,
-    }: Checkpoint): string =>
-      JSON.stringify([
-        cursor,
-        relation,
-        position,
-        high,
-        unfinished,
-        ledger,
-        ...(load.facts.rows > 0 ? [watermark, pending] : []),
-      ]);
-    return essence(before) === essence(checkpoint);
+    const read = loads.some(({ facts }) => facts.rows > 0);
+    return essence(before, read) === essence(checkpoint, read);
   }
 
   async #commitSchema(): Promise<void> {
@@ -394,7 +381,9 @@ class StreamLoad {
         {
           // What is to be replaced as a whole is not there to compare with.
           distinct:
-            together === undefined && this.#meetsLoaded(slice) ? distinctRows(planned, slice) : undefined,
+            (together ?? NOTHING).kind === 'nothing' && this.#meetsLoaded(slice)
+              ? distinctRows(planned, slice)
+              : undefined,
           supersede: together ?? this.#supersede(slice),
           together: together !== undefined,
           order: planned.slices.slices.indexOf(slice),

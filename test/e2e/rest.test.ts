@@ -1,5 +1,6 @@
 /** Records of an API become a table: all pages, only what has changed, whatever the API does. */
 import { expect, it } from 'vitest';
+import { quarantine } from '../../src/index.ts';
 import { Api, ApiLake, type Call } from '../support/api.ts';
 
 interface Item {
@@ -46,4 +47,92 @@ it('loads all pages, then what has changed, and nothing twice', async () => {
   expect(api.calls.at(-1)!.query['since']).toBe('2026-01-01T00:10:00.000000Z');
   expect(await pair.query('SELECT count(*), count(DISTINCT id), count(name) FROM t')).toEqual([[11, 11, 10]]);
   expect(await pair.query('SELECT name FROM t WHERE id = 1')).toEqual([['changed']]);
+});
+
+it('takes the last of records that come twice, and doubles nothing that is appended', async () => {
+  // A record is put in front of the others while they are fetched: each page begins with the last one of the page before.
+  let all = [item(1), item(2), item(3), item(4), item(5), item(6)];
+  const shifting = (call: Call): { json: unknown } => {
+    const answer = { json: page(all, call) };
+    all = [item(100 + api.calls.length, 'new', 90), ...all];
+    return answer;
+  };
+  await using api = await Api.open(shifting);
+  const endpoint = { path: '/t', records: 'data', paging: BY_PAGE, since: 'since' };
+  for (const load of ['merge', 'replace', 'append'] as const) {
+    await using pair = new ApiLake({ load, key: 'id' });
+    pair.url = api.url;
+    pair.connection = { concurrency: 1 };
+    pair.endpoints = { t: endpoint };
+    all = [item(1), item(2), item(3), item(4), item(5), item(6)];
+    expect(await pair.warnings()).toContain('again with the same key: the last of each counts');
+    expect(await pair.query('SELECT count(*), count(DISTINCT id) FROM t WHERE id < 100')).toEqual([[6, 6]]);
+  }
+});
+
+it('appends a record once, also when the API gives it again at the boundary', async () => {
+  let all = items(4);
+  await using api = await Api.open(({ query }) => ({
+    json: all.filter(({ updated_at }) => updated_at >= (query['since'] ?? '').replace(/000Z$/, 'Z')),
+  }));
+  await using pair = new ApiLake({ load: 'append', cursor: 'updated_at' });
+  pair.url = api.url;
+  pair.endpoints = { t: { path: '/t', since: 'since' } };
+  expect(await pair.run()).toMatchObject({ totals: { loaded: 4 } });
+  expect(await pair.run()).toMatchObject({ status: 'nothing-new' });
+  all = [...all, item(5, 'n5', 4), item(6)];
+  expect(await pair.run()).toMatchObject({ totals: { loaded: 2 } });
+  expect(await pair.query('SELECT count(*), count(DISTINCT id) FROM t')).toEqual([[6, 6]]);
+});
+
+it('fetches children for each record of the endpoint above, and of the one above that', async () => {
+  await using api = await Api.open(({ path }) => {
+    const [, a, id, b, other, c] = path.split('/');
+    if (b === undefined) return { json: { [a!]: [{ id: 'x y' }, { id: 7 }] } };
+    if (c === undefined)
+      return {
+        json: [
+          { n: 1, of: decodeURIComponent(id!) },
+          { n: 2, of: other ?? null },
+        ],
+      };
+    return { json: [{ deep: `${decodeURIComponent(id!)}/${other}` }] };
+  });
+  await using pair = new ApiLake({});
+  pair.url = api.url;
+  pair.endpoints = {
+    a: { path: '/a', records: 'a' },
+    b: { path: '/a/{a.id}/b' },
+    t: { path: '/a/{a.id}/b/{b.n}/c' },
+  };
+  expect(await pair.run()).toMatchObject({ totals: { loaded: 4 } });
+  expect(await pair.query('SELECT a_id, b_n, deep FROM t ORDER BY deep')).toEqual([
+    ['7', 1, '7/1'],
+    ['7', 2, '7/2'],
+    ['x y', 1, 'x y/1'],
+    ['x y', 2, 'x y/2'],
+  ]);
+});
+
+it('puts records aside that do not fit, names their page, and reads them again', async () => {
+  let all: unknown[] = Array.from({ length: 400 }, (_, i) => ({ id: i + 1, amount: i * 2 }));
+  all[250] = { id: 251, amount: 0.25 };
+  await using api = await Api.open((call) => ({ json: page(all, call) }));
+  await using pair = new ApiLake({ load: 'merge', key: 'id', types: { amount: 'int64' }, max_bad: 5 });
+  pair.url = api.url;
+  pair.endpoints = {
+    t: { path: '/t', records: 'data', paging: { by: 'page', size_param: 'per_page', size: 100 } },
+  };
+  expect(await pair.run()).toMatchObject({ totals: { loaded: 399, quarantined: 1 } });
+  const place = { directory: pair.folder };
+  const [found] = await Array.fromAsync(quarantine.read(pair.project, 'p', place));
+  expect(found).toMatchObject({ column: 'amount', line: 251 });
+  expect(found!.file).toBe('GET /t?page=1&per_page=100 … GET /t?page=4&per_page=100');
+  // What cannot be fetched any more can be loaded nevertheless.
+  all = [];
+  pair.stream = { ...pair.stream, types: { amount: 'decimal(12,2)' } };
+  await quarantine.replay(pair.project, 'p', place);
+  expect(await pair.query('SELECT count(*), count(amount), min(amount) FROM t WHERE amount > 0')).toEqual([
+    [399, 399, '0.25'],
+  ]);
 });

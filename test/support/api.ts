@@ -76,6 +76,13 @@ export class ApiLake extends FileLake {
   url = '';
   endpoints: Record<string, unknown> = { t: '/t' };
 
+  /** Warnings of a run that succeeds. */
+  async warnings(): Promise<string> {
+    const said: string[] = [];
+    await this.run({ onEvent: (event) => event.kind === 'warning' && said.push(event.message) });
+    return said.join('\n');
+  }
+
   override get project(): ProjectDefinition {
     const { connections, pipelines } = super.project;
     const rest = { type: 'rest', url: this.url, endpoints: this.endpoints, ...this.connection };

@@ -15,13 +15,15 @@ interface Token {
 export class Credentials {
   readonly #options: AuthOptions | undefined;
   readonly #client: HttpClient;
+  readonly #secrets: string[];
   #token: Promise<Token> | undefined;
   /** Servers may hand out another one with each token. */
   #refresh: string | undefined;
 
-  /** `client`: for requests of tokens, which are made without credentials. */
-  constructor(options: AuthOptions | undefined, client: HttpClient) {
+  /** `client`: for requests of tokens, which are made without credentials; `others`: what is secret besides. */
+  constructor(options: AuthOptions | undefined, client: HttpClient, others: readonly string[] = []) {
     this.#options = options;
+    this.#secrets = [...others, ...secretsOf(options)];
     this.#client = client;
     this.#refresh = options && 'token_url' in options ? options.refresh_token : undefined;
   }
@@ -50,6 +52,10 @@ export class Credentials {
     if (!this.#options || !('token_url' in this.#options)) return false;
     this.#token = undefined;
     return true;
+  }
+
+  shows(text: string): boolean {
+    return this.#secrets.some((secret) => text.includes(secret));
   }
 
   async #current(options: Extract<AuthOptions, { token_url: string }>, signal: AbortSignal): Promise<Token> {
@@ -87,9 +93,19 @@ export class Credentials {
       { signal },
     );
     const { token, seconds, next } = tokenOf(answer);
-    if (next !== undefined) this.#refresh = next;
+    this.#secrets.push(token);
+    if (next !== undefined) this.#secrets.push((this.#refresh = next));
     return { token, endsAt: performance.now() + Math.max(1, seconds - MARGIN) * 1000 };
   }
+}
+
+function secretsOf(options: AuthOptions | undefined): string[] {
+  if (options === undefined) return [];
+  const named = options as Partial<
+    Record<'bearer' | 'password' | 'api_key' | 'client_secret' | 'refresh_token', string>
+  >;
+  const { bearer, password, api_key: key, client_secret: client, refresh_token: refresh } = named;
+  return [bearer, password, key, client, refresh].filter((secret) => secret !== undefined);
 }
 
 function tokenOf(answer: string): { token: string; seconds: number; next: string | undefined } {

@@ -44,7 +44,7 @@ export class RestFeed implements RecordFeed {
       rate: options.rate === undefined ? undefined : parseRate(options.rate),
     };
     const tokens = new HttpClient({ ...limits, rate: undefined }, undefined);
-    const credentials = new Credentials(options.auth, tokens);
+    const credentials = new Credentials(options.auth, tokens, Object.values(options.headers ?? {}));
     this.#client = new HttpClient(limits, { origin: new URL(options.url).origin, credentials });
   }
 

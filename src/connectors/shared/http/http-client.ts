@@ -53,6 +53,8 @@ export interface Access {
     authorize(request: HttpRequest, signal: AbortSignal): Promise<HttpRequest>;
     /** The server did not take them: whether there are others now. */
     renew(): boolean;
+    /** Whether a text has any of them in it. */
+    shows(text: string): boolean;
   };
 }
 
@@ -116,7 +118,12 @@ export class HttpClient {
     const doing = `asking ${shown(request)}`;
     try {
       const response = await this.#follow(request, watch, signal);
-      if (!response.ok && !accepts.includes(response.status)) throw await refusal(response, doing, watch);
+      if (!response.ok && !accepts.includes(response.status)) {
+        const said = await whatItSays(response, watch);
+        // A server may repeat what it was sent.
+        const told = this.#access?.credentials.shows(said) === true ? '' : said;
+        throw refusal(response, `${doing}: it answered ${response.status}${told}`);
+      }
       this.#pace.heed(response.headers);
       return await take({
         status: response.status,
@@ -269,10 +276,8 @@ function networkError(error: unknown, doing: string): unknown {
   });
 }
 
-async function refusal(response: Response, doing: string, watch: Watch): Promise<SluiceError> {
+function refusal(response: Response, found: string): SluiceError {
   const { status } = response;
-  const said = await whatItSays(response, watch);
-  const found = `${doing}: it answered ${status}${said}`;
   const retryAfterMs = RETRIED.has(status) ? retryAfter(response.headers) : undefined;
   const details = { status };
   if (status === 429)

@@ -36,7 +36,7 @@ const LINE_END: Uint8Array = Buffer.from('\n');
 export function layoutOf(
   { form: { dialect }, read, forms }: ReadForm,
   document: { name: string; file?: string; fields: number; places: Places },
-  { line, skip }: { line: number; skip: number },
+  { line, skip, superseded }: { line: number; skip: number; superseded?: Float64Array | undefined },
 ): DocumentLayout {
   const { name, file, fields, places } = document;
   return {
@@ -44,6 +44,7 @@ export function layoutOf(
     dialect,
     skip,
     line,
+    superseded,
     fields,
     columns: read.map((column) => places.get(column.name) ?? null),
     forms,

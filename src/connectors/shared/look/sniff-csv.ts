@@ -4,6 +4,7 @@ import { escapesOf } from '../text/scanners.ts';
 import type { DocumentInput } from '../text/document-input.ts';
 import { fieldText } from '../text/field-text.ts';
 import { Records } from '../text/records.ts';
+import { KeyHashes } from './key-hashes.ts';
 import {
   Cuts,
   MOST_RECORD_BYTES,
@@ -39,17 +40,20 @@ export function sniffCsv(
   const group = groupOf(groups, header, fields);
   document.group = groups.indexOf(group);
   const name = task.documents[input.document]!;
+  const keys = task.key && new KeyHashes(task.key);
   const cuts = new Cuts(task.partBytes, scanner.line);
   while (input.at < input.end || input.more()) {
     const base = input.total - input.end;
     const { bytes, at, end, final } = input;
     const found = scanner.scan(bytes, { at, end, final, row: 0 });
     if (found.row > 0) sniffRows(group, scanner.records, { bytes, escapes, rows: found.row, document: name });
+    keys?.add(scanner.records, bytes, { names: header ?? [], rows: found.row });
     document.records += found.row;
     input.at = found.at;
     cuts.look(base + found.at - start, scanner.line);
     if (found.at === at && !input.more()) break;
   }
+  document.keys = keys?.keys;
   document.parts = cuts.parts(input.total - start, 1 + task.skip);
 }
 

@@ -4,6 +4,7 @@ import type { DocumentInput } from '../text/document-input.ts';
 import { type JsonDialect, JsonScanner } from '../text/json-scanner.ts';
 import { Records } from '../text/records.ts';
 import { escapesOf } from '../text/scanners.ts';
+import { KeyHashes } from './key-hashes.ts';
 import {
   Cuts,
   MOST_RECORD_BYTES,
@@ -30,6 +31,7 @@ export function sniffJson(
   const group = groups[0]!;
   const name = task.documents[input.document]!;
   document.group = 0;
+  const keys = task.key && new KeyHashes(task.key);
   const start = input.total;
   let scanner = scannerFor(task.dialect, group, document);
   scanner.line = 1 + task.skip;
@@ -48,6 +50,7 @@ export function sniffJson(
         rows: found.row,
         document: name,
       });
+    keys?.add(scanner.records, bytes, { names: scanner.names, rows: found.row });
     document.records += found.row;
     input.at = found.at;
     cuts.look(base + found.at - start, scanner.line);
@@ -59,6 +62,7 @@ export function sniffJson(
     } else if (scanner.tooLong) throw tooLong(name, end - found.at);
     else if (found.at === at && !input.more()) break;
   }
+  document.keys = keys?.keys;
   document.parts = cuts.parts(input.total - start, 1 + task.skip);
 }
 

@@ -1,5 +1,6 @@
 import type { RingMemory } from '../../../core/byte-ring.ts';
 import type { FileRange } from '../../../core/ledger.ts';
+import type { DocumentKeys } from './key-hashes.ts';
 import type { Form } from './look.ts';
 import type { Records, TextRun } from '../text/records.ts';
 import { type ColumnSample, emptySample, sniffColumn } from '../text/sniff-columns.ts';
@@ -14,6 +15,8 @@ export interface SniffTask {
   skip: number;
   /** Documents that are longer are cut about so often. */
   partBytes: number;
+  /** Columns by which records are told apart, when it is wanted which of them come again; none: by all of their text. */
+  key?: readonly string[] | undefined;
 }
 
 /** Documents with the same header, or of objects. */
@@ -31,6 +34,7 @@ export interface SniffedDocument {
   broken: number;
   /** Where it can be cut; empty when it has one part. */
   parts: FileRange[];
+  keys?: DocumentKeys | undefined;
 }
 
 export interface Sniffed {

@@ -10,6 +10,7 @@ import { TaskThread } from '../task-thread.ts';
 import { sendDocument } from '../text/document-input.ts';
 import { ThreadPool } from '../thread-pool.ts';
 import { crcText, type FileDocument, type FileProblem, problemOf } from './documents.ts';
+import type { DocumentKeys } from './key-hashes.ts';
 import type { Form } from './look.ts';
 import type { Sniffed, SniffGroup, SniffTask } from './sniff-types.ts';
 import { type TextForm, textOf } from '../text/text-stream.ts';
@@ -23,6 +24,8 @@ export interface LookedDocument {
   parts: FileRange[];
   crc32: string;
   encoding: string;
+  /** Of its records, when they were wanted. */
+  keys: DocumentKeys | undefined;
 }
 
 export interface SniffResult {
@@ -36,6 +39,8 @@ interface SniffJob {
   form: Form;
   text: (document: FileDocument) => TextForm;
   partBytes: number;
+  /** Columns whose values in each record are wanted. */
+  key?: readonly string[] | undefined;
   signal: AbortSignal;
 }
 
@@ -148,10 +153,11 @@ class Sniffer {
         header,
         skip: job.text(documents[0]!).skip,
         partBytes: job.partBytes,
+        key: job.key,
       });
     const sniffed = await feedThread({ pump }, consume, job.signal);
     return documents.map((document, number) => {
-      const { group, records, broken, parts } = sniffed.documents[number]!;
+      const { group, records, broken, parts, keys } = sniffed.documents[number]!;
       const { crc, bytes, text, encoding } = seen[number]!;
       const plain = !document.entry && bytes === text && bytes === document.file.size && encoding === 'utf-8';
       return {
@@ -163,6 +169,7 @@ class Sniffer {
         parts: plain ? parts : [],
         crc32: document.crc32 ?? crcText(crc),
         encoding,
+        keys,
       };
     });
   }

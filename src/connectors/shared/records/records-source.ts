@@ -32,6 +32,7 @@ import {
   type RecordDocument,
   type RecordsSurvey,
   surveyOf,
+  tellingApart,
 } from './records-survey.ts';
 import { Spool } from './spool.ts';
 
@@ -112,7 +113,8 @@ class RecordsSnapshot implements Snapshot {
     try {
       const preview = window.preview === true;
       const fetched = await this.#feed.fetch({ stream, checkpoint, window, spool, preview, signal });
-      const looked = await lookThrough(spool, fetched, { partBytes: SLICE_BYTES, signal });
+      const key = tellingApart(stream, fetched);
+      const looked = await lookThrough(spool, fetched, { key, partBytes: SLICE_BYTES, signal });
       this.#held.set(stream.name, { after, looked });
       return looked;
     } catch (error) {
@@ -195,12 +197,12 @@ function documentLayout(
   survey: RecordsSurvey,
   { path: key, range }: FilePart,
 ): TextDecoderOptions['documents'][number] {
-  const { document, fields, places }: RecordDocument = survey.layouts.get(key)!;
+  const { document, fields, places, superseded }: RecordDocument = survey.layouts.get(key)!;
   const first = range === undefined || range.from === 0;
   return layoutOf(
     survey,
     { name: document.name, fields, places },
-    { skip: survey.form.header && first ? 1 : 0, line: range?.line ?? 1 },
+    { skip: survey.form.header && first ? 1 : 0, line: range?.line ?? 1, superseded },
   );
 }
 

@@ -2,7 +2,7 @@
 import { ConfigError } from '../../../core/errors.ts';
 import type { FilePart, FilesConfig } from '../../../core/ledger.ts';
 import type { Field, SchemaJson } from '../../../core/schema.ts';
-import type { Survey } from '../../../core/source.ts';
+import type { Survey, SurveyNote } from '../../../core/source.ts';
 import { type Checkpoint, renamed, type SliceRange, type StreamConfig } from '../../../core/stream.ts';
 import { type LogicalType, renderType } from '../../../core/types.ts';
 import {
@@ -13,6 +13,7 @@ import {
   headerNames,
   nearMisses,
 } from '../look/contract.ts';
+import { earlierVersions } from '../look/key-hashes.ts';
 import { type FileDocument, formOf, textForm } from '../look/documents.ts';
 import { type Form, writtenForm } from '../look/look.ts';
 import type { Places, ReadForm } from '../look/read-form.ts';
@@ -29,6 +30,8 @@ export interface Looked {
   config: FilesConfig;
   form: Form;
   sniffed: SniffResult;
+  /** For each of its documents: lines of records that a later one takes the place of. */
+  earlier: Float64Array[];
   samples: Map<string, ColumnSample>;
 }
 
@@ -46,6 +49,8 @@ export interface RecordsSurvey extends Survey, ReadForm {
 export interface RecordDocument {
   document: SpooledDocument;
   looked: LookedDocument;
+  /** Lines of records that a later one takes the place of. */
+  superseded: Float64Array | undefined;
   fields: number;
   places: Places;
 }
@@ -55,7 +60,7 @@ const MOST_FILES = 1000;
 export async function lookThrough(
   spool: Spool,
   fetched: Fetched,
-  { partBytes, signal }: { partBytes: number; signal: AbortSignal },
+  { key, partBytes, signal }: { key: readonly string[] | undefined; partBytes: number; signal: AbortSignal },
 ): Promise<Looked> {
   const config: FilesConfig = {
     path: '',
@@ -78,11 +83,19 @@ export async function lookThrough(
     }));
   const looked = await formOf(documents, place);
   const text = (document: FileDocument): ReturnType<typeof textForm> => textForm(document, config);
-  const sniffed = await sniffDocuments(documents, { ...place, form: looked, text, partBytes });
+  const sniffed = await sniffDocuments(documents, {
+    ...place,
+    form: looked,
+    text,
+    partBytes,
+    key,
+  });
   const [problem] = sniffed.problems;
   if (problem) throw problem.error;
   const form = withNames(looked, sniffed);
-  return { spool, fetched, config, form, sniffed, samples: samplesOf(sniffed) };
+  const earlier = earlierVersions(sniffed.documents.map(({ keys }) => keys));
+  for (const each of sniffed.documents) each.keys = undefined;
+  return { spool, fetched, config, form, sniffed, earlier, samples: samplesOf(sniffed) };
 }
 
 /** Objects are read by the names of all of them. */
@@ -128,16 +141,38 @@ export function surveyOf(
     layouts,
     before,
     cursorType,
-    estimatedRows: fetched.more ? undefined : records,
+    estimatedRows: fetched.more
+      ? undefined
+      : records - looked.earlier.reduce((sum, lines) => sum + lines.length, 0),
     estimatedBytes: looked.spool.bytes,
     layout: '',
     parts: partsOf(looked, partBytes),
     arrived: { again: before?.watermark !== undefined, whole: true, more: fetched.more },
     putsAside: true,
     window: fetched.window,
-    notes: [...fetched.notes, ...nearMisses(columns).map(nearMiss)],
+    notes: [...fetched.notes, ...doubled(looked), ...nearMisses(columns).map(nearMiss)],
     sql: fetched.asked,
   };
+}
+
+/**
+ * What tells that a record comes again in one load: its key, or, where versions of it are kept side by side, all of it. Without a key
+ * nobody knows: two that are alike may be two.
+ */
+export function tellingApart(
+  { load, key: own }: StreamConfig,
+  { key: known }: Fetched,
+): readonly string[] | undefined {
+  const key = own ?? known;
+  if (key.length === 0) return undefined;
+  return load === 'append' ? [] : key;
+}
+
+function doubled({ earlier }: Looked): SurveyNote[] {
+  const count = earlier.reduce((sum, lines) => sum + lines.length, 0);
+  if (count === 0) return [];
+  const came = count === 1 ? '1 record comes' : `${count.toLocaleString('en')} records come`;
+  return [{ code: 'records.doubled', message: `${came} again with the same key: the last of each counts` }];
 }
 
 function nearMiss(message: string): { code: string; message: string; remedy: string } {
@@ -209,13 +244,14 @@ function isCursor(type: LogicalType): boolean {
   return type.kind === 'date' || type.kind === 'timestamp' || type.kind.startsWith('int');
 }
 
-function layoutsOf({ spool, sniffed, form }: Looked): Map<string, RecordDocument> {
+function layoutsOf({ spool, sniffed, form, earlier }: Looked): Map<string, RecordDocument> {
   const byKey = new Map(spool.documents.map((document) => [document.key, document]));
   const objects = form.dialect.format === 'json' ? form.dialect.names : undefined;
   const shared = new Map<string, number | string | null>();
   if (objects) for (const [f, name] of objects.entries()) shared.set(name, f);
   return new Map(
-    sniffed.documents.map((looked): [string, RecordDocument] => {
+    sniffed.documents.map((looked, i): [string, RecordDocument] => {
+      const superseded = earlier[i]!.length > 0 ? earlier[i] : undefined;
       const { group } = looked;
       const { key } = looked.document.file;
       const document = byKey.get(key)!;
@@ -223,7 +259,7 @@ function layoutsOf({ spool, sniffed, form }: Looked): Map<string, RecordDocument
       const places = objects
         ? shared
         : new Map(headerNames(group?.header, fields).map((name, f) => [name, f]));
-      return [key, { document, looked, fields: Math.max(1, fields), places }];
+      return [key, { document, looked, superseded, fields: Math.max(1, fields), places }];
     }),
   );
 }

@@ -52,6 +52,8 @@ export interface DocumentLayout {
   line: number;
   /** Its records come one by one, each as a document of the stream; these are their lines. */
   lines?: Float64Array | undefined;
+  /** Lines of records that a later one takes the place of, ascending: they are left out. */
+  superseded?: Float64Array | undefined;
   /** Fields of a record. */
   fields: number;
   /** For each field of the schema the field of the record, or a text for all records, or null. */
@@ -113,6 +115,9 @@ class TextDecoder implements Decoder {
   /** How many of them were refused. */
   #refused = 0;
   #marked = false;
+  #superseded: Float64Array | undefined;
+  /** The first of them that may still come. */
+  #next = 0;
   readonly #water: HighWater | undefined;
 
   constructor(ring: RingConsumer, schema: Schema, options: TextDecoderOptions, limit?: RowLimit) {
@@ -196,6 +201,8 @@ class TextDecoder implements Decoder {
       onBroken: (record) => this.#broken(layout, record),
     });
     this.#scanner.line = line;
+    this.#superseded = layout.superseded;
+    this.#next = 0;
     this.#skip = skip;
     this.#escapes = escapesOf(dialect);
     this.#forms = layout.forms;
@@ -280,9 +287,19 @@ class TextDecoder implements Decoder {
     batch.rows = to;
     this.#facts.rows[this.#document]! += to - from;
     for (let r = from; r < to; r++) {
-      if (marks[r] !== 0) this.#refuse(records, r);
+      if (this.#isSuperseded(records.lines[r]!)) {
+        this.#marked = true;
+        marks[r] = -1;
+      } else if (marks[r] !== 0) this.#refuse(records, r);
       else if (++this.#fitting === this.#options.refused?.[this.#refused]?.row) this.#leaveOut(records, r);
     }
+  }
+
+  #isSuperseded(line: number): boolean {
+    const lines = this.#superseded;
+    if (!lines) return false;
+    while (lines[this.#next]! < line) this.#next++;
+    return lines[this.#next] === line;
   }
 
   #leaveOut(records: Records, row: number): void {

@@ -1,0 +1,47 @@
+import { expect, test } from 'vitest';
+import { JsonScanner } from '../text/json-scanner.ts';
+import { Records } from '../text/records.ts';
+import { type DocumentKeys, earlierVersions, KeyHashes } from './key-hashes.ts';
+
+function keysOf(rows: readonly object[], key: string[]): DocumentKeys {
+  const text = Buffer.from(`${rows.map((row) => JSON.stringify(row)).join('\n')}\n\0`);
+  const options = { maxBytes: 1 << 20, onBroken: () => undefined, grows: true };
+  const scanner = new JsonScanner({ format: 'json', names: [], flatten: 0 }, new Records(8, 4096), options);
+  const found = scanner.scan(text, { at: 0, end: text.length - 1, final: true, row: 0 });
+  const hashes = new KeyHashes(key);
+  hashes.add(scanner.records, text, { names: scanner.names, rows: found.row });
+  return hashes.keys;
+}
+
+test('of records with one key the last one stays, in whichever document it is', () => {
+  const first = keysOf([{ id: 1 }, { id: 2 }, { id: 1 }, { id: null }, { id: 3 }], ['id']);
+  const second = keysOf([{ x: 1, id: 2 }, { id: 4 }, { id: null }, { id: 2 }], ['id']);
+  expect(earlierVersions([first, undefined, second]).map((lines) => [...lines])).toEqual([[1, 2], [], [1]]);
+});
+
+test('keys of several columns are alike when all of them are', () => {
+  const rows = [
+    { a: 1, b: 'x' },
+    { a: 1, b: 'y' },
+    { a: 11, b: '' },
+    { a: 1, b: 'x' },
+    { b: 'y', a: 1 },
+  ];
+  expect(earlierVersions([keysOf(rows, ['a', 'b'])]).map((lines) => [...lines])).toEqual([[1, 2]]);
+  expect(keysOf(rows, ['a', 'c']).lines).toHaveLength(0);
+});
+
+test('many keys are told apart, and each that comes again is found', () => {
+  const ids = Array.from({ length: 3000 }, (_, i) => ({ id: `key-${i % 2000}` }));
+  const [lines] = earlierVersions([keysOf(ids, ['id'])]);
+  expect(lines).toEqual(Float64Array.from({ length: 1000 }, (_, i) => i + 1));
+});
+
+test('without a key, records are alike when all of their text is', () => {
+  const rows = [
+    { id: 1, v: 1 },
+    { id: 1, v: 2 },
+    { id: 1, v: 1 },
+  ];
+  expect(earlierVersions([keysOf(rows, [])]).map((lines) => [...lines])).toEqual([[1]]);
+});

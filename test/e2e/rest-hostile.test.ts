@@ -1,0 +1,255 @@
+/** What servers do to their clients: nothing is lost or doubled by it, and what cannot be is told. */
+import { createServer } from 'node:http';
+import { gzipSync } from 'node:zlib';
+import { describe, expect, it } from 'vitest';
+import { Api, ApiLake, type Answer, type Call } from '../support/api.ts';
+
+const RECORDS = Array.from({ length: 9 }, (_, i) => ({ id: i + 1, name: `n${i + 1}` }));
+
+function page({ query }: Call): Answer {
+  const number = Number(query['page'] ?? 1);
+  return { json: { data: RECORDS.slice((number - 1) * 3, number * 3) } };
+}
+
+async function open(
+  answer: Api['answer'],
+  connection: Record<string, unknown> = {},
+): Promise<[Api, ApiLake]> {
+  const api = await Api.open(answer);
+  const pair = new ApiLake({ load: 'merge', key: 'id' });
+  pair.url = api.url;
+  pair.connection = { concurrency: 1, attempts: 4, ...connection };
+  pair.endpoints = { t: { path: '/t', records: 'data', paging: { by: 'page' } } };
+  return [api, pair];
+}
+
+/** Of the only stream. */
+async function failure(pair: ApiLake): Promise<{ code: string; message: string }> {
+  const { error } = (await pair.report({ onEvent: () => undefined })).streams[0]!;
+  return { code: error!.code, message: error!.message };
+}
+
+async function all(pair: ApiLake): Promise<unknown> {
+  return (await pair.query('SELECT count(*), count(DISTINCT id), sum(id) FROM t'))[0];
+}
+
+describe('what may pass', () => {
+  const drop =
+    (text: string): Answer =>
+    (response) => {
+      response.writeHead(200, { 'content-type': 'application/json', 'content-length': '100000' });
+      response.write(text, () => response.destroy());
+    };
+  const cases: [name: string, answer: (call: Call) => Answer][] = [
+    ['429 with a wait in seconds', () => ({ status: 429, headers: { 'retry-after': '0.05' } })],
+    ['429 with a date', () => ({ status: 429, headers: { 'retry-after': new Date().toUTCString() } })],
+    ['429 without a word', () => ({ status: 429 })],
+    ['a server error with words', () => ({ status: 503, json: { message: 'down for a moment' } })],
+    ['a connection that is cut in the middle of a body', () => drop('{"data":[{"id":1,"name":"n1"},{"id":2')],
+    ['a body that ends too early', () => ({ text: '{"data":[{"id":4,"name":"n4"},{"id"' })],
+    ['a body that is no JSON', () => ({ text: '{"data":[{"id":4}]}, oops' })],
+    [
+      'a body that says it is packed and is not',
+      () => ({ headers: { 'content-encoding': 'gzip' }, text: 'no' }),
+    ],
+  ];
+  it.each(cases)('%s', async (_, answer) => {
+    let given = false;
+    const [api, pair] = await open((call) => {
+      const first = call.query['page'] === '2' && !given;
+      given ||= first;
+      return first ? answer(call) : page(call);
+    });
+    await using _api = api;
+    await using _pair = pair;
+    await pair.run();
+    expect(await all(pair)).toEqual([9, 9, 45]);
+  });
+
+  it('an answer that stands still', async () => {
+    const [api, pair] = await open(
+      (call) =>
+        call.before === 1
+          ? (response) =>
+              void response.writeHead(200, { 'content-type': 'application/json' }).write('{"data":[')
+          : page(call),
+      { timeout: 0.3 },
+    );
+    await using _api = api;
+    await using _pair = pair;
+    await pair.run();
+    expect(await all(pair)).toEqual([9, 9, 45]);
+  });
+});
+
+describe('what does not pass', () => {
+  it('drips for ever, byte by byte', async () => {
+    const drip: Answer = async (response) => {
+      response.writeHead(200, { 'content-type': 'application/json' });
+      while (!response.destroyed) {
+        response.write(' ');
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+    };
+    const [api, pair] = await open(() => drip, { timeout: 5, response_timeout: 0.3, attempts: 1 });
+    await using _api = api;
+    await using _pair = pair;
+    expect(await failure(pair)).toMatchObject({ code: 'http.timeout' });
+  });
+
+  it('a body that unpacks to more than fits', async () => {
+    const bomb = gzipSync(
+      Buffer.concat([Buffer.from('{"data":['), Buffer.alloc(30_000_000, 32), Buffer.from(']}')]),
+    );
+    const [api, pair] = await open(() => ({ headers: { 'content-encoding': 'gzip' }, text: bomb }), {
+      max_response: '20 MB',
+    });
+    await using _api = api;
+    await using _pair = pair;
+    expect(await failure(pair)).toMatchObject({ code: 'http.too_large' });
+  });
+
+  it('pages without an end', async () => {
+    const [api, pair] = await open(({ query }) => ({ json: { data: [{ id: Number(query['page']) }] } }), {
+      max_pages: 20,
+    });
+    await using _api = api;
+    await using _pair = pair;
+    expect(await failure(pair)).toMatchObject({ code: 'rest.endless' });
+  });
+
+  it('a wait that is longer than we wait', async () => {
+    const [api, pair] = await open(() => ({ status: 429, headers: { 'retry-after': '3600' } }), {
+      max_wait: 1,
+    });
+    await using _api = api;
+    await using _pair = pair;
+    await expect(pair.plan()).rejects.toMatchObject({ code: 'http.throttled', retryAfterMs: 3_600_000 });
+    expect(api.calls).toHaveLength(1);
+  });
+
+  it.each([
+    [
+      'a page for people',
+      { headers: { 'content-type': 'text/html; charset=utf-8' }, text: '<html>' },
+      'rest.html',
+    ],
+    ['no array where it is looked for', { json: { items: [], total: 0 } }, 'rest.no_records'],
+    ['a refusal', { status: 403, json: { error: { message: 'not yours' } } }, 'http.refused'],
+    ['a wrong parameter', { status: 422, json: { message: 'per_page is too large' } }, 'http.rejected'],
+  ])('%s', async (_, answer, code) => {
+    const [api, pair] = await open(() => answer);
+    await using _api = api;
+    await using _pair = pair;
+    const found = await failure(pair);
+    expect(found.code).toBe(code);
+    expect(found.message).not.toContain('?');
+    expect(api.calls.length).toBeLessThanOrEqual(2);
+  });
+});
+
+it('a server that does not know the parameter of the page gives its records once', async () => {
+  const [api, pair] = await open(() => ({ json: { data: RECORDS } }));
+  await using _api = api;
+  await using _pair = pair;
+  expect(await pair.warnings()).toContain('the same records as the one before it');
+  expect(await all(pair)).toEqual([9, 9, 45]);
+});
+
+it('cursors that lead in a circle end', async () => {
+  const [api, pair] = await open(({ query }) => ({
+    json: {
+      data: [{ id: Number(query['cursor'] ?? 0) }],
+      next: (Number(query['cursor'] ?? 0) + 1) % 5 || '0',
+    },
+  }));
+  await using _api = api;
+  await using _pair = pair;
+  pair.endpoints = { t: { path: '/t', records: 'data', paging: { by: 'cursor', next: 'next' } } };
+  expect(await pair.warnings()).toContain('counts as the end');
+  expect(await all(pair)).toEqual([5, 5, 10]);
+});
+
+it('credentials stay with their host, whoever points elsewhere', async () => {
+  const seen: (string | undefined)[] = [];
+  const other = createServer((request, response) => {
+    const { authorization, 'x-team': team, 'x-api-key': key } = request.headers;
+    seen.push(authorization, team as string, key as string, request.url);
+    response.setHeader('content-type', 'application/json');
+    response.end(JSON.stringify({ data: [{ id: 1 }] }));
+  });
+  await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
+  const { port } = other.address() as { port: number };
+  try {
+    const [api, pair] = await open(
+      ({ path }) =>
+        path === '/t'
+          ? { status: 302, headers: { location: `http://127.0.0.1:${port}/stolen` } }
+          : { json: { data: [{ id: 2 }], next: `http://127.0.0.1:${port}/next` } },
+      { auth: { api_key: 'secret-key' }, headers: { 'X-Team': 'secret-team' } },
+    );
+    await using _api = api;
+    await using _pair = pair;
+    pair.endpoints = { t: { path: '/t', records: 'data' } };
+    await pair.run();
+    pair.endpoints = {
+      t: { path: '/u', records: 'data', paging: { by: 'next_url', next: 'next' } },
+    };
+    await pair.run();
+    expect(api.calls.map(({ headers }) => [headers['x-api-key'], headers['x-team']])).toEqual([
+      ['secret-key', 'secret-team'],
+      ['secret-key', 'secret-team'],
+    ]);
+    expect(seen).toEqual([
+      undefined,
+      undefined,
+      undefined,
+      '/stolen',
+      undefined,
+      undefined,
+      undefined,
+      '/next',
+    ]);
+    expect(await all(pair)).toEqual([2, 2, 3]);
+  } finally {
+    other.close();
+  }
+});
+
+it('tokens are asked for when they are needed, and again when they are refused', async () => {
+  let tokens = 0;
+  const [api, pair] = await open((call) => {
+    if (call.path === '/token') return { json: { access_token: `t${++tokens}`, expires_in: 3600 } };
+    // The first one ends after two pages, whatever it has promised.
+    const valid = call.headers.authorization === `Bearer t${tokens}` && (tokens > 1 || call.before < 2);
+    return valid ? page(call) : { status: 401, json: { message: 'expired' } };
+  });
+  await using _api = api;
+  await using _pair = pair;
+  const auth = { token_url: `${api.url}/token`, client_id: 'us', client_secret: 'hush', scope: 'read' };
+  pair.connection = { ...pair.connection, auth };
+  await pair.run();
+  expect(await all(pair)).toEqual([9, 9, 45]);
+  const asked = api.calls.filter(({ path }) => path === '/token').map(({ body }) => body);
+  expect(asked).toEqual(
+    Array.from(
+      { length: 2 },
+      () => 'grant_type=client_credentials&scope=read&client_id=us&client_secret=hush',
+    ),
+  );
+});
+
+it('no secret is in a message, an event or a plan', async () => {
+  const said: string[] = [];
+  const [api, pair] = await open(({ query }) => ({
+    status: 400,
+    json: { message: `bad key ${query['key']}` },
+  }));
+  await using _api = api;
+  await using _pair = pair;
+  pair.connection = { ...pair.connection, auth: { api_key: 's3cr3t', query: 'key' } };
+  const report = await pair.report({ onEvent: (event) => said.push(JSON.stringify(event)) });
+  said.push(JSON.stringify(report), await pair.plan().then(JSON.stringify, String));
+  expect(report.status).toBe('failed');
+  expect(said.join()).not.toContain('s3cr3t');
+});
