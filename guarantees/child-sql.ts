@@ -24,7 +24,7 @@ const STATEMENTS: readonly (readonly [name: string, pattern: RegExp])[] = [
   ['rename-table', /^(ALTER TABLE .* RENAME TO|RENAME TABLE)/],
   ['drop-hidden', /^DROP TABLE .*load_[0-9a-f]+_/],
   ['drop', /^DROP TABLE/],
-  ['delete-rows', /^DELETE FROM/],
+  ['delete-rows', /^DELETE (t )?FROM/],
   // Where one statement changes what is there and adds the rest, that is its name.
   ['update', /^(UPDATE|WITH found AS \(UPDATE)/],
   ['insert', /^INSERT/],

@@ -21,6 +21,12 @@ const COLUMNS: readonly Column[] = [
   { title: 'table changes' },
 ];
 
+const GONE: Record<NonNullable<StreamPlan['deletes']>, string> = {
+  remove: 'rows of the table that are gone from the source are removed',
+  flag: 'rows of the table that are gone from the source are flagged',
+  end: 'versions of rows that are gone from the source end',
+};
+
 /** A plan for people: what a run would read and write, and what holds it back. */
 export function renderPlan(plan: PipelinePlan, options: PlanTextOptions): string {
   const { style } = options;
@@ -46,10 +52,7 @@ export function renderPlan(plan: PipelinePlan, options: PlanTextOptions): string
         `  ${stream.name}: ${plural(indexesOff, 'index', 'indexes')} of the table are taken away and made again after the load (--keep-indexes)`,
       );
   for (const { stream, deletes } of planned)
-    if (deletes !== undefined)
-      lines.push(
-        `  ${stream.name}: all keys are compared, and rows of the table that are gone from the source are ${deletes === 'flag' ? 'flagged' : 'removed'}`,
-      );
+    if (deletes !== undefined) lines.push(`  ${stream.name}: all keys are compared, and ${GONE[deletes]}`);
   for (const warning of plan.warnings) {
     lines.push(
       `  ${style.yellow('!')} ${warning.stream === undefined ? '' : `${warning.stream}: `}${warning.message}`,

@@ -21,5 +21,5 @@ export const deletes: z.ZodType<DeletesMode | DeletesOptions> = z
     }),
   ])
   .describe(
-    'What happens to rows of the table whose key is gone from the source, with `load: merge`. keep (when absent): they stay; flag: the column _sluice_deleted_at says when they were first missed; remove: they are taken out. Each run compares the keys of both sides for it.',
+    'What happens to rows of the table whose key is gone from the source, with `load: merge`. keep (when absent): they stay; flag: the column _sluice_deleted_at says when they were first missed (with `load: scd2` their versions end); remove: they are taken out. Each run compares the keys of both sides for it.',
   );

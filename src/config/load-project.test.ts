@@ -476,6 +476,13 @@ describe('options that contradict each other', () => {
     ['a: { load: delete-insert, cursor: c }', '{}', ['a.cursor: means nothing with "load: delete-insert"']],
     ['a: {}', '{ load: delete-insert }', ['a: load: "delete-insert" needs "date"']],
     ['"a*": { sql: select 1 }', '{}', ['a*.sql: belongs to one stream']],
+    ['a: { load: append, deletes: remove }', '{}', ['a.deletes: needs "load: merge"']],
+    [
+      'a: { load: scd2, deletes: { how: remove } }',
+      '{}',
+      ['a.load: "scd2" needs a destination', 'a.deletes: versions of rows that are gone end'],
+    ],
+    ['a: { load: merge, deletes: { how: flag, at_most: 101 % } }', '{}', ['a.deletes']],
     ['a: {}', '{ load: replace, cursor: c }', ['defaults.cursor: means nothing with "load: replace"']],
   ])('%s with defaults %s', async (stream, defaults, expected) => {
     const found = await mistakes(withStream(stream, defaults));
@@ -493,6 +500,9 @@ describe('options that contradict each other', () => {
     ['a: { load: delete-insert }', '{ date: d }'],
     ['a: { load: merge }', '{ overlap: 5 minutes }'],
     ['a: { cursor: xmin, load: merge }', '{}'],
+    ['a: { load: merge, cursor: c, deletes: { how: flag, at_most: 100 % } }', '{}'],
+    ['a: { load: replace }', '{ load: merge, cursor: c, deletes: remove }'],
+    ['a: { load: append, cursor: c, deletes: keep }', '{ deletes: flag }'],
   ])('%s over defaults %s is fine', async (stream, defaults) => {
     await expect(load(withStream(stream, defaults))).resolves.toBeDefined();
   });

@@ -305,3 +305,21 @@ test('each name of the source is decided about once, whatever the entries are', 
     }),
   );
 });
+
+test('what becomes of deleted rows is as it is written, and a default where it means something', () => {
+  const deletesOf = (own: StreamOptions, defaults: StreamOptions = {}): unknown =>
+    resolve({ 'public.orders': own }, { defaults }).streams[0]!.deletes;
+  expect(deletesOf({ load: 'merge', deletes: 'remove' })).toEqual({ how: 'remove' });
+  expect(deletesOf({ load: 'merge', deletes: 'keep' }, { deletes: 'flag' })).toBeUndefined();
+  expect(deletesOf({ load: 'merge', deletes: { how: 'flag', at_most: '2.5 %' } })).toEqual({
+    how: 'flag',
+    atMost: { percent: 2.5 },
+  });
+  expect(deletesOf({ load: 'merge' }, { deletes: { how: 'remove', at_most: 7 } })).toEqual({
+    how: 'remove',
+    atMost: { rows: 7 },
+  });
+  expect(deletesOf({ load: 'append' }, { load: 'merge', deletes: 'remove' })).toBeUndefined();
+  expect(deletesOf({ load: 'scd2' }, { load: 'merge', deletes: 'remove' })).toBeUndefined();
+  expect(deletesOf({ load: 'scd2' }, { load: 'merge', deletes: 'flag' })).toEqual({ how: 'flag' });
+});

@@ -24,7 +24,7 @@ export function mergeOptions(defaults: StreamOptions | undefined, own: StreamOpt
     for (const option of CURSOR_OPTIONS) if (own[option] === undefined) delete merged[option];
     if (merged.date === undefined && own.first_run === undefined) delete merged.first_run;
   }
-  if (own.deletes === undefined && merged.load !== 'merge') delete merged.deletes;
+  if (own.deletes === undefined && !mayDelete(merged)) delete merged.deletes;
   return merged;
 }
 
@@ -37,6 +37,12 @@ function givingWay(defaults: StreamOptions, own: StreamOptions): Option[] {
   if (own.cursor !== undefined && !isByCursor(defaults)) options.push('load');
   if (own.date !== undefined && defaults.load !== 'delete-insert') options.push('load');
   return options;
+}
+
+/** Rows of these strategies are told apart by a key; what is history stays. */
+function mayDelete({ load, deletes }: StreamOptions): boolean {
+  const how = typeof deletes === 'object' ? deletes.how : deletes;
+  return how === undefined || how === 'keep' || load === 'merge' || (load === 'scd2' && how === 'flag');
 }
 
 /** The strategies that a cursor goes with. */
@@ -80,9 +86,14 @@ export function clashes(own: StreamOptions): Contradiction[] {
 /** Options of a stream that need another one, which neither it nor the defaults have. */
 export function gaps(own: StreamOptions, merged: StreamOptions): Contradiction[] {
   const found = own.load === 'replace' ? [] : incrementalGaps(own, merged);
-  const how = typeof own.deletes === 'object' ? own.deletes.how : own.deletes;
-  if (how !== undefined && how !== 'keep' && merged.load !== 'merge')
-    found.push({ option: 'deletes', message: 'needs "load: merge", which keeps one row for each key' });
+  if (own.deletes !== undefined && !mayDelete(merged))
+    found.push({
+      option: 'deletes',
+      message:
+        merged.load === 'scd2'
+          ? 'versions of rows that are gone end with "flag"; "load: scd2" removes none'
+          : 'needs "load: merge", which keeps one row for each key, or "load: scd2"',
+    });
   return found;
 }
 

@@ -26,6 +26,8 @@ export interface Comparable {
   values(request: CompareRequest, rows: readonly NamedRow[], signal: AbortSignal): Promise<RowValues[]>;
   /** The least value of a column, as text that both sides understand; undefined without any. */
   least(column: string, signal: AbortSignal): Promise<string | undefined>;
+  /** Of a source: the rows with these hashes, which a slice can read. */
+  among?(request: CompareRequest, hashes: readonly string[]): SliceRange;
   /** All rows, of a target with all versions of them; of a source only those of the range. */
   count(range: SliceRange, signal: AbortSignal): Promise<number>;
 }

@@ -112,7 +112,7 @@ export type RunEvent =
   | {
       kind: 'keys-compared';
       stream: string;
-      how: 'flag' | 'remove';
+      how: 'flag' | 'remove' | 'end';
       deleted: number;
       missing: number | undefined;
       seconds: number;

@@ -137,6 +137,8 @@ export type SliceRange =
     }
   /** Whole files, or a part of one. With `again` the rows that the file has brought before are replaced. */
   | { kind: 'files'; files: FilePart[]; again?: boolean | undefined }
+  /** Rows that meet a condition of the source's own making, see `Comparable.among`. */
+  | { kind: 'condition'; sql: string }
   /** Records in quarantine: those of the named files, which this slice takes the place of. */
   | { kind: 'quarantine'; files: QuarantineFile[] }
   /** Rows without a value of the column. What becomes NULL by rule, such as a date 0000-00-00, is none, here and above. */

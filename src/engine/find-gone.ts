@@ -11,12 +11,12 @@ import type {
   Within,
 } from '../core/compare.ts';
 import { ConfigError, TransientError } from '../core/errors.ts';
-import { renamed, type StreamConfig } from '../core/stream.ts';
+import { renamed, type SliceRange, type StreamConfig } from '../core/stream.ts';
 import { compareTables } from './compare-tables.ts';
 import { differingBuckets, digitsFor, keptColumns, keyColumns } from './compared-columns.ts';
 import { HashList } from './hash-reader.ts';
 import type { LoadJob } from './load-stream.ts';
-import { goneKeys, type KeyCounts } from './match-keys.ts';
+import { goneKeys, MOST_MISSED, noKeys } from './match-keys.ts';
 import { Sides } from './verify-sides.ts';
 
 /** Keys that are held at once: 32 MiB. What is more comes with the next look. */
@@ -32,6 +32,8 @@ export interface GoneKeys {
   columns: readonly ComparedColumn[];
   /** Keys that are only in the source; undefined where not all that it has is loaded. */
   missing: number | undefined;
+  /** Rows with these keys, unless they are too many to be asked for. */
+  missed: SliceRange | undefined;
   /** Of the table. */
   version: number;
 }
@@ -74,7 +76,7 @@ async function search(job: Job, table: ComparedTable): Promise<GoneKeys> {
   const { source: there, target: here } = await sides.both((side) =>
     side.rows.buckets(side.request, sides.signal),
   );
-  const counts: KeyCounts = { gone: 0, missing: 0, unselected: 0 };
+  const counts = noKeys();
   const hashes = new HashList();
   const differing = differingBuckets(there, here);
   if (differing.length > 0) {
@@ -90,9 +92,11 @@ async function search(job: Job, table: ComparedTable): Promise<GoneKeys> {
     };
     for await (const piece of goneKeys(lists, counts)) if (hashes.size < MOST_HELD) hashes.add(piece);
   }
-  const missing = scope.complete ? counts.missing : undefined;
-  const { version } = table.state;
-  return { rows: sum(here), gone: counts.gone, hashes, columns, missing, version };
+  const { gone, missing, missed } = counts;
+  const found = { rows: sum(here), gone, hashes, columns, version: table.state.version };
+  if (!scope.complete) return { ...found, missing: undefined, missed: undefined };
+  const few = missing > 0 && missing <= MOST_MISSED;
+  return { ...found, missing, missed: few ? rows.among?.(kept, missed) : undefined };
 }
 
 function sum(buckets: readonly Bucket[]): number {

@@ -15,7 +15,7 @@ import { STRATEGIES } from '../strategies/index.ts';
 import type { Strategy } from '../strategies/strategy.ts';
 import { countLoad } from './count-load.ts';
 import { BY_DATES } from './date-slices.ts';
-import { withDeletes } from './deletes.ts';
+import { makeRoom, withDeletes } from './deletes.ts';
 import { distinctRows } from './distinct-rows.ts';
 import { essence } from './essence.ts';
 import { inParallel } from './parallel.ts';
@@ -87,7 +87,10 @@ export async function loadStream(job: LoadJob): Promise<LoadOutcome> {
   try {
     await quarantine.sweep(planned.table?.checkpoint?.quarantine ?? []);
     if (job.takenOver && !first) await writer.commit([], { kind: 'nothing' }, undefined);
-    return await withDeletes(job, writer, await new StreamLoad(job, writer, quarantine).run());
+    const loaded = await new StreamLoad(job, writer, quarantine).run().catch(async (error: unknown) => {
+      throw await makeRoom(job, writer, error);
+    });
+    return await withDeletes(job, writer, loaded);
   } finally {
     await writer.close();
   }

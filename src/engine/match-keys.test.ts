@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { HashedRows } from '../core/compare.ts';
-import { goneKeys, type KeyCounts } from './match-keys.ts';
+import { goneKeys, type KeyCounts, MOST_MISSED, noKeys } from './match-keys.ts';
 
 /** Keys in batches, as a system sends them; an empty batch may be among them. */
 async function* listed(...batches: string[]): AsyncGenerator<HashedRows> {
@@ -15,7 +15,7 @@ async function found(
   source: string[],
   all?: string[],
 ): Promise<{ gone: string[]; counts: KeyCounts }> {
-  const counts = { gone: 0, missing: 0, unselected: 0 };
+  const counts = noKeys();
   const lists = { target: listed(...target), source: listed(...source), all: all && listed(...all) };
   const gone: string[] = [];
   for await (const piece of goneKeys(lists, counts)) gone.push(...piece);
@@ -23,23 +23,30 @@ async function found(
 }
 
 it.each([
-  [['a b c'], ['a b c'], '', 0],
-  [['a b', 'c', 'd'], ['b', '', 'd'], 'a c', 0],
-  [['b'], ['a b', 'c'], '', 2],
-  [[], ['a'], '', 1],
-  [['a b'], [], 'a b', 0],
-  [['a a b'], ['a b b'], '', 0],
-])('of %j and %j', async (target, source, gone, missing) => {
+  [['a b c'], ['a b c'], [], []],
+  [['a b', 'c', 'd'], ['b', '', 'd'], ['a', 'c'], []],
+  [['b'], ['a b', 'c'], [], ['a', 'c']],
+  [[], ['a'], [], ['a']],
+  [['a b'], [], ['a', 'b'], []],
+  [['a a b'], ['a b b'], [], []],
+])('of %j and %j', async (target, source, gone, missed) => {
   expect(await found(target, source)).toEqual({
-    gone: gone === '' ? [] : gone.split(' '),
-    counts: { gone: gone === '' ? 0 : gone.split(' ').length, missing, unselected: 0 },
+    gone,
+    counts: { gone: gone.length, missing: missed.length, missed, unselected: 0 },
   });
+});
+
+it('remembers some of the keys that are missing, and counts all', async () => {
+  const keys = Array.from({ length: MOST_MISSED + 5 }, (_, n) => String(n).padStart(6, '0'));
+  const { counts } = await found([], [keys.join(' ')]);
+  expect(counts.missing).toBe(MOST_MISSED + 5);
+  expect(counts.missed).toEqual(keys.slice(0, MOST_MISSED));
 });
 
 it('a key that the source has and does not select is not gone', async () => {
   const { gone, counts } = await found(['a b c d'], ['a'], ['a b', 'd e']);
   expect(gone).toEqual(['c']);
-  expect(counts).toEqual({ gone: 1, missing: 0, unselected: 2 });
+  expect(counts).toEqual({ gone: 1, missing: 0, missed: [], unselected: 2 });
 });
 
 it('gives the lists back when nobody wants more', async () => {
@@ -57,7 +64,7 @@ it('gives the lists back when nobody wants more', async () => {
       closed++;
     }
   }
-  const counts = { gone: 0, missing: 0, unselected: 0 };
+  const counts = noKeys();
   for await (const piece of goneKeys(
     { target: endless('a'), source: endless('b'), all: undefined },
     counts,

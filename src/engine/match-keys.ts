@@ -16,8 +16,17 @@ export interface KeyCounts {
   gone: number;
   /** Keys that are selected and not in the target. */
   missing: number;
+  /** The first of them. */
+  missed: string[];
   /** Keys that are in both, and are not selected. */
   unselected: number;
+}
+
+/** How many missing keys are remembered: as many as one statement can be asked for. */
+export const MOST_MISSED = 10_000;
+
+export function noKeys(): KeyCounts {
+  return { gone: 0, missing: 0, missed: [], unselected: 0 };
 }
 
 /** Hashes of keys that are gone, in pieces; `counts` are right at the end. */
@@ -40,7 +49,7 @@ export async function* goneKeys(lists: KeyLists, counts: KeyCounts): AsyncGenera
           found = [];
         }
       } else if (there && !selected) counts.unselected++;
-      else if (!there && selected) counts.missing++;
+      else if (!there && selected && ++counts.missing <= MOST_MISSED) counts.missed.push(key);
       for (const side of sides) if (side.key === key) await side.skip(key);
     }
     if (found.length > 0) yield found;

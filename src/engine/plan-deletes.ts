@@ -1,8 +1,9 @@
 /** Whether a load is followed by a look for rows that are gone from the source. Pure. */
-import type { Destination, TableState } from '../core/destination.ts';
+import type { Destination, GoneRows, TableState } from '../core/destination.ts';
 import { ConfigError } from '../core/errors.ts';
 import type { Snapshot } from '../core/source.ts';
-import type { DeletesConfig, RunWindow, StreamConfig } from '../core/stream.ts';
+import type { RunWindow, StreamConfig } from '../core/stream.ts';
+import { STRATEGIES } from '../strategies/index.ts';
 
 export function checkDeletes(
   { name, deletes }: StreamConfig,
@@ -19,10 +20,11 @@ export function checkDeletes(
 
 /** What is read now, all of it, lacks nothing; and a window of the user's says nothing about the rest. */
 export function deletesOf(
-  { deletes }: StreamConfig,
-  load: { table: TableState | undefined; window: RunWindow; anew: boolean },
-): DeletesConfig['how'] | undefined {
-  const { from, to, replay } = load.window;
+  { deletes, load }: StreamConfig,
+  given: { table: TableState | undefined; window: RunWindow; whole: boolean },
+): GoneRows['how'] | undefined {
+  const { from, to, replay } = given.window;
   const some = from !== undefined || to !== undefined || replay !== undefined;
-  return some || load.anew || (load.table?.rows ?? 0) === 0 ? undefined : deletes?.how;
+  if (!deletes || some || given.whole || (given.table?.rows ?? 0) === 0) return undefined;
+  return STRATEGIES[load].history === 'versions' ? 'end' : deletes.how;
 }

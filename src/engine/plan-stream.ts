@@ -98,7 +98,12 @@ export async function planStream(request: StreamRequest): Promise<Planned> {
     note: survey.cursor?.note,
     notes: [...(survey.notes ?? []), ...agreed.notes],
     indexesOff: spareOf(request, { table, incoming: estimate(slices, survey), fresh }),
-    deletes: deletesOf(stream, { table, window, anew: fullRefresh || slices.restart }),
+    deletes: deletesOf(stream, {
+      table,
+      window,
+      // With versions, what is read as a whole shows what is gone by itself.
+      whole: fresh || (keeps && slices.whole === true),
+    }),
     watermark: { before: committed?.watermark, after: undefined },
     sql: survey.sql,
   };

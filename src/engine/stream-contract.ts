@@ -78,7 +78,7 @@ const FLAG: Field = {
 /** The column that says when a row was gone: the user asks for it by `deletes`, so that no contract with the source is about it. */
 function flagsOf({ stream, table, fresh }: ContractJob): { field: Field | undefined; changes: string[] } {
   const there = table?.schema.fields.find(({ name }) => name === DELETED_AT);
-  const field = stream.deletes?.how === 'flag' ? FLAG : fresh ? undefined : there;
+  const field = stream.deletes?.how === 'flag' && stream.load === 'merge' ? FLAG : fresh ? undefined : there;
   const isNew = field !== undefined && !there && table !== undefined && table.schema.fields.length > 0;
   return { field, changes: isNew ? [`+ ${DELETED_AT} ${renderType(FLAG.type)}`] : [] };
 }

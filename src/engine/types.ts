@@ -7,6 +7,7 @@ import type {
   StreamStatus,
   StreamTotals,
 } from '../core/events.ts';
+import type { GoneRows } from '../core/destination.ts';
 import type { SurveyNote } from '../core/source.ts';
 import type { LoadCheck, RunWindow, Slice, StreamConfig } from '../core/stream.ts';
 
@@ -43,8 +44,8 @@ export interface StreamPlan {
   notes: SurveyNote[];
   /** How many indexes the load takes away and makes again after it; undefined: none. */
   indexesOff?: number | undefined;
-  /** Keys of both sides are compared after the load, and rows of the table whose key is gone from the source are flagged or removed. */
-  deletes?: 'flag' | 'remove' | undefined;
+  /** Keys of both sides are compared after the load, and rows of the table whose key is gone from the source are flagged or removed, or their versions end. */
+  deletes?: GoneRows['how'] | undefined;
   watermark: { before: string | undefined; after: string | undefined };
   sql: string;
 }

@@ -128,3 +128,44 @@ async function openPair(
 async function verify(pair: Pair<SourceSide, DestinationSide>): Promise<unknown[]> {
   return (await verifyPipeline(await pair.context(), 'p', {})).streams;
 }
+
+const VERSIONS = `SELECT id, CASE WHEN _sluice_valid_to IS NULL THEN 1 ELSE 0 END AS valid FROM t WHERE id < 5 ORDER BY id, _sluice_valid_from`;
+
+describe.runIf(mariadbPresent).each(PAIRS.filter(({ to }) => to !== 'a lake'))(
+  'versions from $from to $to',
+  ({ source, target }) => {
+    it('end when their key is gone, and others begin when it is back', async () => {
+      const from = await source();
+      for (const sql of MAKE[from.type]!.split(';')) await from.query(sql);
+      const name = from.type === 'mysql' ? 't' : 'public.t';
+      await using pair = await openPair(from, target, name);
+      pair.streams = { [name]: { load: 'scd2', cursor: 'at', deletes: 'flag' } };
+      expect((await pair.run()).totals).toMatchObject({ loaded: 3000 });
+      await statements(from, 'DELETE FROM t WHERE id IN (2, 3)');
+      expect((await pair.plan()).streams[0]).toMatchObject({ deletes: 'end', changes: [] });
+      expect((await pair.run()).totals).toMatchObject({ loaded: 0, deleted: 2 });
+      expect(await pair.run()).toMatchObject({ status: 'nothing-new', totals: { deleted: 0 } });
+      await statements(
+        from,
+        `INSERT INTO t (id, part, v) VALUES (2, 'p 2', 'again')`,
+        `INSERT INTO t (id, part, v, at) VALUES (3, 'p 0', 'old', '2020-01-01')`,
+      );
+      // One by its cursor, one by its key.
+      expect((await pair.run()).totals).toMatchObject({ loaded: 2, deleted: 0 });
+      const rows = await ask(pair.to, VERSIONS);
+      expect(rows.map(({ id, valid }) => `${String(id)} ${String(valid)}`)).toEqual([
+        '1 1',
+        '2 0',
+        '2 1',
+        '3 0',
+        '3 1',
+        '4 1',
+      ]);
+      expect(await verify(pair)).toMatchObject([{ status: 'equal', rows: { source: 3000, target: 3000 } }]);
+    });
+  },
+);
+
+function ask(to: DestinationSide, sql: string): Promise<Record<string, unknown>[]> {
+  return to instanceof DuckdbSide ? to.ask(sql) : (to as PostgresTargetSide).query(sql);
+}

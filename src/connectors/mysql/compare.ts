@@ -52,6 +52,7 @@ export const COMPARE_DIALECT: CompareDialect = {
   // Whatever is kept apart is written down first, all rows of it.
   fence: '',
   only: (buckets, digits) => ` WHERE ${bucket(digits)} IN (${buckets.join(', ')})`,
+  list: (hashes) => hashes.map(quoteEscaped).join(', '),
   order: 'k',
 };
 

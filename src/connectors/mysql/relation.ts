@@ -193,6 +193,8 @@ export function rangeCondition(relation: Relation, range: SliceRange): string | 
       const inside = parts.filter(Boolean).join(' AND ') || undefined;
       return inside && range.nulls ? `(${inside} OR ${noValue(relation, range.column)})` : inside;
     }
+    case 'condition':
+      return range.sql;
     case 'missing':
       return noValue(relation, range.column);
     case 'cursor':

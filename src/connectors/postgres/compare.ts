@@ -63,6 +63,8 @@ export function compareDialect(utf8: boolean): CompareDialect {
     // A join, since servers before 14 look through a list one by one.
     only: (buckets, digits) =>
       ` JOIN unnest(${quoteText(`{${buckets.join(',')}}`)}::int4[]) AS wanted(bucket) ON wanted.bucket = ${bucket(digits)}`,
+    // Servers before 14 look through any other list one by one.
+    list: (hashes) => `SELECT unnest(${quoteText(`{${hashes.join(',')}}`)}::text[])`,
     order: 'k COLLATE "C"',
   };
 }

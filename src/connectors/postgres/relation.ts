@@ -239,6 +239,8 @@ export function rangeCondition(relation: Relation, range: SliceRange): string | 
       const inside = parts.filter(Boolean).join(' AND ') || undefined;
       return inside && range.nulls ? `(${inside} OR ${name} IS NULL)` : inside;
     }
+    case 'condition':
+      return range.sql;
     case 'missing':
       return `${quoteName(range.column)} IS NULL`;
     case 'cursor':

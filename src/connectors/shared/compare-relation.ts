@@ -32,6 +32,8 @@ export interface CompareDialect {
   readonly fence: string;
   /** Goes after FROM: only rows whose bucket is one of these. */
   only(buckets: readonly number[], digits: number): string;
+  /** Goes into the brackets of IN: hashes, of which there may be thousands. */
+  list(hashes: readonly string[]): string;
   /** Of a hash, to sort by its bytes. */
   readonly order: string;
 }
@@ -108,6 +110,10 @@ export function compareRelation(
             shown: row.slice(2 + canonical.length),
           });
       return found;
+    },
+    among({ columns }, hashes) {
+      const hash = hashSql(columns, (column) => relation.column(column), dialect);
+      return { kind: 'condition', sql: `${hash} IN (${dialect.list(hashes)})` };
     },
     async count(range, signal) {
       const conditions = [...relation.conditions, relation.waiting(range)].filter(

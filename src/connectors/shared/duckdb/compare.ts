@@ -1,4 +1,5 @@
 /** How DuckDB is asked to compare rows: of files, or of its own tables. */
+import { duckText } from '../../../duckdb/types.ts';
 import type { CompareDialect } from '../compare-relation.ts';
 import { DUCK_DIALECT } from './canonical.ts';
 
@@ -12,5 +13,6 @@ export const DUCK_COMPARE: CompareDialect = {
   checksum: `sum(CAST('0x' || left(h, 15) AS BIGINT))`,
   fence: '',
   only: (buckets, digits) => ` WHERE ${bucket(digits)} IN (${buckets.join(', ')})`,
+  list: (hashes) => hashes.map(duckText).join(', '),
   order: 'k',
 };

@@ -131,6 +131,8 @@ export function rangeCondition(relation: Relation, range: SliceRange): string | 
       const inside = parts.length === 0 ? undefined : parts.join(' AND ');
       return inside !== undefined && range.nulls === true ? `(${inside} OR ${sql} IS NULL)` : inside;
     }
+    case 'condition':
+      return range.sql;
     case 'missing':
       return `${relation.known.get(range.column)!.sql} IS NULL`;
     case 'key':
@@ -154,9 +156,9 @@ export function rangeCondition(relation: Relation, range: SliceRange): string | 
 }
 
 /** Of rows whose value of a column, by its name in the schema, lies in a range. */
-export function withinCondition(relation: Relation, { column, from, to }: Within): string {
+export function withinCondition(relation: Relation, { column, from, to, nulls }: Within): string {
   const source = relation.columns.find(({ name }) => name === column)!.source;
-  return rangeCondition(relation, { kind: 'column', column: source, from, to }) ?? 'true';
+  return rangeCondition(relation, { kind: 'column', column: source, from, to, nulls }) ?? 'true';
 }
 
 export function nullCondition({ cursor }: Relation): string {
