@@ -1,11 +1,14 @@
 /** Looks through a document of delimited text. */
+import { isUtf8 } from 'node:buffer';
 import { type CsvDialect, CsvScanner } from '../text/csv-scanner.ts';
 import { escapesOf } from '../text/scanners.ts';
 import type { DocumentInput } from '../text/document-input.ts';
 import { fieldText } from '../text/field-text.ts';
 import { Records } from '../text/records.ts';
 import { KeyHashes } from './key-hashes.ts';
+import { PlainLook } from './plain-look.ts';
 import {
+  addColumns,
   Cuts,
   MOST_RECORD_BYTES,
   RECORDS,
@@ -14,6 +17,9 @@ import {
   sniffRows,
   type SniffTask,
 } from './sniff-types.ts';
+
+const LF = 10;
+const CR = 13;
 
 type CsvTask = SniffTask & { dialect: CsvDialect };
 
@@ -42,19 +48,50 @@ export function sniffCsv(
   const name = task.documents[input.document]!;
   const keys = task.key && new KeyHashes(task.key);
   const cuts = new Cuts(task.partBytes, scanner.line);
+  addColumns(group);
+  const look = plainLook(task, input, group);
+  // Its header, too, has to be on one line.
+  let plain = look !== undefined && scanner.line === 1 + task.skip + (task.header ? 1 : 0);
   while (input.at < input.end || input.more()) {
     const base = input.total - input.end;
-    const { bytes, at, end, final } = input;
+    const { bytes, at: from, end, final } = input;
+    if (look) {
+      input.at = look.scan(bytes, { at: from, end, final }, { document: name, line: scanner.line });
+      document.records += look.records;
+      scanner.line += look.records;
+      plain &&= isPlainText(bytes.subarray(from, input.at));
+    }
+    const { at } = input;
     const found = scanner.scan(bytes, { at, end, final, row: 0 });
     if (found.row > 0) sniffRows(group, scanner.records, { bytes, escapes, rows: found.row, document: name });
     keys?.add(scanner.records, bytes, { names: header ?? [], rows: found.row });
     document.records += found.row;
     input.at = found.at;
+    plain &&= found.at === at;
     cuts.look(base + found.at - start, scanner.line);
-    if (found.at === at && !input.more()) break;
+    if (found.at === from && !input.more()) break;
   }
   document.keys = keys?.keys;
   document.parts = cuts.parts(input.total - start, 1 + task.skip);
+  if (plain) document.plain = { crlf: look!.crlf, longest: look!.longest };
+}
+
+function plainLook(
+  { dialect, header, key }: CsvTask,
+  input: DocumentInput,
+  group: SniffGroup,
+): PlainLook | undefined {
+  const { columns, fields } = group;
+  // Keys are found in the records of the scanner.
+  if (key || !PlainLook.takes(dialect, fields)) return undefined;
+  const { bytes, at } = input;
+  const line = header ? at - 1 : bytes.subarray(at, input.end).indexOf(LF) + at;
+  return new PlainLook(dialect, columns, line > 0 && bytes[line - 1] === CR);
+}
+
+/** Texts that any reader takes for the same. */
+function isPlainText(bytes: Uint8Array): boolean {
+  return isUtf8(bytes) && !Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).includes(0);
 }
 
 function scannerFor(dialect: CsvDialect, fields: number, onBroken: () => void): CsvScanner {

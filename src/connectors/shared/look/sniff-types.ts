@@ -35,6 +35,15 @@ export interface SniffedDocument {
   /** Where it can be cut; empty when it has one part. */
   parts: FileRange[];
   keys?: DocumentKeys | undefined;
+  /** Set when each of its records is on a line of its own, as many readers of delimited text would take it apart. */
+  plain?: PlainText | undefined;
+}
+
+interface PlainText {
+  /** Lines end with CR and LF. */
+  crlf: boolean;
+  /** Bytes of the longest record. */
+  longest: number;
 }
 
 export interface Sniffed {
@@ -53,7 +62,7 @@ export function sniffRows(
   { starts, ends, flags, stride, lines }: Records,
   place: Pick<TextRun, 'bytes' | 'escapes' | 'json'> & { rows: number; document: string },
 ): void {
-  while (group.columns.length < group.fields) group.columns.push(emptySample());
+  addColumns(group);
   const run: TextRun = {
     ...place,
     coerced: 0,
@@ -69,6 +78,10 @@ export function sniffRows(
     run.first = f;
     sniffColumn(run, sample, { document: place.document, lines });
   }
+}
+
+export function addColumns({ columns, fields }: SniffGroup): void {
+  while (columns.length < fields) columns.push(emptySample());
 }
 
 /** Places between records, about as far apart as parts are to be long. */

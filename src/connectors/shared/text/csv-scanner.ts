@@ -79,7 +79,7 @@ export class CsvScanner implements RecordScanner {
       if (next < 0) {
         this.line = line;
         const unfinished = next === INCOMPLETE && end - at < this.#maxBytes;
-        if (!final && (unfinished || lineEnd(bytes, at, end) === end)) {
+        if (!final && (unfinished || !isLine(bytes, at, end))) {
           this.tooLong = end - at >= 2 * this.#maxBytes;
           break;
         }
@@ -218,6 +218,12 @@ export class CsvScanner implements RecordScanner {
     this.line = line + 1;
     return Math.min(bytes[to] === CR && bytes[to + 1] === LF ? to + 2 : to + 1, end);
   }
+}
+
+/** Whether a line ends before `end` for sure: the second half of its break may be still to come. */
+function isLine(bytes: Uint8Array, at: number, end: number): boolean {
+  const to = lineEnd(bytes, at, end);
+  return to < end && (bytes[to] !== CR || to + 1 < end);
 }
 
 function lineEnd(bytes: Uint8Array, at: number, end: number): number {

@@ -4,8 +4,19 @@
  */
 import { isUtf8 } from 'node:buffer';
 import type { LogicalType } from '../../../core/types.ts';
-import { momentKind } from './parse-moment.ts';
-import { ESCAPED_JSON, NESTED, NULL, PLAIN, type TextRun } from './records.ts';
+import { ESCAPED_JSON, NESTED as JSON_NESTED, NULL, PLAIN, type TextRun } from './records.ts';
+import {
+  FLOAT,
+  kindIn,
+  kindOf,
+  KINDS,
+  momentIn,
+  NESTED,
+  scaleIn,
+  TEXT,
+  UNUSUAL,
+  wholeIn,
+} from './value-kind.ts';
 
 /** How many values of a column look like what; plain data, so that counts of several threads can be added. */
 export interface ColumnSample {
@@ -25,8 +36,8 @@ export interface ColumnSample {
   whole: number;
   scale: number;
   digits: number;
-  /** Bytes of the longest value. */
-  longest: number;
+  /** Of the numbers, dates and moments, those of forms that not everyone reads, or reads as the same. */
+  unusual: number;
   /** Where the first text lies that looks like nothing else: document and line. */
   odd: { document: string; line: number } | undefined;
 }
@@ -46,13 +57,14 @@ export function emptySample(): ColumnSample {
     whole: 0,
     scale: 0,
     digits: 0,
-    longest: 0,
+    unusual: 0,
     odd: undefined,
   };
 }
 
+/** By kind. */
 const COUNTS = [
-  'nulls',
+  'texts',
   'integers',
   'decimals',
   'floats',
@@ -60,14 +72,13 @@ const COUNTS = [
   'dates',
   'moments',
   'instants',
-  'texts',
   'nested',
 ] as const;
-const SIZES = ['whole', 'scale', 'digits', 'longest'] as const;
+const SIZES = ['whole', 'scale', 'digits'] as const;
 
 export function addSamples(a: ColumnSample, b: ColumnSample): ColumnSample {
   const sum = { ...a, odd: a.odd ?? b.odd };
-  for (const name of COUNTS) sum[name] += b[name];
+  for (const name of [...COUNTS, 'nulls', 'unusual'] as const) sum[name] += b[name];
   for (const name of SIZES) sum[name] = Math.max(a[name], b[name]);
   return sum;
 }
@@ -92,130 +103,103 @@ export function typeOf(sample: ColumnSample): LogicalType {
   return precision <= 38 ? { kind: 'decimal', precision, scale: sample.scale } : text;
 }
 
-/** Adds the values of one column of a run. */
-export function sniffColumn(
-  run: TextRun,
-  sample: ColumnSample,
-  place: { document: string; lines: Float64Array },
-): void {
-  const { bytes, starts, ends, flags, stride } = run;
-  let f = run.first;
-  for (let r = run.from; r < run.to; r++, f += stride) {
-    if (flags[f] === NULL) {
-      sample.nulls++;
-      continue;
-    }
-    const start = starts[f]!;
-    const end = ends[f]!;
-    if (end - start > sample.longest) sample.longest = end - start;
-    // What has so many texts is one; how many others there are among them does not matter.
-    if (sample.texts > SETTLED) {
-      sample.texts++;
-      continue;
-    }
-    const kind = run.json === true ? jsonKindOf(run, f, sample) : kindOf(bytes, start, end, sample);
-    if (kind === 'texts' && sample.odd === undefined)
-      sample.odd = { document: place.document, line: place.lines[r]! };
-    sample[kind]++;
+/** What has so many texts is one; how many others there are among them does not matter. */
+export const SETTLED = 10_000;
+
+/** Values of one column that are being looked at. */
+export class Tally {
+  readonly counts: Int32Array = new Int32Array(KINDS);
+  nulls = 0;
+  unusual = 0;
+  whole = 0;
+  scale = 0;
+  digits = 0;
+  odd: ColumnSample['odd'];
+
+  /** `found`: what kindOf says. */
+  add(found: number): void {
+    const kind = kindIn(found);
+    this.counts[kind]!++;
+    if ((found & UNUSUAL) !== 0) this.unusual++;
+    if (kind === TEXT || kind > FLOAT) return;
+    const before = wholeIn(found);
+    const after = scaleIn(found);
+    if (before + after > this.digits) this.digits = before + after;
+    if (kind === FLOAT) return;
+    if (before > this.whole) this.whole = before;
+    if (after > this.scale) this.scale = after;
+  }
+
+  /** Adds them to a sample and begins anew. */
+  moveTo(sample: ColumnSample): void {
+    for (let kind = 0; kind < KINDS; kind++) sample[COUNTS[kind]!] += this.counts[kind]!;
+    sample.nulls += this.nulls;
+    sample.unusual += this.unusual;
+    // Whole numbers may have been counted by their size alone.
+    this.digits = Math.max(this.digits, this.whole);
+    for (const name of SIZES) sample[name] = Math.max(sample[name], this[name]);
+    sample.odd ??= this.odd;
+    this.forget();
+  }
+
+  forget(): void {
+    this.counts.fill(0);
+    this.nulls = this.unusual = this.whole = this.scale = this.digits = 0;
+    this.odd = undefined;
   }
 }
 
-const SETTLED = 10_000;
+/** What is looked at of a run. */
+type SniffedRun = Omit<TextRun, 'escapes' | 'coerced'>;
 
-type Kind = Exclude<(typeof COUNTS)[number], 'nulls'>;
+const tally = new Tally();
+
+/** Adds the values of one column of a run. */
+export function sniffColumn(
+  run: SniffedRun,
+  sample: ColumnSample,
+  place?: { document: string; lines: Float64Array },
+): void {
+  const { bytes, starts, ends, flags, stride } = run;
+  const settled = sample.texts > SETTLED;
+  for (let r = run.from, f = run.first; r < run.to; r++, f += stride) {
+    if (flags[f] === NULL) tally.nulls++;
+    else if (settled) tally.counts[TEXT]!++;
+    else {
+      const found = run.json === true ? jsonKindOf(run, f) : kindOf(bytes, starts[f]!, ends[f]!);
+      tally.add(found);
+      if (found === TEXT) tally.odd ??= place && { document: place.document, line: place.lines[r]! };
+    }
+  }
+  tally.moveTo(sample);
+}
 
 /** The same for texts that are there already. */
 export function sniffTexts(texts: readonly (string | null)[], sample: ColumnSample): void {
-  for (const text of texts) {
-    const bytes = Buffer.from(text ?? '');
-    sample[text === null ? 'nulls' : kindOf(bytes, 0, bytes.length, sample)]++;
-  }
-}
-
-function kindOf(bytes: Uint8Array, start: number, end: number, sample: ColumnSample): Kind {
-  let p = start;
-  if (bytes[p] === 0x2d) p++;
-  const first = bytes[p]!;
-  if (p >= end) return 'texts';
-  if (first < 48 || first > 57) return isBool(bytes, start, end) ? 'bools' : 'texts';
-  let whole = 0;
-  while (p < end && bytes[p]! >= 48 && bytes[p]! <= 57) {
-    whole++;
-    p++;
-  }
-  if (p < end && bytes[p] === 0x2d && whole === 4) return momentOf(bytes, start, end);
-  // A leading zero is part of a code.
-  if (first === 48 && whole > 1) return 'texts';
-  // So is a minus before nothing.
-  if (p === end && first === 48 && bytes[start] === 0x2d) return 'texts';
-  let scale = 0;
-  if (p < end && bytes[p] === 0x2e) {
-    p++;
-    while (p < end && bytes[p]! >= 48 && bytes[p]! <= 57) {
-      scale++;
-      p++;
-    }
-    if (scale === 0) return 'texts';
-  }
-  if (p < end) {
-    if (!isExponent(bytes, p, end)) return 'texts';
-    if (whole + scale > sample.digits) sample.digits = whole + scale;
-    return 'floats';
-  }
-  if (whole > sample.whole) sample.whole = whole;
-  if (scale > sample.scale) sample.scale = scale;
-  if (whole + scale > sample.digits) sample.digits = whole + scale;
-  return scale > 0 ? 'decimals' : 'integers';
+  const parts = texts.map((text) => Buffer.from(`${text ?? ''}\n`));
+  let at = 0;
+  const starts = Int32Array.from(parts, ({ length }) => (at += length) - length);
+  const ends = Int32Array.from(parts, ({ length }, i) => starts[i]! + length - 1);
+  const flags = Uint8Array.from(texts, (text) => (text === null ? NULL : PLAIN));
+  const run = { bytes: Buffer.concat(parts), starts, ends, flags, first: 0, stride: 1 };
+  sniffColumn({ ...run, from: 0, to: texts.length }, sample);
 }
 
 /** Strings of JSON are no numbers, but dates: it has no others. */
-function jsonKindOf({ bytes, starts, ends, flags }: TextRun, f: number, sample: ColumnSample): Kind {
+function jsonKindOf({ bytes, starts, ends, flags }: SniffedRun, f: number): number {
   const flag = flags[f];
-  if (flag === NESTED) return 'nested';
-  if (flag === ESCAPED_JSON) return 'texts';
-  if (flag === PLAIN) return kindOf(bytes, starts[f]!, ends[f]!, sample);
-  const isDate = bytes[starts[f]! + 4] === 0x2d && ends[f]! - starts[f]! >= 10;
-  return isDate ? momentOf(bytes, starts[f]!, ends[f]!) : 'texts';
-}
-
-function isExponent(bytes: Uint8Array, at: number, end: number): boolean {
-  if (bytes[at] !== 0x65 && bytes[at] !== 0x45) return false;
-  let p = at + 1;
-  if (bytes[p] === 0x2b || bytes[p] === 0x2d) p++;
-  if (p >= end || end - p > 3) return false;
-  for (; p < end; p++) if (bytes[p]! < 48 || bytes[p]! > 57) return false;
-  return true;
-}
-
-const BOOLS: readonly Uint8Array[] = ['true', 'false', 'True', 'False', 'TRUE', 'FALSE'].map((text) =>
-  Buffer.from(text),
-);
-
-function isBool(bytes: Uint8Array, start: number, end: number): boolean {
-  const length = end - start;
-  return (
-    (length === 4 || length === 5) &&
-    BOOLS.some((text) => text.length === length && text.every((byte, i) => bytes[start + i] === byte))
-  );
-}
-
-function momentOf(bytes: Uint8Array, start: number, end: number): Kind {
-  switch (momentKind(bytes, start, end)) {
-    case 'date':
-      return 'dates';
-    case 'moment':
-      return 'moments';
-    case 'instant':
-      return 'instants';
-    case undefined:
-      return 'texts';
-  }
+  if (flag === JSON_NESTED) return NESTED;
+  if (flag === ESCAPED_JSON) return TEXT;
+  const start = starts[f]!;
+  const end = ends[f]!;
+  if (flag === PLAIN) return kindOf(bytes, start, end);
+  return bytes[start + 4] === 0x2d && end - start >= 10 ? momentIn(bytes, start, end) : TEXT;
 }
 
 /** Whether a text is neither empty nor a number, a date or the like. */
 export function looksLikeText(text: string): boolean {
   const bytes = Buffer.from(text);
-  return text.trim() !== '' && kindOf(bytes, 0, bytes.length, emptySample()) === 'texts';
+  return text.trim() !== '' && kindOf(bytes, 0, bytes.length) === TEXT;
 }
 
 /** Fewer bytes than these that are no UTF-8 are mistakes; more without one character that is, another encoding. */

@@ -1,0 +1,261 @@
+/**
+ * The look at delimited text as most of it is: each record on a line of its own, with the same number of fields, quotes around
+ * whole fields only, nothing for NULL. Where fields end and what they look like is found out in one pass, by trying for each
+ * column what it was before. It stops at the first record that is otherwise, which the scanner then takes apart.
+ */
+import type { CsvDialect } from '../text/csv-scanner.ts';
+import { type ColumnSample, SETTLED, Tally } from '../text/sniff-columns.ts';
+import {
+  DATE,
+  dateEnd,
+  DECIMAL,
+  INSTANT,
+  INTEGER,
+  kindOf,
+  MOMENT,
+  momentEnd,
+  TEXT,
+  zoneEnd,
+} from '../text/value-kind.ts';
+
+const LF = 10;
+const CR = 13;
+const MINUS = 0x2d;
+const POINT = 0x2e;
+const ZERO = 0x30;
+const NINE = 0x39;
+
+const DELIMITERS: ReadonlySet<string> = new Set([',', ';', '\t', '|']);
+
+/** What a column is tried as: a kind, or one of these. */
+const ANYTHING = 100;
+/** It has so many texts that nothing else matters. */
+const ONLY_TEXT = 101;
+const TRIED: ReadonlySet<number> = new Set([INTEGER, DECIMAL, DATE, MOMENT, INSTANT]);
+
+/** There is no such value, or no such record. */
+const NONE = -1;
+
+export interface PlainRange {
+  at: number;
+  end: number;
+  /** The document ends at `end`. */
+  final: boolean;
+}
+
+/** The document, and the line of the first record. */
+export interface PlainPlace {
+  document: string;
+  line: number;
+}
+
+export class PlainLook {
+  readonly #delimiter: number;
+  readonly #quote: number;
+  /** What begins the end of a line. */
+  readonly #lineEnd: number;
+  readonly crlf: boolean;
+  /** Bytes that end a field, or may not be in one. */
+  readonly #special = new Uint8Array(256);
+  readonly #inQuotes = new Uint8Array(256);
+  readonly #samples: readonly ColumnSample[];
+  readonly #tallies: readonly Tally[];
+  readonly #last: number;
+  readonly #tried: Uint8Array;
+  /** Records before the first one with a column that is tried as it is now, and fields since then that were something else. */
+  readonly #since: Int32Array;
+  readonly #others: Int32Array;
+  #end = 0;
+  #place: PlainPlace = { document: '', line: 0 };
+  /** Of the last scan. */
+  records = 0;
+  /** Bytes of the longest record of all. */
+  longest = 0;
+
+  /** `crlf`: lines end with CR and LF. */
+  constructor(dialect: CsvDialect, samples: readonly ColumnSample[], crlf: boolean) {
+    this.#delimiter = dialect.delimiter.charCodeAt(0);
+    this.#quote = dialect.quote!.charCodeAt(0);
+    this.crlf = crlf;
+    this.#lineEnd = crlf ? CR : LF;
+    for (const byte of [this.#quote, LF, CR]) this.#special[byte] = this.#inQuotes[byte] = 1;
+    this.#special[this.#delimiter] = 1;
+    this.#samples = samples;
+    this.#tallies = samples.map(() => new Tally());
+    this.#last = samples.length - 1;
+    this.#tried = new Uint8Array(samples.length).fill(ANYTHING);
+    this.#since = new Int32Array(samples.length);
+    this.#others = new Int32Array(samples.length);
+  }
+
+  /** Whether documents of a dialect can be looked at so. */
+  static takes({ delimiter, quote, escape, nulls }: CsvDialect, fields: number): boolean {
+    const usual = DELIMITERS.has(delimiter) && quote === '"' && escape === quote;
+    return usual && nulls.length === 1 && nulls[0] === '' && fields > 1;
+  }
+
+  /**
+   * Adds whole records of `bytes[at, end)` to the samples and returns where it stopped: where a record is not whole, or not as
+   * described. `bytes[end]` has to be there and is overwritten.
+   */
+  scan(bytes: Uint8Array, { at, end, final }: PlainRange, place: PlainPlace): number {
+    const whole = final ? end : bytes.lastIndexOf(LF, end - 1) + 1;
+    this.records = 0;
+    if (whole <= at) return at;
+    bytes[end] = LF;
+    this.#place = place;
+    const stop = this.#records(bytes, at, whole);
+    // Nothing may count of the record that stopped it.
+    if (stop < whole) {
+      for (const tally of this.#tallies) tally.forget();
+      this.#records(bytes, at, stop);
+    }
+    for (const [c, tally] of this.#tallies.entries()) tally.moveTo(this.#samples[c]!);
+    return stop;
+  }
+
+  #records(bytes: Uint8Array, at: number, end: number): number {
+    const last = this.#last;
+    const delimiter = this.#delimiter;
+    const lineEnd = this.#lineEnd;
+    this.#end = end;
+    this.#since.fill(0);
+    this.#others.fill(0);
+    this.records = 0;
+    let start = at;
+    while (start < end) {
+      let p = start;
+      for (let c = 0; c < last; c++) {
+        p = this.#field(bytes, p, c, delimiter) + 1;
+        if (p === 0) break;
+      }
+      if (p > 0) p = this.#field(bytes, p, last, lineEnd);
+      if (p <= 0) break;
+      if (p < end) {
+        if (lineEnd === CR && (++p === end || bytes[p] !== LF)) break;
+        p++;
+      }
+      if (p - start > this.longest) this.longest = p - start;
+      this.records++;
+      start = p;
+    }
+    for (let c = 0; c <= last; c++) this.#count(c, this.records);
+    return start;
+  }
+
+  /** Where the field ends, which has to be before a byte `stop`. */
+  #field(bytes: Uint8Array, at: number, column: number, stop: number): number {
+    let end = NONE;
+    switch (this.#tried[column]!) {
+      case INTEGER:
+        end = this.#integer(bytes, at, column, stop);
+        break;
+      case DECIMAL:
+        end = this.#decimal(bytes, at, column, stop);
+        break;
+      case DATE:
+        end = dateEnd(bytes, at);
+        break;
+      case MOMENT:
+        end = momentEnd(bytes, at);
+        break;
+      case INSTANT:
+        end = momentEnd(bytes, at);
+        if (end > 0) end = zoneEnd(bytes, end);
+        break;
+      case ONLY_TEXT: {
+        const special = this.#special;
+        end = at;
+        while (special[bytes[end]!] === 0) end++;
+        if (end === at) return this.#other(bytes, at, column, stop);
+      }
+    }
+    return end > 0 && bytes[end] === stop ? end : this.#other(bytes, at, column, stop);
+  }
+
+  #integer(bytes: Uint8Array, at: number, column: number, stop: number): number {
+    const first = bytes[at] === MINUS ? at + 1 : at;
+    let p = first;
+    while (bytes[p]! >= ZERO && bytes[p]! <= NINE) p++;
+    if (p === first || bytes[p] !== stop || (bytes[first] === ZERO && p - at > 1)) return NONE;
+    const tally = this.#tallies[column]!;
+    if (p - first > tally.whole) tally.whole = p - first;
+    return p;
+  }
+
+  #decimal(bytes: Uint8Array, at: number, column: number, stop: number): number {
+    const first = bytes[at] === MINUS ? at + 1 : at;
+    let point = first;
+    while (bytes[point]! >= ZERO && bytes[point]! <= NINE) point++;
+    if (point === first || bytes[point] !== POINT) return NONE;
+    // A code, or a zero with a minus.
+    if (bytes[first] === ZERO && (point - first > 1 || first > at)) return NONE;
+    let p = point + 1;
+    while (bytes[p]! >= ZERO && bytes[p]! <= NINE) p++;
+    if (p === point + 1 || bytes[p] !== stop) return NONE;
+    const tally = this.#tallies[column]!;
+    if (point - first > tally.whole) tally.whole = point - first;
+    if (p - point - 1 > tally.scale) tally.scale = p - point - 1;
+    if (p - first - 1 > tally.digits) tally.digits = p - first - 1;
+    return p;
+  }
+
+  /** A field that is none of the kind that was tried. */
+  #other(bytes: Uint8Array, at: number, column: number, stop: number): number {
+    let from = at;
+    let to = at;
+    let end = at;
+    if (bytes[at] === this.#quote) {
+      from++;
+      to = this.#closing(bytes, from);
+      if (to < 0) return NONE;
+      end = to + 1;
+    } else {
+      while (this.#special[bytes[end]!] === 0) end++;
+      to = end;
+    }
+    if (bytes[end] !== stop && !(column === this.#last && end === this.#end)) return NONE;
+    const tried = this.#tried[column]!;
+    if (end === at) {
+      if (tried !== ANYTHING) this.#others[column]!++;
+      this.#tallies[column]!.nulls++;
+    } else if (tried !== ONLY_TEXT) this.#look(column, kindOf(bytes, from, to));
+    return end;
+  }
+
+  /** The quotes that end before the line does. */
+  #closing(bytes: Uint8Array, from: number): number {
+    const special = this.#inQuotes;
+    for (let p = from; ; p += 2) {
+      while (special[bytes[p]!] === 0) p++;
+      if (p >= this.#end || bytes[p] !== this.#quote) return NONE;
+      if (p + 1 >= this.#end || bytes[p + 1] !== this.#quote) return p;
+    }
+  }
+
+  /** Counts a value, and tries those that follow as what this one is. */
+  #look(column: number, found: number): void {
+    const tally = this.#tallies[column]!;
+    const sample = this.#samples[column]!;
+    tally.add(found);
+    if (found === TEXT && !sample.odd)
+      tally.odd ??= { document: this.#place.document, line: this.#place.line + this.records };
+    const tried = this.#tried[column]!;
+    if (tried !== ANYTHING) this.#others[column]!++;
+    const next =
+      sample.texts + tally.counts[TEXT]! > SETTLED ? ONLY_TEXT : TRIED.has(found & 255) ? found & 255 : tried;
+    if (next === tried) return;
+    this.#count(column, this.records + 1);
+    this.#tried[column] = next;
+    this.#since[column] = this.records + 1;
+    this.#others[column] = 0;
+  }
+
+  /** Counts what was as it was tried, in the records before `end`. */
+  #count(column: number, end: number): void {
+    const tried = this.#tried[column]!;
+    if (tried === ANYTHING) return;
+    const kind = tried === ONLY_TEXT ? TEXT : tried;
+    this.#tallies[column]!.counts[kind]! += end - this.#since[column]! - this.#others[column]!;
+  }
+}
