@@ -160,6 +160,10 @@ export interface CursorFacts {
   fresh: boolean | undefined;
   /** Whether rows between watermark and `high`, of the lookback window, or without a cursor value are to be compared. */
   overlap: boolean | undefined;
+  /** Of the rows that may have been loaded, only those that this transaction or a later one has written are to be compared. */
+  writtenFrom?: string | undefined;
+  /** Between watermark and `high` are rows that need not be compared: when the watermark rises, nobody looks at them again. */
+  passed?: boolean | undefined;
   /** Boundaries of micro-batches in cursor order, ascending. */
   boundaries: string[];
   estimatedRows: number | undefined;

@@ -156,6 +156,8 @@ export type SliceRange =
       since?: { column: string; from: string } | undefined;
       /** Only rows not newer than this; with it the slice is the overlap. */
       upTo?: string | undefined;
+      /** Only rows that this transaction or a later one has written: the source knows that the others are loaded. */
+      writtenFrom?: string | undefined;
     };
 
 export interface Slice {
@@ -177,6 +179,11 @@ export interface Checkpoint {
   watermark?: string | undefined;
   /** Greatest cursor value loaded; rows between watermark and this are compared before they are loaded again. */
   high?: string | undefined;
+  /**
+   * What the last load that was completed had before it, so that its rows need not be compared again; only the source
+   * knows how to read it.
+   */
+  seen?: string | undefined;
   /** How far the source's own log was read, where it has one that tells what is new; only the source knows how to read it. */
   position?: string | undefined;
   /** Database time of the snapshot that was read. */

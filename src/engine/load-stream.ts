@@ -13,6 +13,7 @@ import type { KeptHome } from '../gate/kept-storage.ts';
 import { Quarantine } from '../gate/quarantine.ts';
 import { STRATEGIES } from '../strategies/index.ts';
 import type { Strategy } from '../strategies/strategy.ts';
+import { checkpointAlone } from './checkpoint-alone.ts';
 import { countLoad } from './count-load.ts';
 import { BY_DATES } from './date-slices.ts';
 import { makeRoom, withDeletes } from './deletes.ts';
@@ -143,7 +144,8 @@ class StreamLoad {
     else {
       this.#rememberParts(slices, parallel);
       await inParallel(slices, parallel ? slots.size : 1, (slice, index) => this.#oneByOne(slice, index));
-      if (slices.length === 0) await this.#commitSchema();
+      const alone = slices.length === 0 ? checkpointAlone(this.#job, this.#checkpoint) : undefined;
+      if (alone) await this.#commit([], { kind: 'nothing' }, alone);
     }
     return { checkpoint: this.#checkpoint, version: this.#version, read: this.#read };
   }
@@ -303,11 +305,6 @@ class StreamLoad {
       return false;
     const read = loads.some(({ facts }) => facts.rows > 0);
     return essence(before, read) === essence(checkpoint, read);
-  }
-
-  async #commitSchema(): Promise<void> {
-    if (this.#job.planned.plan.changes.length > 0 && this.#checkpoint)
-      await this.#commit([], { kind: 'nothing' }, this.#checkpoint);
   }
 
   async #commit(loads: Load[], supersede: Supersede, checkpoint: Checkpoint): Promise<void> {

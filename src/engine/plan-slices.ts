@@ -38,6 +38,8 @@ export interface SlicePlan {
   parallel: boolean;
   /** The slices are all that the source has: what they lack is gone. */
   whole?: boolean;
+  /** There is nothing to read, but the watermark may rise past rows that nobody need look at again. */
+  rises?: boolean;
   /** A load of parts that others cannot take up: what is there is dropped with the first commit. */
   restart: boolean;
   /** Of streams by date: the slice of each day of the survey. */
@@ -228,25 +230,30 @@ function planFirst({ stream, survey, fullRefresh }: SliceRequest): SlicePlan {
 
 function planIncrement({ stream, survey }: SliceRequest, checkpoint: Checkpoint): SlicePlan {
   const cursor = survey.cursor!;
+  const { from, since, writtenFrom } = cursor;
   const nulls = stream.nullCursor === 'load';
-  const window = `${name(stream)} ≥ ${cursor.from ?? 'the beginning'}${cursor.since ? `, ${cursor.since.column} ≥ ${cursor.since.from}` : ''}`;
+  const window = `${name(stream)} ≥ ${from ?? 'the beginning'}${since ? `, ${since.column} ≥ ${since.from}` : ''}`;
   const base = { window, parallel: false, restart: false };
   if (!cursor.indexed || checkpoint.high === undefined) {
     // One pass over the table finds both what is new and what has to be compared.
     return {
       ...base,
       action: 'load',
-      slices: [slice({ kind: 'cursor', from: cursor.from, nulls, since: cursor.since }, true)],
+      slices: [slice({ kind: 'cursor', from, nulls, since, writtenFrom }, true)],
     };
   }
   const slices: Slice[] = [];
   if (cursor.overlap !== false)
-    slices.push(
-      slice({ kind: 'cursor', from: cursor.from, upTo: checkpoint.high, nulls, since: cursor.since }, true),
-    );
+    slices.push(slice({ kind: 'cursor', from, upTo: checkpoint.high, nulls, since, writtenFrom }, true));
   if (cursor.fresh !== false)
     slices.push(...inBatches({ kind: 'cursor', above: checkpoint.high }, cursor.boundaries));
-  return { ...base, action: slices.length === 0 ? 'nothing-new' : 'load', slices };
+  const nothing = slices.length === 0;
+  return {
+    ...base,
+    action: nothing ? 'nothing-new' : 'load',
+    slices,
+    rises: nothing && cursor.passed === true,
+  };
 }
 
 function everything(survey: Survey): Slice[] {

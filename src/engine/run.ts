@@ -362,7 +362,8 @@ async function attemptStream({
     const replaces = planned.table && (plan.action === 'reload' || stream.load === 'replace');
     if (problem && (plan.slices.length === 0 || replaces)) throw problem;
     const idle = (plan.changes.length === 0 && !plan.deletes) || options.window?.replay !== undefined;
-    if (plan.slices.length === 0 && idle) return { watermark: planned.checkpoint?.watermark, changes: [] };
+    if (plan.slices.length === 0 && idle && !planned.slices.rises)
+      return { watermark: planned.checkpoint?.watermark, changes: [] };
     const chosen = options.window?.from !== undefined || options.window?.to !== undefined;
     // Which files are loaded is known, whoever chose them.
     const ownWindow = chosen && !stream.files;

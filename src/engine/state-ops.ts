@@ -54,6 +54,7 @@ export async function setWatermark(
     }
     const {
       high: _high,
+      seen: _seen,
       position: _position,
       pending: _pending,
       unfinished: _unfinished,

@@ -5,11 +5,12 @@
  */
 import type pg from 'pg';
 import type { Found } from './resolve.ts';
+import { scansOf } from './scans.ts';
 
-/** Why open transactions here do not tell which rows may still come; undefined when they do. */
-export async function delayOf(client: pg.Client, found: Found): Promise<string | undefined> {
+/** Why open transactions here do not tell which rows may still come; undefined when they do. `sql` reads them all. */
+export async function delayOf(client: pg.Client, found: Found, sql: string): Promise<string | undefined> {
   const plain = found.table?.kind === 'r' && !found.table.hasChildren;
-  const scans = plain ? [] : await scansOf(client, found.from);
+  const scans = plain ? [] : await scansOf(client, sql);
   if (scans.some((scan) => scan['Node Type'] === 'Foreign Scan'))
     return 'rows come through a foreign table: transactions that are open on its server cannot be seen';
   const named = scans.filter((scan) => scan['Relation Name'] !== undefined);
@@ -31,20 +32,3 @@ SELECT c.oid::regclass::text AS name, c.relkind = 'm' AS view
  WHERE (c.oid = ANY($1::oid[]) OR (n.nspname, c.relname) IN (SELECT * FROM unnest($2::name[], $3::name[])))
    AND (c.relkind = 'm' OR EXISTS (SELECT FROM pg_catalog.pg_subscription_rel s WHERE s.srrelid = c.oid))
  LIMIT 1`;
-
-interface PlanNode {
-  'Node Type': string;
-  'Relation Name'?: string;
-  Schema?: string;
-  Plans?: PlanNode[];
-}
-
-/** The planner looks through views, partitions and queries. */
-async function scansOf(client: pg.Client, from: string): Promise<PlanNode[]> {
-  const { rows } = await client.query<{ 'QUERY PLAN': { Plan: PlanNode }[] }>(
-    `EXPLAIN (VERBOSE, FORMAT JSON) SELECT * FROM ${from}`,
-  );
-  const nodes = rows[0]!['QUERY PLAN'].map(({ Plan }) => Plan);
-  for (const node of nodes) nodes.push(...(node.Plans ?? []));
-  return nodes;
-}

@@ -160,8 +160,9 @@ function resolveCursor(
 }
 
 /** xmin has 32 bits; the upper ones follow from the next id to be given out, since no row is newer than that. */
-function xminSql(nextXid: string): string {
-  return `(${nextXid}::int8 - ((${nextXid}::int8 - xmin::text::int8) & 4294967295))`;
+export function xminSql(nextXid: string, alias?: string): string {
+  const xmin = alias === undefined ? 'xmin' : `${alias}.xmin`;
+  return `(${nextXid}::int8 - ((${nextXid}::int8 - ${xmin}::text::int8) & 4294967295))`;
 }
 
 /** It becomes a column of the stream, so that what was loaded can be recognised. */
@@ -196,7 +197,10 @@ function xminCursor(input: RelationInput, columns: Resolved, fields: Field[]): C
 
 /** The SELECT of the greatest cursor value of a slice, as text. */
 export function highSql(relation: Relation, cursor: Cursor, range: SliceRange): string {
-  return `SELECT max(greatest(${cursor.expressions.join(', ')}))::text AS high FROM ${relation.from}${whereClause(relation, range)}`;
+  // The end of an index answers for a column, not for an expression.
+  const [first, ...others] = cursor.expressions;
+  const greatest = others.length === 0 ? first : `greatest(${cursor.expressions.join(', ')})`;
+  return `SELECT max(${greatest})::text AS high FROM ${relation.from}${whereClause(relation, range)}`;
 }
 
 /** The SELECT that reads a slice. */
@@ -244,16 +248,20 @@ export function rangeCondition(relation: Relation, range: SliceRange): string | 
     case 'missing':
       return `${quoteName(range.column)} IS NULL`;
     case 'cursor':
-      return cursorCondition(
-        {
-          expressions: relation.cursor!.expressions,
-          value: (text) => `${quoteText(text)}::${relation.cursor!.cast}`,
-          missing: (expression) => `${expression} IS NULL`,
-          since: (column, from) => `${quoteName(column)} >= ${quoteText(from)}`,
-        },
-        range,
-      );
+      return allOf([cursorOf(relation, range), sinceXid(relation, range.writtenFrom)]);
   }
+}
+
+function cursorOf(relation: Relation, range: Extract<SliceRange, { kind: 'cursor' }>): string | undefined {
+  return cursorCondition(
+    {
+      expressions: relation.cursor!.expressions,
+      value: (text) => `${quoteText(text)}::${relation.cursor!.cast}`,
+      missing: (expression) => `${expression} IS NULL`,
+      since: (column, from) => `${quoteName(column)} >= ${quoteText(from)}`,
+    },
+    range,
+  );
 }
 
 function sinceXid({ xmin }: Relation, since: string | undefined): string | undefined {

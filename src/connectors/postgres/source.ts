@@ -29,6 +29,7 @@ import { postgresError } from './errors.ts';
 import { atSnapshot, observe } from './horizon.ts';
 import type { PostgresOptions } from './options.ts';
 import { highSql, type Relation, sliceSql, wireFormats } from './relation.ts';
+import { INCARNATION_SQL } from './seen.ts';
 import { begin, join, type SessionSettings } from './session.ts';
 import { survey, type PostgresSurvey, type SnapshotFacts } from './survey.ts';
 import { breakSoon, disconnect, watch } from './watch.ts';
@@ -107,6 +108,7 @@ export class PostgresSource implements Source {
         checked: row.encoding !== 'SQL_ASCII',
         nextXid: row.next_xid,
         oldestXid: row.oldest_xid,
+        incarnation: row.incarnation,
         partBytes: this.#sliceBytes,
         // Text that nobody has checked has to be looked at on its way.
         direct: accepts.includes(COPY_FORM) && row.encoding !== 'SQL_ASCII',
@@ -233,6 +235,7 @@ interface SnapshotRow {
   clock: string;
   next_xid: string;
   oldest_xid: string;
+  incarnation: string | null;
   version: number;
   encoding: string;
 }
@@ -243,6 +246,7 @@ SELECT pg_catalog.pg_export_snapshot() AS id,
        (pg_catalog.clock_timestamp() AT TIME ZONE 'UTC')::text || '+00' AS clock,
        pg_catalog.txid_snapshot_xmax(pg_catalog.txid_current_snapshot())::text AS next_xid,
        pg_catalog.txid_snapshot_xmin(pg_catalog.txid_current_snapshot())::text AS oldest_xid,
+       ${INCARNATION_SQL} AS incarnation,
        pg_catalog.current_setting('server_version_num')::int AS version,
        pg_catalog.current_setting('server_encoding') AS encoding`;
 
@@ -356,8 +360,8 @@ class PostgresSnapshot implements Snapshot {
   }
 
   advance(loaded: Loaded): Checkpoint {
-    const { identity, relation } = loaded.survey as PostgresSurvey;
-    return advance(loaded, { at: this.at, identity, type: relation.cursor?.type });
+    const { identity, relation, seen } = loaded.survey as PostgresSurvey;
+    return advance(loaded, { at: this.at, identity, type: relation.cursor?.type, seen });
   }
 
   compare(stream: StreamConfig, surveyed: Survey): Comparable {

@@ -14,16 +14,15 @@ import { type Relation, resolveRelation, sliceSql, whereClause } from './relatio
 import { catchUp, partsOf } from './parts.ts';
 import { findRelation, type Found } from './resolve.ts';
 import { readForeignKeys } from './foreign-keys.ts';
+import { seenBy, type SeenFacts, unseenFrom } from './seen.ts';
 import { type Ask, readStructure } from './structure.ts';
 
 /** What every survey of one snapshot shares. */
-export interface SnapshotFacts {
+export interface SnapshotFacts extends SeenFacts {
   horizon: Horizon;
   serverVersion: number;
   /** The server checks that text is UTF-8. */
   checked: boolean;
-  nextXid: string;
-  oldestXid: string;
   /** Bytes of a table that one part of a first load covers. */
   partBytes: number;
   /** Rows go to another PostgreSQL as they are. */
@@ -34,6 +33,8 @@ export interface PostgresSurvey extends Survey {
   relation: Relation;
   /** Of a table with a cursor by its own values: what tells it from another one of the same name. */
   identity: string | undefined;
+  /** What the snapshot has of it, for the checkpoint. */
+  seen: string | undefined;
 }
 
 /** Transaction ids go on over all tables of a server. A view made anew usually shows the same tables. */
@@ -74,6 +75,7 @@ export async function survey(
   const dated = datedRange(stream, days);
   return {
     identity,
+    seen: seenBy(facts, { stream, found, relation, identity }),
     schema: relation.schema,
     relation,
     estimatedRows: dated
@@ -145,7 +147,7 @@ async function cursorFacts(
     overlapSeconds: stream.overlapSeconds,
     relations: found.relations,
   };
-  const horizon = await horizonOf(client, facts, kind, found);
+  const horizon = await horizonOf(client, facts, kind, place);
   const same = sameTable(request.checkpoint, place.identity);
   const checkpoint = same ? request.checkpoint : undefined;
   const since = await lookback(client, stream);
@@ -161,8 +163,12 @@ async function cursorFacts(
   const probe = indexed && !first;
   // A first load of everything goes by pages, unless small steps are asked for.
   const batched = indexed && (!first || from !== undefined || stream.sliceRows !== undefined);
-  const behind: SliceRange = { kind: 'cursor', from, upTo: high, nulls: stream.nullCursor === 'load', since };
+  const nulls = stream.nullCursor === 'load';
+  const behind = { kind: 'cursor', from, upTo: high, nulls, since } as const;
   const fresh = probe ? await anyRow(client, relation, window) : undefined;
+  const again = await toCompare(client, relation, probe && high !== undefined ? behind : undefined, () =>
+    unseenFrom(client, facts, { stream, ...place }, checkpoint),
+  );
   const nullable = cursor.fields.every((field) => relation.schema.fields[field]!.nullable);
   const nullRows =
     nullable &&
@@ -174,7 +180,7 @@ async function cursorFacts(
       (same ? undefined : OTHER_TABLE) ?? noteOf(horizon) ?? (await sequenceNote(client, found, relation)),
     indexed,
     fresh,
-    overlap: probe && high !== undefined ? await anyRow(client, relation, behind) : undefined,
+    ...again,
     boundaries: batched && fresh !== false ? await boundaries(client, relation, stream, window) : [],
     estimatedRows:
       first && from === undefined ? undefined : await estimateRows(client, sliceSql(relation, window)),
@@ -214,12 +220,12 @@ async function horizonOf(
   client: pg.Client,
   facts: SnapshotFacts,
   kind: CursorKind,
-  found: Found,
+  { found, relation }: Place,
 ): Promise<CursorHorizon> {
   const { oldestXid } = facts;
   if (kind.system)
     return { horizon: facts.horizon, kind, safe: oldestXid, blocked: undefined, late: false, oldestXid };
-  const delay = await delayOf(client, found);
+  const delay = await delayOf(client, found, sliceSql(relation, { kind: 'all' }));
   const horizon = { ...facts.horizon, blind: delay ?? facts.horizon.blind };
   const bound = boundSql(kind);
   let safe: string | undefined;
@@ -303,6 +309,25 @@ async function firstWindow(
 
 function nullCondition(relation: Relation): string {
   return relation.cursor!.expressions.map((expression) => `${expression} IS NULL`).join(' AND ');
+}
+
+/** What of the rows that may have been loaded is to be compared; `behind` when an index finds them. */
+async function toCompare(
+  client: pg.Client,
+  relation: Relation,
+  behind: Extract<SliceRange, { kind: 'cursor' }> | undefined,
+  unseen: () => Promise<string | undefined>,
+): Promise<Pick<CursorFacts, 'overlap' | 'writtenFrom' | 'passed'>> {
+  // The first row of an index answers, while all of them would have to be looked up beside those of other conditions.
+  const inside =
+    behind && (await anyRow(client, relation, { kind: 'cursor', from: behind.from, upTo: behind.upTo }));
+  const some = inside === false ? await anyRow(client, relation, behind!) : inside;
+  const writtenFrom = some === false ? undefined : await unseen();
+  // Rows without a key are counted against those of the table: some of them, against some.
+  const told = relation.schema.key.length > 0 ? writtenFrom : undefined;
+  if (!behind || writtenFrom === undefined) return { overlap: some, writtenFrom: told };
+  const overlap = await anyRow(client, relation, { ...behind, writtenFrom });
+  return { overlap, writtenFrom: told, passed: !overlap && inside === true };
 }
 
 async function anyRow(

@@ -30,7 +30,14 @@ export function cursorCondition(sql: CursorSql, range: CursorRange): string | un
     if (!range.nulls) upper.push(`NOT ${allNull}`);
     return upper.join(' AND ') || undefined;
   }
-  if (range.nulls) lower.push(allNull);
-  if (range.since) lower.push(sql.since(range.since.column, range.since.from));
-  return [...upper, lower.length > 1 ? `(${lower.join(' OR ')})` : lower[0]!].join(' AND ');
+  // An index on a single column ends where the range does; of several, none of a row may lie beyond it.
+  if (sql.expressions.length === 1) {
+    if (range.upTo !== undefined) lower.push(some('<=', range.upTo));
+    if (range.to !== undefined) lower.push(some('<', range.to));
+  }
+  const ways = [lower.length > 1 ? `(${lower.join(' AND ')})` : lower[0]!];
+  if (range.nulls) ways.push(allNull);
+  if (range.since) ways.push(sql.since(range.since.column, range.since.from));
+  const bounded = sql.expressions.length === 1 && !range.since ? [] : upper;
+  return [...bounded, ways.length > 1 ? `(${ways.join(' OR ')})` : ways[0]!].join(' AND ');
 }

@@ -86,10 +86,12 @@ export interface AdvanceFacts {
   identity: string | undefined;
   /** Undefined for streams without a cursor. */
   type: LogicalType | undefined;
+  /** What the snapshot has before it, for {@link Checkpoint.seen}. */
+  seen?: string | undefined;
 }
 
 /** The checkpoint after loads, from the survey's {@link RisingCursor}. */
-export function advance(loaded: Loaded, { at, identity, type }: AdvanceFacts): Checkpoint {
+export function advance(loaded: Loaded, { at, identity, type, seen }: AdvanceFacts): Checkpoint {
   const { stream, survey, before: committed, loads, last } = loaded;
   const base: Checkpoint = { cursor: stream.cursor, relation: identity, readAt: at };
   if (!type) return { ...base, day: committed?.day };
@@ -97,9 +99,13 @@ export function advance(loaded: Loaded, { at, identity, type }: AdvanceFacts): C
   let high = before?.high;
   for (const { facts } of loads) high = greaterCursor(high, facts.high, type);
   // Where reading began, nothing below is wanted: a first run with a window stays above it, whatever holds it back.
-  const held = { watermark: before?.watermark ?? survey.cursor!.from, pending: before?.pending };
+  const held = {
+    watermark: before?.watermark ?? survey.cursor!.from,
+    pending: before?.pending,
+    seen: before?.seen,
+  };
   const horizon = survey.cursor!.horizon as RisingCursor;
-  if (last) return { ...base, high, ...riseTo(horizon, high, held) };
+  if (last) return { ...base, high, ...riseTo(horizon, high, held), seen };
   // A micro-batch in cursor order: everything below its upper end has been read.
   const range = loads.at(-1)?.slice.range;
   if (range?.kind !== 'cursor' || range.to === undefined) return { ...base, ...held, high };

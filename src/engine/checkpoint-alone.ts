@@ -1,0 +1,17 @@
+import type { Snapshot } from '../core/source.ts';
+import type { Checkpoint } from '../core/stream.ts';
+import type { Planned } from './plan-stream.ts';
+
+/** What is worth a commit though nothing was read: another schema, or a watermark that has risen past rows looked at in vain. */
+export function checkpointAlone(
+  { planned, source }: { planned: Planned; source: Snapshot },
+  before: Checkpoint | undefined,
+): Checkpoint | undefined {
+  if (!before) return undefined;
+  const { stream, changes } = planned.plan;
+  const after = planned.slices.rises
+    ? source.advance({ stream, survey: planned.survey, before, loads: [], last: true })
+    : before;
+  const risen = after.watermark !== before.watermark || after.pending?.high !== before.pending?.high;
+  return risen || changes.length > 0 ? after : undefined;
+}
