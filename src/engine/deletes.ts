@@ -141,8 +141,9 @@ class KeyCommits {
       throw error;
     }
     emit({ ...step, step: 'publish' });
-    // From now on the table is as the source was at this moment: one from before would bring rows back.
-    const checkpoint = { ...this.checkpoint, readAt: source.at };
+    // From now on the table is as the source was at this moment: one from before would bring rows back. And not all that an
+    // earlier snapshot had in view is in the table any more.
+    const checkpoint = { ...this.checkpoint, seen: undefined, readAt: source.at };
     const { version, changed } = await this.#writer.commit([load], how, checkpoint);
     this.checkpoint = checkpoint;
     this.version = version;
