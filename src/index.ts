@@ -8,9 +8,12 @@ export type { PipelineDefinition, ProjectDefinition, StreamDefinition } from './
 export type { ConnectionConfig } from './core/project.ts';
 
 // Made-up records, for trying and testing.
-export { serveApi } from './library.ts';
+export { generate, serveApi } from './library-generate.ts';
 export type { DatasetOptions } from './generate/dataset.ts';
 export type { ModelOptions } from './generate/open-model.ts';
+export type { GeneratedFile, GenerateFilesOptions } from './generate/files/generate-files.ts';
+export type { GenerateTablesOptions } from './generate/tables/generate-tables.ts';
+export type { GeneratedTable } from './generate/tables/table-maker.ts';
 export type { DriftKind } from './generate/model.ts';
 export type { FaultKind, FaultOptions } from './generate/faults.ts';
 export type { ApiAuth, ApiOptions, ApiRequest, ApiServer, Paging } from './generate/api/api-options.ts';

@@ -26,8 +26,6 @@ import type {
   StreamSchema,
 } from './engine/schema-ops.ts';
 import type { PipelinePlan, RunOptions, RunReport } from './engine/types.ts';
-import type { ApiOptions, ApiServer } from './generate/api/api-options.ts';
-import type { ModelOptions } from './generate/open-model.ts';
 import type { VerifyOptions, VerifyReport } from './engine/verify-types.ts';
 
 /** What `defineProject` returns, or the path of a project file or of the folder that it is in. */
@@ -119,23 +117,6 @@ export async function diagnose<Pipeline extends string>(
   const context = await openProject(project, options);
   const { diagnosePipeline } = await import('./engine/diagnose.ts');
   return diagnosePipeline(context, pipeline, options);
-}
-
-/**
- * Serves made-up records as a REST API on the loopback address, until it is closed: pages of every kind, filters, sign-in, and
- * whatever can go wrong with any of these. The same options make the same records.
- *
- * ```ts
- * import { serveApi } from 'sluice';
- *
- * const api = await serveApi({ model: 'lending', rows: 1000 }, { paging: 'cursor', hostile: { loans: ['429:1@3'] } });
- * const response = await fetch(`${api.url}/loans?limit=500`);
- * console.log(await response.json(), api.requests.length);
- * await api.close();
- * ```
- */
-export async function serveApi(model: ModelOptions = {}, options: ApiOptions = {}): Promise<ApiServer> {
-  return (await import('./generate/api/serve-api.ts')).serveApi(model, options);
 }
 
 /**
@@ -352,7 +333,8 @@ export async function openCatalog(
   return catalog.openCatalog({ storage, memoryBytes: engineMemory(context.project.memoryBytes) });
 }
 
-async function openProject(input: ProjectInput, options: ProjectOptions): Promise<ProjectContext> {
+/** The project that a program has given, checked. */
+export async function openProject(input: ProjectInput, options: ProjectOptions): Promise<ProjectContext> {
   const { loadProject, parseProject } = await import('./config/load-project.ts');
   const connectors = await allConnectors(options);
   const { env } = options;

@@ -61,7 +61,7 @@ export const GROUPS: readonly { name: CommandSpec['group']; title: string }[] = 
 
 /** Commands of two words and what the first word stands for. */
 export const FAMILIES: Readonly<Record<string, string>> = {
-  generate: 'made-up records, the same for the same options: files, a REST API',
+  generate: 'made-up records, the same for the same options: tables, files, a REST API',
   schema: 'columns of tables: show them, what they were, what they are to be',
   state: 'how far a stream is loaded: show it, set it, start over',
   ledger: 'which files streams have loaded',

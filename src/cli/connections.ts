@@ -7,7 +7,7 @@ import { connectionFromUrl, looksLikeUrl, urlContext } from './url-project.ts';
 /** The connections that `[connection or url]` means: the one named, or all of the project that play the role, or could. */
 export async function pickConnections(
   invocation: Invocation,
-  role: 'source' | undefined,
+  role: 'source' | 'destination' | undefined,
 ): Promise<{ context: ProjectContext; names: string[] }> {
   const { services } = invocation;
   const [wanted] = invocation.arguments;

@@ -98,6 +98,36 @@ export const GENERATE: readonly CommandSpec[] = [
     ],
   },
   {
+    name: 'generate tables',
+    group: 'start',
+    summary: 'make tables of made-up records in a database, and let days pass in them',
+    about:
+      'In PostgreSQL, MySQL, MariaDB or a DuckDB file, by the bulk load of the system. What the tables were made of is written down in the database, so that --next needs no other options.',
+    arguments: [{ name: 'connection or url' }],
+    options: [
+      ...MODEL,
+      {
+        name: 'days',
+        value: '<n>',
+        summary: 'days that new tables have behind them, the first among them (default: 1)',
+      },
+      {
+        name: 'next',
+        value: '<n>',
+        summary:
+          'let so many days pass in tables that were made here: inserts, updates and deletes, a transaction each',
+      },
+      ONLY,
+      { ...FAULTS[0]!, summary: 'share of the records without a value where there always is one' },
+      { name: 'replace', summary: 'drop tables of these names first' },
+    ],
+    examples: [
+      'sluice generate tables "$SHOP_URL" --rows 1000000',
+      'sluice generate tables shop --next 1',
+      'sluice generate tables ./try.duckdb --model tenants --deletes 20 --days 30',
+    ],
+  },
+  {
     name: 'generate api',
     group: 'start',
     summary: 'serve made-up records as a REST API on this machine, until Ctrl-C',

@@ -25,6 +25,9 @@ import type { VerifyOptions, VerifyReport } from '../engine/verify-types.ts';
 import type { ApiOptions, ApiServer } from '../generate/api/api-options.ts';
 import type { GeneratedFile, GenerateFilesOptions } from '../generate/files/generate-files.ts';
 import type { ModelOptions } from '../generate/open-model.ts';
+import type * as MadeTables from '../generate/tables/generate-tables.ts';
+import type { GenerateTablesOptions } from '../generate/tables/generate-tables.ts';
+import type { GeneratedTable } from '../generate/tables/table-maker.ts';
 
 /** What the commands need of the rest of the program. Each is loaded when it is first asked for; tests bring fakes. */
 export interface Services {
@@ -91,6 +94,19 @@ export interface Services {
   /** Undefined when a demo that was kept has been opened again. */
   demo(options: DemoOptions): Promise<DemoReport | undefined>;
   generateFiles(model: ModelOptions, options: GenerateFilesOptions): Promise<GeneratedFile[]>;
+  generateTables(
+    context: ProjectContext,
+    connection: string,
+    model: ModelOptions,
+    options: GenerateTablesOptions,
+  ): Promise<GeneratedTable[]>;
+  /** Has days pass in tables that were made so. */
+  liveOn(
+    context: ProjectContext,
+    connection: string,
+    days: number,
+    options: GenerateTablesOptions,
+  ): Promise<GeneratedTable[]>;
   serveApi(model: ModelOptions, options: ApiOptions): Promise<ApiServer>;
 }
 
@@ -138,6 +154,14 @@ export function realServices(): Services {
       const { openModel } = await import('../generate/open-model.ts');
       return (await import('../generate/files/generate-files.ts')).generateFiles(openModel(model), options);
     },
+    generateTables: async (context, connection, model, options) =>
+      (await import('../library-generate.ts')).inDatabase(context, connection, async (system) =>
+        (await madeTables()).generateTables(system, model, options),
+      ),
+    liveOn: async (context, connection, days, options) =>
+      (await import('../library-generate.ts')).inDatabase(context, connection, async (system) =>
+        (await madeTables()).liveOn(system, days, options),
+      ),
     serveApi: async (...args) => (await import('../generate/api/serve-api.ts')).serveApi(...args),
     demo: async (options) => (await import('../demo/demo.ts')).runDemo(options),
   };
@@ -145,6 +169,10 @@ export function realServices(): Services {
 
 function schemas(): Promise<typeof SchemaOps> {
   return import('../engine/schema-ops.ts');
+}
+
+function madeTables(): Promise<typeof MadeTables> {
+  return import('../generate/tables/generate-tables.ts');
 }
 
 function quarantine(): Promise<typeof QuarantineOps> {

@@ -38,7 +38,7 @@ export async function openSource(
   connection: string,
   resources: Resources,
 ): Promise<Source> {
-  const { connector, options, place } = find(context, connection, resources);
+  const { connector, options, place } = findConnection(context, connection, resources);
   if (!connector.openSource) throw cannot(connection, connector, 'read from');
   return connector.openSource(options, place);
 }
@@ -48,7 +48,7 @@ export async function openDestination(
   connection: string,
   resources: Resources,
 ): Promise<Destination> {
-  const { connector, options, place } = find(context, connection, resources);
+  const { connector, options, place } = findConnection(context, connection, resources);
   if (!connector.openDestination) throw cannot(connection, connector, 'written to');
   return connector.openDestination(options, place);
 }
@@ -69,7 +69,7 @@ export function acceptedBy(context: ProjectContext, connection: string): readonl
 
 /** The object storage of a connection, for the catalog and for leases beside the data. */
 export async function openStorage(context: ProjectContext, connection: string): Promise<ObjectStorage> {
-  const { connector, options, place } = find(context, connection, {
+  const { connector, options, place } = findConnection(context, connection, {
     memoryBytes: context.project.memoryBytes,
     workers: 1,
   });
@@ -101,13 +101,14 @@ export async function openState(context: ProjectContext): Promise<StateStore> {
   return openObjectState(await openStorage(context, state.connection), '_sluice/state');
 }
 
-interface Found {
+/** A connection of a project, ready to be opened. */
+export interface FoundConnection {
   connector: Connector;
   options: unknown;
   place: ConnectorContext;
 }
 
-function find(context: ProjectContext, name: string, resources: Resources): Found {
+export function findConnection(context: ProjectContext, name: string, resources: Resources): FoundConnection {
   const config = context.project.connections[name];
   const connector = config && context.connectors.get(config.type);
   if (!config || !connector) {

@@ -16,8 +16,8 @@ export type FaultKind =
   | 'columns'
   | 'cut';
 
-/** What records are written as. `rows`: values with types, as in Parquet and in tables. */
-export type FaultForm = 'csv' | 'json' | 'jsonl' | 'rows';
+/** What records are written as. `rows`: values with types, as in Parquet; `table`: the same, with a key and lengths. */
+export type FaultForm = 'csv' | 'json' | 'jsonl' | 'rows' | 'table';
 
 /** Where each kind can be: a field of a document can hold anything, a column with a type cannot. */
 const FAULTS: Readonly<Record<FaultKind, { summary: string; forms: readonly FaultForm[] }>> = {
@@ -30,7 +30,7 @@ const FAULTS: Readonly<Record<FaultKind, { summary: string; forms: readonly Faul
     summary: 'a number with more digits than its type takes',
     forms: ['csv', 'json', 'jsonl'],
   },
-  missing: { summary: 'no value where one is required', forms: ['csv', 'json', 'jsonl', 'rows'] },
+  missing: { summary: 'no value where one is required', forms: ['csv', 'json', 'jsonl', 'rows', 'table'] },
   'too-long': { summary: 'a text of 5,000 characters', forms: ['csv', 'json', 'jsonl', 'rows'] },
   duplicate: {
     summary: 'the record before once more, in the place of its own',

@@ -15,6 +15,7 @@ export interface ChangedValue {
   readonly csv: Uint8Array;
 }
 
+const NONE: ReadonlySet<number> = new Set();
 const NULL = utf8('null');
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
@@ -30,8 +31,8 @@ const ESCAPES: Readonly<Record<number, number>> = {
   92: 0x5c,
 };
 
-/** A writer of objects whose names are those of the columns. */
-export function jsonRowWriter(batch: Batch): WriteRow {
+/** A writer of objects whose names are those of the columns; those of `omitted` that have no value are left out. */
+export function jsonRowWriter(batch: Batch, omitted: ReadonlySet<number> = NONE): WriteRow {
   const fields = batch.schema.fields.map(({ name }, i) => ({
     column: batch.columns[i]!,
     label: utf8(`${i === 0 ? '{' : ','}${JSON.stringify(name)}:`),
@@ -40,9 +41,11 @@ export function jsonRowWriter(batch: Batch): WriteRow {
   return (sink, row, change) => {
     for (let i = 0; i < fields.length; i++) {
       const { column, label, write } = fields[i]!;
+      const missing = column.nullCount > 0 && column.isNull(row);
+      if (missing && omitted.has(i)) continue;
       sink.put(label);
       if (change && change.field === i) sink.put(change.json);
-      else if (column.nullCount > 0 && column.isNull(row)) sink.put(NULL);
+      else if (missing) sink.put(NULL);
       else write(sink, row);
     }
     sink.byte(0x7d);

@@ -113,7 +113,9 @@ class Parts {
       const fields = this.#fields.map(({ name, type }) => ({ name, type, nullable: true }));
       this.#batch = new Batch({ fields, key: [] }, Math.max(count, 256));
       this.#words = new Words(this.#batch.capacity);
-      this.#write = jsonRowWriter(this.#batch);
+      // Records of before know nothing of what came later.
+      const later = this.#fields.flatMap(({ optional = false }, i) => (optional ? [i] : []));
+      this.#write = jsonRowWriter(this.#batch, new Set(later));
     }
     this.#batch.reset();
     this.#batch.rows = count;

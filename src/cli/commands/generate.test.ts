@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import type { ApiOptions, ApiServer } from '../../generate/api/api-options.ts';
 import type { GeneratedFile, GenerateFilesOptions } from '../../generate/files/generate-files.ts';
 import type { ModelOptions } from '../../generate/open-model.ts';
+import type { GeneratedTable } from '../../generate/tables/table-maker.ts';
 import { runWith } from '../fakes.fixture.ts';
 
 const FILE: GeneratedFile = {
@@ -117,6 +118,55 @@ test('the API is served until the command is stopped, and closed then', async ()
     auth: { kind: 'oauth2', client: 'me', secret: 'se:cret' },
     hostile: { loans: ['429:1x2'], '*': ['reset'] },
   });
+});
+
+const TABLE: GeneratedTable = {
+  table: 'loans',
+  day: 1,
+  date: '2026-01-02',
+  inserted: 100,
+  updated: 200,
+  deleted: 5,
+  records: 10_095,
+  faults: {},
+};
+
+test('tables are made in a connection of the project, or where a URL leads', async () => {
+  const found: unknown[][] = [];
+  const services = {
+    generateTables: (...given: unknown[]) => {
+      found.push(given);
+      return Promise.resolve([TABLE]);
+    },
+  };
+  const args = ['generate', 'tables', './place', '--rows', '50', '--days', '3', '--replace', '-t', 'loans'];
+  const { code, out } = await runWith(args, services);
+  expect(code).toBe(0);
+  expect(found[0]!.slice(1)).toMatchObject([
+    'lake',
+    { rows: 50 },
+    { days: 3, replace: true, tables: ['loans'] },
+  ]);
+  expect(out).toContain('2026-01-02');
+});
+
+test('days pass in tables without saying again what they are made of', async () => {
+  let found: unknown[] = [];
+  const services = {
+    liveOn: (...given: unknown[]) => {
+      found = given;
+      return Promise.resolve([TABLE, TABLE]);
+    },
+  };
+  const { out } = await runWith(['generate', 'tables', './place', '--next', '2', '--json'], services);
+  expect(found.slice(1)).toMatchObject(['lake', 2, { tables: [] }]);
+  const lines = out
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+  expect(lines.map(({ kind }) => kind)).toEqual(['generated-table', 'generated-table', 'generated']);
+  const { code, err } = await runWith(['generate', 'tables', 'shop', '--next', '2', '--rows', '5'], services);
+  expect([code, err]).toEqual([2, expect.stringContaining('leave out --rows')]);
 });
 
 test.each([

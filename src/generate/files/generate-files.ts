@@ -9,14 +9,14 @@ import type { Dataset, EntityData } from '../dataset.ts';
 import type { FaultKind, FaultOptions } from '../faults.ts';
 import { assertNames, type FileForm, filePath } from './file-form.ts';
 import { writeParquetFile } from './parquet-file.ts';
-import { sectionsOf } from './sections.ts';
+import { sectionsOf } from '../sections.ts';
 import { type FileFault, type OnRecords, writeTextFile } from './text-file.ts';
 
 export interface GenerateFilesOptions {
   readonly form: FileForm;
   /** Which records; all of the model when absent. */
   readonly tables?: readonly string[] | undefined;
-  /** Days, from the first on: 1 when absent. A file for each, unless `content` is `last`. */
+  /** Days, from the first on, each with a file of its own: 1 when absent. */
   readonly days?: number | undefined;
   /** All records of a day, which is usual, or what it changed. */
   readonly content?: 'all' | 'changes' | undefined;

@@ -9,7 +9,7 @@ import { jsonRowWriter, type WriteRow } from '../json-rows.ts';
 import { BATCH_ROWS, type RecordReader, type RowFault } from '../record-reader.ts';
 import { csvHeader, csvRowWriter } from './csv-rows.ts';
 import type { FileFormat, FilePacking } from './file-form.ts';
-import type { Section } from './sections.ts';
+import type { Section } from '../sections.ts';
 
 const PIECE_BYTES = 256 << 10;
 /** Half of the time of level 6, for files that are 7 % larger. */

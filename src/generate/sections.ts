@@ -1,9 +1,9 @@
 /** What the file of a day is made of. */
-import type { EntityData, Selection } from '../dataset.ts';
-import type { FaultForm, FaultOptions } from '../faults.ts';
-import { type Field, textField } from '../field.ts';
-import { utf8 } from '../byte-sink.ts';
-import { RecordReader } from '../record-reader.ts';
+import type { EntityData, Selection } from './dataset.ts';
+import type { FaultForm, FaultOptions } from './faults.ts';
+import { type Field, textField } from './field.ts';
+import { utf8 } from './byte-sink.ts';
+import { RecordReader } from './record-reader.ts';
 
 /** Records that are read in one way, one after the other. */
 export interface Section {

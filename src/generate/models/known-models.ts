@@ -3,7 +3,7 @@ import type { Model } from '../model.ts';
 import { lending } from './lending.ts';
 import { tenants } from './tenants.ts';
 
-const MODELS: readonly Model[] = [lending, tenants];
+export const MODELS: readonly Model[] = [lending, tenants];
 
 export function findModel(name: string): Model {
   const found = MODELS.find((model) => model.name === name);
