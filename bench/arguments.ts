@@ -17,6 +17,8 @@ const BENCHMARKS = [
   'files-to-lake',
   'files-daily',
   'bad-rows',
+  'rest-to-pg',
+  'rest-to-duckdb',
   'sql-dump',
   'export',
 ] as const;

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { type Arguments, type BenchmarkName, parseArguments, USAGE } from './arguments.ts';
 import type { BenchContext, BenchOutcome, BenchResult } from './context.ts';
 import { benchBadRows, benchFilesDaily, benchFilesToLake, benchFilesToPostgres } from './from-files.ts';
+import { benchFromApi } from './from-api.ts';
 import { benchFromLake } from './from-lake.ts';
 import { benchIncremental } from './incremental.ts';
 import { benchIndexes } from './indexes.ts';
@@ -85,6 +86,8 @@ const BENCHES: Readonly<Record<BenchmarkName, (context: BenchContext) => Promise
   'files-to-lake': benchFilesToLake,
   'files-daily': benchFilesDaily,
   'bad-rows': benchBadRows,
+  'rest-to-pg': benchFromApi('pg'),
+  'rest-to-duckdb': benchFromApi('duckdb'),
   'sql-dump': benchSqlDump,
   export: benchExport,
   'pg-to-pg-wide': (context) =>
