@@ -52,9 +52,10 @@ export class AuthError extends SluiceError {
 
 /**
  * `wait`: the same again after a while. `at-once`: there is nothing to wait for, since the next try goes another way.
- * `replan`: what was staged before is lost, or nobody knows whether it is there, so the stream begins from what is committed.
+ * `replan`: what was staged before is lost, or nobody knows whether it is there, so the stream begins from what is committed;
+ * `replan-at-once`: the same without a wait.
  */
-export type NextTry = 'wait' | 'at-once' | 'replan';
+export type NextTry = 'wait' | 'at-once' | 'replan' | 'replan-at-once';
 
 /** How to try again. */
 export interface RetryDetail {

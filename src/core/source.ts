@@ -132,6 +132,8 @@ export interface Arrival {
   whole: boolean;
   /** There is more to be found once this is loaded. */
   more: boolean;
+  /** No two of its rows have the same key: what one slice brings does not take the place of what another one has brought. */
+  distinct?: boolean | undefined;
 }
 
 export interface SurveyedFile {

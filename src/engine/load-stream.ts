@@ -270,7 +270,8 @@ class StreamLoad {
     if (this.#restart) return { kind: 'everything' };
     const how = this.#superseded([slice], false);
     // Parts of one snapshot have no key and no window in common, so a first load need not look for them. What arrives may.
-    if (this.#job.planned.survey.arrived) return how;
+    const { arrived } = this.#job.planned.survey;
+    if (arrived && arrived.distinct !== true) return how;
     return how.kind !== 'everything' && this.#fresh ? { kind: 'nothing' } : how;
   }
 

@@ -60,7 +60,7 @@ export function planSlices(request: SliceRequest): SlicePlan {
 /** What the survey has cut, in its order: what was loaded is not among it, as far as the source can tell. */
 function planArrived(
   { stream, survey, checkpoint, fullRefresh }: SliceRequest,
-  { again }: Arrival,
+  { again, distinct = false }: Arrival,
 ): SlicePlan {
   const compared = again && checkpoint !== undefined && stream.load === 'append';
   const slices = survey.parts.map((range) => slice(range, compared));
@@ -68,7 +68,7 @@ function planArrived(
     action: slices.length === 0 ? 'nothing-new' : fullRefresh ? 'reload' : checkpoint ? 'load' : 'first-load',
     slices,
     window: survey.window ?? 'all',
-    parallel: sideBySide(stream),
+    parallel: sideBySide(stream) || (distinct && stream.load === 'merge'),
     restart: false,
   };
 }

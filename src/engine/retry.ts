@@ -43,7 +43,7 @@ export async function withRetry<T>(retry: Retry, work: (attempt: Attempt) => Pro
       const { firstWaitMs, longestWaitMs } = retry.policy;
       const backoff = Math.min(longestWaitMs, firstWaitMs * 2 ** Math.max(0, failures - 1));
       // Half of it is random, so that many who lost the same server do not return at the same moment.
-      const wait = error.next === 'at-once' ? 0 : Math.round(backoff * (0.5 + Math.random() / 2));
+      const wait = error.next.endsWith('at-once') ? 0 : Math.round(backoff * (0.5 + Math.random() / 2));
       const waitMs = Math.max(error.retryAfterMs ?? 0, wait);
       retry.onRetry(error, failures, waitMs);
       await sleep(waitMs, undefined, { signal: retry.signal }).catch(() => {

@@ -51,5 +51,9 @@ export async function retrySlice<T>(
 }
 
 function mayPass(error: SluiceError): boolean {
-  return error instanceof TransientError && error.next !== 'replan' && error.code !== 'engine.old_snapshot';
+  return (
+    error instanceof TransientError &&
+    !error.next.startsWith('replan') &&
+    error.code !== 'engine.old_snapshot'
+  );
 }

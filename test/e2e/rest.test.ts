@@ -136,3 +136,39 @@ it('puts records aside that do not fit, names their page, and reads them again',
     [399, 399, '0.25'],
   ]);
 });
+
+it.each([
+  ['nothing else', {}, { n: 'BIGINT', mostly: 'VARCHAR', none: 'VARCHAR' }],
+  ['a number with decimals', { n: 0.5 }, { n: 'DECIMAL(5,1)' }],
+  ['a number in quotes', { n: '12' }, { n: 'VARCHAR' }],
+  ['an object among texts', { mostly: { a: 1 } }, { mostly: 'VARCHAR' }],
+  ['the first value of a column', { none: 5 }, { none: 'BIGINT' }],
+  ['a new member', { late: true }, { late: 'BOOLEAN' }],
+  ['a record that came before', { id: 3 }, {}],
+])('finds out that there is %s in the middle of many', async (_, odd, types) => {
+  const filler = 'x'.repeat(900);
+  const all = Array.from({ length: 9000 }, (__, i) => ({
+    id: i,
+    n: i,
+    mostly: `t${i}`,
+    none: null,
+    day: '2026-01-01',
+    filler,
+    ...(i === 6543 && odd),
+  }));
+  await using api = await Api.open(({ query }) => ({
+    json: all.slice((Number(query['page']) - 1) * 1000, Number(query['page']) * 1000),
+  }));
+  await using pair = new ApiLake({ load: 'merge', key: 'id' });
+  pair.url = api.url;
+  pair.endpoints = { t: { path: '/t', paging: { by: 'page' } } };
+  const ids = new Set(all.map(({ id }) => id));
+  await pair.run();
+  expect(await pair.query('SELECT count(*), count(DISTINCT id) FROM t')).toEqual([[ids.size, ids.size]]);
+  const columns = new Map((await pair.query('DESCRIBE t')).map(([name, type]) => [name, type]));
+  for (const [name, type] of Object.entries(types)) expect([name, columns.get(name)]).toEqual([name, type]);
+  const [[first] = []] = await pair.query('SELECT mostly FROM t WHERE id = 1');
+  expect(first).toBe('mostly' in odd ? '"t1"' : 't1');
+  // Nothing was fetched twice.
+  expect(api.calls.length).toBeLessThanOrEqual(9 + 5);
+});

@@ -162,9 +162,9 @@ class Output {
       await this.#spool.add(writer, { name, records });
       return;
     }
-    if (held.length === 0) return;
-    this.#writer ??= this.#spool.begin();
-    this.#writer.write(held);
+    if (held.length > 0) (this.#writer ??= this.#spool.begin()).write(held);
+    await writer.discard();
+    if (!this.#writer || records === 0) return;
     if (this.#pages++ === 0) this.#first = name;
     this.#last = name;
     this.#records += records;

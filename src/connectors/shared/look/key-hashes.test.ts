@@ -9,7 +9,7 @@ function keysOf(rows: readonly object[], key: string[]): DocumentKeys {
   const scanner = new JsonScanner({ format: 'json', names: [], flatten: 0 }, new Records(8, 4096), options);
   const found = scanner.scan(text, { at: 0, end: text.length - 1, final: true, row: 0 });
   const hashes = new KeyHashes(key);
-  hashes.add(scanner.records, text, { names: scanner.names, rows: found.row });
+  hashes.add(scanner.records, text, { names: scanner.names, from: 0, to: found.row });
   return hashes.keys;
 }
 

@@ -23,17 +23,17 @@ export class KeyHashes {
     this.#key = key;
   }
 
-  /** The first `rows` records, whose fields have these names. */
+  /** Records from `from` up to `to`, whose fields have these names. */
   add(
     records: Records,
     bytes: Uint8Array,
-    { names, rows }: { names: readonly (string | null)[]; rows: number },
+    { names, from: first, to: end }: { names: readonly (string | null)[]; from: number; to: number },
   ): void {
     const fields = this.#key.map((name) => names.indexOf(name));
     if (fields.includes(-1)) return;
-    this.#reserve(rows);
+    this.#reserve(end - first);
     const { starts, ends, flags, stride, lines, from, to } = records;
-    for (let r = 0; r < rows; r++) {
+    for (let r = first; r < end; r++) {
       const at = this.#count * WORDS;
       this.#hashes.set(SEEDS, at);
       let whole = true;
@@ -100,37 +100,50 @@ function scrambled(word: number): number {
 
 /** For each document the lines of records with a key that a later record has, of it or of another one; ascending. */
 export function earlierVersions(documents: readonly (DocumentKeys | undefined)[]): Float64Array[] {
-  const total = documents.reduce((sum, keys) => sum + (keys?.lines.length ?? 0), 0);
-  const seen = new HashSet(total);
+  const seen = new KeySet();
   return documents
     .toReversed()
     .map((keys) => {
       const lines: number[] = [];
       for (let r = (keys?.lines.length ?? 0) - 1; r >= 0; r--)
-        if (!seen.add(keys!.hashes, r * WORDS)) lines.push(keys!.lines[r]!);
+        if (!seen.add(keys!.hashes, r)) lines.push(keys!.lines[r]!);
       return Float64Array.from(lines.reverse());
     })
     .reverse();
 }
 
-/** Open addressing, half full at most. */
-class HashSet {
-  readonly #slots: Uint32Array;
-  readonly #mask: number;
+/** Hashes of keys, by open addressing; half full at most. */
+export class KeySet {
+  #slots: Uint32Array = new Uint32Array(FIRST_RECORDS * WORDS);
+  #count = 0;
 
-  constructor(most: number) {
-    let size = 16;
-    while (size < most * 2) size *= 2;
-    this.#slots = new Uint32Array(size * WORDS);
-    this.#mask = size - 1;
+  /** Whether none of them was there; the others are added in any case. */
+  addAll({ hashes, lines }: DocumentKeys): boolean {
+    let fresh = true;
+    for (let r = 0; r < lines.length; r++) if (!this.add(hashes, r)) fresh = false;
+    return fresh;
   }
 
-  /** False when it was there. */
-  add(hashes: Uint32Array, at: number): boolean {
+  /** Record `r` of them; false when it was there. */
+  add(hashes: Uint32Array, r: number): boolean {
+    if (this.#count * 2 * WORDS >= this.#slots.length) this.#grow();
+    if (!this.#put(hashes, r * WORDS)) return false;
+    this.#count++;
+    return true;
+  }
+
+  #grow(): void {
+    const before = this.#slots;
+    this.#slots = new Uint32Array(before.length * 2);
+    for (let s = 0; s < before.length; s += WORDS) if (!isFree(before, s)) this.#put(before, s);
+  }
+
+  #put(hashes: Uint32Array, at: number): boolean {
     const slots = this.#slots;
-    for (let slot = hashes[at]! & this.#mask; ; slot = (slot + 1) & this.#mask) {
+    const mask = slots.length / WORDS - 1;
+    for (let slot = hashes[at]! & mask; ; slot = (slot + 1) & mask) {
       const s = slot * WORDS;
-      if ((slots[s]! | slots[s + 1]! | slots[s + 2]! | slots[s + 3]!) === 0) {
+      if (isFree(slots, s)) {
         for (let w = 0; w < WORDS; w++) slots[s + w] = hashes[at + w]!;
         return true;
       }
@@ -139,4 +152,8 @@ class HashSet {
       if (same === WORDS) return false;
     }
   }
+}
+
+function isFree(slots: Uint32Array, s: number): boolean {
+  return (slots[s]! | slots[s + 1]! | slots[s + 2]! | slots[s + 3]!) === 0;
 }

@@ -64,7 +64,7 @@ export function sniffCsv(
     const { at } = input;
     const found = scanner.scan(bytes, { at, end, final, row: 0 });
     if (found.row > 0) sniffRows(group, scanner.records, { bytes, escapes, rows: found.row, document: name });
-    keys?.add(scanner.records, bytes, { names: header ?? [], rows: found.row });
+    keys?.add(scanner.records, bytes, { names: header ?? [], from: 0, to: found.row });
     document.records += found.row;
     input.at = found.at;
     plain &&= found.at === at;

@@ -50,7 +50,7 @@ export function sniffJson(
         rows: found.row,
         document: name,
       });
-    keys?.add(scanner.records, bytes, { names: scanner.names, rows: found.row });
+    keys?.add(scanner.records, bytes, { names: scanner.names, from: 0, to: found.row });
     document.records += found.row;
     input.at = found.at;
     cuts.look(base + found.at - start, scanner.line);

@@ -38,7 +38,12 @@ async function look(feed: RecordFeed, stream: FeedStream, signal: AbortSignal): 
     const config = plainStream(name);
     const request = { stream: config, checkpoint: undefined, window: {}, preview: true, spool, signal };
     const fetched = await feed.fetch(request);
-    const looked = await lookThrough(spool, fetched, { key: undefined, partBytes: Infinity, signal });
+    const looked = await lookThrough(spool, fetched, {
+      key: undefined,
+      partBytes: Infinity,
+      all: true,
+      signal,
+    });
     const { schema } = surveyOf(looked, {
       stream: { ...config, key: [] },
       before: undefined,

@@ -168,24 +168,18 @@ export class RecordSplitter {
 
   /** Up to the end of the array, or of the piece. */
   #within(bytes: Uint8Array, from: number): number {
+    const end = bytes.length;
     let start = from;
-    for (let p = from; p < bytes.length; p++) {
+    for (let p = this.#string ? this.#closing(bytes, from) + 1 : from; p < end; p++) {
       const byte = bytes[p]!;
-      if (this.#string) {
-        if (this.#escaped) this.#escaped = false;
-        else if (byte === QUOTE) this.#string = false;
-        else if (byte === BACKSLASH) this.#escaped = true;
-        continue;
-      }
-      if (this.#opened && byte > 0x20) {
-        // What was before it is out.
-        this.#out(this.#prefix!);
-        if (byte !== CLOSE_OBJECT) this.#out(COMMA_BYTE);
-        this.#opened = false;
-      }
-      if (byte === QUOTE) {
-        this.#string = true;
+      if (this.#opened && byte > 0x20) this.#givePrefix(byte);
+      if (PLAIN[byte] === 1) {
         this.#begun = true;
+        // Most of what is no string.
+        while (p + 1 < end && PLAIN[bytes[p + 1]!] === 1) p++;
+      } else if (byte === QUOTE) {
+        this.#begun = true;
+        p = this.#closing(bytes, p + 1);
       } else if (byte === OPEN_OBJECT || byte === OPEN_ARRAY) {
         if (byte === OPEN_OBJECT && this.#inside === 0 && this.#prefix) {
           this.#out(bytes.subarray(start, p + 1));
@@ -211,10 +205,35 @@ export class RecordSplitter {
         // Records have a line each; a line feed within a string would be written as an escape.
         if (p > start) this.#out(bytes.subarray(start, p));
         start = p + 1;
-      } else if (byte > 0x20) this.#begun = true;
+      }
     }
-    if (bytes.length > start) this.#out(bytes.subarray(start));
-    return bytes.length;
+    if (end > start) this.#out(bytes.subarray(start));
+    return end;
+  }
+
+  /** Where the string ends that goes on at `from`, or behind the piece. */
+  #closing(bytes: Uint8Array, from: number): number {
+    const end = bytes.length;
+    let p = this.#escaped ? from + 1 : from;
+    this.#escaped = false;
+    for (; p < end; p++) {
+      const byte = bytes[p]!;
+      if (byte === QUOTE) {
+        this.#string = false;
+        return p;
+      }
+      if (byte === BACKSLASH) p++;
+    }
+    this.#string = true;
+    this.#escaped = p > end;
+    return end;
+  }
+
+  /** What was before it is out. */
+  #givePrefix(next: number): void {
+    this.#out(this.#prefix!);
+    if (next !== CLOSE_OBJECT) this.#out(COMMA_BYTE);
+    this.#opened = false;
   }
 
   #finish(rest: Uint8Array): void {
@@ -225,6 +244,11 @@ export class RecordSplitter {
     this.#begun = false;
   }
 }
+
+/** What numbers and words are made of, and what stands behind names. */
+const PLAIN = new Uint8Array(256);
+for (let byte = 0x21; byte < 256; byte++)
+  if (![QUOTE, COMMA, OPEN_OBJECT, CLOSE_OBJECT, OPEN_ARRAY, CLOSE_ARRAY].includes(byte)) PLAIN[byte] = 1;
 
 const LINE_FEED: Uint8Array = Uint8Array.of(LF);
 const COMMA_BYTE: Uint8Array = Uint8Array.of(COMMA);

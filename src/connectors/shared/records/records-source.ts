@@ -18,11 +18,12 @@ import type {
 import type { Checkpoint, RunWindow, StreamConfig } from '../../../core/stream.ts';
 import type { LogicalType } from '../../../core/types.ts';
 import { backBy, greaterCursor, lesserCursor, renderCursor } from '../cursor-value.ts';
+import { KeySet } from '../look/key-hashes.ts';
 import { keptLayout, layoutOf, sendKept } from '../look/read-form.ts';
 import { sendDocument } from '../text/document-input.ts';
-import type { TextDecoderOptions } from '../text/text-decoder.ts';
-import { textOf } from '../text/text-stream.ts';
-import { textForm } from '../look/documents.ts';
+import type { DocumentFacts, TextDecoderOptions } from '../text/text-decoder.ts';
+import { otherwise } from '../text/guess.ts';
+import { type TextForm, textOf } from '../text/text-stream.ts';
 import { discoverRecords } from './discover-records.ts';
 import type { RecordFeed } from './feed.ts';
 import {
@@ -69,9 +70,15 @@ export class RecordsSource implements Source {
 
 /** What of a stream is on disk. */
 interface Held {
-  /** The checkpoint that it was fetched for. */
+  /** What it was fetched for. */
   after: string;
   looked: Looked;
+  /** Its slices were read: whoever asks again has failed with them. */
+  read: boolean;
+  /** All of it is loaded. */
+  done: boolean;
+  /** Keys of what was loaded of it without a look before. */
+  keys: KeySet;
 }
 
 /** Records have no common moment: what was fetched for a stream stays as it is until it is loaded. */
@@ -93,30 +100,40 @@ class RecordsSnapshot implements Snapshot {
     signal: AbortSignal,
   ): Promise<RecordsSurvey> {
     if (window.replay) return keptSurvey(stream, checkpoint);
-    const looked = await this.#looked(stream, checkpoint, window, signal);
-    return surveyOf(looked, { stream, before: checkpoint, partBytes: SLICE_BYTES });
+    const held = await this.#fetched(stream, checkpoint, window, signal);
+    let survey = surveyOf(held.looked, { stream, before: checkpoint, partBytes: SLICE_BYTES });
+    // A sample was not enough: for types that have to be found out, or for what was read after it.
+    if (survey.guess === 'impossible' || (survey.guess && held.read)) {
+      const { spool, fetched, key } = held.looked;
+      held.looked = await lookThrough(spool, fetched, { key, partBytes: SLICE_BYTES, all: true, signal });
+      survey = surveyOf(held.looked, { stream, before: checkpoint, partBytes: SLICE_BYTES });
+    }
+    held.read = false;
+    held.keys = new KeySet();
+    return survey;
   }
 
-  /** A stream may be surveyed twice, and again after a failure of the destination: what is here already is not fetched again. */
-  async #looked(
+  /** A stream may be surveyed twice, and again after a failure: what is here already is not fetched again. */
+  async #fetched(
     stream: StreamConfig,
     checkpoint: Checkpoint | undefined,
     window: RunWindow,
     signal: AbortSignal,
-  ): Promise<Looked> {
-    const after = JSON.stringify([checkpoint?.watermark, checkpoint?.high, checkpoint?.position, window]);
-    const held = this.#held.get(stream.name);
-    if (held?.after === after) return held.looked;
+  ): Promise<Held> {
+    const after = JSON.stringify([checkpoint?.watermark, checkpoint?.position, window]);
+    const before = this.#held.get(stream.name);
+    if (before?.after === after && !before.done) return before;
     this.#held.delete(stream.name);
-    await held?.looked.spool.close();
+    await before?.looked.spool.close();
     const spool = new Spool(path.join(this.#context.directory, '.sluice', 'spool'));
     try {
       const preview = window.preview === true;
       const fetched = await this.#feed.fetch({ stream, checkpoint, window, spool, preview, signal });
       const key = tellingApart(stream, fetched);
-      const looked = await lookThrough(spool, fetched, { key, partBytes: SLICE_BYTES, signal });
-      this.#held.set(stream.name, { after, looked });
-      return looked;
+      const looked = await lookThrough(spool, fetched, { key, partBytes: SLICE_BYTES, all: false, signal });
+      const held: Held = { after, looked, read: false, done: false, keys: new KeySet() };
+      this.#held.set(stream.name, held);
+      return held;
     } catch (error) {
       await spool.close();
       throw error;
@@ -131,6 +148,8 @@ class RecordsSnapshot implements Snapshot {
   ): Promise<SliceReader> {
     const survey = surveyed as RecordsSurvey;
     const { kept } = slice;
+    const held = this.#held.get(stream.name);
+    if (held && !kept) held.read = true;
     const parts = slice.range.kind === 'files' ? slice.range.files : [];
     const at =
       stream.cursor[0] === undefined ? -1 : survey.read.findIndex(({ name }) => name === stream.cursor[0]);
@@ -144,6 +163,7 @@ class RecordsSnapshot implements Snapshot {
       limits: slice.aside?.limits,
       refused: slice.aside?.refused,
       cursor: at < 0 ? undefined : at,
+      guess: survey.guess === 'impossible' || kept ? undefined : survey.guess,
     };
     const file = `../text/text-decoder${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`;
     return {
@@ -167,7 +187,20 @@ class RecordsSnapshot implements Snapshot {
       if (last && looked) next.watermark = watermarkAfter(looked, next, type);
     }
     if (last && looked) next.position = looked.fetched.position;
+    const held = this.#held.get(stream.name);
+    if (held) {
+      this.#tellApart(held, loads);
+      held.done ||= last;
+    }
     return next;
+  }
+
+  /** Slices have found no doubles in themselves; throws when there are some between them. */
+  #tellApart(held: Held, loads: Loaded['loads']): void {
+    for (const { facts } of loads) {
+      const { keys } = facts.own as DocumentFacts;
+      if (keys && !held.keys.addAll(keys)) throw otherwise();
+    }
   }
 
   async alive(): Promise<boolean> {
@@ -181,14 +214,13 @@ class RecordsSnapshot implements Snapshot {
 }
 
 async function pump(
-  { looked: all, layouts }: RecordsSurvey,
+  { looked: all }: RecordsSurvey,
   parts: readonly FilePart[],
   { sink, onBytes, signal }: { sink: ByteSink; onBytes: (bytes: number) => void; signal: AbortSignal },
 ): Promise<void> {
   const { spool, config } = all!;
+  const form: TextForm = { packing: 'none', encoding: 'utf-8', skip: config.skip ?? 0 };
   for (const [number, part] of parts.entries()) {
-    const { looked } = layouts.get(part.path)!;
-    const form = textForm(looked.document, config);
     await sendDocument(sink, number, textOf(spool.storage, part, form, { signal }), onBytes);
   }
 }

@@ -17,9 +17,10 @@ import { earlierVersions } from '../look/key-hashes.ts';
 import { type FileDocument, formOf, textForm } from '../look/documents.ts';
 import { type Form, writtenForm } from '../look/look.ts';
 import type { Places, ReadForm } from '../look/read-form.ts';
-import { type LookedDocument, sniffDocuments, type SniffResult } from '../look/sniffer.ts';
+import { sniffDocuments, type SniffResult } from '../look/sniffer.ts';
 import { chosenColumns, refuseMistakes } from '../stream-columns.ts';
-import { type ColumnSample, emptySample } from '../text/sniff-columns.ts';
+import { guessable, type GuessOptions } from '../text/guess.ts';
+import { type ColumnSample, emptySample, hasValues } from '../text/sniff-columns.ts';
 import type { Fetched } from './feed.ts';
 import type { Spool, SpooledDocument } from './spool.ts';
 
@@ -32,6 +33,10 @@ export interface Looked {
   sniffed: SniffResult;
   /** For each of its documents: lines of records that a later one takes the place of. */
   earlier: Float64Array[];
+  /** By what records are told apart. */
+  key: readonly string[] | undefined;
+  /** Not all of it was looked at: documents that were not, by their keys. */
+  unseen: ReadonlySet<string>;
   samples: Map<string, ColumnSample>;
 }
 
@@ -42,13 +47,14 @@ export interface RecordsSurvey extends Survey, ReadForm {
   looked: Looked | undefined;
   layouts: ReadonlyMap<string, RecordDocument>;
   before: Checkpoint | undefined;
+  /** What was looked at is a sample: for the reader of the rest. */
+  guess: GuessOptions | 'impossible' | undefined;
   /** Type of the cursor, where the stream has one. */
   cursorType: LogicalType | undefined;
 }
 
 export interface RecordDocument {
   document: SpooledDocument;
-  looked: LookedDocument;
   /** Lines of records that a later one takes the place of. */
   superseded: Float64Array | undefined;
   fields: number;
@@ -57,10 +63,38 @@ export interface RecordDocument {
 
 const MOST_FILES = 1000;
 
+interface LookOptions {
+  key: readonly string[] | undefined;
+  partBytes: number;
+  /** False: a sample will do, when what is read is held against it. */
+  all: boolean;
+  signal: AbortSignal;
+}
+
+/** What is smaller is looked at as a whole. */
+const SMALL_BYTES = 8_000_000;
+const SAMPLE_BYTES = 3_000_000;
+/** A document that is longer is cut, which takes a look at it. */
+const CUT_BYTES = 32_000_000;
+
+/** Documents that stand for all: the first ones and the last, for what changes changes in time. */
+function sampleOf(spool: Spool): SpooledDocument[] {
+  const { documents } = spool;
+  if (spool.bytes <= SMALL_BYTES || documents.some(({ bytes }) => bytes > CUT_BYTES)) return documents;
+  const sample: SpooledDocument[] = [documents.at(-1)!];
+  let bytes = sample[0]!.bytes;
+  for (const document of documents) {
+    if (bytes >= SAMPLE_BYTES || document === sample[0]) break;
+    sample.push(document);
+    bytes += document.bytes;
+  }
+  return sample;
+}
+
 export async function lookThrough(
   spool: Spool,
   fetched: Fetched,
-  { key, partBytes, signal }: { key: readonly string[] | undefined; partBytes: number; signal: AbortSignal },
+  { key, partBytes, all, signal }: LookOptions,
 ): Promise<Looked> {
   const config: FilesConfig = {
     path: '',
@@ -72,15 +106,14 @@ export async function lookThrough(
     ...fetched.config,
   };
   const place = { storage: spool.storage, config, signal };
-  const documents = spool.documents
-    .filter(({ bytes }) => bytes > 0)
-    .map(({ key, name, bytes }): FileDocument => ({
-      file: { key, size: bytes, modifiedAt: 0 },
-      name,
-      packing: 'none',
-      entry: undefined,
-      crc32: undefined,
-    }));
+  const chosen = all || config.format === 'csv' ? spool.documents : sampleOf(spool);
+  const documents = chosen.map(({ key: path, name, bytes }): FileDocument => ({
+    file: { key: path, size: bytes, modifiedAt: 0 },
+    name,
+    packing: 'none',
+    entry: undefined,
+    crc32: undefined,
+  }));
   const looked = await formOf(documents, place);
   const text = (document: FileDocument): ReturnType<typeof textForm> => textForm(document, config);
   const sniffed = await sniffDocuments(documents, {
@@ -95,7 +128,10 @@ export async function lookThrough(
   const form = withNames(looked, sniffed);
   const earlier = earlierVersions(sniffed.documents.map(({ keys }) => keys));
   for (const each of sniffed.documents) each.keys = undefined;
-  return { spool, fetched, config, form, sniffed, earlier, samples: samplesOf(sniffed) };
+  const seen = new Set(documents.map(({ file }) => file.key));
+  const unseen = new Set(spool.documents.map(({ key: path }) => path).filter((path) => !seen.has(path)));
+  const samples = samplesOf(sniffed);
+  return { spool, fetched, config, form, sniffed, earlier, key, unseen, samples };
 }
 
 /** Objects are read by the names of all of them. */
@@ -117,7 +153,7 @@ export function surveyOf(
   looked: Looked,
   { stream, before, partBytes }: { stream: StreamConfig; before: Checkpoint | undefined; partBytes: number },
 ): RecordsSurvey {
-  const { fetched, form, config, samples, sniffed } = looked;
+  const { fetched, form, config, samples } = looked;
   const columns = typed(
     contractOf(before?.ledger?.contract, withKnown(samples, fetched), stream.types),
     stream,
@@ -129,7 +165,8 @@ export function surveyOf(
     Object.hasOwn(stream.types, column.name) ? writtenForm(column.type, config) : undefined,
   );
   const layouts = layoutsOf(looked);
-  const records = sniffed.documents.reduce((sum, each) => sum + each.records + each.broken, 0);
+  const doubles = looked.earlier.reduce((sum, lines) => sum + lines.length, 0);
+  const records = looked.spool.records - doubles;
   return {
     schema,
     read,
@@ -140,14 +177,18 @@ export function surveyOf(
     looked,
     layouts,
     before,
+    guess: guessOf(looked, stream, read),
     cursorType,
-    estimatedRows: fetched.more
-      ? undefined
-      : records - looked.earlier.reduce((sum, lines) => sum + lines.length, 0),
+    estimatedRows: fetched.more ? undefined : records,
     estimatedBytes: looked.spool.bytes,
     layout: '',
     parts: partsOf(looked, partBytes),
-    arrived: { again: before?.watermark !== undefined, whole: true, more: fetched.more },
+    arrived: {
+      again: before?.watermark !== undefined,
+      whole: true,
+      more: fetched.more,
+      distinct: (looked.key?.length ?? 0) > 0,
+    },
     putsAside: true,
     window: fetched.window,
     notes: [...fetched.notes, ...doubled(looked), ...nearMisses(columns).map(nearMiss)],
@@ -200,6 +241,23 @@ function typed(columns: FileColumn[], stream: StreamConfig, { types = {} }: Fetc
   );
 }
 
+/** Undefined: all was looked at; `impossible`: all has to be. */
+function guessOf(
+  { unseen, samples, key, fetched }: Looked,
+  { types }: StreamConfig,
+  read: readonly FileColumn[],
+): GuessOptions | 'impossible' | undefined {
+  if (unseen.size === 0) return undefined;
+  const guess: GuessOptions = { given: [], unknown: [], key };
+  for (const [i, { name, type }] of read.entries()) {
+    const sample = samples.get(name);
+    if (Object.hasOwn(types, name) || Object.hasOwn(fetched.types ?? {}, name)) guess.given.push(i);
+    else if (!guessable(type)) return 'impossible';
+    else if (!sample || !hasValues(sample)) guess.unknown.push(i);
+  }
+  return guess;
+}
+
 function schemaOf(
   stream: StreamConfig,
   columns: FileColumn[],
@@ -245,27 +303,25 @@ function isCursor(type: LogicalType): boolean {
 }
 
 function layoutsOf({ spool, sniffed, form, earlier }: Looked): Map<string, RecordDocument> {
-  const byKey = new Map(spool.documents.map((document) => [document.key, document]));
   const objects = form.dialect.format === 'json' ? form.dialect.names : undefined;
   const shared = new Map<string, number | string | null>();
   if (objects) for (const [f, name] of objects.entries()) shared.set(name, f);
+  const seen = new Map(sniffed.documents.map((looked, i) => [looked.document.file.key, { looked, i }]));
   return new Map(
-    sniffed.documents.map((looked, i): [string, RecordDocument] => {
-      const superseded = earlier[i]!.length > 0 ? earlier[i] : undefined;
-      const { group } = looked;
-      const { key } = looked.document.file;
-      const document = byKey.get(key)!;
-      const fields = objects?.length ?? group?.fields ?? 1;
-      const places = objects
-        ? shared
-        : new Map(headerNames(group?.header, fields).map((name, f) => [name, f]));
-      return [key, { document, looked, superseded, fields: Math.max(1, fields), places }];
+    spool.documents.map((document): [string, RecordDocument] => {
+      const { looked, i = -1 } = seen.get(document.key) ?? {};
+      const superseded = i >= 0 && earlier[i]!.length > 0 ? earlier[i] : undefined;
+      const fields = objects?.length ?? looked?.group?.fields ?? 1;
+      const names = objects ? [] : headerNames(looked?.group?.header, fields);
+      const places = objects ? shared : new Map(names.map((name, f) => [name, f]));
+      return [document.key, { document, superseded, fields: Math.max(1, fields), places }];
     }),
   );
 }
 
 /** Slices of about as many bytes; a document that is longer has several. */
 function partsOf({ sniffed, spool }: Looked, bytes: number): SliceRange[] {
+  const seen = new Map(sniffed.documents.map((looked) => [looked.document.file.key, looked]));
   const ranges: SliceRange[] = [];
   let pack: FilePart[] = [];
   let size = 0;
@@ -274,8 +330,8 @@ function partsOf({ sniffed, spool }: Looked, bytes: number): SliceRange[] {
     pack = [];
     size = 0;
   };
-  for (const { document, parts, crc32 } of sniffed.documents) {
-    const { key, size: length } = document.file;
+  for (const { key, bytes: length } of spool.documents) {
+    const { parts = [], crc32 } = seen.get(key) ?? {};
     // The same name means other records the next time.
     const part: FilePart = { path: key, size: length, modifiedAt: 0, etag: spool.id, crc32 };
     if (parts.length > 1) {
@@ -305,6 +361,7 @@ export function keptSurvey(stream: StreamConfig, before: Checkpoint | undefined)
     looked: undefined,
     layouts: new Map(),
     before,
+    guess: undefined,
     cursorType: undefined,
     lacking: 'as before',
     putsAside: true,

@@ -19,8 +19,9 @@ export interface SpooledDocument {
 }
 
 const ENDING = '.spool';
-const FIRST_BYTES = 1 << 16;
+const BUFFER_BYTES = 1 << 20;
 const FULL_BYTES = 1 << 19;
+const NO_BYTES: Buffer = Buffer.alloc(0);
 
 export class Spool {
   readonly storage: ObjectStorage;
@@ -28,6 +29,8 @@ export class Spool {
   readonly #folder: string;
   #made: Promise<void> | undefined;
   #count = 0;
+  /** Used again by one document after the other: what is left to the collector of garbage makes it run all the time. */
+  readonly #buffers: Buffer[] = [];
 
   /** `parent`: the folder that spools lie in; those of processes that are gone are removed from it. */
   constructor(parent: string) {
@@ -51,11 +54,12 @@ export class Spool {
   /** For what arrives now; it counts when it is added. */
   begin(): SpoolWriter {
     const key = `${String(++this.#count).padStart(7, '0')}.jsonl`;
-    return new SpoolWriter(key, async () => {
+    const place = async (): Promise<string> => {
       this.#made ??= this.#make();
       await this.#made;
       return path.join(this.#folder, key);
-    });
+    };
+    return new SpoolWriter(key, { place, buffers: this.#buffers });
   }
 
   /** Closes a document; one without records is none. */
@@ -91,15 +95,18 @@ export class Spool {
 export class SpoolWriter {
   readonly key: string;
   readonly #place: () => Promise<string>;
+  readonly #buffers: Buffer[];
   #file = '';
   #handle: FileHandle | undefined;
-  #buffer: Buffer = Buffer.allocUnsafe(FIRST_BYTES);
+  #buffer: Buffer;
   #used = 0;
   #written = 0;
 
-  constructor(key: string, place: () => Promise<string>) {
+  constructor(key: string, { place, buffers }: { place: () => Promise<string>; buffers: Buffer[] }) {
     this.key = key;
     this.#place = place;
+    this.#buffers = buffers;
+    this.#buffer = buffers.pop() ?? Buffer.allocUnsafeSlow(BUFFER_BYTES);
   }
 
   get bytes(): number {
@@ -145,13 +152,19 @@ export class SpoolWriter {
   async close(): Promise<void> {
     await this.flush();
     await this.#handle!.close();
-    this.#buffer = Buffer.alloc(0);
+    this.#giveBack();
   }
 
   /** Never throws. */
   async discard(): Promise<void> {
+    this.#giveBack();
     if (!this.#handle) return;
     await this.#handle.close().catch(() => undefined);
     await rm(this.#file, { force: true }).catch(() => undefined);
+  }
+
+  #giveBack(): void {
+    if (this.#buffer.length === BUFFER_BYTES) this.#buffers.push(this.#buffer);
+    this.#buffer = NO_BYTES;
   }
 }

@@ -45,6 +45,8 @@ export class JsonScanner implements RecordScanner {
   readonly records: Records;
   line = 1;
   tooLong = false;
+  /** A record had a member that is no field. */
+  strange = false;
   /** Names beyond those of the dialect, when it may have more. */
   readonly names: string[];
   readonly #flatten: number;
@@ -229,7 +231,10 @@ export class JsonScanner implements RecordScanner {
     const name = prefix + nameOf(bytes, start, end, escaped);
     let field = this.#fields.get(name);
     if (field === undefined) {
-      if (!this.#grows) return -1;
+      if (!this.#grows) {
+        this.strange = true;
+        return -1;
+      }
       field = this.names.push(name) - 1;
       this.#fields.set(name, field);
       this.#known.push(Buffer.from(name));

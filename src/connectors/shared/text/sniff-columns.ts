@@ -83,6 +83,11 @@ export function addSamples(a: ColumnSample, b: ColumnSample): ColumnSample {
   return sum;
 }
 
+/** Whether any of them was not NULL. */
+export function hasValues(sample: ColumnSample): boolean {
+  return COUNTS.some((name) => name !== 'nulls' && sample[name] > 0);
+}
+
 /** The type that holds all values as they are; text where there is none. */
 export function typeOf(sample: ColumnSample): LogicalType {
   const { integers, decimals, floats, bools, dates, moments, instants, texts, nested } = sample;

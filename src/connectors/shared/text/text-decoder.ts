@@ -11,6 +11,9 @@ import { renderType } from '../../../core/types.ts';
 import { HighWater } from '../high-water.ts';
 import { BadRecords } from './bad-records.ts';
 import { DocumentInput } from './document-input.ts';
+import { Guess, type GuessOptions, otherwise } from './guess.ts';
+import { JsonScanner } from './json-scanner.ts';
+import type { DocumentKeys } from '../look/key-hashes.ts';
 import { badColumn, badFault } from './faults.ts';
 import {
   type BrokenRecord,
@@ -41,6 +44,8 @@ export interface TextDecoderOptions {
   refused?: readonly RefusedRow[] | undefined;
   /** Field of the schema whose greatest value is wanted. */
   cursor?: number | undefined;
+  /** The schema is known from a sample only. */
+  guess?: GuessOptions | undefined;
 }
 
 export interface DocumentLayout {
@@ -68,6 +73,8 @@ export interface DocumentLayout {
 export interface DocumentFacts {
   rows: number[];
   bad: number[];
+  /** Of all of them, where nobody has looked at them before. */
+  keys?: DocumentKeys | undefined;
 }
 
 /** No record is longer, also where there is memory for more. */
@@ -119,6 +126,7 @@ class TextDecoder implements Decoder {
   /** The first of them that may still come. */
   #next = 0;
   readonly #water: HighWater | undefined;
+  readonly #guess: Guess | undefined;
 
   constructor(ring: RingConsumer, schema: Schema, options: TextDecoderOptions, limit?: RowLimit) {
     this.#input = new DocumentInput(ring);
@@ -132,6 +140,7 @@ class TextDecoder implements Decoder {
     this.#checks = schema.fields.map(({ type }, i) => checkOf(type, this.#limits[i]?.limits ?? []));
     const cursor = options.cursor === undefined ? undefined : this.#batch.columns[options.cursor];
     this.#water = cursor && new HighWater(cursor);
+    this.#guess = options.guess && new Guess(options.guess);
     const none = (): number[] => options.documents.map(() => 0);
     this.#facts = { rows: none(), bad: none() };
   }
@@ -142,7 +151,10 @@ class TextDecoder implements Decoder {
       batch.reset();
       this.#fill();
       this.#bad.flush();
-      if (batch.rows === 0) return undefined;
+      if (batch.rows === 0) {
+        this.#guess?.end();
+        return undefined;
+      }
       if (this.#marked) {
         batch.drop(this.#marks);
         this.#marks.fill(0);
@@ -161,7 +173,7 @@ class TextDecoder implements Decoder {
       high: this.#water && HighWater.greatest([this.#water]),
       coerced: this.#coerced,
       quarantined: this.#bad.count,
-      own: this.#facts,
+      own: { ...this.#facts, keys: this.#guess?.keys } satisfies DocumentFacts,
     };
   }
 
@@ -222,10 +234,20 @@ class TextDecoder implements Decoder {
     if (scanner.tooLong) throw this.#tooLong(end - found.at);
     input.at = found.at;
     if (found.row > row) {
+      if (this.#guess) this.#asGuessed(scanner, { bytes, from: row, to: found.row });
       if (this.#skip > 0) this.#skip--;
       else this.#read(scanner.records, found.row);
     }
     this.#putAside();
+  }
+
+  #asGuessed(
+    scanner: RecordScanner,
+    { bytes, ...range }: { bytes: Uint8Array; from: number; to: number },
+  ): void {
+    if (!(scanner instanceof JsonScanner)) return;
+    if (scanner.strange) throw otherwise();
+    this.#guess!.records(scanner.records, bytes, { names: scanner.names, ...range });
   }
 
   /** In the order of their lines: those without fields show before the fields of others are read. */
@@ -274,6 +296,7 @@ class TextDecoder implements Decoder {
       const each = column.constant ? { ...run, ...column.constant } : run;
       if (!column.constant) run.first = from * stride + column.field;
       const nullable = fields[c]!.nullable && this.#limits[c]?.nullable !== false;
+      if (!column.constant) this.#guess?.column(each, c, batch.columns[c]!);
       const form = column.constant ? undefined : this.#forms?.[c];
       readColumn(each, batch.columns[c]!, marks, { index: c, nullable, form });
       if (each.coerced > 0) {
@@ -339,6 +362,7 @@ class TextDecoder implements Decoder {
   }
 
   #note(record: Noted): void {
+    if (this.#guess) throw otherwise();
     this.#facts.bad[this.#document]!++;
     this.#noted.push(record);
   }
