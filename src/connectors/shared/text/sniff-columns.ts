@@ -85,7 +85,7 @@ export function addSamples(a: ColumnSample, b: ColumnSample): ColumnSample {
 
 /** Whether any of them was not NULL. */
 export function hasValues(sample: ColumnSample): boolean {
-  return COUNTS.some((name) => name !== 'nulls' && sample[name] > 0);
+  return COUNTS.some((name) => sample[name] > 0);
 }
 
 /** The type that holds all values as they are; text where there is none. */
