@@ -8,6 +8,7 @@ import { lakeOptions } from '../src/connectors/lake/options.ts';
 import { mysqlOptions } from '../src/connectors/mysql/options.ts';
 import { postgresOptions } from '../src/connectors/postgres/options.ts';
 import { restOptions } from '../src/connectors/rest/options.ts';
+import { singerOptions } from '../src/connectors/singer/options.ts';
 
 const target = new URL('../schema.json', import.meta.url);
 const schema = projectJsonSchema([
@@ -23,6 +24,7 @@ const schema = projectJsonSchema([
   { name: 'mysql', title: 'MySQL', summary: 'A MySQL or MariaDB server', options: mysqlOptions },
   { name: 'postgres', title: 'PostgreSQL', summary: 'A PostgreSQL database', options: postgresOptions },
   { name: 'rest', title: 'REST API', summary: 'A REST API', options: restOptions },
+  { name: 'singer', title: 'Singer tap', summary: 'Any Singer tap', options: singerOptions },
 ]);
 const text = `${JSON.stringify(schema, undefined, 2)}\n`;
 

@@ -1,7 +1,18 @@
 /** The public interface of the package. What is not named here may change at any time. */
 
 // A project, and what can be done with it.
-export { defineProject, duckdb, dump, env, files, lake, mysql, postgres, rest } from './config/define.ts';
+export {
+  defineProject,
+  duckdb,
+  dump,
+  env,
+  files,
+  lake,
+  mysql,
+  postgres,
+  rest,
+  singer,
+} from './config/define.ts';
 export { diagnose, openCatalog, plan, quarantine, repair, run, schema, verify } from './library.ts';
 export type { ProjectInput, ProjectOptions } from './library.ts';
 export type { PipelineDefinition, ProjectDefinition, StreamDefinition } from './config/define.ts';

@@ -6,6 +6,7 @@ import type { LakeOptionsInput } from '../connectors/lake/options.ts';
 import type { MysqlOptionsInput } from '../connectors/mysql/options.ts';
 import type { PostgresOptionsInput } from '../connectors/postgres/options.ts';
 import type { RestOptionsInput } from '../connectors/rest/options.ts';
+import type { SingerOptionsInput } from '../connectors/singer/options.ts';
 import { ConfigError } from '../core/errors.ts';
 import type { ConnectionConfig, MetricsConfig, PipelineConfig, StreamOptions } from '../core/project.ts';
 import type { Placeholder } from './environment.ts';
@@ -131,6 +132,11 @@ export function dump(options: Written<DumpOptionsInput>): ConnectionConfig {
 /** A REST API. */
 export function rest(options: Written<RestOptionsInput>): ConnectionConfig {
   return { type: 'rest', ...options };
+}
+
+/** A Singer tap. */
+export function singer(options: Written<SingerOptionsInput>): ConnectionConfig {
+  return { type: 'singer', ...options };
 }
 
 /** A connection to a lake of Parquet files. */

@@ -10,6 +10,7 @@ export async function connectors(): Promise<ReadonlyMap<string, Connector>> {
     import('./files/index.ts').then((module) => module.filesConnector),
     import('./duckdb/index.ts').then((module) => module.duckdbConnector),
     import('./rest/index.ts').then((module) => module.restConnector),
+    import('./singer/index.ts').then((module) => module.singerConnector),
     import('./lake/index.ts').then((module) => module.lakeConnector),
   ]);
   const all = modules as unknown as Connector[];

@@ -53,6 +53,7 @@ test('the package exports these values and no others', () => {
     'run',
     'schema',
     'serveApi',
+    'singer',
     'verify',
   ]);
 });
@@ -75,10 +76,11 @@ test('a project is what defineProject makes of it, or a path', () => {
 });
 
 test('every connector has a function that makes its connections', async () => {
-  const { dump, duckdb, files, lake, mysql, postgres, rest } = api;
+  const { dump, duckdb, files, lake, mysql, postgres, rest, singer } = api;
   const path = { path: 'x' };
   const records = rest({ url: 'https://x.test', endpoints: { t: '/t' } });
-  const made = [postgres({}), mysql({}), dump(path), files(path), duckdb(path), records, lake(path)];
+  const databases = [postgres({}), mysql({}), dump(path), files(path), duckdb(path)];
+  const made = [...databases, records, singer({ command: 'tap-x' }), lake(path)];
   expect(made.map(({ type }) => type)).toEqual([...(await connectors()).keys()]);
 });
 

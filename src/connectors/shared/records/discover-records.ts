@@ -34,6 +34,7 @@ async function look(feed: RecordFeed, stream: FeedStream, signal: AbortSignal): 
     proposal: stream.proposal ?? { load: 'replace' },
     notes,
   };
+  if (stream.fields) return { ...nothing, ...known(stream, stream.fields) };
   try {
     const config = plainStream(name);
     const request = { stream: config, checkpoint: undefined, window: {}, preview: true, spool, signal };
@@ -48,6 +49,7 @@ async function look(feed: RecordFeed, stream: FeedStream, signal: AbortSignal): 
       stream: { ...config, key: [] },
       before: undefined,
       partBytes: Infinity,
+      form: undefined,
     });
     const fields = schema.fields.map((field) => ({ ...field, nullable: !key.includes(field.name) }));
     const cursors = fields
@@ -74,6 +76,26 @@ async function look(feed: RecordFeed, stream: FeedStream, signal: AbortSignal): 
   } finally {
     await spool.close();
   }
+}
+
+/** Who knows the columns need not be asked for records. */
+function known(
+  { key, cursors = [] }: FeedStream,
+  fields: NonNullable<FeedStream['fields']>,
+): Pick<StreamInfo, 'schema' | 'cursors'> {
+  const found = cursors.flatMap((column) => fields.find(({ name }) => name === column) ?? []);
+  return {
+    schema: {
+      fields: fields.map((field) => ({ ...field, nullable: !key.includes(field.name) })),
+      key: [...key],
+    },
+    cursors: found.map(({ name, type }) => ({
+      column: name,
+      type: renderType(type),
+      indexed: true,
+      reason: 'the source can be asked by it',
+    })),
+  };
 }
 
 function plainStream(name: string): StreamConfig {

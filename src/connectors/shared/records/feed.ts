@@ -1,7 +1,10 @@
+import type { SluiceError } from '../../../core/errors.ts';
 import type { FilesConfig } from '../../../core/ledger.ts';
+import type { Field } from '../../../core/schema.ts';
 import type { SourceFacts, StreamInfo, SurveyNote } from '../../../core/source.ts';
 import type { Checkpoint, RunWindow, StreamConfig } from '../../../core/stream.ts';
 import type { LogicalType } from '../../../core/types.ts';
+import type { FieldForm } from '../text/records.ts';
 import type { Spool } from './spool.ts';
 
 /**
@@ -14,6 +17,8 @@ export interface RecordFeed {
   streams(signal: AbortSignal): Promise<FeedStream[]>;
   /** Brings what is new since the checkpoint into the spool. Called again only after that was loaded, or is lost. */
   fetch(request: FetchRequest): Promise<Fetched>;
+  /** How values of a type are written, where it is not the usual way. */
+  form?(type: LogicalType): FieldForm | undefined;
   /** Called once; never throws. */
   close(): Promise<void>;
 }
@@ -22,6 +27,10 @@ export interface FeedStream {
   name: string;
   /** Columns that tell records apart, where that is known. */
   key: readonly string[];
+  /** Its columns, where they are known without a look at records. */
+  fields?: readonly Pick<Field, 'name' | 'type'>[] | undefined;
+  /** Columns by which it can be asked for what is new, best first; undefined: as their names look. */
+  cursors?: readonly string[] | undefined;
   /** What a stream of it begins with, see {@link StreamInfo.proposal}. */
   proposal?: StreamInfo['proposal'] | undefined;
   notes?: string[] | undefined;
@@ -51,6 +60,8 @@ export interface Fetched {
   seconds: number;
   /** There is more to be fetched after this was loaded. */
   more: boolean;
+  /** Why not all of it is here; the stream fails with it after the rest was loaded. */
+  problem?: SluiceError | undefined;
   notes: SurveyNote[];
   /** What was asked for, for people. */
   window?: string | undefined;

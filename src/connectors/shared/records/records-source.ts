@@ -27,6 +27,7 @@ import { type TextForm, textOf } from '../text/text-stream.ts';
 import { discoverRecords } from './discover-records.ts';
 import type { RecordFeed } from './feed.ts';
 import {
+  type FormOf,
   keptSurvey,
   type Looked,
   lookThrough,
@@ -93,20 +94,23 @@ class RecordsSnapshot implements Snapshot {
     this.#context = context;
   }
 
+  readonly #form = (type: LogicalType): ReturnType<NonNullable<FormOf>> => this.#feed.form?.(type);
+
   async survey(
     stream: StreamConfig,
     checkpoint: Checkpoint | undefined,
     window: RunWindow,
     signal: AbortSignal,
   ): Promise<RecordsSurvey> {
-    if (window.replay) return keptSurvey(stream, checkpoint);
+    if (window.replay) return keptSurvey(stream, checkpoint, this.#form);
     const held = await this.#fetched(stream, checkpoint, window, signal);
-    let survey = surveyOf(held.looked, { stream, before: checkpoint, partBytes: SLICE_BYTES });
+    const options = { stream, before: checkpoint, partBytes: SLICE_BYTES, form: this.#form };
+    let survey = surveyOf(held.looked, options);
     // A sample was not enough: for types that have to be found out, or for what was read after it.
     if (survey.guess === 'impossible' || (survey.guess && held.read)) {
       const { spool, fetched, key } = held.looked;
       held.looked = await lookThrough(spool, fetched, { key, partBytes: SLICE_BYTES, all: true, signal });
-      survey = surveyOf(held.looked, { stream, before: checkpoint, partBytes: SLICE_BYTES });
+      survey = surveyOf(held.looked, options);
     }
     held.read = false;
     held.keys = new KeySet();

@@ -21,7 +21,7 @@ import { sniffDocuments, type SniffResult } from '../look/sniffer.ts';
 import { chosenColumns, refuseMistakes } from '../stream-columns.ts';
 import { guessable, type GuessOptions } from '../text/guess.ts';
 import { type ColumnSample, emptySample, hasValues } from '../text/sniff-columns.ts';
-import type { Fetched } from './feed.ts';
+import type { Fetched, RecordFeed } from './feed.ts';
 import type { Spool, SpooledDocument } from './spool.ts';
 
 /** Records as they were fetched, looked through. They stay until they are loaded. */
@@ -125,7 +125,7 @@ export async function lookThrough(
   });
   const [problem] = sniffed.problems;
   if (problem) throw problem.error;
-  const form = withNames(looked, sniffed);
+  const form = withNames(looked, sniffed, fetched);
   const earlier = earlierVersions(sniffed.documents.map(({ keys }) => keys));
   for (const each of sniffed.documents) each.keys = undefined;
   const seen = new Set(documents.map(({ file }) => file.key));
@@ -134,12 +134,12 @@ export async function lookThrough(
   return { spool, fetched, config, form, sniffed, earlier, key, unseen, samples };
 }
 
-/** Objects are read by the names of all of them. */
-function withNames({ dialect, header }: Form, { documents }: SniffResult): Form {
+/** Objects are read by the names of all of them, and by those that the feed knows of. */
+function withNames({ dialect, header }: Form, { documents }: SniffResult, { types = {} }: Fetched): Form {
   if (dialect.format === 'csv') return { dialect, header };
   const groups = new Set(documents.map(({ group }) => group));
   const names = [...groups].flatMap((group) => (group?.header ?? []) as string[]);
-  return { dialect: { ...dialect, names: [...new Set(names)] }, header };
+  return { dialect: { ...dialect, names: [...new Set([...names, ...Object.keys(types)])] }, header };
 }
 
 function samplesOf({ documents }: SniffResult): Map<string, ColumnSample> {
@@ -149,9 +149,17 @@ function samplesOf({ documents }: SniffResult): Map<string, ColumnSample> {
   );
 }
 
+/** How values of a type are written: {@link RecordFeed.form}. */
+export type FormOf = RecordFeed['form'];
+
 export function surveyOf(
   looked: Looked,
-  { stream, before, partBytes }: { stream: StreamConfig; before: Checkpoint | undefined; partBytes: number },
+  {
+    stream,
+    before,
+    partBytes,
+    form: formOf,
+  }: { stream: StreamConfig; before: Checkpoint | undefined; partBytes: number; form: FormOf },
 ): RecordsSurvey {
   const { fetched, form, config, samples } = looked;
   const columns = typed(
@@ -162,7 +170,7 @@ export function surveyOf(
   const { schema, read } = schemaOf(stream, columns, fetched.key);
   const cursorType = cursorOf(stream, columns);
   const forms = read.map((column) =>
-    Object.hasOwn(stream.types, column.name) ? writtenForm(column.type, config) : undefined,
+    Object.hasOwn(stream.types, column.name) ? writtenForm(column.type, config) : formOf?.(column.type),
   );
   const layouts = layoutsOf(looked);
   const doubles = looked.earlier.reduce((sum, lines) => sum + lines.length, 0);
@@ -184,13 +192,14 @@ export function surveyOf(
     layout: '',
     parts: partsOf(looked, partBytes),
     arrived: {
-      again: before?.watermark !== undefined,
+      again: (before?.watermark ?? before?.position) !== undefined,
       whole: true,
       more: fetched.more,
       distinct: (looked.key?.length ?? 0) > 0,
     },
     putsAside: true,
     window: fetched.window,
+    problem: fetched.problem,
     notes: [...fetched.notes, ...doubled(looked), ...nearMisses(columns).map(nearMiss)],
     sql: fetched.asked,
   };
@@ -348,13 +357,17 @@ function partsOf({ sniffed, spool }: Looked, bytes: number): SliceRange[] {
 }
 
 /** Records that were put aside are as they were then, with the options of now. */
-export function keptSurvey(stream: StreamConfig, before: Checkpoint | undefined): RecordsSurvey {
+export function keptSurvey(
+  stream: StreamConfig,
+  before: Checkpoint | undefined,
+  form: FormOf,
+): RecordsSurvey {
   const columns = contractOf(before?.ledger?.contract, new Map(), stream.types);
   const { schema, read } = schemaOf(stream, columns, []);
   return {
     schema,
     read,
-    forms: read.map(() => undefined),
+    forms: read.map(({ type }) => form?.(type)),
     form: { dialect: { format: 'json', names: [], flatten: 0 }, header: false },
     fileColumn: false,
     contract: contractJson(columns),

@@ -1,11 +1,11 @@
 /** Records that have arrived and are not loaded yet: files in a folder of their own, which goes when nobody needs it any more. */
-import { type FileHandle, mkdir, open, readdir, rm } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, rm, truncate } from 'node:fs/promises';
 import path from 'node:path';
 import { SluiceError } from '../../../core/errors.ts';
 import type { ObjectStorage } from '../../../core/storage.ts';
-import { isRunning } from '../is-running.ts';
 import { openLocalStorage } from '../local-storage.ts';
 import { scratchName } from '../scratch-files.ts';
+import { sweepFolders } from '../scratch-folders.ts';
 import { storageError } from '../storage-error.ts';
 
 /** A document of the spool: a page, or as much of a stream as fits. */
@@ -22,6 +22,11 @@ const ENDING = '.spool';
 const BUFFER_BYTES = 1 << 20;
 const FULL_BYTES = 1 << 19;
 const NO_BYTES: Buffer = Buffer.alloc(0);
+/** Faster than a view for each piece. */
+const COPY = Buffer.prototype.copy as (
+  this: Uint8Array,
+  ...args: [Uint8Array, number, number, number]
+) => number;
 
 export class Spool {
   readonly storage: ObjectStorage;
@@ -70,6 +75,16 @@ export class Spool {
     this.documents.push({ key, name, bytes, records });
   }
 
+  /** Takes the end of a document away that was added; whoever calls it knows what it has then. */
+  async cut(key: string, bytes: number): Promise<void> {
+    const file = path.join(this.#folder, key);
+    try {
+      await truncate(file, bytes);
+    } catch (error) {
+      throw storageError(error, `keeping records in ${file}`);
+    }
+  }
+
   async #make(): Promise<void> {
     const parent = path.dirname(this.#folder);
     try {
@@ -77,11 +92,7 @@ export class Spool {
     } catch (error) {
       throw storageError(error, `making ${this.#folder}`);
     }
-    for (const name of await readdir(parent).catch(() => [])) {
-      const pid = Number(/^(\d+)-[\da-f-]+\.spool$/.exec(name)?.[1]);
-      if (!Number.isNaN(pid) && !isRunning(pid))
-        await rm(path.join(parent, name), { recursive: true, force: true }).catch(() => undefined);
-    }
+    await sweepFolders(parent, ENDING);
   }
 
   /** Never throws: the next spool sweeps what stays. */
@@ -120,14 +131,28 @@ export class SpoolWriter {
 
   /** Copies; whoever writes much looks at {@link full} now and then. */
   write(bytes: Uint8Array): void {
-    const needed = this.#used + bytes.length;
+    this.writePart(bytes, 0, bytes.length);
+  }
+
+  /** The same for bytes that lie among others. */
+  writePart(bytes: Uint8Array, from: number, to: number): void {
+    const needed = this.#used + to - from;
     if (needed > this.#buffer.length) {
       const larger = Buffer.allocUnsafe(Math.max(needed, this.#buffer.length * 2));
       this.#buffer.copy(larger, 0, 0, this.#used);
       this.#buffer = larger;
     }
-    this.#buffer.set(bytes, this.#used);
+    COPY.call(bytes, this.#buffer, this.#used, from, to);
     this.#used = needed;
+  }
+
+  /** What was written behind so many bytes is none any more. */
+  async cut(bytes: number): Promise<void> {
+    if (bytes < this.#written) {
+      await this.#handle!.truncate(bytes);
+      this.#written = bytes;
+      this.#used = 0;
+    } else this.#used = bytes - this.#written;
   }
 
   get full(): boolean {
@@ -141,7 +166,7 @@ export class SpoolWriter {
         this.#handle = await open(this.#file, 'w');
       }
       for (let at = 0; at < this.#used;)
-        at += (await this.#handle.write(this.#buffer, at, this.#used - at)).bytesWritten;
+        at += (await this.#handle.write(this.#buffer, at, this.#used - at, this.#written + at)).bytesWritten;
     } catch (error) {
       throw error instanceof SluiceError ? error : storageError(error, `keeping records in ${this.#file}`);
     }

@@ -115,6 +115,19 @@ export function parseInstant(field: TextField, column: Column, row: number): num
   return orNoDay(fault === TYPE ? momentAt(padded(field), column, { row, zoned: false }) : fault, field);
 }
 
+/** As JSON Schema has them (RFC 3339): what is without a zone is in UTC, and days and times may say that they are. */
+export function parseRfc3339(field: TextField, column: Column, row: number): number {
+  const { kind } = column.type;
+  const parse = kind === 'date' ? parseDate : kind === 'time' ? parseTime : parseMoment;
+  const fault = parse(field, column, row);
+  if (fault !== TYPE) return fault;
+  if (kind === 'timestamp') return momentAt(field, column, { row, zoned: false });
+  const { bytes, start, end } = field;
+  const zone = Buffer.from(bytes.subarray(Math.max(start, end - 6), end)).toString('latin1');
+  const utc = /(?:Z|z|[+-]00:00)$/.exec(zone)?.[0];
+  return utc === undefined ? fault : parse({ bytes, start, end: end - utc.length }, column, row);
+}
+
 /** Values without an equal, which become NULL by rule. */
 export const NO_DAY = -1;
 

@@ -16,6 +16,7 @@ import {
   parseInstant,
   parseMoment,
   parseMysql,
+  parseRfc3339,
   parseTime,
   parseWritten,
 } from './parse-moment.ts';
@@ -341,6 +342,7 @@ const FORMS: Readonly<Record<Exclude<FieldForm, WrittenForm>, Reader>> = {
   written: each(parseWritten),
   mysql: each(parseMysql),
   utc: each(parseInstant),
+  rfc3339: each(parseRfc3339),
   hex,
   bits,
   geometry,

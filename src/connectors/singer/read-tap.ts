@@ -1,0 +1,202 @@
+/** Reads what a tap writes: records of one stream go to disk, up to the last of its STATE messages what they say is certain. */
+import { DataError, type SluiceError, TransientError } from '../../core/errors.ts';
+import type { SurveyNote } from '../../core/source.ts';
+import type { LogicalType } from '../../core/types.ts';
+import type { FetchRequest } from '../shared/records/feed.ts';
+import type { CatalogEntry } from './catalog.ts';
+import { type BatchMessage, type Message, MessageReader } from './message-reader.ts';
+import { RecordFiles } from './record-files.ts';
+import { StreamIntake } from './stream-intake.ts';
+import type { TapProcess } from './tap-process.ts';
+
+export interface TapRead {
+  /** Of the last schema; undefined: there was none. */
+  key: readonly string[] | undefined;
+  types: Record<string, LogicalType>;
+  /** The last one that counts. */
+  state: string | undefined;
+  /** Of its rows, that the tap has said is the one that counts. */
+  version: number | undefined;
+  problem: SluiceError | undefined;
+  notes: SurveyNote[];
+  /** Only the first records were read. */
+  cut: boolean;
+}
+
+interface ReadJob extends FetchRequest {
+  entry: CatalogEntry | undefined;
+  extracted: boolean;
+  /** The state that it goes on from. */
+  before: string | undefined;
+}
+
+const PREVIEW_RECORDS = 1000;
+/** Of a tap that may come further another time. */
+const STOPPED: readonly string[] = ['singer.tap_failed', 'singer.silent'];
+
+export function readTap(tap: TapProcess, job: ReadJob): Promise<TapRead> {
+  return new TapReading(tap, job).read();
+}
+
+class TapReading {
+  readonly #tap: TapProcess;
+  readonly #job: ReadJob;
+  readonly #reader = new MessageReader();
+  readonly #intake: StreamIntake;
+  readonly #files: RecordFiles;
+  readonly #names: ReadonlySet<string>;
+  #state: string | undefined;
+  #problem: SluiceError | undefined;
+  /** Of streams that nobody has asked for. */
+  readonly #others = new Map<string, number>();
+  readonly #told = new Map<string, { note: SurveyNote; line: number; count: number }>();
+
+  constructor(tap: TapProcess, job: ReadJob) {
+    this.#tap = tap;
+    this.#job = job;
+    this.#names = new Set([job.stream.name, ...(job.entry?.names ?? [])]);
+    this.#files = new RecordFiles(job.spool, job.stream.name, job.extracted);
+    this.#intake = new StreamIntake(this.#files);
+  }
+
+  async read(): Promise<TapRead> {
+    try {
+      const cut = await this.#all();
+      const failed = await this.#tap.result();
+      this.#problem ??= failed;
+      if (this.#problem) await this.#files.cut();
+      else await this.#files.end();
+      if (this.#problem && this.#files.records === 0) throw this.#problem;
+      return {
+        key: this.#intake.key,
+        types: this.#intake.types,
+        version: this.#intake.active,
+        state: this.#state,
+        problem: this.#problem && this.#worthAnother(this.#problem),
+        notes: this.#notes(),
+        cut,
+      };
+    } finally {
+      await this.#files.discard();
+    }
+  }
+
+  /** Whether only the first records were read. */
+  async #all(): Promise<boolean> {
+    const reader = this.#reader;
+    const { preview } = this.#job;
+    for await (const bytes of this.#tap.output()) {
+      reader.add(bytes);
+      await this.#messages();
+      if (this.#problem || (preview && this.#files.records >= PREVIEW_RECORDS)) {
+        this.#tap.stop();
+        return !this.#problem;
+      }
+      if (this.#files.full) await this.#files.flush();
+    }
+    reader.end();
+    await this.#messages();
+    return false;
+  }
+
+  async #messages(): Promise<void> {
+    const reader = this.#reader;
+    for (let message = reader.next(); message; message = reader.next()) {
+      if (message.kind === 'record') this.#record();
+      else if (message.kind === 'batch') await this.#batch(message);
+      else this.#message(message);
+      if (this.#problem) return;
+    }
+  }
+
+  async #batch(message: BatchMessage): Promise<void> {
+    if (!this.#names.has(message.stream)) return;
+    try {
+      await this.#intake.batch(message, this.#job.signal);
+    } catch (error) {
+      if (!(error instanceof DataError)) throw error;
+      this.#problem = error;
+    }
+  }
+
+  #record(): void {
+    const { record } = this.#reader;
+    if (!this.#names.has(record.stream)) {
+      this.#others.set(record.stream, (this.#others.get(record.stream) ?? 0) + 1);
+      return;
+    }
+    if (this.#intake.key === undefined)
+      this.#tell({ code: 'singer.no_schema', message: 'records came before their schema' });
+    this.#intake.record(record);
+  }
+
+  #message(message: Exclude<Message, { kind: 'record' | 'batch' }>): void {
+    switch (message.kind) {
+      case 'schema':
+        if (this.#names.has(message.stream)) this.#intake.schema(message);
+        break;
+      case 'state':
+        this.#state = message.value;
+        this.#files.mark();
+        break;
+      case 'activate':
+        if (this.#names.has(message.stream)) this.#intake.active = message.version;
+        break;
+      case 'noise':
+        this.#tell({ code: 'singer.noise', message: 'lines that are no messages were left out' });
+        break;
+      case 'unknown':
+        this.#tell({
+          code: 'singer.unknown_message',
+          message: `messages of the unknown type ${message.type} were left out`,
+        });
+        break;
+      case 'broken':
+        this.#problem = new DataError(
+          `fetching ${this.#job.stream.name}: line ${this.#reader.line} of what the tap wrote ${message.found}`,
+          {
+            code: 'singer.broken_message',
+            remedy: 'the tap has a fault; what came before its last STATE is loaded',
+          },
+        );
+    }
+  }
+
+  /** The same only once, with how often. */
+  #tell(note: SurveyNote): void {
+    const told = this.#told.get(note.message);
+    if (told) told.count++;
+    else this.#told.set(note.message, { note, line: this.#reader.line, count: 1 });
+  }
+
+  #notes(): SurveyNote[] {
+    const { name } = this.#job.stream;
+    const notes: SurveyNote[] = [...this.#told.values()].map(({ note, line, count }) => ({
+      ...note,
+      message: `${name}: ${note.message}: ${count.toLocaleString('en')}, the first on line ${line}`,
+    }));
+    const { lines, count } = this.#tap.serious;
+    if (count > 0)
+      notes.push({
+        code: 'singer.said',
+        message: `${name}: the tap warned ${count.toLocaleString('en')} times, first: ${lines[0]!}`,
+        ...(this.#tap.log !== undefined && { remedy: `all that it said is in ${this.#tap.log}` }),
+      });
+    const others = [...this.#others];
+    if (others.length > 0)
+      notes.push({
+        code: 'singer.other_streams',
+        message: `${name}: the tap brought records of other streams too, which were left out: ${others.map(([other, records]) => `${other} (${records.toLocaleString('en')})`).join(', ')}`,
+      });
+    return notes;
+  }
+
+  /** What has come further goes on from there; the same again would most likely end the same. */
+  #worthAnother(problem: SluiceError): SluiceError {
+    const { before, stream } = this.#job;
+    const moved = stream.load !== 'replace' && this.#state !== before;
+    if (!moved || !STOPPED.includes(problem.code)) return problem;
+    const { code, remedy } = problem;
+    return new TransientError(problem.message, { code, remedy });
+  }
+}
