@@ -92,6 +92,7 @@ it('tells what happens in order, and a listener that fails hurts nobody', async 
     'publish',
     'published',
     'slice-committed',
+    'stream-verified',
     'stream-finished',
     'run-finished',
   ]);

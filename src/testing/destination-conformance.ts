@@ -1,6 +1,7 @@
 import { describe, it } from 'vitest';
 import { COLUMN_CHECKS } from './destination-checks-columns.ts';
 import { COMMIT_CHECKS } from './destination-checks-commits.ts';
+import { GONE_CHECKS } from './destination-checks-gone.ts';
 import { ROW_CHECKS } from './destination-checks-rows.ts';
 import { VERSION_CHECKS } from './destination-checks-versions.ts';
 import type { DestinationCheck, DestinationSuite } from './destination-suite.ts';
@@ -11,6 +12,7 @@ export const DESTINATION_CHECKS: readonly DestinationCheck[] = [
   ...COLUMN_CHECKS,
   ...COMMIT_CHECKS,
   ...VERSION_CHECKS,
+  ...GONE_CHECKS,
 ];
 
 /** Registers every check of the destination contract with vitest. */

@@ -1,22 +1,19 @@
 /** A destination in the memory of this process: the reference for whoever writes one. Every promise of the contract is kept in the plainest way. */
-import type {
-  Committed,
-  Destination,
-  Load,
-  StageOptions,
-  Supersede,
-  TableSpec,
-  TableState,
-  TableWriter,
-} from '../core/destination.ts';
+import type { ComparedTable, ComparedTables } from '../core/compare.ts';
 import {
-  CancelledError,
-  ConflictError,
-  DataError,
-  InternalError,
-  SchemaError,
-  throwIfAborted,
-} from '../core/errors.ts';
+  type Committed,
+  DELETED_AT,
+  type Destination,
+  type GoneRows,
+  KEY_HASH,
+  type Load,
+  type StageOptions,
+  type Supersede,
+  type TableSpec,
+  type TableState,
+  type TableWriter,
+} from '../core/destination.ts';
+import { CancelledError, ConflictError, DataError, SchemaError, throwIfAborted } from '../core/errors.ts';
 import { nextVersions } from '../core/schema-changes.ts';
 import type { Schema } from '../core/schema.ts';
 import type { SliceReader } from '../core/source.ts';
@@ -24,6 +21,7 @@ import type { Checkpoint, Slice } from '../core/stream.ts';
 import { renderType, sameType, widen } from '../core/types.ts';
 import type { Cell } from './batch-rows.ts';
 import { microseconds } from './kit-load.ts';
+import { compareMemory, hashOf } from './memory-compare.ts';
 import { readSlice } from './read-slice.ts';
 
 /** A row by names, so that it outlives changes of the schema; `load` tells which of two versions is newer. */
@@ -76,6 +74,21 @@ export class MemoryDestination implements Destination {
     return this.#store.tables.get(table)?.state;
   }
 
+  async compare(): Promise<ComparedTables> {
+    return { table: async (name) => this.#compared(name), close: async () => {} };
+  }
+
+  #compared(name: string): ComparedTable | undefined {
+    const stored = this.#store.tables.get(name);
+    if (!stored) return undefined;
+    const present = stored.rows.filter(({ cells, to }) => to === undefined && !cells.get(DELETED_AT));
+    return {
+      state: stored.state,
+      rows: compareMemory(present.map(({ cells }) => cells)),
+      close: async () => {},
+    };
+  }
+
   async openTable(spec: TableSpec): Promise<TableWriter> {
     const writer = new MemoryTableWriter(this.#store, spec);
     writer.checkVersion();
@@ -124,12 +137,12 @@ class MemoryTableWriter implements TableWriter {
       .flatMap((load) => load.parts as StoredRow[])
       .map((row) => (history === 'versions' ? { ...row, from: loadedAt } : row));
     const old = (before?.rows ?? []).map((row) => widened(row, before!.state.schema, schema));
-    if (supersede.kind === 'gone')
-      throw new InternalError('memory makes no hashes of keys', { code: 'memory.gone' });
     const { rows, changed } =
-      supersede.kind === 'versions'
-        ? followed(old, incoming, { ...supersede, schema, at: loadedAt })
-        : { rows: [...staying(old, incoming, supersede), ...incoming] };
+      supersede.kind === 'gone'
+        ? withoutGone(old, incoming, { ...supersede, at: loadedAt })
+        : supersede.kind === 'versions'
+          ? followed(old, incoming, { ...supersede, schema, at: loadedAt })
+          : { rows: [...staying(old, incoming, supersede), ...incoming] };
     const changes = loads.length > 0 || checkpoint !== undefined || !before;
     const { schemas = [] } = before?.state ?? {};
     const state: TableState = {
@@ -210,6 +223,24 @@ function staying(
     case 'value':
       return rows.filter((row) => (row.cells.get(supersede.column) ?? null) !== supersede.value);
   }
+}
+
+/** Without the rows whose keys have these hashes, or with a mark of them. */
+function withoutGone(
+  rows: readonly StoredRow[],
+  hashes: readonly StoredRow[],
+  { how, columns, at }: GoneRows & { at: string },
+): { rows: StoredRow[]; changed: number } {
+  const gone = new Set(hashes.map(({ cells }) => cells.get(KEY_HASH)));
+  const isGone = ({ cells, to }: StoredRow): boolean =>
+    to === undefined && !cells.get(DELETED_AT) && gone.has(hashOf(cells, columns));
+  const marked = (row: StoredRow): StoredRow =>
+    how === 'end'
+      ? { ...row, to: at }
+      : { ...row, cells: new Map([...row.cells, [DELETED_AT, microseconds(at)]]) };
+  const changed = rows.filter(isGone).length;
+  if (how === 'remove') return { rows: rows.filter((row) => !isGone(row)), changed };
+  return { rows: rows.map((row) => (isGone(row) ? marked(row) : row)), changed };
 }
 
 /** Rows by their key; throws when two of them share it. */

@@ -1,5 +1,6 @@
 /** The kit is worth something only if it notices: each of these destinations breaks one promise, and one check names it. */
 import { describe, expect, it } from 'vitest';
+import type { ComparedTables } from '../../src/core/compare.ts';
 import type {
   Committed,
   Destination,
@@ -38,6 +39,10 @@ class Good implements Destination {
 
   describe(table: string): Promise<TableState | undefined> {
     return this.inner.describe(table);
+  }
+
+  compare(): Promise<ComparedTables> {
+    return this.inner.compare();
   }
 
   async openTable(spec: TableSpec): Promise<TableWriter> {
@@ -538,6 +543,29 @@ const DEFECTS: Record<string, { destination: Class; found: string }> = {
         return Object.assign(new Writer(writer), { commit });
       }
     },
+  },
+  'takes away what is gone before it is committed': {
+    found: 'takes rows away by the hashes of their keys, at the commit',
+    destination: class extends Good {
+      override wrap(writer: TableWriter, spec: TableSpec): TableWriter {
+        const { store } = this;
+        const stage: TableWriter['stage'] = async (slice, reader, options, signal) => {
+          const load = await writer.stage(slice, reader, options, signal);
+          const stored = store.tables.get(spec.table);
+          if (stored && options.supersede.kind === 'gone')
+            store.tables.set(spec.table, { ...stored, rows: stored.rows.slice(1) });
+          return load;
+        };
+        return Object.assign(new Writer(writer), { stage });
+      }
+    },
+  },
+  'takes flagged rows for present': {
+    found: 'flags rows by the hashes of their keys, until they are loaded again',
+    destination: committing(function (loads, supersede, checkpoint) {
+      const none = supersede.kind === 'gone' && supersede.how === 'flag';
+      return this.inner.commit(none ? [] : loads, supersede, checkpoint);
+    }),
   },
   'takes NULLs in the key of a version for different': {
     found: 'takes NULLs in the key of versions for equal',
