@@ -48,7 +48,7 @@ const MARIADB: Record<string, [type: string, value: string]> = {
 
 interface Kind {
   from: string;
-  open(): Promise<SourceSide>;
+  open: () => Promise<SourceSide>;
   types: Record<string, [type: string, value: string]>;
   rows: string;
   now: string;
@@ -108,13 +108,9 @@ it
     for (const name of names) await from.query(`DELETE FROM k_${name} WHERE n IN (3, 4, 11)`);
     const second = await opened.attempt();
     const found = second.streams.map(({ table, error, totals }) => [table, error?.message, totals.deleted]);
-    expect(found.toSorted()).toEqual(
-      names.map((name) => [`k_${name}`, undefined, name === 'flag' ? 1 : 3]).toSorted(),
-    );
+    expect(found).toEqual(names.map((name) => [`k_${name}`, undefined, name === 'flag' ? 1 : 3]));
     const verified = await verifyPipeline(await opened.context(), 'p', {});
     const left = verified.streams.map(({ table, status, rows: each }) => [table, status, each.target]);
-    expect(left.toSorted()).toEqual(
-      names.map((name) => [`k_${name}`, 'equal', name === 'flag' ? 1 : 9]).toSorted(),
-    );
+    expect(left).toEqual(names.map((name) => [`k_${name}`, 'equal', name === 'flag' ? 1 : 9]));
   },
 );
