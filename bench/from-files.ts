@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { utimesSync } from 'node:fs';
 import { atMost, type BenchContext, type BenchOutcome, type Target } from './context.ts';
-import { COLUMNS, fileName, HEADER, makeFiles } from './csv-files.ts';
+import { COLUMNS, fileName, HEADER, makeFiles } from './tenant-files.ts';
 import { createProject, type EngineProject, type EngineRun, postgresAt, runEngine } from './engine.ts';
 import { measure, type Usage } from './measure.ts';
 import { count, peakMb, renderLines, renderTargets, round, usageFields } from './report.ts';
@@ -204,7 +204,7 @@ export async function benchBadRows(context: BenchContext): Promise<BenchOutcome>
   const bad: FilesPlace = { ...good, folder: join(context.folder, 'bad') };
   context.say(`making two files of ${count(rows)} records`);
   await makeFiles(good);
-  await makeFiles({ ...bad, badEvery: 100 });
+  const broken = await makeFiles({ ...bad, broken: 0.01 });
   const { server } = context;
   const pairs: Measured[] = [];
   for (let i = 0; i < context.pairs; i++) {
@@ -212,7 +212,7 @@ export async function benchBadRows(context: BenchContext): Promise<BenchOutcome>
     const runs: EngineRun[] = [];
     for (const [place, expected] of [
       [good, rows],
-      [bad, rows - Math.floor(rows / 100)],
+      [bad, rows - broken],
     ] as const) {
       await server.query('DROP TABLE IF EXISTS tenants');
       await server.query('DROP SCHEMA IF EXISTS _sluice CASCADE');

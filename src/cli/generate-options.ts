@@ -39,11 +39,17 @@ export function readFaults(flags: Flags): FaultOptions | undefined {
       throw usageError(`--fault: "${kind}" is none of ${FAULT_KINDS.join(', ')}${hint(kind, FAULT_KINDS)}`);
     return found;
   });
+  const fields = flags.list('fault-field');
   if (share === undefined) {
-    if (kinds.length > 0) throw usageError("--fault says which, --faults how many: --faults '1 %'");
+    if (kinds.length + fields.length > 0)
+      throw usageError("--fault says which, --faults how many: --faults '1 %'");
     return undefined;
   }
-  return { rate: parsePercent(share) / 100, kinds: kinds.length > 0 ? kinds : undefined };
+  return {
+    rate: parsePercent(share) / 100,
+    kinds: kinds.length > 0 ? kinds : undefined,
+    fields: fields.length > 0 ? fields : undefined,
+  };
 }
 
 /** A whole number from 0 on. */

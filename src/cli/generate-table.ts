@@ -33,6 +33,13 @@ const MODEL: readonly OptionSpec[] = [
   },
 ];
 
+const FAULT_FIELD: OptionSpec = {
+  name: 'fault-field',
+  value: '<name>',
+  many: true,
+  summary: 'only values of these fields are broken',
+};
+
 const FAULTS: readonly OptionSpec[] = [
   { name: 'faults', value: '<share>', summary: 'share of the records that are broken: "1 %"' },
   {
@@ -42,6 +49,7 @@ const FAULTS: readonly OptionSpec[] = [
     summary:
       'only these: wrong-type, bad-date, out-of-range, missing, too-long, duplicate, bad-utf8, columns (CSV), cut (JSON Lines)',
   },
+  FAULT_FIELD,
 ];
 
 const ONLY: OptionSpec = { name: 'table', short: 't', value: '<name>', many: true, summary: 'only these' };

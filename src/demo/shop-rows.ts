@@ -1,47 +1,11 @@
 /** The shop as SQL text: its tables, and one statement per table that makes all its rows on the server. Pure. */
+import { CURRENCIES, NOTES, PEOPLE, TAGS } from '../generate/pools.ts';
 
 export interface ShopSize {
   customers: number;
   orders: number;
 }
 
-/** Given and family names in the order they are written; every country has as many customers. */
-export const PEOPLE: readonly { code: string; country: string; given: string; family: string }[] = [
-  { code: 'BR', country: 'Brasil', given: 'João Ângela Thiago Conceição', family: 'Gonçalves Araújo Simões' },
-  { code: 'CZ', country: 'Česko', given: 'Jiří Zdeněk Šárka Božena', family: 'Dvořák Němcová Růžička' },
-  { code: 'DE', country: 'Deutschland', given: 'Jürgen Käthe Lukas Jörg', family: 'Müller Weiß Schröder' },
-  { code: 'EG', country: 'مصر', given: 'محمد فاطمة أحمد', family: 'حسن السيد عبدالله' },
-  { code: 'ES', country: 'España', given: 'Begoña Íñigo María José', family: 'Núñez Ibáñez Martín' },
-  { code: 'FR', country: 'France', given: 'Zoé François Anaïs Jean-Noël', family: "Lefèvre D'Aubigné Noël" },
-  {
-    code: 'GB',
-    country: 'United Kingdom',
-    given: 'Alice Oliver Siân Rhys',
-    family: "O'Connor Smith-Jones Lee",
-  },
-  { code: 'GR', country: 'Ελλάδα', given: 'Γιώργος Ελένη Νίκος', family: 'Παπαδόπουλος Νικολάου' },
-  { code: 'IN', country: 'भारत', given: 'आरव प्रिया रोहन', family: 'शर्मा पटेल सिंह' },
-  { code: 'JP', country: '日本', given: '佐藤 鈴木 髙橋', family: '美咲 翔太 さくら' },
-  { code: 'KR', country: '대한민국', given: '김 이 박', family: '서연 민준 지우' },
-  { code: 'PL', country: 'Polska', given: 'Łukasz Małgorzata Grażyna', family: 'Wójcik Żak Dąbrowska' },
-  { code: 'TR', country: 'Türkiye', given: 'İbrahim Ayşe Gülşen', family: 'Yılmaz Öztürk Çağlar' },
-  { code: 'UA', country: 'Україна', given: 'Олена Їжак Сергій', family: 'Шевченко Ковальчук' },
-  { code: 'US', country: 'United States', given: 'Ava Noah Renée Chloë', family: 'Johnson García Nguyễn' },
-];
-
-/** What people and programs write into free text, so that no reader of the tables gets away with simple quoting. */
-export const NOTES: readonly string[] = [
-  '',
-  'für Oma',
-  'bitte 2× klingeln 🔔',
-  'say "hello", please',
-  'C:\\gift\\card',
-  ' leave\nat the door ',
-  'null',
-];
-export const CURRENCIES: readonly string[] = ['EUR', 'EUR', 'USD', 'GBP', 'JPY'];
-
-const TAGS = ['vip', 'new,er', 'b2b "net 30"', 'été', '{braces}', 'NULL', ''];
 const LOYALTIES = ['none', 'none', 'none', 'bronze', 'bronze', 'silver', 'gold'];
 const OPEN_STATUSES = ['new', 'paid', 'packed', 'shipped'];
 const CLOSED_STATUSES = [...Array<string>(16).fill('delivered'), 'cancelled', 'returned'];
@@ -144,15 +108,17 @@ export function renderCountries(): string {
 
 export function renderCustomers(seed: number, { customers }: ShopSize): string {
   const random = randomOf(seed);
-  const pools = PEOPLE.map(({ code, given, family }, index) => {
-    return `(${index}, ${literal(code)}, ${textArray(given.split(' '))}, ${textArray(family.split(' '))})`;
-  });
+  // Every country has as many customers.
+  const written = (names: (typeof PEOPLE)[number]['given']): string => textArray(names.map(([name]) => name));
+  const pools = PEOPLE.map(
+    ({ code, given, family }, index) => `(${index}, ${literal(code)}, ${written(given)}, ${written(family)})`,
+  );
   const name = ['given', 'family'].map(
     (part) => `${part}[1 + trunc(${random(part)} * cardinality(${part}))::int]`,
   );
   return `
 insert into customers
-select id, 'shopper' || id || '@example.' || lower(code),
+select id, 'shopper' || id || '@' || lower(code) || '.example',
   case when ${random('nameless')} < 0.01 then '' else ${name.join(` || ' ' || `)} end,
   ${forShare(0.98, random('known country'), 'code')},
   ${pick(random('loyalty'), LOYALTIES)}::loyalty,

@@ -3,11 +3,10 @@
  * server's clock. `createShop` makes it, `liveADay` does business in it.
  */
 import type pg from 'pg';
+import { CURRENCIES, NOTES, PEOPLE } from '../generate/pools.ts';
+import { Draws, fraction } from '../generate/random.ts';
 import {
   CONSTRAINTS,
-  CURRENCIES,
-  NOTES,
-  PEOPLE,
   renderCountries,
   renderCustomers,
   renderOrderItems,
@@ -166,7 +165,7 @@ async function openWriters(clients: pg.Client[], options: DayOptions, changes: n
   return clients.map((client, index) => ({
     index,
     client,
-    random: mulberry32(options.seed * WRITERS + index),
+    random: numbersOf(options.seed, `writer ${index}`),
     room: index === SLOW_WRITER ? slowRoom : Math.floor((changes - slowRoom + index) / quickWriters),
     found,
     next: { customers: nextOwn(found.customers, index), orders: nextOwn(found.orders, index) },
@@ -272,10 +271,10 @@ const HAPPENINGS: readonly Happening[] = [
 async function welcome(writer: Writer, room: number): Promise<Changes> {
   const people = Array.from({ length: Math.min(room, between(writer, 1, 2)) }, () => {
     const { code, given, family } = pick(writer, PEOPLE);
-    const name = `${pick(writer, given.split(' '))} ${pick(writer, family.split(' '))}`;
+    const name = `${pick(writer, given)[0]} ${pick(writer, family)[0]}`;
     return {
       id: takeId(writer, 'customers'),
-      email: `newcomer@example.${code.toLowerCase()}`,
+      email: `newcomer@${code.toLowerCase()}.example`,
       name,
       country: code,
     };
@@ -379,14 +378,11 @@ function takeId(writer: Writer, table: keyof ShopSize): number {
 
 // ---- Small things
 
-function mulberry32(seed: number): () => number {
-  let state = seed | 0;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
+/** Numbers in [0, 1), one after the other. */
+function numbersOf(seed: number, purpose: string): () => number {
+  const draws = new Draws(seed, purpose);
+  let drawn = 0;
+  return () => fraction(draws.at(drawn++));
 }
 
 function chance(writer: Writer, share: number): boolean {

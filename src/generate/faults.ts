@@ -1,7 +1,7 @@
 import type { Schema } from '../core/schema.ts';
 import { utf8 } from './byte-sink.ts';
 import type { ChangedValue } from './json-rows.ts';
-import { DEAD } from './life.ts';
+import { DEAD, type Versions } from './life.ts';
 import type { Draws } from './random.ts';
 
 /** What can be wrong with a record. */
@@ -48,6 +48,8 @@ export interface FaultOptions {
   readonly rate: number;
   /** All that the format can have when absent. */
   readonly kinds?: readonly FaultKind[] | undefined;
+  /** Only values of these fields; any when absent. */
+  readonly fields?: readonly string[] | undefined;
 }
 
 export interface Fault {
@@ -70,31 +72,38 @@ export class Faults {
   readonly #bound: number;
   readonly #choices: { kind: FaultKind; fields: number[] }[] = [];
 
-  constructor(draws: Draws, schema: Schema, form: FaultForm, { rate, kinds = FAULT_KINDS }: FaultOptions) {
+  constructor(
+    draws: Draws,
+    schema: Schema,
+    form: FaultForm,
+    { rate, kinds = FAULT_KINDS, fields: only }: FaultOptions,
+  ) {
     this.#draws = draws;
     this.#bound = rate * 0x1_0000_0000;
     for (const kind of kinds) {
-      const fields = fieldsFor(kind, schema);
+      const fields = fieldsFor(kind, schema).filter(
+        (field) => field < 0 || !only || only.includes(schema.fields[field]!.name),
+      );
       if (FAULTS[kind].forms.includes(form) && fields.length > 0) this.#choices.push({ kind, fields });
     }
   }
 
   /** The fault of a record, given the version of each. */
-  of(index: number, versions: Uint16Array): Fault | undefined {
+  of(index: number, versions: Versions): Fault | undefined {
     if (this.#choices.length === 0 || !this.#hit(index, versions)) return undefined;
     const word = this.#draws.second;
     const { kind, fields } = this.#choices[(word & 0xffff) % this.#choices.length]!;
     // What is there twice is a whole record.
     if (
       kind === 'duplicate' &&
-      (index === 0 || versions[index - 1] === DEAD || this.#hit(index - 1, versions))
+      (index === 0 || versions.of(index - 1) === DEAD || this.#hit(index - 1, versions))
     )
       return undefined;
     return { kind, field: fields[(word >>> 16) % fields.length]! };
   }
 
-  #hit(index: number, versions: Uint16Array): boolean {
-    return this.#draws.at(index, versions[index]) < this.#bound;
+  #hit(index: number, versions: Versions): boolean {
+    return this.#draws.at(index, versions.of(index)) < this.#bound;
   }
 
   /** What stands in a field in place of its value; undefined for faults that are none of a field. */

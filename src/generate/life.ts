@@ -1,3 +1,4 @@
+import { ConfigError } from '../core/errors.ts';
 import { Draws, fraction } from './random.ts';
 
 export interface LifeOptions {
@@ -22,18 +23,37 @@ export interface DayChanges {
 export const DEAD = 0xffff;
 /** Of the records that there are, one day changes or takes away this share at most. */
 const MOST_CHANGED = 0.5;
+/** What fits two bytes beside {@link DEAD}. */
+const LAST_DAY = DEAD - 1;
 const NOTHING = new Uint32Array(0);
 
+/** When each record was last changed, at the end of some day. */
+export class Versions {
+  readonly #changed: Uint16Array;
+  readonly #life: Life;
+
+  constructor(changed: Uint16Array, life: Life) {
+    this.#changed = changed;
+    this.#life = life;
+  }
+
+  /** The day of its last change; {@link DEAD} when it is gone. */
+  of(index: number): number {
+    // What has never changed is of the day on which it was made.
+    return this.#changed[index] || this.#life.birth(index);
+  }
+}
+
 /**
- * Which records there are on which day, and when each was last changed. Two bytes for each record, and the numbers of those
- * that a day has changed, for days that were asked for.
+ * Which records there are on which day, and when each was last changed. Where records change, two bytes for each, and the
+ * numbers of those that a day has changed, for days that were asked for.
  */
 export class Life {
   readonly #options: LifeOptions;
   readonly #draws: Draws;
   readonly #days: DayChanges[];
-  /** Day of the last change of each record at the end of day `#at`. */
-  #versions: Uint16Array = new Uint16Array(0);
+  /** Day of the last change of each record at the end of day `#at`; 0: it has not changed. */
+  #changed: Uint16Array = new Uint16Array(0);
   #at = 0;
 
   constructor(options: LifeOptions) {
@@ -54,6 +74,8 @@ export class Life {
   }
 
   changes(day: number): DayChanges {
+    if (day > LAST_DAY)
+      throw new ConfigError(`day ${day}: a model has days up to ${LAST_DAY}`, { code: 'generate.options' });
     while (this.#days.length <= day) this.#live(this.#days.length);
     return this.#days[day]!;
   }
@@ -68,54 +90,67 @@ export class Life {
       all.set(deleted, at);
       at += deleted.length;
     }
-    return all.toSorted();
+    return all.sort();
   }
 
-  /** For each record the day of its last change at the end of `day`; valid until another day is asked for. */
-  versions(day: number): Uint16Array {
+  /** When each record was last changed at the end of a day; stays so whatever day is asked for next. */
+  versions(day: number): Versions {
     this.changes(day);
-    if (day < this.#at || this.#versions.length < this.population(day)) this.#restart(day);
-    while (this.#at < day) this.#apply(++this.#at);
-    return this.#versions;
+    this.#goTo(day);
+    return new Versions(this.#changed.slice(0, this.population(day)), this);
   }
 
-  #restart(day: number): void {
+  #goTo(day: number): void {
+    if (this.#options.updates + this.#options.deletes === 0) return;
+    if (day < this.#at) {
+      this.#changed.fill(0);
+      this.#at = 0;
+    }
+    while (this.#at < day) {
+      this.#at++;
+      const { updated, deleted } = this.#days[this.#at]!;
+      this.#makeRoom(this.#at);
+      for (const index of updated) this.#changed[index] = this.#at;
+      for (const index of deleted) this.#changed[index] = DEAD;
+    }
+  }
+
+  #makeRoom(day: number): void {
     const population = this.population(day);
-    if (this.#versions.length < population) this.#versions = new Uint16Array(population);
-    this.#versions.fill(0);
-    this.#at = 0;
-  }
-
-  #apply(day: number): void {
-    const { inserted, updated, deleted } = this.#days[day]!;
-    this.#versions.fill(day, inserted.from, inserted.to);
-    for (const index of updated) this.#versions[index] = day;
-    for (const index of deleted) this.#versions[index] = DEAD;
+    if (this.#changed.length >= population) return;
+    const next = new Uint16Array(Math.max(population, this.#changed.length * 2));
+    next.set(this.#changed);
+    this.#changed = next;
   }
 
   /** Decides what happens on the next day. */
   #live(day: number): void {
-    const versions = this.versions(day - 1).slice(0, this.population(day - 1));
     const { updates, deletes } = this.#options;
-    const living = versions.length - this.deleted(day - 1).length;
-    const room = Math.floor(living * MOST_CHANGED);
+    const before = this.population(day - 1);
+    const inserted = { from: before, to: this.population(day) };
+    if (updates + deletes === 0) {
+      this.#days.push({ inserted, updated: NOTHING, deleted: NOTHING });
+      return;
+    }
+    this.#goTo(day - 1);
+    this.#makeRoom(day);
+    const changed = this.#changed;
+    const room = Math.floor((before - this.deleted(day - 1).length) * MOST_CHANGED);
     let drawn = 0;
-    const take = (count: number, skew: number): Uint32Array => {
+    const take = (count: number, skew: number, mark: number): Uint32Array => {
       const taken = new Uint32Array(count);
       for (let i = 0; i < count; drawn++) {
-        const index = Math.floor((1 - (1 - fraction(this.#draws.at(drawn, day))) ** skew) * versions.length);
-        if (versions[index] === DEAD || versions[index] === day) continue;
-        versions[index] = day;
+        const index = Math.floor((1 - (1 - fraction(this.#draws.at(drawn, day))) ** skew) * before);
+        if (changed[index] === DEAD || changed[index] === day) continue;
+        changed[index] = mark;
         taken[i++] = index;
       }
       return taken.sort();
     };
-    const gone = take(Math.min(deletes, room), 1);
-    this.#days.push({
-      inserted: { from: this.population(day - 1), to: this.population(day) },
-      // What is new changes the most.
-      updated: take(Math.min(updates, room - gone.length), 1.5),
-      deleted: gone,
-    });
+    const deleted = take(Math.min(deletes, room), 1, DEAD);
+    // What is new changes the most.
+    const updated = take(Math.min(updates, room - deleted.length), 1.5, day);
+    this.#days.push({ inserted, updated, deleted });
+    this.#at = day;
   }
 }

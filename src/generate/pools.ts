@@ -170,3 +170,6 @@ export const LEGAL_FORMS: readonly string[] = [
 ];
 
 export const CURRENCIES: readonly string[] = ['EUR', 'EUR', 'EUR', 'USD', 'GBP', 'PLN', 'JPY'];
+
+/** With what arrays in text are made of, and with what is taken for none. */
+export const TAGS: readonly string[] = ['vip', 'new,er', 'b2b "net 30"', 'été', '{braces}', 'NULL', ''];

@@ -4,6 +4,7 @@ import type { EntityData, Selection } from './dataset.ts';
 import { type Fault, type FaultForm, type FaultOptions, Faults } from './faults.ts';
 import type { Field, Rows } from './field.ts';
 import type { ChangedValue } from './json-rows.ts';
+import type { Versions } from './life.ts';
 import { markNulls } from './nested.ts';
 import { Draws, Words } from './random.ts';
 
@@ -16,6 +17,8 @@ export interface ReaderOptions {
   readonly faults?: FaultOptions | undefined;
   /** The day whose end decides what the records are like; the same as that of the fields when absent. */
   readonly versionsOf?: number | undefined;
+  /** Most records that are loaded at a time; {@link BATCH_ROWS} when absent. */
+  readonly most?: number | undefined;
   /** Fields beside those of the model. */
   readonly more?: readonly Field[] | undefined;
 }
@@ -52,31 +55,32 @@ export class RecordReader {
   readonly #entity: EntityData;
   readonly #fields: { field: Field; draws: Draws }[];
   readonly #faults: Faults | undefined;
-  readonly #versions: Uint16Array;
-  readonly #words = new Words(BATCH_ROWS);
+  readonly #versions: Versions;
+  readonly #words: Words;
   readonly #rows: Rows & { count: number };
 
   constructor(entity: EntityData, day: number, options: ReaderOptions) {
-    const { seed, form, faults, versionsOf = day, more = [] } = options;
+    const { seed, form, faults, versionsOf = day, most = BATCH_ROWS, more = [] } = options;
+    const capacity = Math.min(most, BATCH_ROWS);
     this.#entity = entity;
     const fields = [...entity.fields(day), ...more];
     this.schema = schemaOf(fields);
-    this.batch = new Batch(this.schema, BATCH_ROWS);
+    this.batch = new Batch(this.schema, capacity);
     this.#fields = fields.map((field) => ({
       field,
       draws: new Draws(seed, `${entity.name}.${field.purpose ?? field.name}`),
     }));
     if (faults && faults.rate > 0)
       this.#faults = new Faults(new Draws(seed, `${entity.name} faults`), this.schema, form, faults);
-    // Another day may be asked for while this one is read.
-    this.#versions = entity.life.versions(versionsOf).slice(0, entity.life.population(versionsOf));
+    this.#versions = entity.life.versions(versionsOf);
+    this.#words = new Words(capacity);
     this.#rows = {
       count: 0,
-      index: new Uint32Array(BATCH_ROWS),
-      version: new Uint16Array(BATCH_ROWS),
-      created: new Float64Array(BATCH_ROWS),
-      updated: new Float64Array(BATCH_ROWS),
-      parent: new Uint32Array(BATCH_ROWS),
+      index: new Uint32Array(capacity),
+      version: new Uint16Array(capacity),
+      created: new Float64Array(capacity),
+      updated: new Float64Array(capacity),
+      parent: new Uint32Array(capacity),
     };
   }
 
@@ -123,7 +127,7 @@ export class RecordReader {
       if (fault.kind === 'duplicate') rows.index[r] = index - 1;
       found.push({ ...fault, row: r, index, change: this.#faults!.change(fault, index) });
     }
-    for (let r = 0; r < count; r++) rows.version[r] = this.#versions[rows.index[r]!]!;
+    for (let r = 0; r < count; r++) rows.version[r] = this.#versions.of(rows.index[r]!);
     if (this.#entity.parent)
       for (let r = 0; r < count; r++) rows.parent[r] = this.#entity.parentOf(rows.index[r]!);
     this.faults = found;

@@ -23,28 +23,22 @@ export interface SectionOptions {
 
 export function sectionsOf(entity: EntityData, day: number, options: SectionOptions): Section[] {
   const { seed, form, faults, content, changeColumn } = options;
-  const reader = (change: string, versionsOf: number): RecordReader =>
-    new RecordReader(entity, day, {
-      seed,
-      form,
-      faults,
-      versionsOf,
-      more: changeColumn === undefined ? [] : [always(changeColumn, change)],
-    });
-  if (content === 'all') return [{ selection: entity.all(day), reader: reader('insert', day) }];
+  const section = (selection: Selection, change: string, versionsOf: number = day): Section => {
+    const more = changeColumn === undefined ? [] : [always(changeColumn, change)];
+    const most = selection.count;
+    return {
+      selection,
+      reader: new RecordReader(entity, day, { seed, form, faults, versionsOf, most, more }),
+    };
+  };
+  if (content === 'all') return [section(entity.all(day), 'insert')];
   const { inserted, updated, deleted } = entity.life.changes(day);
   const count = inserted.to - inserted.from;
-  const sections = [
-    {
-      selection: { count, index: (position: number) => inserted.from + position },
-      reader: reader('insert', day),
-    },
-  ];
-  if (day === 0) return sections;
-  sections.unshift({ selection: listed(updated), reader: reader('update', day) });
+  const sections = [section({ count, index: (position) => inserted.from + position }, 'insert')];
+  if (updated.length > 0) sections.unshift(section(listed(updated), 'update'));
   // What is gone is as it was the day before.
-  if (changeColumn !== undefined)
-    sections.push({ selection: listed(deleted), reader: reader('delete', day - 1) });
+  if (changeColumn !== undefined && deleted.length > 0)
+    sections.push(section(listed(deleted), 'delete', day - 1));
   return sections;
 }
 

@@ -18,6 +18,8 @@ export interface GenerateFilesOptions {
   readonly tables?: readonly string[] | undefined;
   /** Days, from the first on, each with a file of its own: 1 when absent. */
   readonly days?: number | undefined;
+  /** The first that gets a file, counted from 0; the first of all when absent. */
+  readonly fromDay?: number | undefined;
   /** All records of a day, which is usual, or what it changed. */
   readonly content?: 'all' | 'changes' | undefined;
   readonly changeColumn?: string | undefined;
@@ -56,11 +58,11 @@ interface Planned {
 
 /** Makes the files of tables and days. A file has its name when it is whole. */
 export async function generateFiles(data: Dataset, options: GenerateFilesOptions): Promise<GeneratedFile[]> {
-  const { form, tables = [], days = 1, force = false, signal } = options;
+  const { form, tables = [], days = 1, fromDay = 0, force = false, signal } = options;
   const entities = tables.length > 0 ? tables.map((name) => data.entity(name)) : data.entities;
   assertNames(form, entities.length, days);
   const planned: Planned[] = [];
-  for (let day = 0; day < days; day++)
+  for (let day = fromDay; day < fromDay + days; day++)
     for (const entity of entities)
       planned.push({ entity, day, path: filePath(form, entity.name, { from: data.options.from, day }) });
   if (!force)

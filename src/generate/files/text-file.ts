@@ -65,7 +65,7 @@ function* pieces(
   format: FileFormat,
   onRecords: OnRecords,
 ): Generator<Uint8Array> {
-  const sink = new ByteSink(new Uint8Array(PIECE_BYTES * 2));
+  const sink = new ByteSink();
   const form = FORMS[format as keyof typeof FORMS];
   const counted = form.after === LINE_END && sections.some(({ reader }) => reader.breaks);
   const lines = counted ? new Lines() : undefined;

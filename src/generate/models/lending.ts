@@ -3,7 +3,7 @@ import { dayAfter, decimal, flag, id, moment, reference, uuid, whole } from '../
 import { relettered, since, widened } from '../drifted.ts';
 import type { Entity, Model } from '../model.ts';
 import { object, objects } from '../nested.ts';
-import { COMPANIES, CURRENCIES, LEGAL_FORMS, STREETS } from '../pools.ts';
+import { COMPANIES, CURRENCIES, LEGAL_FORMS, STREETS, TAGS } from '../pools.ts';
 import {
   city,
   code,
@@ -19,7 +19,6 @@ import {
 } from '../texts.ts';
 import type { Field } from '../field.ts';
 
-const TAGS = ['vip', 'new,er', 'b2b "net 30"', 'été', '{braces}', 'NULL', ''];
 const RATINGS = ['A+', 'A', 'A', 'B', 'B', 'B', 'C', 'C-', 'D'];
 const LOAN_STATUSES = [
   'current',
