@@ -77,6 +77,8 @@ export interface ObjectStorage {
    * such a path lies also what belongs to no object: scratch files, for the processes of this machine only.
    */
   localPath(key: string): string;
+  /** Set where objects lie at their {@link localPath} without being fetched. */
+  readonly onDisk?: boolean;
   /** For messages and `check`, without secrets. */
   describe(): string;
 }

@@ -61,6 +61,10 @@ class LocalStorage implements ObjectStorage {
     this.#root = root;
   }
 
+  get onDisk(): boolean {
+    return true;
+  }
+
   describe(): string {
     return `folder "${this.#root}"`;
   }

@@ -2,7 +2,7 @@
 import { isUtf8 } from 'node:buffer';
 import { type CsvDialect, CsvScanner } from '../text/csv-scanner.ts';
 import { escapesOf } from '../text/scanners.ts';
-import type { DocumentInput } from '../text/document-input.ts';
+import type { TextWindow } from '../text/text-window.ts';
 import { fieldText } from '../text/field-text.ts';
 import { Records } from '../text/records.ts';
 import { KeyHashes } from './key-hashes.ts';
@@ -25,7 +25,7 @@ type CsvTask = SniffTask & { dialect: CsvDialect };
 
 export function sniffCsv(
   task: CsvTask,
-  input: DocumentInput,
+  input: TextWindow,
   groups: SniffGroup[],
   document: SniffedDocument,
 ): void {
@@ -78,7 +78,7 @@ export function sniffCsv(
 
 function plainLook(
   { dialect, header, key }: CsvTask,
-  input: DocumentInput,
+  input: TextWindow,
   group: SniffGroup,
 ): PlainLook | undefined {
   const { columns, fields } = group;
@@ -99,7 +99,7 @@ function scannerFor(dialect: CsvDialect, fields: number, onBroken: () => void): 
 }
 
 /** Of the first record; undefined when there is none. */
-function countFields(task: CsvTask, input: DocumentInput): number | undefined {
+function countFields(task: CsvTask, input: TextWindow): number | undefined {
   const scanner = scannerFor(task.dialect, 2, () => undefined);
   for (;;) {
     const { bytes, at, end, final } = input;
@@ -109,7 +109,7 @@ function countFields(task: CsvTask, input: DocumentInput): number | undefined {
   }
 }
 
-function readHeader(input: DocumentInput, scanner: CsvScanner): void {
+function readHeader(input: TextWindow, scanner: CsvScanner): void {
   for (;;) {
     const { bytes, at, end, final } = input;
     const found = scanner.scan(bytes, { at, end, final, row: RECORDS - 1 });

@@ -1,6 +1,6 @@
 /** Looks through a document of JSON objects. */
 import { DataError } from '../../../core/errors.ts';
-import type { DocumentInput } from '../text/document-input.ts';
+import type { TextWindow } from '../text/text-window.ts';
 import { type JsonDialect, JsonScanner } from '../text/json-scanner.ts';
 import { Records } from '../text/records.ts';
 import { escapesOf } from '../text/scanners.ts';
@@ -23,7 +23,7 @@ const MOST_FIELDS = 4096;
 /** All documents are one group: members go by their names. */
 export function sniffJson(
   task: SniffTask & { dialect: JsonDialect },
-  input: DocumentInput,
+  input: TextWindow,
   groups: SniffGroup[],
   document: SniffedDocument,
 ): void {

@@ -1,5 +1,6 @@
 import type { RingMemory } from '../../../core/byte-ring.ts';
 import type { FileRange } from '../../../core/ledger.ts';
+import type { ReadFile } from './file-input.ts';
 import type { DocumentKeys } from './key-hashes.ts';
 import type { Form } from './look.ts';
 import type { Records, TextRun } from '../text/records.ts';
@@ -9,6 +10,8 @@ export interface SniffTask {
   ring: RingMemory;
   /** Names of the documents, by number. */
   documents: string[];
+  /** Where they lie, when the thread is to read them by itself: as files in UTF-8, or such that may be. */
+  files?: { paths: string[]; guesses: boolean } | undefined;
   dialect: Form['dialect'];
   header: boolean;
   /** Lines before the first byte. */
@@ -50,6 +53,8 @@ export interface Sniffed {
   id: number;
   groups: SniffGroup[];
   documents: SniffedDocument[];
+  /** Of files that the thread has read by itself; `others`: some of them have to come through the ring. */
+  read?: ReadFile[] | 'others' | undefined;
 }
 
 /** Records that are looked at together, and the longest that there may be. */

@@ -6,6 +6,8 @@ import { collectGarbage } from '../collect-garbage.ts';
 import { sourceFailed } from '../feed-thread.ts';
 import type { ThreadReply } from '../task-thread.ts';
 import { DocumentInput } from '../text/document-input.ts';
+import type { TextWindow } from '../text/text-window.ts';
+import { FileInput, OtherFile } from './file-input.ts';
 import { sniffCsv } from './sniff-csv.ts';
 import { sniffJson } from './sniff-json.ts';
 import type { Sniffed, SniffedDocument, SniffGroup, SniffTask } from './sniff-types.ts';
@@ -26,7 +28,24 @@ reply({ kind: 'ready' });
 
 function sniff(task: SniffTask & { id: number }): Sniffed {
   const ring = new RingConsumer(task.ring);
-  const input = new DocumentInput(ring);
+  if (!task.files) {
+    const found = lookThrough(task, new DocumentInput(ring));
+    if (ring.end !== 'ended') throw sourceFailed();
+    return { id: task.id, ...found };
+  }
+  const { paths, guesses } = task.files;
+  const input = new FileInput(paths, guesses, () => ring.end === 'abandoned');
+  try {
+    return { id: task.id, ...lookThrough(task, input), read: input.read };
+  } catch (error) {
+    if (!(error instanceof OtherFile)) throw error;
+    return { id: task.id, groups: [], documents: [], read: 'others' };
+  } finally {
+    input.close();
+  }
+}
+
+function lookThrough(task: SniffTask, input: TextWindow): Pick<Sniffed, 'groups' | 'documents'> {
   const groups: SniffGroup[] = [];
   const documents = task.documents.map((): SniffedDocument => ({
     group: -1,
@@ -40,6 +59,5 @@ function sniff(task: SniffTask & { id: number }): Sniffed {
     if (dialect.format === 'csv') sniffCsv({ ...task, dialect }, input, groups, document);
     else sniffJson({ ...task, dialect }, input, groups, document);
   }
-  if (ring.end !== 'ended') throw sourceFailed();
-  return { id: task.id, groups, documents };
+  return { groups, documents };
 }

@@ -1,7 +1,7 @@
 /** Looks through whole files before they are loaded, several at a time. */
 import { availableParallelism } from 'node:os';
 import { crc32 } from 'node:zlib';
-import type { ByteSink, RingMemory } from '../../../core/byte-ring.ts';
+import { type ByteSink, type RingMemory, RingProducer } from '../../../core/byte-ring.ts';
 import { CancelledError, throwIfAborted } from '../../../core/errors.ts';
 import type { FileRange } from '../../../core/ledger.ts';
 import type { ObjectStorage } from '../../../core/storage.ts';
@@ -106,6 +106,8 @@ class Sniffer {
 
   /** A file that cannot be read is told, and the others are looked at once more without it. */
   async look(documents: FileDocument[], job: SniffJob): Promise<SniffResult> {
+    const direct = await this.#lookDirectly(documents, job);
+    if (direct) return { documents: direct, problems: [] };
     const problems: FileProblem[] = [];
     let left = documents;
     for (;;) {
@@ -118,10 +120,35 @@ class Sniffer {
     }
   }
 
+  /** The thread reads plain files by itself; undefined when there is one that it cannot read so. */
+  async #lookDirectly(documents: FileDocument[], job: SniffJob): Promise<LookedDocument[] | undefined> {
+    const { storage, signal } = job;
+    const forms = documents.map(job.text);
+    if (storage.onDisk !== true || !forms.every(isPlain)) return undefined;
+    const files = {
+      paths: documents.map(({ file }) => storage.localPath(file.key)),
+      guesses: forms.some(({ encoding }) => encoding === undefined),
+    };
+    const consume = async (ring: RingMemory): Promise<Sniffed> => {
+      const stop = (): void => new RingProducer(ring).abandon();
+      signal.addEventListener('abort', stop, { once: true });
+      try {
+        return await this.#thread.send({ ...this.#task(documents, job), ring, files });
+      } finally {
+        signal.removeEventListener('abort', stop);
+      }
+    };
+    const sniffed = await feedThread({ pump: async () => {} }, consume, signal);
+    const { read } = sniffed;
+    if (!Array.isArray(read)) return undefined;
+    return documents.map((document, number) =>
+      lookedAt(document, sniffed, number, { ...read[number]!, encoding: 'utf-8' }),
+    );
+  }
+
   async #look(documents: FileDocument[], job: SniffJob, failed: FileProblem[]): Promise<LookedDocument[]> {
     if (documents.length === 0) return [];
-    const { dialect, header } = job.form;
-    const seen = documents.map(() => ({ crc: 0, bytes: 0, text: 0, encoding: 'utf-8' }));
+    const seen = documents.map((): Seen => ({ crc: 0, bytes: 0, text: 0, encoding: 'utf-8' }));
     const pump = async (sink: ByteSink): Promise<void> => {
       for (const [number, document] of documents.entries()) {
         const facts = seen[number]!;
@@ -146,31 +173,52 @@ class Sniffer {
       }
     };
     const consume = (ring: RingMemory): Promise<Sniffed> =>
-      this.#thread.send({
-        ring,
-        documents: documents.map(({ name }) => name),
-        dialect,
-        header,
-        skip: job.text(documents[0]!).skip,
-        partBytes: job.partBytes,
-        key: job.key,
-      });
+      this.#thread.send({ ...this.#task(documents, job), ring });
     const sniffed = await feedThread({ pump }, consume, job.signal);
-    return documents.map((document, number) => {
-      const { group, records, broken, parts, keys } = sniffed.documents[number]!;
-      const { crc, bytes, text, encoding } = seen[number]!;
-      const plain = !document.entry && bytes === text && bytes === document.file.size && encoding === 'utf-8';
-      return {
-        document,
-        group: sniffed.groups[group],
-        records,
-        broken,
-        // Places in the text are places in the file only where both are the same.
-        parts: plain ? parts : [],
-        crc32: document.crc32 ?? crcText(crc),
-        encoding,
-        keys,
-      };
-    });
+    return documents.map((document, number) => lookedAt(document, sniffed, number, seen[number]!));
   }
+
+  #task(documents: readonly FileDocument[], job: SniffJob): Omit<SniffTask, 'ring'> {
+    return {
+      documents: documents.map(({ name }) => name),
+      ...job.form,
+      skip: job.text(documents[0]!).skip,
+      partBytes: job.partBytes,
+      key: job.key,
+    };
+  }
+}
+
+function isPlain({ packing, entry, encoding = 'utf-8', skip }: TextForm): boolean {
+  return packing === 'none' && !entry && encoding === 'utf-8' && skip === 0;
+}
+
+/** What was read of a file. */
+interface Seen {
+  crc: number;
+  bytes: number;
+  text: number;
+  encoding: string;
+  stamp?: string;
+}
+
+function lookedAt(
+  document: FileDocument,
+  sniffed: Sniffed,
+  number: number,
+  { crc, bytes, text, encoding }: Seen,
+): LookedDocument {
+  const { group, records, broken, parts, keys } = sniffed.documents[number]!;
+  // Places in the text are places in the file only where both are the same.
+  const same = !document.entry && bytes === text && bytes === document.file.size && encoding === 'utf-8';
+  return {
+    document,
+    group: sniffed.groups[group],
+    records,
+    broken,
+    parts: same ? parts : [],
+    crc32: document.crc32 ?? crcText(crc),
+    encoding,
+    keys,
+  };
 }

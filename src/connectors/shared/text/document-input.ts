@@ -7,11 +7,9 @@
  */
 import { type ByteSink, type RingBlock, type RingConsumer, sendAll } from '../../../core/byte-ring.ts';
 import { CancelledError } from '../../../core/errors.ts';
+import { TextWindow } from './text-window.ts';
 
 const HEAD = 8;
-const FIRST_BYTES = 1 << 20;
-/** A longer buffer is not kept for the documents that follow. */
-const KEPT_BYTES = 8 << 20;
 
 /** Writes what `pieces` brings as document `number`. */
 export async function sendDocument(
@@ -29,17 +27,8 @@ export async function sendDocument(
   }
 }
 
-/** The documents of a ring. `bytes[at, end)` is what lies there of the present one; readers move `at` on. */
-export class DocumentInput {
-  bytes: Uint8Array = new Uint8Array(FIRST_BYTES);
-  at = 0;
-  end = 0;
-  /** Of the present document; -1 before the first. */
-  document = -1;
-  /** Nothing follows behind `end` in this document. */
-  final = true;
-  /** Of all documents so far. */
-  total = 0;
+/** The documents of a ring. */
+export class DocumentInput extends TextWindow {
   readonly #ring: RingConsumer;
   #block: RingBlock | undefined;
   /** What is left of the frame whose head was read last. */
@@ -48,49 +37,30 @@ export class DocumentInput {
   readonly #head = new Uint32Array(2);
 
   constructor(ring: RingConsumer) {
+    super();
     this.#ring = ring;
   }
 
-  /** Goes on to the next document; false when there is none. What was not read of the present one is lost. */
-  nextDocument(): boolean {
-    while (!this.final) {
-      this.at = this.end;
-      this.more();
-    }
+  protected override begin(): boolean {
     if (!this.#frame()) return false;
     this.document = this.#next;
-    this.at = this.end = 0;
-    this.final = false;
-    if (this.bytes.length > KEPT_BYTES) this.bytes = new Uint8Array(FIRST_BYTES);
     return true;
   }
 
-  /** Reads on behind `end`, and moves what lies from `at` on to the front. False when the document is at its end. */
-  more(): boolean {
-    if (this.final) return false;
-    this.bytes.copyWithin(0, this.at, this.end);
-    this.end -= this.at;
-    this.at = 0;
-    // One byte stays free behind the end: scanners put a mark there.
-    if (this.end + 1 >= this.bytes.length) {
-      const larger = new Uint8Array(this.bytes.length * 2);
-      larger.set(this.bytes.subarray(0, this.end));
-      this.bytes = larger;
-    }
-    let room = this.bytes.length - 1 - this.end;
+  protected override fill(most: number): void {
+    let room = most;
     while (room > 0) {
       if (!this.#frame() || this.#next !== this.document) {
         this.final = true;
-        break;
+        return;
       }
       const took = this.#take(this.bytes, this.end, Math.min(room, this.#left));
       this.end += took;
       this.#left -= took;
       this.total += took;
       room -= took;
-      if (took > 0 && this.#block === undefined) break;
+      if (took > 0 && this.#block === undefined) return;
     }
-    return true;
   }
 
   /** Whether a frame has bytes left, after reading the head of the next one where needed. */

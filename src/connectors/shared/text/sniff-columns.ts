@@ -2,7 +2,6 @@
  * What type the texts of a column have, from all of them. A type is taken only when each value is its canonical text, so that
  * nothing is lost by it: `066`, `+5`, `1,000` and `12%` stay text, as do integers of more than 19 digits.
  */
-import { isUtf8 } from 'node:buffer';
 import type { LogicalType } from '../../../core/types.ts';
 import { ESCAPED_JSON, NESTED as JSON_NESTED, NULL, PLAIN, type TextRun } from './records.ts';
 import {
@@ -205,24 +204,4 @@ function jsonKindOf({ bytes, starts, ends, flags }: SniffedRun, f: number): numb
 export function looksLikeText(text: string): boolean {
   const bytes = Buffer.from(text);
   return text.trim() !== '' && kindOf(bytes, 0, bytes.length) === TEXT;
-}
-
-/** Fewer bytes than these that are no UTF-8 are mistakes; more without one character that is, another encoding. */
-const FOREIGN_BYTES = 10;
-
-/** Whether bytes are of a file in UTF-8, which may have mistakes, rather than of one in the Windows code page for Western Europe. */
-export function looksLikeUtf8(bytes: Uint8Array): boolean {
-  if (isUtf8(bytes)) return true;
-  let good = 0;
-  let bad = 0;
-  for (let p = 0; p < bytes.length; p++) {
-    const byte = bytes[p]!;
-    if (byte < 128) continue;
-    const length = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2;
-    if (byte >= 0xc2 && p + length <= bytes.length && isUtf8(bytes.subarray(p, p + length))) {
-      good++;
-      p += length - 1;
-    } else bad++;
-  }
-  return good > 0 || bad < FOREIGN_BYTES;
 }

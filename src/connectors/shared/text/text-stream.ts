@@ -1,8 +1,8 @@
 /** The bytes of a stored file as text in UTF-8: unpacked, decoded, without byte order mark. */
 import type { FilePart } from '../../../core/ledger.ts';
 import type { ObjectStorage } from '../../../core/storage.ts';
+import { encodingOf } from './encoding.ts';
 import { type Packing, unpacked, unsound } from './packing.ts';
-import { looksLikeUtf8 } from './sniff-columns.ts';
 import { checked, storedBytes, type ZipEntry } from './zip.ts';
 
 export interface TextForm {
@@ -21,8 +21,6 @@ export interface TextListener {
   onRaw?: ((bytes: Uint8Array) => void) | undefined;
   onEncoding?: ((encoding: string) => void) | undefined;
 }
-
-const LOOKED_AT = 4096;
 
 export async function* textOf(
   storage: ObjectStorage,
@@ -55,21 +53,6 @@ async function* resumed(
     // Who leaves after the first piece has not begun with the rest.
     await rest.return(undefined);
   }
-}
-
-/** By the mark that it begins with, or by what its bytes look like. */
-function encodingOf(bytes: Uint8Array): string {
-  const [a, b] = bytes;
-  if (a === 0xff && b === 0xfe) return 'utf-16le';
-  if (a === 0xfe && b === 0xff) return 'utf-16be';
-  const start = bytes.subarray(0, LOOKED_AT & ~1);
-  const zeros = [0, 0];
-  for (let p = 0; p < start.length; p++) if (start[p] === 0) zeros[p & 1]!++;
-  // Most characters of records are ASCII ones, of which UTF-16 makes every other byte a zero.
-  const half = start.length / 2;
-  if (zeros[1]! > half * 0.6 && zeros[0]! < half * 0.1) return 'utf-16le';
-  if (zeros[0]! > half * 0.6 && zeros[1]! < half * 0.1) return 'utf-16be';
-  return looksLikeUtf8(bytes) ? 'utf-8' : 'windows-1252';
 }
 
 async function* tapped(
