@@ -134,6 +134,8 @@ export interface Arrival {
   more: boolean;
   /** No two of its rows have the same key: what one slice brings does not take the place of what another one has brought. */
   distinct?: boolean | undefined;
+  /** Nor has one of them the key of a row that was loaded before it in this run. */
+  apart?: boolean | undefined;
 }
 
 export interface SurveyedFile {

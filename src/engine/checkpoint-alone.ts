@@ -12,6 +12,9 @@ export function checkpointAlone(
   const after = planned.slices.rises
     ? source.advance({ stream, survey: planned.survey, before, loads: [], last: true })
     : before;
-  const risen = after.watermark !== before.watermark || after.pending?.high !== before.pending?.high;
+  const risen =
+    after.watermark !== before.watermark ||
+    after.pending?.high !== before.pending?.high ||
+    after.position !== before.position;
   return risen || changes.length > 0 ? after : undefined;
 }

@@ -38,6 +38,8 @@ export interface LoadJob {
   fence: number;
   /** The lease was taken from somebody who may still be alive: shut them out first. */
   takenOver: boolean;
+  /** The table has nothing but what this run has loaded, of which nothing comes again. */
+  apart: boolean;
   /** The user chose the window: the watermark stays where it is. */
   ownWindow: boolean;
   /** Slices of all streams that are read at once: each has a connection and an engine. */
@@ -58,6 +60,8 @@ export interface LoadOutcome {
   version: number | undefined;
   /** Rows that its slices have read. */
   read: number;
+  /** The table holds nothing else. */
+  alone: boolean;
 }
 
 export async function loadStream(job: LoadJob): Promise<LoadOutcome> {
@@ -129,7 +133,7 @@ class StreamLoad {
     this.#strategy = STRATEGIES[job.planned.plan.stream.load];
     this.#keeps = this.#strategy.history === 'versions';
     this.#restart = job.planned.slices.restart && !this.#keeps;
-    this.#fresh = (job.planned.table?.rows ?? 0) === 0;
+    this.#fresh = job.apart || (job.planned.table?.rows ?? 0) === 0;
     this.#left = job.planned.slices.slices.length;
   }
 
@@ -147,7 +151,7 @@ class StreamLoad {
       const alone = slices.length === 0 ? checkpointAlone(this.#job, this.#checkpoint) : undefined;
       if (alone) await this.#commit([], { kind: 'nothing' }, alone);
     }
-    return { checkpoint: this.#checkpoint, version: this.#version, read: this.#read };
+    return { checkpoint: this.#checkpoint, version: this.#version, read: this.#read, alone: this.#fresh };
   }
 
   #atOnce(): boolean {

@@ -19,6 +19,7 @@ import { loadStream } from './load-stream.ts';
 import { inParallel } from './parallel.ts';
 import { planStream } from './plan-stream.ts';
 import { restoreParts } from './restore.ts';
+import { inRounds, type Round } from './rounds.ts';
 import { type Attempt, DEFAULT_RETRY, withRetry } from './retry.ts';
 import { Slots } from './slots.ts';
 import { chooseStreams, closePipeline, openPipeline, type PipelineSession } from './session.ts';
@@ -251,11 +252,13 @@ async function loadOne(run: Run, held: Held): Promise<StreamReport> {
   emit({ kind: 'stream-started', stream: stream.name });
   try {
     const signal = AbortSignal.any([run.signal, lease.lost]);
-    const { watermark, changes, loaded } = await retrying(
-      run,
-      stream.name,
-      (attempt) => attemptStream({ run, stream, lease, signal, totals, attempt }),
-      totals,
+    const { watermark, changes, loaded } = await inRounds((alone) =>
+      retrying(
+        run,
+        stream.name,
+        (attempt) => attemptStream({ run, stream, lease, signal, totals, attempt, alone }),
+        totals,
+      ),
     );
     const indexes = await indexesOn(run, held);
     totals.seconds = (performance.now() - started) / 1000;
@@ -321,6 +324,8 @@ interface StreamAttempt {
   signal: AbortSignal;
   totals: StreamTotals;
   attempt: Attempt;
+  /** The table has nothing but what the rounds before have loaded. */
+  alone: boolean;
 }
 
 /** Plans from what is committed, so an attempt after a failure goes on where the last commit was. */
@@ -331,7 +336,8 @@ async function attemptStream({
   signal,
   totals,
   attempt,
-}: StreamAttempt): Promise<{ watermark: string | undefined; changes: string[]; loaded?: LoadedStream }> {
+  alone: before,
+}: StreamAttempt): Promise<Round> {
   const { session, options, emit } = run;
   const source = await run.snapshot.get(signal);
   try {
@@ -369,7 +375,8 @@ async function attemptStream({
     const ownWindow = chosen && !stream.files;
     const { structure, leftOut } = translateForeignKeys(planned.survey.structure, stream, run.all);
     if (leftOut.length > 0 && !planned.table) warnLeftOut(run, stream, leftOut);
-    const { checkpoint, version, read } = await loadStream({
+    const { arrived } = planned.survey;
+    const { checkpoint, version, read, alone } = await loadStream({
       planned,
       structure,
       source,
@@ -378,6 +385,7 @@ async function attemptStream({
       quarantine: run.quarantine,
       fence: lease.fence,
       takenOver: lease.takenOver,
+      apart: before && arrived?.apart === true,
       ownWindow,
       slots: run.slots,
       signal,
@@ -389,6 +397,8 @@ async function attemptStream({
     return {
       watermark: checkpoint?.watermark ?? checkpoint?.day,
       changes: plan.changes,
+      alone,
+      more: arrived?.more === true,
       ...(version !== undefined && { loaded: { planned, source, read, version, ownWindow } }),
     };
   } catch (error) {

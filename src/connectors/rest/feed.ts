@@ -6,7 +6,7 @@ import type { ConnectorContext } from '../../core/connector.ts';
 import { ConfigError, DataError } from '../../core/errors.ts';
 import type { SourceFacts, SurveyNote } from '../../core/source.ts';
 import { HttpClient, type HttpLimits } from '../shared/http/http-client.ts';
-import type { Fetched, FeedStream, FetchRequest, RecordFeed } from '../shared/records/feed.ts';
+import type { Fetched, FeedStream, FetchRequest, RecordFeed, Shape } from '../shared/records/feed.ts';
 import { Spool } from '../shared/records/spool.ts';
 import { Credentials } from './auth.ts';
 import { askedFor, type Asked, parentColumn, referencesOf, requestOf } from './endpoint.ts';
@@ -74,10 +74,17 @@ export class RestFeed implements RecordFeed {
     });
   }
 
-  async fetch({ stream, checkpoint, window, spool, preview, signal }: FetchRequest): Promise<Fetched> {
+  async fetch({ stream, checkpoint, window, spool, preview, early, signal }: FetchRequest): Promise<Fetched> {
     const endpoint = this.#endpoint(stream.name);
     const now = `${new Date().toISOString().slice(0, -1)}000+00`;
     const asked = askedFor(endpoint, { stream, checkpoint, window, now });
+    const shape: Shape = {
+      key: keyOf(endpoint),
+      config: { format: endpoint.format ?? 'json', flatten: endpoint.flatten },
+      window: asked.text ?? 'all',
+      asked: `${endpoint.method ?? 'GET'} ${endpoint.path}`,
+    };
+    early(shape);
     const started = performance.now();
     const walking = { spool, asked, preview, signal };
     const walked = await this.#endpointPages(stream.name, endpoint, walking);
@@ -85,16 +92,11 @@ export class RestFeed implements RecordFeed {
     if (stream.cursor.length > 0 && endpoint.since === undefined) notes.push(asksForAll(stream.name));
     const cut = walked.some((each) => each.cut);
     return {
-      key: keyOf(endpoint),
-      config: { format: endpoint.format ?? 'json', flatten: endpoint.flatten },
+      ...shape,
       began: isoOf(walked[0]?.date),
       seconds: (performance.now() - started) / 1000,
-      more: false,
       notes,
-      window: [asked.text ?? 'all', cut && 'of which the first page was looked at']
-        .filter(Boolean)
-        .join(', '),
-      asked: `${endpoint.method ?? 'GET'} ${endpoint.path}`,
+      window: [shape.window, cut && 'of which the first page was looked at'].filter(Boolean).join(', '),
     };
   }
 
@@ -174,7 +176,8 @@ export class RestFeed implements RecordFeed {
     try {
       await this.#endpointPages(nearest, parent, { ...walking, spool, asked: NOTHING_ASKED });
       const found = new Map<string, Parents>();
-      for (const { key } of spool.documents) {
+      spool.end();
+      for (const { key } of (await spool.take(() => 0)).documents) {
         const lines = createInterface({
           input: Readable.from(spool.storage.read(key, undefined, walking.signal)),
         });

@@ -42,7 +42,7 @@ class Bench implements AsyncDisposable {
     const pipeline = { from: 'a', to: 'b', streams: { t: stream } };
     const [config] = resolveStreams(pipeline, [{ name: 't' }], []).streams;
     const asked = { checkpoint: undefined, window: {}, preview: false, signal: NEVER, ...request };
-    const fetched = await this.feed.fetch({ stream: config!, spool, ...asked });
+    const fetched = await this.feed.fetch({ stream: config!, spool, early: () => undefined, ...asked });
     const texts = spool.documents.map(({ key }) =>
       readFileSync(path.join(this.folder, 'spool', folderOf(spool), key), 'utf8'),
     );

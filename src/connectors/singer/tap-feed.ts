@@ -79,7 +79,6 @@ export class TapFeed implements RecordFeed {
         types: read.types,
         position: state === undefined && version === undefined ? undefined : JSON.stringify(position),
         seconds: (performance.now() - started) / 1000,
-        more: false,
         problem: read.problem,
         notes: [...read.notes, ...olderRows(stream, before, read.version)],
         window: [

@@ -117,6 +117,10 @@ export class KeySet {
   #slots: Uint32Array = new Uint32Array(FIRST_RECORDS * WORDS);
   #count = 0;
 
+  get size(): number {
+    return this.#count;
+  }
+
   /** Whether none of them was there; the others are added in any case. */
   addAll({ hashes, lines }: DocumentKeys): boolean {
     let fresh = true;

@@ -37,19 +37,28 @@ async function look(feed: RecordFeed, stream: FeedStream, signal: AbortSignal): 
   if (stream.fields) return { ...nothing, ...known(stream, stream.fields) };
   try {
     const config = plainStream(name);
-    const request = { stream: config, checkpoint: undefined, window: {}, preview: true, spool, signal };
-    const fetched = await feed.fetch(request);
-    const looked = await lookThrough(spool, fetched, {
-      key: undefined,
-      partBytes: Infinity,
-      all: true,
+    const request = {
+      stream: config,
+      checkpoint: undefined,
+      window: {},
+      preview: true,
+      spool,
+      early: () => undefined,
       signal,
-    });
+    };
+    const fetched = await feed.fetch(request);
+    spool.end();
+    const { documents } = await spool.take(() => 0);
+    const looked = await lookThrough(
+      { spool, documents, shape: fetched, fetched },
+      { key: undefined, partBytes: Infinity, whole: true, signal },
+    );
     const { schema } = surveyOf(looked, {
       stream: { ...config, key: [] },
       before: undefined,
       partBytes: Infinity,
       form: undefined,
+      apart: true,
     });
     const fields = schema.fields.map((field) => ({ ...field, nullable: !key.includes(field.name) }));
     const cursors = fields

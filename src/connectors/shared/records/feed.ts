@@ -43,27 +43,31 @@ export interface FetchRequest {
   spool: Spool;
   /** A look at what there is is enough: nothing will be loaded of it. */
   preview: boolean;
+  /** Called when the shape is known before the end, and does not change: what is there can be loaded while more is fetched. */
+  early(shape: Shape): void;
   signal: AbortSignal;
 }
 
-export interface Fetched {
+/** What the records of a stream are, as far as the feed knows. */
+export interface Shape {
   key: readonly string[];
   /** How the documents are written; JSON when absent. */
   config?: Partial<FilesConfig> | undefined;
   /** Types that the feed knows, over what values look like. */
   types?: Readonly<Record<string, LogicalType>> | undefined;
+  /** What is asked for, for people. */
+  window?: string | undefined;
+  asked: string;
+}
+
+export interface Fetched extends Shape {
   /** Where the next fetch goes on, once all of this is loaded; only the feed reads it. */
   position?: string | undefined;
   /** When fetching began, by the clock of whoever writes the records: ISO 8601 in UTC. Undefined: not known. */
   began?: string | undefined;
   /** How long it took, seconds: records that were written in this time may be missing. */
   seconds: number;
-  /** There is more to be fetched after this was loaded. */
-  more: boolean;
   /** Why not all of it is here; the stream fails with it after the rest was loaded. */
   problem?: SluiceError | undefined;
   notes: SurveyNote[];
-  /** What was asked for, for people. */
-  window?: string | undefined;
-  asked: string;
 }

@@ -18,29 +18,23 @@ import type {
 import type { Checkpoint, RunWindow, StreamConfig } from '../../../core/stream.ts';
 import type { LogicalType } from '../../../core/types.ts';
 import { backBy, greaterCursor, lesserCursor, renderCursor } from '../cursor-value.ts';
-import { KeySet } from '../look/key-hashes.ts';
 import { keptLayout, layoutOf, sendKept } from '../look/read-form.ts';
 import { sendDocument } from '../text/document-input.ts';
-import type { DocumentFacts, TextDecoderOptions } from '../text/text-decoder.ts';
-import { otherwise } from '../text/guess.ts';
+import type { TextDecoderOptions } from '../text/text-decoder.ts';
 import { type TextForm, textOf } from '../text/text-stream.ts';
 import { discoverRecords } from './discover-records.ts';
-import type { RecordFeed } from './feed.ts';
+import type { Fetched, RecordFeed } from './feed.ts';
+import { HeldRecords, SLICE_BYTES } from './held-records.ts';
 import {
   type FormOf,
   keptSurvey,
   type Looked,
-  lookThrough,
   type RecordDocument,
   type RecordsSurvey,
   surveyOf,
-  tellingApart,
 } from './records-survey.ts';
-import { Spool } from './spool.ts';
 
 const BATCH_ROWS = 2048;
-/** Bytes of text that one slice has. */
-const SLICE_BYTES = 64_000_000;
 
 export class RecordsSource implements Source {
   readonly #feed: RecordFeed;
@@ -69,25 +63,13 @@ export class RecordsSource implements Source {
   }
 }
 
-/** What of a stream is on disk. */
-interface Held {
-  /** What it was fetched for. */
-  after: string;
-  looked: Looked;
-  /** Its slices were read: whoever asks again has failed with them. */
-  read: boolean;
-  /** All of it is loaded. */
-  done: boolean;
-  /** Keys of what was loaded of it without a look before. */
-  keys: KeySet;
-}
-
 /** Records have no common moment: what was fetched for a stream stays as it is until it is loaded. */
 class RecordsSnapshot implements Snapshot {
   readonly at = `${new Date().toISOString().slice(0, -1)}000+00`;
   readonly #feed: RecordFeed;
   readonly #context: ConnectorContext;
-  readonly #held = new Map<string, Held>();
+  /** By stream, with what it was fetched for. */
+  readonly #held = new Map<string, { after: string; records: HeldRecords }>();
 
   constructor(feed: RecordFeed, context: ConnectorContext) {
     this.#feed = feed;
@@ -103,45 +85,36 @@ class RecordsSnapshot implements Snapshot {
     signal: AbortSignal,
   ): Promise<RecordsSurvey> {
     if (window.replay) return keptSurvey(stream, checkpoint, this.#form);
-    const held = await this.#fetched(stream, checkpoint, window, signal);
-    const options = { stream, before: checkpoint, partBytes: SLICE_BYTES, form: this.#form };
-    let survey = surveyOf(held.looked, options);
+    const records = await this.#records(stream, checkpoint, window, signal);
+    const survey = (looked: Looked): RecordsSurvey =>
+      surveyOf(looked, {
+        stream,
+        before: checkpoint,
+        partBytes: SLICE_BYTES,
+        apart: records.apart,
+        form: this.#form,
+      });
+    const found = records.failed ? undefined : survey(await records.round(signal));
     // A sample was not enough: for types that have to be found out, or for what was read after it.
-    if (survey.guess === 'impossible' || (survey.guess && held.read)) {
-      const { spool, fetched, key } = held.looked;
-      held.looked = await lookThrough(spool, fetched, { key, partBytes: SLICE_BYTES, all: true, signal });
-      survey = surveyOf(held.looked, options);
-    }
-    held.read = false;
-    held.keys = new KeySet();
-    return survey;
+    return found && found.guess !== 'impossible' ? found : survey(await records.lookAtAll(signal));
   }
 
   /** A stream may be surveyed twice, and again after a failure: what is here already is not fetched again. */
-  async #fetched(
+  async #records(
     stream: StreamConfig,
     checkpoint: Checkpoint | undefined,
     window: RunWindow,
     signal: AbortSignal,
-  ): Promise<Held> {
+  ): Promise<HeldRecords> {
     const after = JSON.stringify([checkpoint?.watermark, checkpoint?.position, window]);
-    const before = this.#held.get(stream.name);
-    if (before?.after === after && !before.done) return before;
+    const held = this.#held.get(stream.name);
+    if (held?.after === after && !held.records.finished && !held.records.broken) return held.records;
     this.#held.delete(stream.name);
-    await before?.looked.spool.close();
-    const spool = new Spool(path.join(this.#context.directory, '.sluice', 'spool'));
-    try {
-      const preview = window.preview === true;
-      const fetched = await this.#feed.fetch({ stream, checkpoint, window, spool, preview, signal });
-      const key = tellingApart(stream, fetched);
-      const looked = await lookThrough(spool, fetched, { key, partBytes: SLICE_BYTES, all: false, signal });
-      const held: Held = { after, looked, read: false, done: false, keys: new KeySet() };
-      this.#held.set(stream.name, held);
-      return held;
-    } catch (error) {
-      await spool.close();
-      throw error;
-    }
+    await held?.records.close();
+    const scratch = path.join(this.#context.directory, '.sluice', 'spool');
+    const records = new HeldRecords({ feed: this.#feed, scratch, stream, checkpoint, window, signal });
+    this.#held.set(stream.name, { after, records });
+    return records;
   }
 
   async read(
@@ -152,8 +125,7 @@ class RecordsSnapshot implements Snapshot {
   ): Promise<SliceReader> {
     const survey = surveyed as RecordsSurvey;
     const { kept } = slice;
-    const held = this.#held.get(stream.name);
-    if (held && !kept) held.read = true;
+    if (!kept) this.#held.get(stream.name)?.records.reading();
     const parts = slice.range.kind === 'files' ? slice.range.files : [];
     const at =
       stream.cursor[0] === undefined ? -1 : survey.read.findIndex(({ name }) => name === stream.cursor[0]);
@@ -188,23 +160,11 @@ class RecordsSnapshot implements Snapshot {
       let { high } = next;
       for (const { facts } of loads) high = greaterCursor(high, facts.high, type);
       next.high = high;
-      if (last && looked) next.watermark = watermarkAfter(looked, next, type);
+      if (last && looked?.fetched) next.watermark = watermarkAfter(looked.fetched, next, type);
     }
-    if (last && looked) next.position = looked.fetched.position;
-    const held = this.#held.get(stream.name);
-    if (held) {
-      this.#tellApart(held, loads);
-      held.done ||= last;
-    }
+    if (last && looked?.fetched) next.position = looked.fetched.position;
+    this.#held.get(stream.name)?.records.loaded(loads, last);
     return next;
-  }
-
-  /** Slices have found no doubles in themselves; throws when there are some between them. */
-  #tellApart(held: Held, loads: Loaded['loads']): void {
-    for (const { facts } of loads) {
-      const { keys } = facts.own as DocumentFacts;
-      if (keys && !held.keys.addAll(keys)) throw otherwise();
-    }
   }
 
   async alive(): Promise<boolean> {
@@ -212,7 +172,7 @@ class RecordsSnapshot implements Snapshot {
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.#held.values()].map(({ looked }) => looked.spool.close()));
+    await Promise.all([...this.#held.values()].map(({ records }) => records.close()));
     this.#held.clear();
   }
 }
@@ -250,13 +210,12 @@ const INSTANT: LogicalType = { kind: 'timestamp', zone: true };
  * as far behind the highest value as fetching took.
  */
 function watermarkAfter(
-  { fetched }: Looked,
+  { began, seconds }: Fetched,
   { watermark, high }: Checkpoint,
   type: LogicalType,
 ): string | undefined {
   if (high === undefined) return watermark;
   if (type.kind !== 'timestamp' && type.kind !== 'date') return greaterCursor(watermark, high, type);
-  const { began, seconds } = fetched;
   let rises = backBy(high, seconds + 1, type);
   if (began !== undefined && type.kind === 'timestamp' && type.zone) {
     const moment = renderCursor(BigInt(Date.parse(began)) * 1000n, INSTANT);

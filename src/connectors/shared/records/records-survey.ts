@@ -13,7 +13,7 @@ import {
   headerNames,
   nearMisses,
 } from '../look/contract.ts';
-import { earlierVersions } from '../look/key-hashes.ts';
+import { type DocumentKeys, earlierVersions } from '../look/key-hashes.ts';
 import { type FileDocument, formOf, textForm } from '../look/documents.ts';
 import { type Form, writtenForm } from '../look/look.ts';
 import type { Places, ReadForm } from '../look/read-form.ts';
@@ -21,20 +21,25 @@ import { sniffDocuments, type SniffResult } from '../look/sniffer.ts';
 import { chosenColumns, refuseMistakes } from '../stream-columns.ts';
 import { guessable, type GuessOptions } from '../text/guess.ts';
 import { type ColumnSample, emptySample, hasValues } from '../text/sniff-columns.ts';
-import type { Fetched, RecordFeed } from './feed.ts';
-import type { Spool, SpooledDocument } from './spool.ts';
+import type { Fetched, RecordFeed, Shape } from './feed.ts';
+import { bytesOf, type Spool, type SpooledDocument } from './spool.ts';
 
 /** Records as they were fetched, looked through. They stay until they are loaded. */
 export interface Looked {
   spool: Spool;
-  fetched: Fetched;
+  /** Those of the spool that are loaded together. */
+  documents: readonly SpooledDocument[];
+  shape: Shape;
+  /** When all was fetched; until then there is more. */
+  fetched: Fetched | undefined;
   config: FilesConfig;
   form: Form;
   sniffed: SniffResult;
   /** For each of its documents: lines of records that a later one takes the place of. */
   earlier: Float64Array[];
-  /** By what records are told apart. */
+  /** By what records are told apart, and what these have. */
   key: readonly string[] | undefined;
+  keys: readonly (DocumentKeys | undefined)[];
   /** Not all of it was looked at: documents that were not, by their keys. */
   unseen: ReadonlySet<string>;
   samples: Map<string, ColumnSample>;
@@ -67,7 +72,7 @@ interface LookOptions {
   key: readonly string[] | undefined;
   partBytes: number;
   /** False: a sample will do, when what is read is held against it. */
-  all: boolean;
+  whole: boolean;
   signal: AbortSignal;
 }
 
@@ -78,9 +83,8 @@ const SAMPLE_BYTES = 3_000_000;
 const CUT_BYTES = 32_000_000;
 
 /** Documents that stand for all: the first ones and the last, for what changes changes in time. */
-function sampleOf(spool: Spool): SpooledDocument[] {
-  const { documents } = spool;
-  if (spool.bytes <= SMALL_BYTES || documents.some(({ bytes }) => bytes > CUT_BYTES)) return documents;
+function sampleOf(documents: readonly SpooledDocument[]): readonly SpooledDocument[] {
+  if (bytesOf(documents) <= SMALL_BYTES || documents.some(({ bytes }) => bytes > CUT_BYTES)) return documents;
   const sample: SpooledDocument[] = [documents.at(-1)!];
   let bytes = sample[0]!.bytes;
   for (const document of documents) {
@@ -92,9 +96,8 @@ function sampleOf(spool: Spool): SpooledDocument[] {
 }
 
 export async function lookThrough(
-  spool: Spool,
-  fetched: Fetched,
-  { key, partBytes, all, signal }: LookOptions,
+  { spool, documents: all, shape, fetched }: Pick<Looked, 'spool' | 'documents' | 'shape' | 'fetched'>,
+  { key, partBytes, whole, signal }: LookOptions,
 ): Promise<Looked> {
   const config: FilesConfig = {
     path: '',
@@ -103,10 +106,10 @@ export async function lookThrough(
     encoding: 'utf-8',
     fileColumn: false,
     changed: 'report',
-    ...fetched.config,
+    ...shape.config,
   };
   const place = { storage: spool.storage, config, signal };
-  const chosen = all || config.format === 'csv' ? spool.documents : sampleOf(spool);
+  const chosen = whole || config.format === 'csv' ? all : sampleOf(all);
   const documents = chosen.map(({ key: path, name, bytes }): FileDocument => ({
     file: { key: path, size: bytes, modifiedAt: 0 },
     name,
@@ -125,17 +128,31 @@ export async function lookThrough(
   });
   const [problem] = sniffed.problems;
   if (problem) throw problem.error;
-  const form = withNames(looked, sniffed, fetched);
-  const earlier = earlierVersions(sniffed.documents.map(({ keys }) => keys));
+  const form = withNames(looked, sniffed, shape);
+  const keys = sniffed.documents.map((each) => each.keys);
+  const earlier = earlierVersions(keys);
   for (const each of sniffed.documents) each.keys = undefined;
   const seen = new Set(documents.map(({ file }) => file.key));
-  const unseen = new Set(spool.documents.map(({ key: path }) => path).filter((path) => !seen.has(path)));
+  const unseen = new Set(all.map(({ key: path }) => path).filter((path) => !seen.has(path)));
   const samples = samplesOf(sniffed);
-  return { spool, fetched, config, form, sniffed, earlier, key, unseen, samples };
+  return {
+    spool,
+    documents: all,
+    shape,
+    fetched,
+    config,
+    form,
+    sniffed,
+    earlier,
+    key,
+    keys,
+    unseen,
+    samples,
+  };
 }
 
 /** Objects are read by the names of all of them, and by those that the feed knows of. */
-function withNames({ dialect, header }: Form, { documents }: SniffResult, { types = {} }: Fetched): Form {
+function withNames({ dialect, header }: Form, { documents }: SniffResult, { types = {} }: Shape): Form {
   if (dialect.format === 'csv') return { dialect, header };
   const groups = new Set(documents.map(({ group }) => group));
   const names = [...groups].flatMap((group) => (group?.header ?? []) as string[]);
@@ -152,29 +169,33 @@ function samplesOf({ documents }: SniffResult): Map<string, ColumnSample> {
 /** How values of a type are written: {@link RecordFeed.form}. */
 export type FormOf = RecordFeed['form'];
 
+interface SurveyOptions {
+  stream: StreamConfig;
+  before: Checkpoint | undefined;
+  partBytes: number;
+  /** No record has the key of one that was loaded before in this run. */
+  apart: boolean;
+  form: FormOf;
+}
+
 export function surveyOf(
   looked: Looked,
-  {
-    stream,
-    before,
-    partBytes,
-    form: formOf,
-  }: { stream: StreamConfig; before: Checkpoint | undefined; partBytes: number; form: FormOf },
+  { stream, before, partBytes, apart, form: formOf }: SurveyOptions,
 ): RecordsSurvey {
-  const { fetched, form, config, samples } = looked;
+  const { shape, fetched, form, config, samples } = looked;
   const columns = typed(
-    contractOf(before?.ledger?.contract, withKnown(samples, fetched), stream.types),
+    contractOf(before?.ledger?.contract, withKnown(samples, shape), stream.types),
     stream,
-    fetched,
+    shape,
   );
-  const { schema, read } = schemaOf(stream, columns, fetched.key);
+  const { schema, read } = schemaOf(stream, columns, shape.key);
   const cursorType = cursorOf(stream, columns);
   const forms = read.map((column) =>
     Object.hasOwn(stream.types, column.name) ? writtenForm(column.type, config) : formOf?.(column.type),
   );
   const layouts = layoutsOf(looked);
   const doubles = looked.earlier.reduce((sum, lines) => sum + lines.length, 0);
-  const records = looked.spool.records - doubles;
+  const records = looked.documents.reduce((sum, each) => sum + each.records, 0) - doubles;
   return {
     schema,
     read,
@@ -187,21 +208,22 @@ export function surveyOf(
     before,
     guess: guessOf(looked, stream, read),
     cursorType,
-    estimatedRows: fetched.more ? undefined : records,
-    estimatedBytes: looked.spool.bytes,
+    estimatedRows: records,
+    estimatedBytes: bytesOf(looked.documents),
     layout: '',
     parts: partsOf(looked, partBytes),
     arrived: {
       again: (before?.watermark ?? before?.position) !== undefined,
       whole: true,
-      more: fetched.more,
+      more: fetched === undefined,
       distinct: (looked.key?.length ?? 0) > 0,
+      apart,
     },
     putsAside: true,
-    window: fetched.window,
-    problem: fetched.problem,
-    notes: [...fetched.notes, ...doubled(looked), ...nearMisses(columns).map(nearMiss)],
-    sql: fetched.asked,
+    window: fetched?.window ?? shape.window,
+    problem: fetched?.problem,
+    notes: [...(fetched?.notes ?? []), ...doubled(looked), ...nearMisses(columns).map(nearMiss)],
+    sql: shape.asked,
   };
 }
 
@@ -211,7 +233,7 @@ export function surveyOf(
  */
 export function tellingApart(
   { load, key: own }: StreamConfig,
-  { key: known }: Fetched,
+  { key: known }: Shape,
 ): readonly string[] | undefined {
   const key = own ?? known;
   if (key.length === 0) return undefined;
@@ -234,7 +256,7 @@ function nearMiss(message: string): { code: string; message: string; remedy: str
 }
 
 /** What the feed knows of is there, whether or not a record has it. */
-function withKnown(samples: Map<string, ColumnSample>, { types = {} }: Fetched): Map<string, ColumnSample> {
+function withKnown(samples: Map<string, ColumnSample>, { types = {} }: Shape): Map<string, ColumnSample> {
   const missing = Object.keys(types).filter((name) => !samples.has(name));
   return missing.length === 0
     ? samples
@@ -242,7 +264,7 @@ function withKnown(samples: Map<string, ColumnSample>, { types = {} }: Fetched):
 }
 
 /** What the feed knows goes over what values look like, and the project over both. */
-function typed(columns: FileColumn[], stream: StreamConfig, { types = {} }: Fetched): FileColumn[] {
+function typed(columns: FileColumn[], stream: StreamConfig, { types = {} }: Shape): FileColumn[] {
   return columns.map((column) =>
     Object.hasOwn(types, column.name) && !Object.hasOwn(stream.types, column.name)
       ? { ...column, type: types[column.name]! }
@@ -252,7 +274,7 @@ function typed(columns: FileColumn[], stream: StreamConfig, { types = {} }: Fetc
 
 /** Undefined: all was looked at; `impossible`: all has to be. */
 function guessOf(
-  { unseen, samples, key, fetched }: Looked,
+  { unseen, samples, key, shape }: Looked,
   { types }: StreamConfig,
   read: readonly FileColumn[],
 ): GuessOptions | 'impossible' | undefined {
@@ -260,7 +282,7 @@ function guessOf(
   const guess: GuessOptions = { given: [], unknown: [], key };
   for (const [i, { name, type }] of read.entries()) {
     const sample = samples.get(name);
-    if (Object.hasOwn(types, name) || Object.hasOwn(fetched.types ?? {}, name)) guess.given.push(i);
+    if (Object.hasOwn(types, name) || Object.hasOwn(shape.types ?? {}, name)) guess.given.push(i);
     else if (!guessable(type)) return 'impossible';
     else if (!sample || !hasValues(sample)) guess.unknown.push(i);
   }
@@ -311,13 +333,13 @@ function isCursor(type: LogicalType): boolean {
   return type.kind === 'date' || type.kind === 'timestamp' || type.kind.startsWith('int');
 }
 
-function layoutsOf({ spool, sniffed, form, earlier }: Looked): Map<string, RecordDocument> {
+function layoutsOf({ documents, sniffed, form, earlier }: Looked): Map<string, RecordDocument> {
   const objects = form.dialect.format === 'json' ? form.dialect.names : undefined;
   const shared = new Map<string, number | string | null>();
   if (objects) for (const [f, name] of objects.entries()) shared.set(name, f);
   const seen = new Map(sniffed.documents.map((looked, i) => [looked.document.file.key, { looked, i }]));
   return new Map(
-    spool.documents.map((document): [string, RecordDocument] => {
+    documents.map((document): [string, RecordDocument] => {
       const { looked, i = -1 } = seen.get(document.key) ?? {};
       const superseded = i >= 0 && earlier[i]!.length > 0 ? earlier[i] : undefined;
       const fields = objects?.length ?? looked?.group?.fields ?? 1;
@@ -329,7 +351,7 @@ function layoutsOf({ spool, sniffed, form, earlier }: Looked): Map<string, Recor
 }
 
 /** Slices of about as many bytes; a document that is longer has several. */
-function partsOf({ sniffed, spool }: Looked, bytes: number): SliceRange[] {
+function partsOf({ sniffed, spool, documents }: Looked, bytes: number): SliceRange[] {
   const seen = new Map(sniffed.documents.map((looked) => [looked.document.file.key, looked]));
   const ranges: SliceRange[] = [];
   let pack: FilePart[] = [];
@@ -339,7 +361,7 @@ function partsOf({ sniffed, spool }: Looked, bytes: number): SliceRange[] {
     pack = [];
     size = 0;
   };
-  for (const { key, bytes: length } of spool.documents) {
+  for (const { key, bytes: length } of documents) {
     const { parts = [], crc32 } = seen.get(key) ?? {};
     // The same name means other records the next time.
     const part: FilePart = { path: key, size: length, modifiedAt: 0, etag: spool.id, crc32 };

@@ -18,6 +18,10 @@ export interface SpooledDocument {
   records: number;
 }
 
+export function bytesOf(documents: readonly SpooledDocument[]): number {
+  return documents.reduce((sum, { bytes }) => sum + bytes, 0);
+}
+
 const ENDING = '.spool';
 const BUFFER_BYTES = 1 << 20;
 const FULL_BYTES = 1 << 19;
@@ -30,7 +34,14 @@ const COPY = Buffer.prototype.copy as (
 
 export class Spool {
   readonly storage: ObjectStorage;
+  /** Those that nobody has taken yet. */
   readonly documents: SpooledDocument[] = [];
+  /** Bytes of documents that are in the folder. */
+  #held = 0;
+  #most = Infinity;
+  /** Nothing more comes. */
+  #ended = false;
+  #wake: (() => void)[] = [];
   readonly #folder: string;
   #made: Promise<void> | undefined;
   #count = 0;
@@ -48,12 +59,44 @@ export class Spool {
     return path.basename(this.#folder, ENDING);
   }
 
-  get bytes(): number {
-    return this.documents.reduce((sum, { bytes }) => sum + bytes, 0);
-  }
-
   get records(): number {
     return this.documents.reduce((sum, { records }) => sum + records, 0);
+  }
+
+  /** Whoever adds documents waits while there are more bytes than that. */
+  limit(bytes: number): void {
+    this.#most = bytes;
+    this.#changed();
+  }
+
+  /** All documents that wait, once they have so many bytes, or when no more come. */
+  async take(bytes: () => number): Promise<{ documents: SpooledDocument[]; ended: boolean }> {
+    while (!this.#ended && bytesOf(this.documents) < bytes()) await this.#change();
+    const documents = this.documents.splice(0);
+    return { documents, ended: this.#ended };
+  }
+
+  /** Nobody needs these any more. Never throws. */
+  async drop(documents: readonly SpooledDocument[]): Promise<void> {
+    for (const { key } of documents)
+      await rm(path.join(this.#folder, key), { force: true }).catch(() => undefined);
+    this.#held -= bytesOf(documents);
+    this.#changed();
+  }
+
+  end(): void {
+    this.#ended = true;
+    this.#changed();
+  }
+
+  #change(): Promise<void> {
+    return new Promise((resolve) => this.#wake.push(resolve));
+  }
+
+  #changed(): void {
+    const wake = this.#wake;
+    this.#wake = [];
+    for (const each of wake) each();
   }
 
   /** For what arrives now; it counts when it is added. */
@@ -73,6 +116,9 @@ export class Spool {
     if (bytes === 0) return writer.discard();
     await writer.close();
     this.documents.push({ key, name, bytes, records });
+    this.#held += bytes;
+    this.#changed();
+    while (this.#held > this.#most && !this.#ended) await this.#change();
   }
 
   /** Takes the end of a document away that was added; whoever calls it knows what it has then. */
