@@ -115,7 +115,7 @@ export class HeldRecords {
 
   /** Whether a sample was not enough for what was read. */
   get failed(): boolean {
-    return this.#read && (this.#looked?.unseen.size ?? 0) > 0;
+    return this.#read && !this.#done && (this.#looked?.unseen.size ?? 0) > 0;
   }
 
   async lookAtAll(signal: AbortSignal): Promise<Looked> {

@@ -354,6 +354,9 @@ function layoutsOf({ documents, sniffed, form, earlier }: Looked): Map<string, R
 function partsOf({ sniffed, spool, documents }: Looked, bytes: number): SliceRange[] {
   const seen = new Map(sniffed.documents.map((looked) => [looked.document.file.key, looked]));
   const ranges: SliceRange[] = [];
+  const total = bytesOf(documents);
+  // A little more than a slice is one slice.
+  const even = total / Math.max(1, Math.round(total / bytes));
   let pack: FilePart[] = [];
   let size = 0;
   const close = (): void => {
@@ -370,9 +373,9 @@ function partsOf({ sniffed, spool, documents }: Looked, bytes: number): SliceRan
       for (const range of parts) ranges.push({ kind: 'files', files: [{ ...part, range }] });
       continue;
     }
-    if (size + length > bytes || pack.length >= MOST_FILES) close();
     pack.push(part);
     size += length;
+    if (size >= even || pack.length >= MOST_FILES) close();
   }
   close();
   return ranges;
