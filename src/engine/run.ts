@@ -4,7 +4,6 @@
  */
 import { randomBytes } from 'node:crypto';
 import { asSluiceError, CancelledError } from '../core/errors.ts';
-import { errorInfo } from '../core/error-json.ts';
 import type { Listener, LoadVerification, StreamTotals } from '../core/events.ts';
 import type { StateStore } from '../core/state.ts';
 import type { StreamConfig } from '../core/stream.ts';
@@ -25,7 +24,7 @@ import { Slots } from './slots.ts';
 import { chooseStreams, closePipeline, openPipeline, type PipelineSession } from './session.ts';
 import { SharedSnapshot } from './shared-snapshot.ts';
 import { reportedOf, warn } from './stream-warnings.ts';
-import { emptyTotals, failedReport, outcomeOf, statusOf } from './stream-report.ts';
+import { emptyTotals, failedStream, outcomeOf, statusOf } from './stream-report.ts';
 import type { RunOptions, RunReport, StreamReport } from './types.ts';
 import { type LoadedStream, loadDiffers, verifyLoad } from './verify-load.ts';
 
@@ -153,13 +152,15 @@ async function loadAll(run: Run, configs: StreamConfig[]): Promise<StreamReport[
         held.push({ stream, lease, watermark: checkpoint?.watermark, refersTo });
         run.emit({ kind: 'step', stream: stream.name, slice: '', step: 'lease' });
       } catch (error) {
-        reports.set(stream.name, failed(run, { stream }, error, emptyTotals()));
+        reports.set(stream.name, failedStream(run.emit, { stream }, error, emptyTotals()));
       }
     }
     const unreachable = await cannotRead(run, held);
     for (const group of inGroups(held)) {
       await inParallel(group, run.session.resources.workers, async (each) => {
-        const report = unreachable ? failed(run, each, unreachable, emptyTotals()) : await loadOne(run, each);
+        const report = unreachable
+          ? failedStream(run.emit, each, unreachable, emptyTotals())
+          : await loadOne(run, each);
         reports.set(each.stream.name, report);
         await each.lease.release();
       });
@@ -265,7 +266,7 @@ async function loadOne(run: Run, held: Held): Promise<StreamReport> {
     const verification = loaded && (await verified(run, loaded, signal));
     if (verification?.status === 'differs') {
       const error = loadDiffers(stream.name, verification);
-      return { ...failed(run, { ...held, watermark }, error, totals), changes, verification };
+      return { ...failedStream(run.emit, { ...held, watermark }, error, totals), changes, verification };
     }
     const files = run.session.destination.published?.(stream.table) ?? [];
     const report: StreamReport = {
@@ -286,7 +287,7 @@ async function loadOne(run: Run, held: Held): Promise<StreamReport> {
   } catch (error) {
     await indexesOn(run, held);
     totals.seconds = (performance.now() - started) / 1000;
-    return failed(run, held, error, totals);
+    return failedStream(run.emit, held, error, totals);
   }
 }
 
@@ -434,17 +435,4 @@ function retrying<T>(
     },
     work,
   );
-}
-
-function failed(
-  run: Run,
-  held: Pick<Held, 'stream'> & Partial<Held>,
-  thrown: unknown,
-  totals: StreamTotals,
-): StreamReport {
-  const { stream, watermark } = held;
-  const error = errorInfo(asSluiceError(thrown, `loading ${stream.name}`));
-  const status = thrown instanceof CancelledError ? 'stopped' : 'failed';
-  run.emit({ kind: 'stream-finished', stream: stream.name, status, totals, watermark, error });
-  return failedReport(stream, { status, totals, watermark, error });
 }

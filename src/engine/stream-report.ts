@@ -1,5 +1,7 @@
 /** What is told of streams when a run has ended. */
-import type { RunStatus, StreamTotals } from '../core/events.ts';
+import { errorInfo } from '../core/error-json.ts';
+import { asSluiceError, CancelledError } from '../core/errors.ts';
+import type { Listener, RunStatus, StreamTotals } from '../core/events.ts';
 import type { RunStreamRecord } from '../core/state.ts';
 import type { StreamConfig } from '../core/stream.ts';
 import type { StreamReport } from './types.ts';
@@ -46,9 +48,22 @@ export function toRecord(report: StreamReport): RunStreamRecord {
   };
 }
 
-export function failedReport(
+function failedReport(
   { name, table }: StreamConfig,
   what: Pick<StreamReport, 'status' | 'totals' | 'watermark' | 'error'>,
 ): StreamReport {
   return { stream: name, table, ...what, changes: [], warnings: [], verification: undefined };
+}
+
+/** Tells that a stream has failed, or was stopped. */
+export function failedStream(
+  emit: Listener,
+  { stream, watermark }: { stream: StreamConfig; watermark?: string | undefined },
+  thrown: unknown,
+  totals: StreamTotals,
+): StreamReport {
+  const error = errorInfo(asSluiceError(thrown, `loading ${stream.name}`));
+  const status = thrown instanceof CancelledError ? 'stopped' : 'failed';
+  emit({ kind: 'stream-finished', stream: stream.name, status, totals, watermark, error });
+  return failedReport(stream, { status, totals, watermark, error });
 }

@@ -44,7 +44,7 @@ export interface FetchRequest {
   /** A look at what there is is enough: nothing will be loaded of it. */
   preview: boolean;
   /** Called when the shape is known before the end, and does not change: what is there can be loaded while more is fetched. */
-  early(shape: Shape): void;
+  early: (shape: Shape) => void;
   signal: AbortSignal;
 }
 

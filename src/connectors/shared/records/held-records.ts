@@ -2,6 +2,7 @@
  * Records of one stream between their fetching and their commit. They are loaded in rounds, as soon as there are enough of them,
  * while more are fetched; where all of them have to be committed at once, there is one round.
  */
+import { asSluiceError } from '../../../core/errors.ts';
 import type { Loaded } from '../../../core/source.ts';
 import type { Checkpoint, RunWindow, StreamConfig } from '../../../core/stream.ts';
 import { type DocumentKeys, KeySet } from '../look/key-hashes.ts';
@@ -34,7 +35,7 @@ export class HeldRecords {
   readonly #fetching: Promise<void>;
   #fetched: Fetched | undefined;
   #shape: Shape | undefined;
-  #failure: unknown;
+  #failure: Error | undefined;
   #looked: Looked | undefined;
   /** Its slices were read: whoever asks again has failed with them. */
   #read = false;
@@ -57,7 +58,7 @@ export class HeldRecords {
         this.#spool.end();
       },
       (error: unknown) => {
-        this.#failure = error;
+        this.#failure = asSluiceError(error, `fetching ${stream.name}`);
         this.#spool.end();
       },
     );
