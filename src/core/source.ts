@@ -166,7 +166,7 @@ export interface CursorFacts {
   overlap: boolean | undefined;
   /** Of the rows that may have been loaded, only those that this transaction or a later one has written are to be compared. */
   writtenFrom?: string | undefined;
-  /** Between watermark and `high` are rows that need not be compared: when the watermark rises, nobody looks at them again. */
+  /** Between watermark and `high` are many rows that need not be compared: when the watermark rises, nobody looks at them again. */
   passed?: boolean | undefined;
   /** Boundaries of micro-batches in cursor order, ascending. */
   boundaries: string[];

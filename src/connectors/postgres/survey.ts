@@ -10,8 +10,10 @@ import { datedRange } from '../shared/dated-range.ts';
 import { marginOf, sameTable } from '../shared/rise.ts';
 import { delayOf } from './delay.ts';
 import { blockedBy, boundSql, type CursorHorizon, type CursorKind, type Horizon } from './horizon.ts';
-import { type Relation, resolveRelation, sliceSql, whereClause } from './relation.ts';
+import { type Relation, resolveRelation, sliceSql } from './relation.ts';
+import { overlapOf } from './overlap.ts';
 import { catchUp, partsOf } from './parts.ts';
+import { anyRow, boundaries, estimateRows } from './probe.ts';
 import { findRelation, type Found } from './resolve.ts';
 import { readForeignKeys } from './foreign-keys.ts';
 import { seenBy, type SeenFacts, unseenFrom } from './seen.ts';
@@ -166,13 +168,15 @@ async function cursorFacts(
   const nulls = stream.nullCursor === 'load';
   const behind = { kind: 'cursor', from, upTo: high, nulls, since } as const;
   const fresh = probe ? await anyRow(client, relation, window) : undefined;
-  const again = await toCompare(client, relation, probe && high !== undefined ? behind : undefined, () =>
+  const again = await overlapOf(client, relation, probe && high !== undefined ? behind : undefined, () =>
     unseenFrom(client, facts, { stream, ...place }, checkpoint),
   );
   const nullable = cursor.fields.every((field) => relation.schema.fields[field]!.nullable);
   const nullRows =
     nullable &&
-    (indexed ? await anyRow(client, relation, { kind: 'all' }, nullCondition(relation)) : undefined);
+    (indexed
+      ? await anyRow(client, relation, { kind: 'all' }, { only: nullCondition(relation) })
+      : undefined);
   return {
     from,
     horizon,
@@ -309,86 +313,6 @@ async function firstWindow(
 
 function nullCondition(relation: Relation): string {
   return relation.cursor!.expressions.map((expression) => `${expression} IS NULL`).join(' AND ');
-}
-
-/** What of the rows that may have been loaded is to be compared; `behind` when an index finds them. */
-async function toCompare(
-  client: pg.Client,
-  relation: Relation,
-  behind: Extract<SliceRange, { kind: 'cursor' }> | undefined,
-  unseen: () => Promise<string | undefined>,
-): Promise<Pick<CursorFacts, 'overlap' | 'writtenFrom' | 'passed'>> {
-  // The first row of an index answers, while all of them would have to be looked up beside those of other conditions.
-  const inside =
-    behind && (await anyRow(client, relation, { kind: 'cursor', from: behind.from, upTo: behind.upTo }));
-  const some = inside === false ? await anyRow(client, relation, behind!) : inside;
-  const writtenFrom = some === false ? undefined : await unseen();
-  // Rows without a key are counted against those of the table: some of them, against some.
-  const told = relation.schema.key.length > 0 ? writtenFrom : undefined;
-  if (!behind || writtenFrom === undefined) return { overlap: some, writtenFrom: told };
-  const overlap = await anyRow(client, relation, { ...behind, writtenFrom });
-  return { overlap, writtenFrom: told, passed: !overlap && inside === true };
-}
-
-async function anyRow(
-  client: pg.Client,
-  relation: Relation,
-  range: SliceRange,
-  only?: string,
-): Promise<boolean> {
-  const where =
-    only === undefined
-      ? whereClause(relation, range)
-      : `${whereClause(relation, { kind: 'all' }) || ' WHERE true'} AND ${only}`;
-  const { rows } = await client.query<{ any: boolean }>(
-    `SELECT EXISTS (SELECT 1 FROM ${relation.from}${where}) AS any`,
-  );
-  return rows[0]!.any;
-}
-
-/** The planner's estimate. */
-async function estimateRows(client: pg.Client, sql: string): Promise<number | undefined> {
-  const { rows } = await client.query<{ 'QUERY PLAN': { Plan: { 'Plan Rows': number } }[] }>(
-    `EXPLAIN (FORMAT JSON) ${sql}`,
-  );
-  return rows[0]?.['QUERY PLAN'][0]?.Plan['Plan Rows'];
-}
-
-/** Rows of one micro-batch when nothing is configured: about a file of the lake. */
-const SLICE_ROWS = 5_000_000;
-const MOST_BOUNDARIES = 1000;
-
-/**
- * Walks the index in steps of the wanted size and notes the cursor value at each step. Only for one cursor column:
- * the order of the greatest of several is in no index.
- */
-async function boundaries(
-  client: pg.Client,
-  relation: Relation,
-  stream: StreamConfig,
-  window: SliceRange,
-): Promise<string[]> {
-  const cursor = relation.cursor!;
-  const size = stream.sliceRows ?? SLICE_ROWS;
-  const estimate = (await estimateRows(client, sliceSql(relation, window))) ?? 0;
-  // The estimate may be far off; a wish for small slices is always looked at.
-  if (cursor.names.length > 1 || (stream.sliceRows === undefined && estimate < size * 1.5)) return [];
-  const found: string[] = [];
-  const column = cursor.expressions[0]!;
-  let range: SliceRange = window;
-  while (found.length < MOST_BOUNDARIES) {
-    const { rows } = await client.query<{ value: string }>(
-      `SELECT ${column}::text AS value FROM ${relation.from}${whereClause(relation, range) || ' WHERE true'} AND ${column} IS NOT NULL ORDER BY ${column} OFFSET $1 LIMIT 1`,
-      [size],
-    );
-    const value = rows[0]?.value;
-    if (value === undefined) break;
-    // More equal values than a slice has rows stay together; the next boundary lies above them.
-    const tie = value === found.at(-1);
-    if (!tie) found.push(value);
-    range = tie ? { kind: 'cursor', above: value } : { kind: 'cursor', from: value };
-  }
-  return found;
 }
 
 /** The days that a dated stream loads now: asked for, or all since the last one, by default yesterday. */
