@@ -153,6 +153,11 @@ export const GENERATE: readonly CommandSpec[] = [
           'of requests that do not say it: page, offset, cursor, header, link, next or none (default: page)',
       },
       { name: 'page-size', value: '<n>', summary: 'records of a page (default: 100)' },
+      {
+        name: 'cache',
+        value: '<size>',
+        summary: 'pages that are kept, for example "2 GB" (default: 64 MiB)',
+      },
       { name: 'bearer', value: '<token>', summary: 'only for those who send this token' },
       { name: 'basic', value: '<user:password>', summary: 'only for those who sign in so' },
       { name: 'api-key', value: '<key>', summary: 'only for those who send it as X-Api-Key' },

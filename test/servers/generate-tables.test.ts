@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { generateTables, liveOn } from '../../src/generate/tables/generate-tables.ts';
-import { defineProject, run, verify } from '../../src/index.ts';
+import { connectors } from '../../src/connectors/registry.ts';
+import { type Connector, defineProject, run, verify } from '../../src/index.ts';
 import { mariadbPresent, session, useMariadb } from '../support/mariadb.ts';
 import { inDatabase } from '../support/made-up-tables.ts';
 import { useServer } from '../support/server.ts';
@@ -30,6 +31,18 @@ async function query(url: string, sql: string): Promise<Record<string, unknown>[
     return (await client.query<Record<string, unknown>>(sql)).rows;
   } finally {
     await client.end();
+  }
+}
+
+/** What a source finds that has nothing but made-up tables. */
+async function discover(name: string, url: string): Promise<string[]> {
+  const connector = (await connectors()).get(name) as Connector;
+  const place = { name: 'source', directory: '/', memoryBytes: 512 << 20, workers: 1 };
+  const source = await connector.openSource!(connector.options.parse({ url }), place);
+  try {
+    return (await source.discover(new AbortController().signal)).map((stream) => stream.name);
+  } finally {
+    await source.close();
   }
 }
 
@@ -78,13 +91,15 @@ describe('PostgreSQL', () => {
     const url = await postgres().createDatabase('followed');
     const model = { rows: 1500, deletes: 15, drift: { 'new-field': 2 } };
     await inDatabase(url, (system) => generateTables(system, model));
+    // What Sluice keeps beside them is nobody's source.
+    expect(await discover('postgres', url)).toEqual(['public.loans', 'public.partners', 'public.payments']);
     const project = defineProject({
       connections: { source: { type: 'postgres', url }, lake: { type: 'lake', path: './lake' } },
       pipelines: {
         p: {
           from: 'source',
           to: 'lake',
-          streams: { 'public.*': { load: 'merge', cursor: 'updated_at', deletes: 'remove' } },
+          streams: { '*': { load: 'merge', cursor: 'updated_at', deletes: 'remove' } },
         },
       },
     });
@@ -183,6 +198,7 @@ describe.runIf(mariadbPresent)('MariaDB', () => {
     await inDatabase(lived, (system) => generateTables(system, MODEL));
     await inDatabase(lived, (system) => liveOn(system, 3));
     await inDatabase(direct, (system) => generateTables(system, MODEL, { days: 4 }));
+    expect(await discover('mysql', lived)).toEqual(['lived.loans', 'lived.partners', 'lived.payments']);
     const client = await session(lived);
     try {
       for (const table of TABLES) {

@@ -1,3 +1,4 @@
+import { parseSize } from '../../core/units.ts';
 import type { ApiAuth, ApiOptions, Paging } from '../../generate/api/api-options.ts';
 import { PAGINGS } from '../../generate/api/api-options.ts';
 import { parseHostility } from '../../generate/api/hostility.ts';
@@ -32,6 +33,7 @@ function readApiOptions(flags: Flags): ApiOptions {
   const paging = flags.text('paging');
   if (paging !== undefined && !PAGINGS.includes(paging as Paging))
     throw usageError(`--paging: "${paging}" is none of ${PAGINGS.join(', ')}`);
+  const cache = flags.text('cache');
   const hostile: Record<string, string[]> = {};
   for (const text of flags.list('hostile')) {
     const [, records = '*', trouble = ''] = /^(?:([a-z_]+)=)?(.*)$/.exec(text) ?? [];
@@ -43,6 +45,7 @@ function readApiOptions(flags: Flags): ApiOptions {
     paging: paging as Paging | undefined,
     pageSize: readCount(flags, 'page-size'),
     day: readWhole(flags, 'day'),
+    cacheBytes: cache === undefined ? undefined : parseSize(cache),
     auth: readAuth(flags),
     faults: readFaults(flags),
     hostile,

@@ -37,7 +37,7 @@ export interface CatalogTable {
   indexed: string[];
 }
 
-/** Which tables: of some databases, of all that are the user's, or one of a name. */
+/** Which tables: of some databases, of all that are the user's, or one of a name. Only by its name one of Sluice's own is found. */
 export interface CatalogScope {
   schemas?: string[] | undefined;
   table?: { schema: string; name: string } | undefined;
@@ -52,8 +52,9 @@ function scoped(alias: string, scope: CatalogScope): { sql: string; values: unkn
       sql: `${alias}.TABLE_SCHEMA = ? AND ${alias}.TABLE_NAME = ?`,
       values: [table.schema, table.name],
     };
-  if (schemas) return { sql: `${alias}.TABLE_SCHEMA IN (?)`, values: [schemas] };
-  return { sql: `${alias}.TABLE_SCHEMA NOT IN (?)`, values: [SYSTEM] };
+  const ours = `${alias}.TABLE_NAME LIKE '\\_sluice\\_%'`;
+  if (schemas) return { sql: `${alias}.TABLE_SCHEMA IN (?) AND NOT ${ours}`, values: [schemas] };
+  return { sql: `${alias}.TABLE_SCHEMA NOT IN (?) AND NOT ${ours}`, values: [SYSTEM] };
 }
 
 /** Everything that can be read, or one table; in order of name. */

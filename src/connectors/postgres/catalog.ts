@@ -37,8 +37,8 @@ export interface CatalogTable {
   indexed: string[];
 }
 
-/** Schemas that belong to the server. */
-const SYSTEM = `n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'`;
+/** Neither of the server's schemas, nor the one that Sluice keeps its books in where it writes. */
+const USERS = `n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', '_sluice')`;
 
 /** What this role may read, at least in part. */
 const READABLE = `pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND pg_catalog.has_any_column_privilege(c.oid, 'SELECT')`;
@@ -72,7 +72,7 @@ SELECT c.oid::int8 AS oid, n.nspname AS schema, c.relname AS name, c.relkind AS 
        SELECT sum(l.reltuples) FILTER (WHERE l.reltuples >= 0) AS rows, sum(pg_catalog.pg_table_size(l.oid)) AS bytes
          FROM tree JOIN pg_catalog.pg_class l ON l.oid = tree.oid AND l.relkind = 'r') leaves
     ON EXISTS (SELECT 1 FROM pg_catalog.pg_inherits i WHERE i.inhparent = c.oid)
- WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND (c.oid = $1::oid OR ($1::oid IS NULL AND ${SYSTEM} AND ${READABLE}))
+ WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND (c.oid = $1::oid OR ($1::oid IS NULL AND ${USERS} AND ${READABLE}))
  ORDER BY n.nspname, c.relname`;
 
 /** Columns with their types, domains followed down to the base type and its modifier. */
@@ -99,7 +99,7 @@ SELECT a.attrelid::int8 AS oid, a.attname AS name, pg_catalog.format_type(a.attt
        SELECT * FROM chain ORDER BY depth DESC LIMIT 1) base
   JOIN pg_catalog.pg_namespace tn ON tn.oid = base.typnamespace
  WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
-   AND (c.oid = $1::oid OR ($1::oid IS NULL AND ${SYSTEM}))
+   AND (c.oid = $1::oid OR ($1::oid IS NULL AND ${USERS}))
  ORDER BY a.attrelid, a.attnum`;
 
 /** Indexes that can serve as key (unique, immediate, whole table, NOT NULL columns) or for a cursor. */
@@ -115,7 +115,7 @@ SELECT i.indrelid::int8 AS oid, i.indisprimary AS is_primary, am.amname AS metho
   JOIN pg_catalog.pg_am am ON am.oid = ic.relam
  CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, position)
   LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum AND k.attnum > 0
- WHERE i.indisvalid AND i.indpred IS NULL AND k.position <= i.indnkeyatts AND (c.oid = $1::oid OR ($1::oid IS NULL AND ${SYSTEM}))
+ WHERE i.indisvalid AND i.indpred IS NULL AND k.position <= i.indnkeyatts AND (c.oid = $1::oid OR ($1::oid IS NULL AND ${USERS}))
  ORDER BY i.indrelid, i.indisprimary DESC, i.indnkeyatts, i.indexrelid, k.position`;
 
 /** Everything that can be read, or one relation; in order of name. */

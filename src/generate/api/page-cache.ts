@@ -8,15 +8,20 @@ export class PageCache {
     this.#most = mostBytes;
   }
 
-  of(key: string, make: () => Buffer): Buffer {
+  /** The page of that name, made when it is not there. */
+  async of(key: string, make: () => Buffer | Promise<Buffer>): Promise<Buffer> {
     const found = this.#pages.get(key);
     if (found) {
       this.#pages.delete(key);
       this.#pages.set(key, found);
       return found;
     }
-    const made = make();
-    if (made.length > this.#most) return made;
+    const made = await make();
+    if (made.length <= this.#most && !this.#pages.has(key)) this.#keep(key, made);
+    return made;
+  }
+
+  #keep(key: string, made: Buffer): void {
     this.#pages.set(key, made);
     this.#bytes += made.length;
     for (const [oldest, page] of this.#pages) {
@@ -24,6 +29,5 @@ export class PageCache {
       this.#pages.delete(oldest);
       this.#bytes -= page.length;
     }
-    return made;
   }
 }

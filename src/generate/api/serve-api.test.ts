@@ -104,7 +104,7 @@ test('the next day has new, changed and missing records, and nothing else is ano
   const read = async (): Promise<Map<number, Loan>> =>
     new Map(((await (await fetch(`${api.url}/payments`)).json()) as Loan[]).map((loan) => [loan.id, loan]));
   const before = await read();
-  api.day = 1;
+  expect(await (await fetch(`${api.url}/next-day`, { method: 'POST' })).json()).toEqual({ day: 1 });
   const after = await read();
   expect([...after.keys()].filter((id) => !before.has(id))).toHaveLength(30);
   expect([...before.keys()].filter((id) => !after.has(id))).toHaveLength(15);

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { gzipSync } from 'node:zlib';
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
 import { ConfigError } from '../../core/errors.ts';
 import type { Dataset, EntityData, Selection } from '../dataset.ts';
 import { type ModelOptions, openModel } from '../open-model.ts';
@@ -13,6 +14,9 @@ import { PageCache } from './page-cache.ts';
 import { BadRequest, cutPage, readPageRequest } from './page-request.ts';
 import { RecordPages } from './record-pages.ts';
 
+/** Packs in a thread of Node's pool, beside whoever makes the next page. */
+const packed = promisify(gzip);
+
 const HOST = '127.0.0.1';
 const KEPT_REQUESTS = 100_000;
 const CACHE_BYTES = 64 << 20;
@@ -23,6 +27,7 @@ const JSON_HEADERS = { 'content-type': 'application/json; charset=utf-8' };
 /**
  * Serves the records of a model as a REST API on the loopback address, until it is closed.
  *
+ * - `POST /next-day` has a day pass.
  * - `GET /` says what there is; `GET /<records>`, `/<records>/<id>` and `/<records>/<id>/<children>` give records.
  * - Of the query: `paging`, `page` and `per_page`, `offset` and `limit`, `cursor`, `updated_since` (a day or a moment),
  *   `day`, `records` (where they are in the body), `format=jsonl`, `hostile` (what is to go wrong with this answer).
@@ -149,6 +154,8 @@ class Api {
         entry,
         json(refused.status, { error: refused.error }, { 'www-authenticate': refused.challenge }),
       );
+    if (entry.method === 'POST' && url.pathname === '/next-day')
+      return this.#send(response, entry, json(200, { day: ++this.day }));
     if (entry.method !== 'GET')
       return this.#send(response, entry, json(405, { error: 'this API is read only' }));
     if (url.pathname === '/') return this.#send(response, entry, json(200, this.#overview()));
@@ -158,13 +165,18 @@ class Api {
       url,
       response,
       entry,
-      gzip: acceptsGzip(request) && this.#options.gzip !== false,
+      zipped: acceptsGzip(request) && this.#options.gzip !== false,
     });
   }
 
   async #sendRecords(
     target: Target,
-    { url, response, entry, gzip }: { url: URL; response: ServerResponse; entry: ApiRequest; gzip: boolean },
+    {
+      url,
+      response,
+      entry,
+      zipped,
+    }: { url: URL; response: ServerResponse; entry: ApiRequest; zipped: boolean },
   ): Promise<void> {
     const { entity, day, selection, only } = target;
     const query = url.searchParams;
@@ -180,9 +192,9 @@ class Api {
       ? { before: Buffer.alloc(0), after: Buffer.alloc(0), headers: { ...JSON_HEADERS } }
       : envelope(asked, page, { url, selection });
     const whole = (): Buffer => Buffer.concat([before, records(), after]);
-    const key = `${gzip} ${lines} ${target.name} ${page.from} ${page.to} ${before.toString()} ${after.toString()}`;
-    const body = this.#cache.of(key, () => (gzip ? gzipSync(whole(), { level: GZIP_LEVEL }) : whole()));
-    if (gzip) headers['content-encoding'] = 'gzip';
+    const key = `${zipped} ${lines} ${target.name} ${page.from} ${page.to} ${before.toString()} ${after.toString()}`;
+    const body = await this.#cache.of(key, () => (zipped ? packed(whole(), { level: GZIP_LEVEL }) : whole()));
+    if (zipped) headers['content-encoding'] = 'gzip';
     const right: Prepared = { status: 200, headers, body };
     const number = Math.floor(asked.start / asked.size);
     const failure = this.#tries.failure(hostile, number, entry.url);
