@@ -21,7 +21,14 @@ const config: KnipConfig = {
   // Programs of the machine that some tests use, and do without.
   ignoreBinaries: ['mariadb', 'mariadb-install-db', 'mariadbd', 'openssl', 'pgbouncer', 'promtool', 'strace'],
   // Started by scripts/ensure.mjs, which knip does not read as a list of commands.
-  ignoreDependencies: ['oxfmt', 'oxlint', 'oxlint-tsgolint', 'publint'],
+  ignoreDependencies: [
+    // Started as a program by a test.
+    'json-server',
+    'oxfmt',
+    'oxlint',
+    'oxlint-tsgolint',
+    'publint',
+  ],
 };
 
 export default config;
