@@ -32,6 +32,14 @@ const DATASET_DEFAULTS = {
 /** Days before the first on which records have been made. */
 const PAST_DAYS = 1095;
 
+/** Names of all fields that some entities have on some of the days. */
+export function fieldNames(entities: readonly EntityData[], lastDay: number): string[] {
+  const names = entities.flatMap((entity) =>
+    [entity.fields(0), entity.fields(lastDay)].flatMap((fields) => fields.map(({ name }) => name)),
+  );
+  return [...new Set(names)];
+}
+
 /** Records by number, as pages, files and tables are made of them. */
 export interface Selection {
   readonly count: number;

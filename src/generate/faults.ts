@@ -1,3 +1,4 @@
+import { ConfigError } from '../core/errors.ts';
 import type { Schema } from '../core/schema.ts';
 import { utf8 } from './byte-sink.ts';
 import type { ChangedValue } from './json-rows.ts';
@@ -65,6 +66,23 @@ const VALUES: Readonly<Partial<Record<FaultKind, readonly string[]>>> = {
   'wrong-type': ['n/a', 'unknown', '#REF!', '12,5O'],
   'bad-date': ['2026-02-30', '0000-00-00', '31.04.2026', '2026-13-01'],
 };
+
+/** Throws ConfigError for faults that records of this form, with these fields, cannot have. */
+export function assertFaults(
+  { rate, kinds = [], fields: only = [] }: FaultOptions,
+  form: FaultForm,
+  fields: readonly string[],
+): void {
+  const refuse = (message: string, remedy: string): never => {
+    throw new ConfigError(`making faults: ${message}`, { code: 'generate.options', remedy });
+  };
+  if (!(rate >= 0 && rate <= 1)) refuse(`${rate} is no share`, 'give a number from 0 to 1');
+  const possible = FAULT_KINDS.filter((kind) => FAULTS[kind].forms.includes(form));
+  const wrong = kinds.find((kind) => !possible.includes(kind));
+  if (wrong !== undefined) refuse(`"${wrong}" cannot be there`, `possible are ${possible.join(', ')}`);
+  const unknown = only.find((name) => !fields.includes(name));
+  if (unknown !== undefined) refuse(`no record has a field "${unknown}"`, `there are ${fields.join(', ')}`);
+}
 
 /** Says of each record whether it is broken, and how; the same for ever for a record in one version. */
 export class Faults {

@@ -1,5 +1,11 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import type { DatasetOptions } from '../dataset.ts';
+import { readFileForm } from '../files/file-form.ts';
+import { generateFiles } from '../files/generate-files.ts';
+import { openModel } from '../open-model.ts';
 import type { ApiOptions, ApiServer, Paging } from './api-options.ts';
 import { serveApi } from './serve-api.ts';
 
@@ -202,6 +208,33 @@ test('a failure passes after as many tries as it was given, and is on the pages 
   expect(await status(2)).toEqual([200, null]);
   expect((await fetch(`${api.url}/partners?page=2`)).status).toBe(200);
   expect(api.requests.map(({ hostile }) => hostile)).toEqual([undefined, '429', '429', undefined, undefined]);
+});
+
+test('the records of a day, broken ones among them, are those of a file of the same options', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-api-'));
+  try {
+    const faults = { rate: 0.05 };
+    const model = { rows: 700, updates: 40 };
+    const form = readFileForm(join(folder, '{table}.json'));
+    await generateFiles(openModel(model), { form, fromDay: 2, faults });
+    const api = await serve({ paging: 'none', day: 2, faults }, model);
+    for (const table of ['partners', 'loans', 'payments']) {
+      const body = await (await fetch(`${api.url}/${table}`)).text();
+      expect(`${body}\n`).toBe(readFileSync(join(folder, `${table}.json`), 'utf8'));
+    }
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test('trouble and faults that cannot be are refused at once', async () => {
+  await expect(serve({ hostile: { loan: ['reset'] } })).rejects.toMatchObject({
+    code: 'generate.unknown_entity',
+  });
+  await expect(serve({ hostile: { '*': ['rest'] } })).rejects.toMatchObject({ code: 'generate.hostile' });
+  await expect(serve({ faults: { rate: 0.1, kinds: ['cut'] } })).rejects.toMatchObject({
+    code: 'generate.options',
+  });
 });
 
 test('answers break in every way that is asked for', async () => {

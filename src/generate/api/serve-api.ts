@@ -3,7 +3,8 @@ import type { AddressInfo } from 'node:net';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import { ConfigError } from '../../core/errors.ts';
-import type { Dataset, EntityData, Selection } from '../dataset.ts';
+import { type Dataset, type EntityData, fieldNames, type Selection } from '../dataset.ts';
+import { assertFaults } from '../faults.ts';
 import { type ModelOptions, openModel } from '../open-model.ts';
 import type { ApiOptions, ApiRequest, ApiServer } from './api-options.ts';
 import { Gatekeeper } from './auth.ts';
@@ -107,6 +108,7 @@ class Api {
   constructor(data: Dataset, options: ApiOptions) {
     this.#data = data;
     this.#options = options;
+    assertOptions(data, options);
     this.day = options.day ?? 0;
     this.hostile = options.hostile ?? {};
     this.#pages = new RecordPages(data, options.faults);
@@ -264,6 +266,15 @@ class Api {
         ...(parent && { of: `${this.origin}/${parent.name}/{id}/${name}` }),
       })),
     };
+  }
+}
+
+/** Throws ConfigError for what would show with the first request, or never. */
+function assertOptions(data: Dataset, { faults, hostile = {}, day = 0 }: ApiOptions): void {
+  if (faults) assertFaults(faults, 'json', fieldNames(data.entities, day));
+  for (const [name, of] of Object.entries(hostile)) {
+    if (name !== '*') data.entity(name);
+    for (const each of of) if (typeof each === 'string') parseHostility(each);
   }
 }
 

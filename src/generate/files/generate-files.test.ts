@@ -278,3 +278,18 @@ test('tables and days that would share a file are refused', async () => {
   await expect(refused('all.csv', {})).rejects.toThrow('3 tables would have the same file');
   await expect(refused('{table}.csv', { days: 2 })).rejects.toThrow('2 days would have the same file');
 });
+
+test('faults that a format cannot have, and those of fields that there are not, are refused', async () => {
+  const refused = (name: string, faults: Options['faults']): Promise<unknown> =>
+    make(name, { rows: 10 }, { faults });
+  await expect(refused('{table}.csv', { rate: 0.1, kinds: ['cut'] })).rejects.toThrow(
+    '"cut" cannot be there',
+  );
+  await expect(refused('{table}.parquet', { rate: 0.1, kinds: ['bad-date'] })).rejects.toThrow(
+    '"bad-date" cannot',
+  );
+  await expect(refused('{table}.csv', { rate: 2 })).rejects.toThrow('2 is no share');
+  await expect(refused('{table}.csv', { rate: 0.1, fields: ['rent'] })).rejects.toThrow(
+    'no record has a field "rent"',
+  );
+});

@@ -5,8 +5,8 @@ import { basename, dirname, join } from 'node:path';
 import { ConfigError, throwIfAborted } from '../../core/errors.ts';
 import { addDays } from '../../core/units.ts';
 import { storageError } from '../../connectors/shared/storage-error.ts';
-import type { Dataset, EntityData } from '../dataset.ts';
-import type { FaultKind, FaultOptions } from '../faults.ts';
+import { type Dataset, type EntityData, fieldNames } from '../dataset.ts';
+import { assertFaults, type FaultForm, type FaultKind, type FaultOptions } from '../faults.ts';
 import { assertNames, type FileForm, filePath } from './file-form.ts';
 import { writeParquetFile } from './parquet-file.ts';
 import { sectionsOf } from '../sections.ts';
@@ -61,6 +61,7 @@ export async function generateFiles(data: Dataset, options: GenerateFilesOptions
   const { form, tables = [], days = 1, fromDay = 0, force = false, signal } = options;
   const entities = tables.length > 0 ? tables.map((name) => data.entity(name)) : data.entities;
   assertNames(form, entities.length, days);
+  if (options.faults) assertFaults(options.faults, faultForm(form), fieldNames(entities, fromDay + days - 1));
   const planned: Planned[] = [];
   for (let day = fromDay; day < fromDay + days; day++)
     for (const entity of entities)
@@ -90,7 +91,7 @@ async function makeFile(
   const { format, packing } = form;
   const sections = sectionsOf(entity, day, {
     seed: data.options.seed,
-    form: format === 'parquet' ? 'rows' : format,
+    form: faultForm(form),
     faults,
     content,
     changeColumn,
@@ -125,6 +126,11 @@ async function makeFile(
     await rm(part, { force: true }).catch(() => undefined);
     throw storageError(error, `writing "${path}"`);
   }
+}
+
+/** What can be wrong with the records of a file. */
+function faultForm({ format }: FileForm): FaultForm {
+  return format === 'parquet' ? 'rows' : format;
 }
 
 function manifestLine(

@@ -1,6 +1,7 @@
 import { ConfigError, throwIfAborted } from '../../core/errors.ts';
 import type { SqlSession, SqlSystem } from '../../connectors/shared/sql/system.ts';
-import type { FaultOptions } from '../faults.ts';
+import { fieldNames } from '../dataset.ts';
+import { assertFaults, type FaultOptions } from '../faults.ts';
 import { allRecordNames, type ModelOptions, openModel } from '../open-model.ts';
 import { TableBook, type TableEntry } from './table-book.ts';
 import { type GeneratedTable, TableMaker } from './table-maker.ts';
@@ -34,6 +35,7 @@ export async function generateTables(
   const data = openModel(model);
   const entities = tables.length > 0 ? tables.map((name) => data.entity(name)) : data.entities;
   const day = days - 1;
+  if (options.faults) assertFaults(options.faults, 'table', fieldNames(entities, day));
   const book = await openBook(system, options);
   await inSession(system, options, async (session) => {
     const found = [];
