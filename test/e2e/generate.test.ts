@@ -40,6 +40,12 @@ const CODES: Readonly<Partial<Record<FaultKind, string>>> = {
   cut: 'row.json',
 };
 
+/** A line of JSON has no columns, and one of CSV that is cut may have all of them. */
+function kindsOf(format: 'csv' | 'jsonl'): FaultKind[] {
+  const kinds = Object.keys(CODES) as FaultKind[];
+  return kinds.filter((kind) => kind !== (format === 'csv' ? 'cut' : 'columns'));
+}
+
 it.each(['csv', 'jsonl'] as const)(
   'each record that was broken is in quarantine, and no other: %s',
   async (format) => {
@@ -47,7 +53,7 @@ it.each(['csv', 'jsonl'] as const)(
     const manifest = path.join(pair.folder, 'faults.jsonl');
     await generateFiles(openModel({ model: 'tenants', rows: 6000 }), {
       form: readFileForm(path.join(pair.files, `t.${format}`)),
-      faults: { rate: 0.02, kinds: Object.keys(CODES) as FaultKind[] },
+      faults: { rate: 0.02, kinds: kindsOf(format) },
       manifest,
     });
     pair.age(`t.${format}`);
