@@ -10,6 +10,7 @@ const config: KnipConfig = {
     'src/connectors/*/{copy,row}-decoder.ts',
     'src/connectors/shared/lane/worker.ts',
     'src/connectors/shared/look/sniff-worker.ts',
+    'src/rules/rules-worker.ts',
     'src/connectors/shared/text/text-decoder.ts',
     'src/connectors/*/{copy,load}-encoder.ts',
     'bench/{run,duckdb-load}.ts',

@@ -11,7 +11,7 @@ const scratch = mkdtempSync(join(tmpdir(), 'sluice-layers-'));
 afterAll(() => rmSync(scratch, { recursive: true }));
 
 const below = ['core', 'duckdb'];
-const underEngine = [...below, 'state', 'strategies', 'gate', 'catalog', 'observe', 'config'];
+const underEngine = [...below, 'state', 'strategies', 'gate', 'rules', 'catalog', 'observe', 'config'];
 const connectors = ['connectors/one', 'connectors/two', 'connectors/shared/sql', 'connectors'];
 const underCli = [
   ...underEngine,
@@ -33,6 +33,7 @@ const allowed: Record<string, readonly string[]> = {
   state: below,
   strategies: below,
   gate: below,
+  rules: [...below, 'connectors/shared/sql'],
   catalog: below,
   observe: below,
   connectors: [...below, 'connectors/one', 'connectors/two', 'connectors/shared/sql'],

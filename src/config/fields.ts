@@ -4,6 +4,11 @@ import { nearest } from './suggest.ts';
 
 export const text: z.ZodString = z.string().trim().min(1);
 
+/** Names are typed in commands and used in run ids. */
+export const name: z.ZodString = z
+  .string()
+  .regex(/^[A-Za-z_][\w-]*$/, 'a name is made of letters, digits, "_" and "-" and starts with a letter');
+
 export const timezone: z.ZodString = text.superRefine((name, context) => {
   if (!isTimezone(name)) context.addIssue(`"${name}" is no timezone; ${zoneHint(name)}`);
 });

@@ -190,7 +190,13 @@ function streamConfig(name: string, options: StreamOptions): StreamConfig {
     maxBad: maxBad(options.max_bad),
     schema: schemaRules(options.schema),
     alerts: options.alerts,
+    ...rulesOf(options),
   };
+}
+
+function rulesOf({ checks = {}, compute = {} }: StreamOptions): Pick<StreamConfig, 'rules'> {
+  const any = Object.keys(checks).length + Object.keys(compute).length > 0;
+  return any ? { rules: { checks, compute } } : {};
 }
 
 function defaultLoad(cursor: readonly string[], { date, files }: StreamOptions): LoadStrategy {

@@ -7,7 +7,8 @@ import { inSchema, parseDuration, parseSize } from '../core/units.ts';
 import { alertThresholds, metrics, projectAlerts } from './alert-schema.ts';
 import { deletes } from './deletes-schema.ts';
 import { exported } from './export-schema.ts';
-import { asciiCharacter, text, timezone } from './fields.ts';
+import { asciiCharacter, name, text, timezone } from './fields.ts';
+import { rules } from './rule-schema.ts';
 import { hint } from './suggest.ts';
 
 const DEFAULT_STATE = { type: 'sqlite', path: '.sluice/state.db' } as const;
@@ -19,10 +20,6 @@ const duration = z
   .transform(inSchema(parseDuration))
   .refine((seconds) => seconds > 0, 'must be more than nothing');
 const size = z.union([z.string(), z.number()]).transform(inSchema(parseSize));
-/** Names are typed in commands and used in run ids. */
-const name = z
-  .string()
-  .regex(/^[A-Za-z_][\w-]*$/, 'a name is made of letters, digits, "_" and "-" and starts with a letter');
 const column = text;
 const columnList = z.array(column).min(1).superRefine(noDuplicates);
 const columns = z.union([column, columnList]);
@@ -297,6 +294,7 @@ const sharedOptions = {
     .describe(
       'How the stream is written by a connection of type files: a path such as "{table}_{date}.csv.gz", or how the file is named and written.',
     ),
+  ...rules,
   slice_by: columns
     .optional()
     .describe(

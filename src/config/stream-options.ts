@@ -10,7 +10,8 @@ const INCREMENTAL_OPTIONS = ['cursor', 'date', 'first_run', ...CURSOR_OPTIONS] a
 
 /**
  * A stream's own options over the defaults. A default that contradicts what the stream says itself gives way, and
- * defaults about cursors do not concern streams without one. `rename` and `types` are put together, entry by entry.
+ * defaults about cursors do not concern streams without one. `rename`, `types`, `checks` and
+ * `compute` are put together, entry by entry.
  */
 export function mergeOptions(defaults: StreamOptions | undefined, own: StreamOptions): StreamOptions {
   const kept: StreamOptions = { ...defaults };
@@ -18,8 +19,8 @@ export function mergeOptions(defaults: StreamOptions | undefined, own: StreamOpt
   const merged: StreamOptions = { ...kept };
   for (const [option, value] of Object.entries(own))
     if (value !== undefined) Object.assign(merged, { [option]: value });
-  if (kept.rename && own.rename) merged.rename = { ...kept.rename, ...own.rename };
-  if (kept.types && own.types) merged.types = { ...kept.types, ...own.types };
+  for (const option of ['rename', 'types', 'checks', 'compute'] as const)
+    if (kept[option] && own[option]) merged[option] = { ...kept[option], ...own[option] };
   if (merged.cursor === undefined) {
     for (const option of CURSOR_OPTIONS) if (own[option] === undefined) delete merged[option];
     if (merged.date === undefined && own.first_run === undefined) delete merged.first_run;

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Cell, fromBatch, toBatch } from '../testing/batch-rows.ts';
 import { rowsReader, schemaOf } from '../testing/kit-load.ts';
-import { asBytes, createBatchDecoder } from './batch-wire.ts';
+import { asBytes, createBatchDecoder, withFacts } from './batch-wire.ts';
 import { createRing, RingConsumer, RingProducer } from './byte-ring.ts';
 import { CancelledError } from './errors.ts';
 import type { Schema } from './schema.ts';
@@ -49,6 +49,20 @@ describe('batches through a ring', () => {
       },
     );
     await fc.assert(property, { numRuns: 60 });
+  });
+
+  it('bring the totals of their reader, where somebody else has counted', async () => {
+    const schema = schemaOf('id int64');
+    const memory = createRing();
+    const producer = new RingProducer(memory);
+    const rows = rowsReader(schema, [['1'], ['2'], ['3']], { batchRows: 2 });
+    const told = { rows: 9, bytes: 70, high: '5', coerced: { a: 1 }, quarantined: 4, own: { bad: [1] } };
+    await withFacts({ ...rows, facts: () => told }).pump(producer, () => undefined);
+    producer.end('ended');
+    const decoder = createBatchDecoder(new RingConsumer(memory), schema);
+    while (decoder.next()) expect(decoder.facts().quarantined).toBeUndefined();
+    // Rows are those that came.
+    expect(decoder.facts()).toEqual({ ...told, rows: 3 });
   });
 
   it('tell the reader that a float is -0', async () => {

@@ -4,27 +4,37 @@
  *
  *     batch  = uint32 rows, then per column uint32 nulls, uint32 bytes (of texts), uint32 flags; then per column:
  *              [validity bitmap, when there are nulls] [values or bool bitmap | offsets, bytes]
+ *     facts  = a head whose number of rows is 2^32 - 1; then uint32 bytes, and the totals as JSON, for whoever reads the batches
  */
 import { Batch, type Column } from './batch.ts';
 import { type RingConsumer, sendAll } from './byte-ring.ts';
 import type { Decoder } from './decoder.ts';
 import { CancelledError, InternalError } from './errors.ts';
 import type { Schema } from './schema.ts';
-import type { BatchesReader, BytesReader, DecodeFacts } from './source.ts';
+import type { BatchesReader, BytesReader, DecodeFacts, DecoderSpec } from './source.ts';
 
 /** Numbers about one column at the head of a batch. */
 const HEAD = 3;
+/** In the place of a number of rows. */
+const FACTS = 0xffff_ffff;
+
+/** Finds {@link createBatchDecoder}. */
+export const BATCH_DECODER: DecoderSpec = {
+  module: import.meta.url,
+  name: 'createBatchDecoder',
+  options: undefined,
+};
 
 /** The same slice in the form of bytes; {@link createBatchDecoder} is its decoder. */
 export function asBytes(reader: BatchesReader): BytesReader {
   return {
     format: 'bytes',
     schema: reader.schema,
-    decoder: { module: import.meta.url, name: 'createBatchDecoder', options: undefined },
+    decoder: BATCH_DECODER,
     async pump(ring, onBytes) {
       for await (const batch of reader.batches()) {
         if (batch.rows === 0) continue;
-        for (const piece of encode(batch)) {
+        for (const piece of encodeBatch(batch)) {
           if (!(await sendAll(ring, piece)))
             throw new CancelledError('the reader was told to stop', { code: 'batch.abandoned' });
           onBytes(piece.length);
@@ -35,7 +45,20 @@ export function asBytes(reader: BatchesReader): BytesReader {
   };
 }
 
-function* encode(batch: Batch): Generator<Uint8Array> {
+/** The same with the reader's totals behind the batches. */
+export function withFacts(reader: BatchesReader): BytesReader {
+  const bytes = asBytes(reader);
+  return {
+    ...bytes,
+    async pump(ring, onBytes) {
+      await bytes.pump(ring, onBytes);
+      for (const piece of encodeFacts(reader.schema, reader.facts())) await sendAll(ring, piece);
+    },
+  };
+}
+
+/** The bytes of a batch, in pieces that are valid until it changes. */
+export function* encodeBatch(batch: Batch): Generator<Uint8Array> {
   const { rows, columns } = batch;
   const head = new Uint32Array(1 + HEAD * columns.length);
   head[0] = rows;
@@ -57,6 +80,16 @@ function* encode(batch: Batch): Generator<Uint8Array> {
   }
 }
 
+/** Totals that are told in the place of what the decoder counts, but for the rows; after the last batch. */
+export function* encodeFacts(schema: Schema, facts: DecodeFacts): Generator<Uint8Array> {
+  const head = new Uint32Array(1 + HEAD * schema.fields.length);
+  head[0] = FACTS;
+  yield new Uint8Array(head.buffer);
+  const text = Buffer.from(JSON.stringify(facts));
+  yield new Uint8Array(Uint32Array.of(text.length).buffer);
+  yield text;
+}
+
 function valueBytes(column: Column, rows: number): number {
   return column.width < 0 ? (rows + 7) >> 3 : column.width * rows;
 }
@@ -73,6 +106,7 @@ class BatchDecoder implements Decoder {
   #block: { start: number; end: number } | undefined;
   #rows = 0;
   #bytes = 0;
+  #told: DecodeFacts | undefined;
 
   constructor(ring: RingConsumer, schema: Schema) {
     this.#ring = ring;
@@ -85,6 +119,7 @@ class BatchDecoder implements Decoder {
     const head = this.#head;
     if (!this.#read(new Uint8Array(head.buffer), true)) return undefined;
     const rows = head[0]!;
+    if (rows === FACTS) return this.#readFacts();
     if (this.#batch.capacity < rows) this.#batch = new Batch(this.#schema, rows);
     this.#batch.reset();
     for (const [i, column] of this.#batch.columns.entries()) {
@@ -100,7 +135,17 @@ class BatchDecoder implements Decoder {
   }
 
   facts(): DecodeFacts {
-    return { rows: this.#rows, bytes: this.#bytes, high: undefined, coerced: {} };
+    const { high, coerced = {}, ...told } = this.#told ?? {};
+    return { bytes: this.#bytes, ...told, rows: this.#rows, high, coerced };
+  }
+
+  #readFacts(): Batch | undefined {
+    const length = new Uint32Array(1);
+    if (!this.#read(new Uint8Array(length.buffer))) return undefined;
+    const text = new Uint8Array(length[0]!);
+    if (!this.#read(text)) return undefined;
+    this.#told = JSON.parse(Buffer.from(text).toString()) as DecodeFacts;
+    return this.next();
   }
 
   #readValues(column: Column, rows: number, bytes: number): boolean {

@@ -88,10 +88,11 @@ export class Batch {
   readonly capacity: number;
   rows = 0;
 
-  constructor(schema: Schema, capacity: number) {
+  /** `columns`: some that are there already, for so many rows. */
+  constructor(schema: Schema, capacity: number, columns?: readonly Column[]) {
     this.schema = schema;
     this.capacity = capacity;
-    this.columns = schema.fields.map((field) => new Column(field.type, capacity));
+    this.columns = columns ?? schema.fields.map((field) => new Column(field.type, capacity));
   }
 
   reset(): void {

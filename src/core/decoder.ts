@@ -7,6 +7,21 @@ import type { DecodeFacts } from './source.ts';
 export interface Decoder extends BatchReader {
   /** Totals so far. */
   facts(): DecodeFacts;
+  /**
+   * Called before the first batch by who may want rows to go aside after all. What it returns puts rows of the last batch aside as
+   * the source has written them, and leaves the batch as it is. Absent where nobody knows any more how they were written.
+   */
+  refusing?(): (rows: readonly RefusedInBatch[]) => void;
+}
+
+/** A row of a batch that goes aside. */
+export interface RefusedInBatch {
+  /** Its place in the batch, from 0; rows come in their order. */
+  row: number;
+  column: string | undefined;
+  code: string;
+  /** For people, without values. */
+  reason: string;
 }
 
 /** The largest row that whoever reads the batches has memory for. */

@@ -13,6 +13,11 @@ const LANE_BYTES = 64 * MEBIBYTE;
 const ENGINE_PART = 2 / 3;
 const LEAST_LANE_BYTES = 192 * MEBIBYTE;
 
+/** Thread, rings, batches and DuckDB of the rules of a stream, for each slice that is read at once. */
+const RULES_BYTES = 64 * MEBIBYTE;
+/** What that DuckDB is told, which has one batch at a time. */
+export const RULES_MEMORY: number = 64 * MEBIBYTE;
+
 /** The smallest budget, which one lane needs. */
 export const LEAST_MEMORY: number = MAIN_BYTES + LEAST_LANE_BYTES;
 
@@ -59,6 +64,13 @@ export function sourceEngineMemory(bytes: number): number {
 /** How many lanes fit into a budget. */
 export function lanesWithin(budget: number): number {
   return Math.max(1, Math.floor((budget - MAIN_BYTES) / LEAST_LANE_BYTES));
+}
+
+/** How many lanes fit when rules are applied to what each of them is given, and what is left for these lanes, as far as there is room. */
+export function besideRules(budget: number, workers: number): { lanes: number; budget: number } {
+  const most = Math.max(1, Math.floor((budget - MAIN_BYTES) / (LEAST_LANE_BYTES + RULES_BYTES)));
+  const lanes = Math.min(workers, most);
+  return { lanes, budget: Math.max(Math.min(budget, LEAST_MEMORY), budget - lanes * RULES_BYTES) };
 }
 
 /** What the DuckDB of each lane may take by its own account. */

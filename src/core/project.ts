@@ -73,6 +73,8 @@ export interface StreamOptions {
     | { [Name in keyof SchemaRules]?: SchemaRules[Name] | undefined }
     | undefined;
   export?: string | ExportOptions | undefined;
+  checks?: Record<string, string> | undefined;
+  compute?: Record<string, string> | undefined;
 }
 
 export type DeletesMode = 'keep' | 'flag' | 'remove';

@@ -34,6 +34,17 @@ export interface PartitionBy {
   by: 'hour' | 'day' | 'month' | 'year' | 'value';
 }
 
+/**
+ * What rows have to be, and columns that are made of others: SQL expressions of DuckDB over the columns by their names in the
+ * destination.
+ */
+export interface RowRules {
+  /** Name → a condition; a row that does not meet it goes to quarantine. NULL is no reason, as with CHECK. */
+  readonly checks: Readonly<Record<string, string>>;
+  /** Column → its value. */
+  readonly compute: Readonly<Record<string, string>>;
+}
+
 export interface StreamConfig {
   /** As written in the source: `public.orders`, or a free name when `sql` is given. */
   name: string;
@@ -83,12 +94,19 @@ export interface StreamConfig {
   maxBad?: MaxBad | undefined;
   /** How the stream is written, by destinations that write files. */
   export?: ExportConfig | undefined;
+  /** Absent: rows are loaded as they come. */
+  rules?: RowRules | undefined;
 }
 
 /** `percent` counts from a number of records on that says something. */
 export interface MaxBad {
   rows?: number | undefined;
   percent?: number | undefined;
+}
+
+/** Whether rows have to be looked at on their way. */
+export function hasRules({ rules }: Pick<StreamConfig, 'rules'>): boolean {
+  return rules !== undefined;
 }
 
 /** Name in the destination of a column of the source, which may be called like something that every object has. */

@@ -148,7 +148,7 @@ const SIMPLE: Partial<Record<LogicalType['kind'], DuckDBType>> = {
   time: api.TIME,
 };
 
-function duckTypeObject(type: LogicalType): DuckDBType {
+export function duckTypeObject(type: LogicalType): DuckDBType {
   if (type.kind === 'decimal') return api.DECIMAL(type.precision, type.scale);
   if (type.kind === 'timestamp') return type.zone ? api.TIMESTAMPTZ : api.TIMESTAMP;
   return SIMPLE[type.kind]!;

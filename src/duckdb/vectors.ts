@@ -26,20 +26,20 @@ export function fillChunk(chunk: DataChunk, batch: Batch, from: number, count: n
   bindings.data_chunk_set_size(chunk, count);
   batch.columns.forEach((column, index) => {
     const vector = bindings.data_chunk_get_vector(chunk, index);
-    if (column.width > 0 || column.type.kind === 'bool') fillFixed(vector, column, from, count);
-    else if (!fillStrings(vector, column, from, count)) throw invalidText(batch.schema.fields[index]!.name);
-    if (column.nullCount > 0) {
-      bindings.vector_ensure_validity_writable(vector);
-      const bytes = Math.ceil(count / 64) * 8;
-      bindings.copy_data_to_vector_validity(
-        vector,
-        0,
-        column.validity.buffer as ArrayBuffer,
-        from >> 3,
-        bytes,
-      );
-    }
+    if (!fillVector(vector, column, from, count)) throw invalidText(batch.schema.fields[index]!.name);
   });
+}
+
+/** False when a text is not UTF-8. */
+export function fillVector(vector: Vector, column: Column, from: number, count: number): boolean {
+  if (column.width > 0 || column.type.kind === 'bool') fillFixed(vector, column, from, count);
+  else if (!fillStrings(vector, column, from, count)) return false;
+  if (column.nullCount > 0) {
+    bindings.vector_ensure_validity_writable(vector);
+    const bytes = Math.ceil(count / 64) * 8;
+    bindings.copy_data_to_vector_validity(vector, 0, column.validity.buffer as ArrayBuffer, from >> 3, bytes);
+  }
+  return true;
 }
 
 function fillFixed(vector: Vector, column: Column, from: number, count: number): void {
@@ -103,7 +103,7 @@ function fillStrings(vector: Vector, column: Column, from: number, count: number
   return true;
 }
 
-function invalidText(name: string): DataError {
+export function invalidText(name: string): DataError {
   return new DataError(`writing column "${name}": its text is not valid UTF-8`, {
     code: 'data.invalid_utf8',
     remedy: `read it as bytes: types: { ${name}: binary }`,

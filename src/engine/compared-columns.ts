@@ -32,7 +32,7 @@ export function sharedColumns(
     else if (!find(table, name)) notes.push(`column "${name}" is new in the source and was not compared`);
     else if (without?.has(name))
       notes.push(
-        `column "${name}" was not compared: the source cannot make the type that \`types\` gives it`,
+        `column "${name}" was not compared: the source cannot make what \`types\` or \`compute\` says`,
       );
   return shared
     .filter(({ name }) => !without?.has(name))

@@ -4,6 +4,7 @@ import type { Connector, ConnectorContext } from '../core/connector.ts';
 import type { Destination } from '../core/destination.ts';
 import { ConfigError } from '../core/errors.ts';
 import type { ConnectionConfig, PipelineConfig, Project } from '../core/project.ts';
+import { engineMemory } from '../core/memory.ts';
 import { redactUrl } from '../core/redact.ts';
 import type { Source } from '../core/source.ts';
 import type { StateStore } from '../core/state.ts';
@@ -21,6 +22,8 @@ export interface Resources {
   workers: number;
   /** Undefined: as usual. */
   batchBytes?: number | undefined;
+  /** Of a source: how many slices at once may have rules, and what the DuckDB of the lane has that each goes to. */
+  rules?: { threads: number; laneBytes: number } | undefined;
 }
 
 export function pipelineOf(context: ProjectContext, name: string): PipelineConfig {
@@ -40,7 +43,14 @@ export async function openSource(
 ): Promise<Source> {
   const { connector, options, place } = findConnection(context, connection, resources);
   if (!connector.openSource) throw cannot(connection, connector, 'read from');
-  return connector.openSource(options, place);
+  const source = await connector.openSource(options, place);
+  // Also without rules: rows that they have put aside may be read again when they are gone.
+  const { ruledSource } = await import('../rules/ruled-source.ts');
+  return ruledSource(source, {
+    ...(resources.rules ?? { threads: 1, laneBytes: engineMemory(resources.memoryBytes) }),
+    tempDirectory: join(place.directory, '.sluice', `rules-${process.pid}`),
+    batchBytes: resources.batchBytes,
+  });
 }
 
 export async function openDestination(

@@ -9,7 +9,7 @@ import type { SliceReader } from '../core/source.ts';
 import type { Checkpoint, DeletesConfig, Slice, SliceRange } from '../core/stream.ts';
 import { STRATEGIES } from '../strategies/index.ts';
 import { findGone, type GoneKeys } from './find-gone.ts';
-import type { LoadJob, LoadOutcome } from './load-stream.ts';
+import type { LoadJob, LoadOutcome } from './load-job.ts';
 
 /** More than this are taken for a mistake, of a hundred rows that are there. */
 const MOST_PERCENT = 50;

@@ -11,11 +11,11 @@ import type {
   Within,
 } from '../core/compare.ts';
 import { ConfigError, TransientError } from '../core/errors.ts';
-import { renamed, type SliceRange, type StreamConfig } from '../core/stream.ts';
+import { hasRules, renamed, type SliceRange, type StreamConfig } from '../core/stream.ts';
 import { compareTables } from './compare-tables.ts';
 import { differingBuckets, digitsFor, keptColumns, keyColumns } from './compared-columns.ts';
 import { HashList } from './hash-reader.ts';
-import type { LoadJob } from './load-stream.ts';
+import type { LoadJob } from './load-job.ts';
 import { goneKeys, MOST_MISSED, noKeys } from './match-keys.ts';
 import { Sides } from './verify-sides.ts';
 
@@ -122,7 +122,8 @@ async function scopeOf({ planned, source, signal }: Job, target: Comparable): Pr
   };
   const scope: Scope = {
     within: undefined,
-    complete: true,
+    // Rows that do not meet a check are to be missing.
+    complete: !hasRules(stream),
     all: where !== undefined || skips || late ? all : undefined,
   };
   if (!late) return scope;

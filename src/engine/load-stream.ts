@@ -2,14 +2,10 @@
  * Loads one planned stream. In: the plan, made while the stream's lease is held. Out: totals. Every commit makes one or all
  * slices visible together with the checkpoint; whatever stops us between commits leaves nothing behind that a reader sees.
  */
-import type { Destination, Load, Supersede, TableWriter } from '../core/destination.ts';
+import type { Load, Supersede, TableWriter } from '../core/destination.ts';
 import { throwIfAborted } from '../core/errors.ts';
-import type { Listener, StreamTotals } from '../core/events.ts';
-import type { Snapshot } from '../core/source.ts';
 import type { Checkpoint, Slice } from '../core/stream.ts';
-import type { TableStructure } from '../core/structure.ts';
 import { addDays } from '../core/units.ts';
-import type { KeptHome } from '../gate/kept-storage.ts';
 import { Quarantine } from '../gate/quarantine.ts';
 import { STRATEGIES } from '../strategies/index.ts';
 import type { Strategy } from '../strategies/strategy.ts';
@@ -19,50 +15,13 @@ import { BY_DATES } from './date-slices.ts';
 import { makeRoom, withDeletes } from './deletes.ts';
 import { distinctRows } from './distinct-rows.ts';
 import { essence } from './essence.ts';
+import type { LoadJob, LoadOutcome } from './load-job.ts';
 import { inParallel } from './parallel.ts';
 import { partitionBy } from './partition-by.ts';
-import type { Planned } from './plan-stream.ts';
 import { PutAside } from './put-aside.ts';
 import { leaveOutRefused } from './refused-rows.ts';
 import { retrySlice } from './slice-retry.ts';
-import type { Slots } from './slots.ts';
 import { type StagedTimes, Staging, timingOf } from './staging.ts';
-
-export interface LoadJob {
-  planned: Planned;
-  source: Snapshot;
-  /** Foreign keys refer to tables of the destination. */
-  structure: TableStructure | undefined;
-  destination: Destination;
-  run: string;
-  fence: number;
-  /** The lease was taken from somebody who may still be alive: shut them out first. */
-  takenOver: boolean;
-  /** The table has nothing but what this run has loaded, of which nothing comes again. */
-  apart: boolean;
-  /** The user chose the window: the watermark stays where it is. */
-  ownWindow: boolean;
-  /** Slices of all streams that are read at once: each has a connection and an engine. */
-  slots: Slots;
-  signal: AbortSignal;
-  emit: Listener;
-  /** Of the connection that is loaded. */
-  quarantine: KeptHome;
-  /** Something was committed: failures before it no longer count. */
-  progressed(): void;
-  totals: StreamTotals;
-}
-
-/** What a load has come to. */
-export interface LoadOutcome {
-  checkpoint: Checkpoint | undefined;
-  /** Of the last commit; undefined when there was nothing to commit. */
-  version: number | undefined;
-  /** Rows that its slices have read. */
-  read: number;
-  /** The table holds nothing else. */
-  alone: boolean;
-}
 
 export async function loadStream(job: LoadJob): Promise<LoadOutcome> {
   const { planned, source, destination, signal } = job;
@@ -151,7 +110,13 @@ class StreamLoad {
       const alone = slices.length === 0 ? checkpointAlone(this.#job, this.#checkpoint) : undefined;
       if (alone) await this.#commit([], { kind: 'nothing' }, alone);
     }
-    return { checkpoint: this.#checkpoint, version: this.#version, read: this.#read, alone: this.#fresh };
+    return {
+      checkpoint: this.#checkpoint,
+      version: this.#version,
+      read: this.#read,
+      aside: this.#aside.count,
+      alone: this.#fresh,
+    };
   }
 
   #atOnce(): boolean {
@@ -247,6 +212,11 @@ class StreamLoad {
   async #commitOne(load: Load): Promise<void> {
     const { planned, source, ownWindow } = this.#job;
     const { stream } = planned.plan;
+    // Records that are read again are behind the watermark, of which nothing else is known here; files are known by name.
+    if (load.slice.range.kind === 'quarantine' && !stream.files) {
+      if (load.rows > 0) return this.#commit([load], this.#supersede(load.slice), this.#checkpoint!);
+      return this.#giveUp(load);
+    }
     const last = this.#left === 0;
     const advanced = source.advance({
       stream,
@@ -261,13 +231,17 @@ class StreamLoad {
       : this.#withDay(advanced, [load]);
     const checkpoint = { ...moved, ...(unfinished && { unfinished }) };
     if (this.#nothingChanged([load], checkpoint)) {
-      this.#job.totals.quarantined += load.facts.quarantined ?? 0;
-      await this.#writer.abort([load]);
-      return;
+      return this.#giveUp(load);
     }
     await this.#commit([load], this.#supersede(load.slice), checkpoint);
     this.#fresh ||= this.#restart;
     this.#restart = false;
+  }
+
+  /** Nothing has to be written. */
+  async #giveUp(load: Load): Promise<void> {
+    this.#job.totals.quarantined += load.facts.quarantined ?? 0;
+    await this.#writer.abort([load]);
   }
 
   #supersede(slice: Slice): Supersede {
@@ -321,7 +295,8 @@ class StreamLoad {
     // What takes the place of everything has read all that was put aside before.
     const before = supersede.kind === 'everything' ? undefined : this.#checkpoint?.quarantine;
     const { changed, version } = await this.#aside.keep(loads, before, async (quarantine) => {
-      const whole = { ...checkpoint, accepted: planned.accepted, ...(quarantine[0] && { quarantine }) };
+      const { quarantine: _, ...moved } = checkpoint;
+      const whole = { ...moved, accepted: planned.accepted, ...(quarantine[0] && { quarantine }) };
       const committed = await this.#writer.commit(loads, supersede, whole);
       this.#checkpoint = whole;
       return committed;

@@ -35,6 +35,11 @@ export class PutAside {
     this.#job = job;
   }
 
+  /** Rows that were read and did not fit. */
+  get count(): number {
+    return this.#bad;
+  }
+
   /** A slice as its reader gets it. */
   async wanted(slice: Slice, scratch: string): Promise<SliceToRead> {
     const { range } = slice;
@@ -99,14 +104,19 @@ export class PutAside {
     const { quarantine } = this.#job;
     const kept: QuarantineFile[] = [];
     const used: string[] = [];
+    /** Records of loads that were not there before. */
+    const fresh = new Map<Load, number>();
     const again = replayed(loads);
     const gone = new Set(again.map(({ file }) => file));
     try {
       for (const load of loads) {
         const scratch = this.#scratch.get(load);
         if (scratch === undefined) continue;
-        const { quarantined: rows = 0 } = load.facts;
-        kept.push(await quarantine.keep(scratch, { id: load.slice.id, rows }, replayed([load])[0]));
+        const [origin] = replayed([load]);
+        const earlier = origin === undefined && this.#readsAgain(load.slice) ? before : undefined;
+        const file = await quarantine.keep(scratch, load.slice, { origin, earlier: earlier ?? [] });
+        if (file) kept.push(file);
+        fresh.set(load, file?.rows ?? 0);
         used.push(scratch);
       }
       const others = (before ?? []).filter(({ file }) => !gone.has(file));
@@ -114,6 +124,7 @@ export class PutAside {
       const added = [...kept];
       kept.push(...made);
       const done = await commit([...left, ...added]);
+      for (const [load, quarantined] of fresh) load.facts = { ...load.facts, quarantined };
       for (const scratch of used) await quarantine.discardScratch(scratch);
       // What cannot be removed now is swept by the next run.
       await quarantine.discard(again).catch(() => undefined);
@@ -123,6 +134,16 @@ export class PutAside {
       if (!(error instanceof TransientError)) await quarantine.discard(kept);
       throw error;
     }
+  }
+
+  /**
+   * Whether rows of the slice may be there since an earlier run. With a key no two rows are the same; of others only what is
+   * compared with the table, or takes the place of a day, has been read before.
+   */
+  #readsAgain({ range, overlap }: Slice): boolean {
+    const { plan, schema } = this.#job.planned;
+    if (plan.stream.files || range.kind === 'files') return false;
+    return schema.key.length > 0 || overlap || range.kind === 'column';
   }
 
   /** What a file has put aside before it changed goes with its rows, when it is loaded again. */

@@ -377,7 +377,7 @@ async function attemptStream({
     const { structure, leftOut } = translateForeignKeys(planned.survey.structure, stream, run.all);
     if (leftOut.length > 0 && !planned.table) warnLeftOut(run, stream, leftOut);
     const { arrived } = planned.survey;
-    const { checkpoint, version, read, alone } = await loadStream({
+    const { checkpoint, version, read, aside, alone } = await loadStream({
       planned,
       structure,
       source,
@@ -400,7 +400,7 @@ async function attemptStream({
       changes: plan.changes,
       alone,
       more: arrived?.more === true,
-      ...(version !== undefined && { loaded: { planned, source, read, version, ownWindow } }),
+      ...(version !== undefined && { loaded: { planned, source, read, aside, version, ownWindow } }),
     };
   } catch (error) {
     if (asSluiceError(error, '').code === 'engine.old_snapshot') await run.snapshot.renew(source);

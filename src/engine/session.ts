@@ -3,7 +3,14 @@ import { availableParallelism } from 'node:os';
 import { resolveStreams } from '../config/resolve-streams.ts';
 import type { Destination } from '../core/destination.ts';
 import { ConfigError } from '../core/errors.ts';
-import { checkBatchBytes, checkMemory, lanesWithin, sourceMemory } from '../core/memory.ts';
+import {
+  besideRules,
+  checkBatchBytes,
+  checkMemory,
+  engineMemory,
+  lanesWithin,
+  sourceMemory,
+} from '../core/memory.ts';
 import type { PipelineConfig } from '../core/project.ts';
 import type { Source } from '../core/source.ts';
 import type { StreamConfig } from '../core/stream.ts';
@@ -36,16 +43,31 @@ export function resourcesOf(
   const whole = options.memoryBytes ?? context.project.memoryBytes;
   const part = hasEngine(context, pipeline) ? sourceMemory(whole) : 0;
   checkMemory(whole, part);
-  const memoryBytes = whole - part;
   const cores = Math.max(1, Math.floor(availableParallelism() / 2));
-  const workers = options.workers ?? Math.min(lanesWithin(memoryBytes), cores, 4);
+  const most = options.workers ?? Math.min(lanesWithin(whole - part), cores, 4);
+  const ruled = anyRules(pipeline);
+  const { lanes, budget: memoryBytes } = ruled
+    ? besideRules(whole - part, most)
+    : { lanes: most, budget: whole - part };
+  const workers = options.workers ?? lanes;
   const batchBytes = options.batchBytes ?? context.project.batchBytes;
   if (batchBytes !== undefined) checkBatchBytes(batchBytes);
   const both = { workers, batchBytes };
   return {
-    source: { memoryBytes: part || whole, ...both },
+    source: {
+      memoryBytes: part || whole,
+      ...both,
+      ...(ruled && { rules: { threads: lanes, laneBytes: engineMemory(memoryBytes, lanes) } }),
+    },
     destination: { memoryBytes, ...both },
   };
+}
+
+/** Whether rows of any stream have to be looked at. */
+function anyRules({ defaults, streams }: PipelineConfig): boolean {
+  return [defaults, ...Object.values(streams)].some(
+    (options) => options !== false && (options?.checks !== undefined || options?.compute !== undefined),
+  );
 }
 
 export async function openPipeline(

@@ -40,6 +40,7 @@ export async function agreeOn(job: ContractJob): Promise<Agreed> {
   const flags = flagsOf(job);
   const accepted = table?.checkpoint?.accepted;
   const isAccepted = accepted !== undefined && sameJson(accepted, schemaToJson(incoming));
+  const computed = new Set(Object.keys(stream.rules?.compute ?? {}));
   const agreed = agree({
     stream: stream.name,
     table: table && withoutFlags(table.schema),
@@ -49,7 +50,8 @@ export async function agreeOn(job: ContractJob): Promise<Agreed> {
     fresh: job.fresh,
     keeps: job.keeps,
     fixed: fixedColumns(stream, table, incoming),
-    pinned: new Set(Object.keys(stream.types).map((column) => renamed(stream, column))),
+    pinned: new Set([...Object.keys(stream.types).map((column) => renamed(stream, column)), ...computed]),
+    asked: computed,
     putsAside: job.survey.putsAside === true,
   });
   const contract = flags.field ? { ...agreed, schema: withField(agreed.schema, flags.field) } : agreed;

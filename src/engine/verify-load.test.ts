@@ -18,6 +18,8 @@ interface Case {
   /** What each end says when it is asked. */
   source?: number;
   target?: number;
+  /** Rows in quarantine. */
+  aside?: number;
 }
 
 /** Only what is asked for when counting. */
@@ -39,6 +41,7 @@ async function count(
     read = 10,
     source = 10,
     target = 10,
+    aside = 0,
   } = given;
   const stream: StreamConfig = {
     name: 's',
@@ -61,6 +64,7 @@ async function count(
     },
     source: { compare: () => counting(source, (range) => asked.push(range)) } as Partial<Snapshot>,
     read,
+    aside,
     version: 1,
     ownWindow: false,
   } as unknown as LoadedStream;
@@ -86,6 +90,12 @@ describe('counts after a load', () => {
       found: { status: 'equal' },
       asked: [{ kind: 'all' }],
     });
+  });
+
+  it('rows in quarantine are not missing in the table', async () => {
+    expect((await count({ ranges: pages, source: 12, aside: 2 })).found?.status).toBe('equal');
+    expect((await count({ ranges: pages, source: 12, aside: 1 })).found?.status).toBe('differs');
+    expect((await count({ aside: 2 })).found?.status).toBe('equal');
   });
 
   it.each([

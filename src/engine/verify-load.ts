@@ -7,7 +7,7 @@ import type { Destination } from '../core/destination.ts';
 import { DataError } from '../core/errors.ts';
 import type { LoadVerification } from '../core/events.ts';
 import type { Snapshot } from '../core/source.ts';
-import type { LoadCheck, SliceRange } from '../core/stream.ts';
+import { hasRules, type LoadCheck, type SliceRange } from '../core/stream.ts';
 import { STRATEGIES } from '../strategies/index.ts';
 import type { Planned } from './plan-stream.ts';
 import { compareTables } from './compare-tables.ts';
@@ -20,6 +20,8 @@ export interface LoadedStream {
   source: Snapshot;
   /** Rows that its slices have read. */
   read: number;
+  /** Rows that were put aside beside them. */
+  aside: number;
   /** Of its last commit. */
   version: number;
   /** The user chose the window. */
@@ -65,11 +67,12 @@ async function counted(
   range: SliceRange,
   table: ComparedTable | undefined,
 ): Promise<Untimed | undefined> {
-  const { planned, source, read } = loaded;
+  const { planned, source, read, aside } = loaded;
   const several = planned.slices.slices.length > 1;
   const rows = several ? source.compare?.(planned.plan.stream, planned.survey) : undefined;
   const [there, here] = await Promise.all([
-    rows ? rows.count(range, signal) : read,
+    // What the source cannot tell from the others is not to be in the table.
+    rows ? rows.count(range, signal).then((count) => count - aside) : read,
     table?.rows.count({ kind: 'all' }, signal) ?? 0,
   ]);
   return {
@@ -83,8 +86,10 @@ async function compared(
   { loaded, signal }: LoadVerificationJob,
   table: ComparedTable | undefined,
 ): Promise<Untimed> {
-  const { planned, source, read } = loaded;
+  const { planned, source, read, aside } = loaded;
   const { stream } = planned.plan;
+  if (hasRules(stream) && aside > 0)
+    return skipped(`${aside} rows are in quarantine, which the source has`, read);
   // A load that never deletes has not promised it.
   const ignoreExtra =
     stream.load === 'merge' ||
@@ -98,6 +103,11 @@ async function compared(
     rows: { ...rows, read },
     details: { missing, extra, changed, notes, differences },
   };
+}
+
+function skipped(note: string, read: number): Untimed {
+  const details = { missing: 0, extra: 0, changed: 0, notes: [note], differences: [] };
+  return { by: 'checksums', status: 'skipped', rows: { source: 0, target: 0, read }, details };
 }
 
 /** All that the table holds after the load, as a range of the source; undefined when it may hold rows of other loads. */

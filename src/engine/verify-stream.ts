@@ -174,6 +174,9 @@ function explain(
   const readAt = table?.state.checkpoint?.readAt;
   if (missing + extra + changed > 0 && !scope.waiting.source && readAt !== undefined)
     notes.push(`loaded at ${readAt}; what has changed in the source since then differs until the next run`);
+  const aside = (table?.state.checkpoint?.quarantine ?? []).reduce((sum, { rows }) => sum + rows, 0);
+  if (aside > 0 && missing + changed > 0)
+    notes.push(`${aside} records of it are in quarantine, and the source has them: sluice quarantine show`);
   if (waiting > 0)
     notes.push(
       'rows that changed since the last load, or are of the part that every run reads again, wait for the next run',

@@ -38,6 +38,7 @@ function agreed(
     keeps: false,
     fixed: new Set(['id', ...(before?.key ?? []), ...now!.key]),
     pinned: new Set(),
+    asked: new Set(),
     putsAside: false,
     ...how,
   });

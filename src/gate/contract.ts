@@ -25,6 +25,8 @@ export interface ContractRequest {
   fixed: ReadonlySet<string>;
   /** Columns whose type the user has chosen. */
   pinned: ReadonlySet<string>;
+  /** Columns that the user has asked for by name. */
+  asked: ReadonlySet<string>;
   /** Records that do not fit are put aside, so that a type can stay as it is. */
   putsAside: boolean;
 }
@@ -116,7 +118,7 @@ function refuseConflicts({ stream, keeps }: ContractRequest, all: Conflict[]): v
 
 /** Where each column of the source goes. */
 function detoursOf(request: ContractRequest, table: Schema): Detours {
-  const { incoming, fresh, pinned, putsAside } = request;
+  const { incoming, fresh, pinned, asked, putsAside } = request;
   const keeps = keepsTypes(request);
   const detours = noDetours();
   const taken = new Set([...table.fields, ...incoming.fields].map(({ name }) => folded(name)));
@@ -124,7 +126,8 @@ function detoursOf(request: ContractRequest, table: Schema): Detours {
     const was = table.fields.find(({ name }) => name === field.name);
     if (!was) {
       // What Sluice adds itself the user has asked for.
-      if (keeps && !field.name.startsWith('_sluice_')) detours.without.push(field.name);
+      if (keeps && !field.name.startsWith('_sluice_') && !asked.has(field.name))
+        detours.without.push(field.name);
       continue;
     }
     if (fresh) continue;
@@ -231,15 +234,16 @@ function conflictsOf(request: ContractRequest, table: Schema, incoming: Schema):
   return conflicts;
 }
 
-function misfit({ fixed, pinned, accepted }: ContractRequest, was: Field, is: Field): Conflict {
+function misfit({ fixed, pinned, asked, accepted }: ContractRequest, was: Field, is: Field): Conflict {
   const [from, to] = [renderType(was.type), renderType(is.type)];
-  const found = `column "${is.name}" was ${from} and is now ${to} (${is.native ?? 'unknown'})`;
+  const native = asked.has(is.name) ? 'computed' : (is.native ?? 'unknown');
+  const found = `column "${is.name}" was ${from} and is now ${to} (${native})`;
   if (widen(was.type, is.type))
     return { found: `${found}, and stays what it was by \`schema: discard\``, ruled: true };
   const why = fixed.has(is.name)
     ? ', and rows are found by it'
     : pinned.has(is.name)
-      ? ', as `types` says'
+      ? `, as \`${asked.has(is.name) ? 'compute' : 'types'}\` says`
       : '';
   return { found: `${found}, which do not fit one type${why}`, ruled: why === '' && !accepted };
 }

@@ -9,7 +9,7 @@ import path from 'node:path';
 import type { KeptRecords, QuarantineFile } from '../core/quarantine.ts';
 import { duckText as text } from '../duckdb/types.ts';
 import { openKept, type ReplacedFiles, writeOthers } from './kept-records.ts';
-import { type KeptHome, keptPlace, type KeptPlace, type KeptStorage } from './kept-storage.ts';
+import { fetchKept, type KeptHome, keptPlace, type KeptPlace, type KeptStorage } from './kept-storage.ts';
 import { KEPT_FORM, withDuck } from './quarantine-session.ts';
 
 /** The table that the records were on their way to, and who is loading it. */
@@ -17,6 +17,12 @@ export interface QuarantineScope {
   run: string;
   table: string;
   stream: string;
+}
+
+/** What is known of records beside themselves. */
+interface Keeping {
+  origin?: Pick<QuarantineFile, 'run' | 'at'> | undefined;
+  earlier?: readonly QuarantineFile[];
 }
 
 /** What is wrong with the records of a load, most frequent first. */
@@ -52,34 +58,41 @@ export class Quarantine {
 
   /**
    * Makes a Parquet file of what a reader has put aside for a slice; it lasts when this returns. `origin`: the run that put
-   * the records aside first, when they have been there before.
+   * the records aside first, when they have been there before. `earlier`: files whose records are not kept twice; when there
+   * are no others, there is no file.
    */
   async keep(
     scratch: string,
-    slice: { id: string; rows: number },
-    origin?: Pick<QuarantineFile, 'run' | 'at'>,
-  ): Promise<QuarantineFile> {
+    slice: { id: string },
+    { origin, earlier = [] }: Keeping = {},
+  ): Promise<QuarantineFile | undefined> {
     const { stream } = this.#scope;
     const { run, at } = origin ?? { run: this.#scope.run, at: new Date().toISOString() };
     // Ids of slices may be as long as they like, names of files may not.
-    const { id, rows } = slice;
+    const { id } = slice;
     const short = id.length > 80 ? createHash('sha256').update(id).digest('hex').slice(0, 16) : id;
     const name = `${this.#scope.run}-${short}.parquet`;
     const unfinished = path.join(this.#place.scratch, name);
     const longest = await longestLine(scratch);
-    await withDuck(this.#place.scratch, BUFFERS * longest, (session) =>
-      session.run(
-        `COPY (
-           WITH lines AS NOT MATERIALIZED (SELECT * FROM ${read(scratch, longest)}),
-             forms AS (SELECT document, any_value(form) AS form FROM lines WHERE form IS NOT NULL GROUP BY document)
-           SELECT ${text(run)} AS run, ${text(stream)} AS stream, ${text(id)} AS slice, r.document AS file, r.line,
-             r."column", r.code, r.reason, CASE WHEN r.base64 THEN from_base64(r.raw) ELSE encode(r.raw) END AS raw, f.form
-           FROM lines r LEFT JOIN forms f USING (document) WHERE r.form IS NULL
-         ) TO ${text(unfinished)} (${KEPT_FORM})`,
+    const copies = await fetchKept(
+      this.#place.storage,
+      earlier.map(({ file }) => file),
+    );
+    const records = `WITH lines AS NOT MATERIALIZED (SELECT * FROM ${read(scratch, longest)}),
+        forms AS (SELECT document, any_value(form) AS form FROM lines WHERE form IS NOT NULL GROUP BY document)
+      SELECT ${text(run)} AS run, ${text(stream)} AS stream, ${text(id)} AS slice, r.document AS file, r.line,
+        r."column", r.code, r.reason, CASE WHEN r.base64 THEN from_base64(r.raw) ELSE encode(r.raw) END AS raw, f.form
+      FROM lines r LEFT JOIN forms f USING (document) WHERE r.form IS NULL`;
+    const [written] = await withDuck(this.#place.scratch, BUFFERS * longest, (session) =>
+      session.rows(
+        `COPY (${without(records, copies.paths)}) TO ${text(unfinished)} (${KEPT_FORM})`,
         'writing records to quarantine',
       ),
-    );
-    return { file: await this.#finish(name), rows, run, at };
+    ).finally(() => copies.release());
+    const rows = Number(written!['Count']);
+    if (rows > 0) return { file: await this.#finish(name), rows, run, at };
+    await this.discardScratch(unfinished);
+    return undefined;
   }
 
   /** Gives a whole file its place, which is its key. */
@@ -151,6 +164,15 @@ export class Quarantine {
       found.map(({ key }) => key).filter((key) => key.endsWith('.parquet') && !keep.has(key)),
     );
   }
+}
+
+/** The records, each as often as there are more of it than in the files. */
+function without(records: string, files: readonly string[]): string {
+  if (files.length === 0) return records;
+  const before = `SELECT file, raw, count(*) AS n FROM read_parquet([${files.map(text).join(', ')}]) GROUP BY ALL`;
+  return `SELECT * EXCLUDE (n, nth) FROM (
+      SELECT *, row_number() OVER (PARTITION BY file, raw) AS nth FROM (${records})
+    ) LEFT JOIN (${before}) USING (file, raw) WHERE nth > coalesce(n, 0) ORDER BY line`;
 }
 
 /** Removes files when nothing names them any more. */

@@ -16,6 +16,8 @@ export const deleteInsert: Strategy = {
   },
   supersedes: ({ stream, slices }) => {
     const range = slices[0]?.range;
+    // Records that are read again were missing in their days.
+    if (range?.kind === 'quarantine') return { kind: 'nothing' };
     if (range?.kind === 'missing')
       return { kind: 'value', column: renamed(stream, range.column), value: null };
     if (range?.kind !== 'column' || range.from === undefined || range.to === undefined) {

@@ -14,7 +14,14 @@ import { CancelledError, throwIfAborted, TransientError } from '../../core/error
 import type { ByteSink } from '../../core/byte-ring.ts';
 import type { ConnectorContext } from '../../core/connector.ts';
 import { BATCH_BYTES } from '../../core/memory.ts';
-import type { Checkpoint, RunWindow, Slice, SliceRange, StreamConfig } from '../../core/stream.ts';
+import {
+  type Checkpoint,
+  hasRules,
+  type RunWindow,
+  type Slice,
+  type SliceRange,
+  type StreamConfig,
+} from '../../core/stream.ts';
 import { readCatalog } from './catalog.ts';
 import { cancel, connect, describeTarget, type Target, targetOf } from './client.ts';
 import { comparePostgres, rowsOf } from './compare.ts';
@@ -307,6 +314,7 @@ class PostgresSnapshot implements Snapshot {
     signal: AbortSignal,
   ): Promise<BytesReader> {
     const { relation } = surveyed as PostgresSurvey;
+    const direct = this.#facts.direct && !hasRules(stream);
     const client = await this.#source.reader(this.#facts.id, signal, !this.#facts.checked);
     const options: CopyDecoderOptions = {
       formats: wireFormats(relation),
@@ -321,7 +329,7 @@ class PostgresSnapshot implements Snapshot {
       format: 'bytes',
       schema: relation.schema,
       decoder: { module: new URL(file, import.meta.url).href, name: 'createCopyDecoder', options },
-      ...(this.#facts.direct && {
+      ...(direct && {
         direct: { format: COPY_FORM, facts: () => ({ rows, bytes: 0, high, coerced: {} }) },
       }),
       pump: async (sink, onBytes) => {
@@ -330,7 +338,7 @@ class PostgresSnapshot implements Snapshot {
           sink,
           onBytes,
         );
-        if (this.#facts.direct) high = await highOf(client, stream, { relation, range: slice.range });
+        if (direct) high = await highOf(client, stream, { relation, range: slice.range });
       },
       close: () => this.#source.release(client),
     };
@@ -381,7 +389,8 @@ class PostgresSnapshot implements Snapshot {
     signal: AbortSignal,
   ): Promise<Diagnosis> {
     const { relation } = surveyed as PostgresSurvey;
-    const { serverVersion: version, direct } = this.#facts;
+    const { serverVersion: version } = this.#facts;
+    const direct = this.#facts.direct && !hasRules(stream);
     const job = { doing: `looking through ${stream.name}`, stream, signal };
     const ask = (sql: string): AsyncGenerator<readonly unknown[][]> =>
       this.#connected(job, (client) => rowsOf(client, sql, false));

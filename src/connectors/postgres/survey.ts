@@ -2,7 +2,13 @@
 import type pg from 'pg';
 import { AuthError, ConfigError } from '../../core/errors.ts';
 import type { CursorFacts, Survey } from '../../core/source.ts';
-import type { Checkpoint, RunWindow, SliceRange, StreamConfig } from '../../core/stream.ts';
+import {
+  type Checkpoint,
+  hasRules,
+  type RunWindow,
+  type SliceRange,
+  type StreamConfig,
+} from '../../core/stream.ts';
 import type { TableStructure } from '../../core/structure.ts';
 import { quoteName } from '../shared/quote.ts';
 import { parseCursor } from '../shared/cursor-value.ts';
@@ -65,7 +71,8 @@ export async function survey(
     sized: found.table?.kind !== 'f',
     checked: facts.checked,
     nextXid: facts.nextXid,
-    direct: facts.direct,
+    // Nobody can look at rows that go as they are.
+    direct: facts.direct && !hasRules(stream),
   });
   checkReadable(stream, relation, found);
   const sql = sliceSql(relation, { kind: 'all' });

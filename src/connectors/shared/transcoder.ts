@@ -3,6 +3,7 @@ import type { EncoderSpec } from '../../core/encoder.ts';
 import { CancelledError, throwIfAborted } from '../../core/errors.ts';
 import { schemaToJson } from '../../core/schema.ts';
 import type { BytesReader, DecodeFacts } from '../../core/source.ts';
+import { drainRing } from './drain-ring.ts';
 import { feedThread } from './feed-thread.ts';
 import { giveRing, takeRing } from './idle-rings.ts';
 import { type OnProgress, TaskThread } from './task-thread.ts';
@@ -32,7 +33,7 @@ export class Transcoder {
     const convert = async (input: TranscodeTask['input']): Promise<DecodeFacts> => {
       const output = takeRing();
       const converted = this.#thread.send({ input, output, schema, decoder, encoder }, onRows);
-      const drained = drain(new RingConsumer(output), sink);
+      const drained = drainRing(new RingConsumer(output), sink);
       const [facts, rest] = await Promise.allSettled([converted, drained]);
       // A sink that was closed makes the thread stop: it is the sink that knows why.
       if (rest.status === 'rejected') throw rest.reason;
@@ -52,19 +53,4 @@ export class Transcoder {
 
 export function transcoderPool(size: number): ThreadPool<Transcoder> {
   return new ThreadPool(() => new Transcoder(), size);
-}
-
-async function drain(ring: RingConsumer, sink: ByteSink): Promise<void> {
-  const memory = Buffer.from(ring.memory.buffer);
-  for (let block = await ring.take(); block; block = await ring.take()) {
-    let at = block.start;
-    while (at < block.end && !sink.abandoned) {
-      at += sink.write(memory, at, block.end);
-      if (at < block.end) await sink.room();
-    }
-    if (sink.abandoned) {
-      ring.abandon();
-      throw new CancelledError('the destination stopped reading', { code: 'thread.sink_closed' });
-    }
-  }
 }

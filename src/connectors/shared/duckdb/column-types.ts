@@ -49,17 +49,20 @@ const NESTED = /\]$|^(?:STRUCT|MAP|UNION)\(/;
 
 export function mapColumn(column: { name: string; native: string; nullable: boolean }): Known {
   const { name, native, nullable } = column;
-  const quoted = duckName(name);
+  return { name, ...mapExpression(duckName(name), native), nullable };
+}
+
+/** How an expression is read whose type DuckDB calls so. */
+export function mapExpression(expression: string, native: string): Pick<Known, 'sql' | 'type'> {
   const decimal = /^DECIMAL\((\d+),(\d+)\)$/.exec(native);
   if (decimal) {
     const type = { kind: 'decimal', precision: Number(decimal[1]), scale: Number(decimal[2]) } as const;
-    return { name, sql: quoted, type, nullable };
+    return { sql: expression, type };
   }
-  if (NESTED.test(native))
-    return { name, sql: `CAST(to_json(${quoted}) AS VARCHAR)`, type: { kind: 'json' }, nullable };
+  if (NESTED.test(native)) return { sql: `CAST(to_json(${expression}) AS VARCHAR)`, type: { kind: 'json' } };
   const rule = RULES[native] ?? plain('utf8', 'VARCHAR');
-  const sql = rule.cast === undefined ? quoted : `CAST(${quoted} AS ${rule.cast})`;
-  return { name, sql, type: rule.type, nullable };
+  const sql = rule.cast === undefined ? expression : `CAST(${expression} AS ${rule.cast})`;
+  return { sql, type: rule.type };
 }
 
 /** The type that the stream wants. DuckDB converts, so a value that does not fit is its error. */

@@ -77,9 +77,18 @@ export interface TextRun {
  * How the values of a column are written where it is not the usual way: `written`: dates and times without zeros before numbers,
  * or with slashes; `mysql`: the same with days that are none; `utc`: the same for instants, which are in UTC and do not say so;
  * `rfc3339`: in UTC where they do not say so, and days and times that do; `hex`: bytes as `\x` and hexadecimal digits; `bits`: whole numbers as the bytes that they have, the high ones first;
- * `geometry`: as MySQL keeps it.
+ * `geometry`: as MySQL keeps it; `text`: a document of JSON as a string of it.
  */
-export type FieldForm = 'written' | 'mysql' | 'utc' | 'rfc3339' | 'hex' | 'bits' | 'geometry' | WrittenForm;
+export type FieldForm =
+  | 'written'
+  | 'mysql'
+  | 'utc'
+  | 'rfc3339'
+  | 'hex'
+  | 'bits'
+  | 'geometry'
+  | 'text'
+  | WrittenForm;
 
 /** As people of some countries write numbers and dates; `order` of Y, M and D. */
 export type WrittenForm =

@@ -346,4 +346,5 @@ const FORMS: Readonly<Record<Exclude<FieldForm, WrittenForm>, Reader>> = {
   hex,
   bits,
   geometry,
+  text,
 };

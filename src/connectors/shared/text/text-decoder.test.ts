@@ -34,6 +34,8 @@ interface Given {
   key?: boolean;
   limits?: ColumnLimits[];
   forms?: DocumentLayout['forms'];
+  /** Rows of a batch that go aside after all. */
+  decide?: (rows: Cell[][]) => number[];
 }
 
 interface Read {
@@ -86,7 +88,13 @@ async function read(documents: (string | Uint8Array)[], given: Given): Promise<R
     limits: given.limits,
   });
   const rows: Cell[][] = [];
-  for (let batch = decoder.next(); batch; batch = decoder.next()) rows.push(...fromBatch(batch));
+  const refuse = given.decide && decoder.refusing?.();
+  for (let batch = decoder.next(); batch; batch = decoder.next()) {
+    const found = fromBatch(batch);
+    const gone = given.decide?.(found) ?? [];
+    refuse?.(gone.map((row) => ({ row, column: undefined, code: 'row.check', reason: 'no' })));
+    rows.push(...found);
+  }
   let lines: (BadRecord & { form?: string })[] = [];
   try {
     lines = readFileSync(badFile, 'utf8')
@@ -105,6 +113,38 @@ const texts = async (
   given: Partial<Given> = {},
 ): Promise<Cell[][]> =>
   (await read([text], { types: Array.from({ length: columns }, () => 'utf8'), ...given })).rows;
+
+it('rows of a batch go aside after all, as they were written, beside those that did not fit', async () => {
+  const decide = (rows: Cell[][]): number[] => rows.flatMap(([n], row) => (Number(n) % 3 === 0 ? [row] : []));
+  const lines = Array.from({ length: 200 }, (_, i) =>
+    i % 10 === 7 ? `x${i},"b"` : `${i},"two\nlines ""${i}"""`,
+  );
+  const half = lines.length / 2;
+  const documents = [lines.slice(0, half), lines.slice(half)].map((part) => `${part.join('\n')}\n`);
+  const { rows, bad, facts } = await read(documents, {
+    types: ['int32', 'utf8'],
+    pieces: 50,
+    maxRows: 16,
+    decide,
+  });
+  const fitting = lines.map((_, i) => i).filter((i) => i % 10 !== 7);
+  expect(rows.map(([n]) => Number(n))).toEqual(fitting);
+  const refused = bad.filter(({ code }) => code === 'row.check');
+  expect(refused.map(({ raw }) => raw)).toEqual(lines.filter((_, i) => i % 10 !== 7 && i % 3 === 0));
+  expect(bad).toHaveLength(20 + refused.length);
+  for (const { document, line, raw, reason } of refused) {
+    const n = Number.parseInt(raw, 10);
+    expect([document, reason]).toEqual([n < half ? 'f0' : 'f1', 'no']);
+    // Nine records of ten have two lines.
+    const before = lines.slice(n < half ? 0 : half, n);
+    expect(line).toBe(1 + before.reduce((sum, each) => sum + each.split('\n').length, 0));
+  }
+  expect(facts.rows).toBe(fitting.length - refused.length);
+  expect(facts.own).toEqual({
+    rows: [half, half],
+    bad: ['f0', 'f1'].map((name) => bad.filter(({ document }) => document === name).length),
+  });
+});
 
 describe('taking records apart', () => {
   it('tells nothing from the empty text, and quotes from what they enclose', async () => {

@@ -1,7 +1,7 @@
 /** Documents of records in text into batches. Records that do not fit the schema go aside, and cost about what others cost. */
 import { Batch } from '../../../core/batch.ts';
 import type { RingConsumer } from '../../../core/byte-ring.ts';
-import type { Decoder, RowLimit } from '../../../core/decoder.ts';
+import type { Decoder, RefusedInBatch, RowLimit } from '../../../core/decoder.ts';
 import type { ColumnLimits } from '../../../core/diagnose.ts';
 import { DataError } from '../../../core/errors.ts';
 import type { RefusedRow } from '../../../core/quarantine.ts';
@@ -24,6 +24,7 @@ import {
   type RecordScanner,
   type TextRun,
 } from './records.ts';
+import { RecordTexts } from './record-texts.ts';
 import { type Dialect, escapesOf, openScanner } from './scanners.ts';
 import { checkColumn, type ColumnCheck, checkOf } from './target-checks.ts';
 import { readColumn } from './text-columns.ts';
@@ -127,6 +128,7 @@ class TextDecoder implements Decoder {
   #next = 0;
   readonly #water: HighWater | undefined;
   readonly #guess: Guess | undefined;
+  #texts: RecordTexts | undefined;
 
   constructor(ring: RingConsumer, schema: Schema, options: TextDecoderOptions, limit?: RowLimit) {
     this.#input = new DocumentInput(ring);
@@ -149,6 +151,7 @@ class TextDecoder implements Decoder {
     const batch = this.#batch;
     for (;;) {
       batch.reset();
+      this.#texts?.reset();
       this.#fill();
       this.#bad.flush();
       if (batch.rows === 0) {
@@ -156,6 +159,7 @@ class TextDecoder implements Decoder {
         return undefined;
       }
       if (this.#marked) {
+        this.#texts?.drop(this.#marks, batch.rows);
         batch.drop(this.#marks);
         this.#marks.fill(0);
         this.#marked = false;
@@ -164,6 +168,19 @@ class TextDecoder implements Decoder {
       this.#water?.look(0, batch.rows);
       if (batch.rows > 0) return batch;
     }
+  }
+
+  refusing(): (rows: readonly RefusedInBatch[]) => void {
+    const texts = (this.#texts = new RecordTexts(this.#batch.capacity));
+    return (rows) => {
+      this.#rows -= rows.length;
+      for (const { row, ...why } of rows) {
+        const { raw, line, document } = texts.of(row);
+        const { name, form } = this.#options.documents[document]!;
+        this.#facts.bad[document]!++;
+        this.#bad.add({ document: name, line, ...why, raw }, form);
+      }
+    };
   }
 
   facts(): DecodeFacts {
@@ -308,6 +325,7 @@ class TextDecoder implements Decoder {
       if (check) checkColumn(check, batch.columns[c]!, marks, { index: c, from, to });
     }
     batch.rows = to;
+    this.#texts?.add(bytes, records, { from, to, document: this.#document });
     this.#facts.rows[this.#document]! += to - from;
     for (let r = from; r < to; r++) {
       if (this.#isSuperseded(records.lines[r]!)) {

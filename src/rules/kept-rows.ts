@@ -1,0 +1,62 @@
+/** Rows that went aside as lines of JSON, read again. */
+import { DataError } from '../core/errors.ts';
+import type { KeptRecords } from '../core/quarantine.ts';
+import type { Schema } from '../core/schema.ts';
+import type { BytesReader, SliceToRead } from '../core/source.ts';
+import type { TypeKind } from '../core/types.ts';
+import type { FieldForm } from '../connectors/shared/text/records.ts';
+import { sendDocument } from '../connectors/shared/text/document-input.ts';
+import type { DocumentLayout, TextDecoderOptions } from '../connectors/shared/text/text-decoder.ts';
+import { ROW_FORM } from './row-form.ts';
+
+const BATCH_ROWS = 2048;
+/** Where values are not written as in other objects, see row-text.ts. */
+const FORMS: Partial<Record<TypeKind, FieldForm>> = { binary: 'hex', json: 'text' };
+const LINE_END: Uint8Array = Buffer.from('\n');
+
+/** Whether all records were rows; those of a source with texts are for it to read. */
+export function areRows({ documents }: KeptRecords, stream: string): boolean {
+  const rows = documents.filter(({ form }) => form === ROW_FORM);
+  if (rows.length > 0 && rows.length < documents.length)
+    throw new DataError(`reading records of ${stream} again: some are rows, and some are texts of files`, {
+      code: 'quarantine.mixed',
+      remedy: 'load them run by run: `sluice quarantine replay --run`',
+      details: { stream },
+    });
+  return rows.length > 0;
+}
+
+/** `schema`: of the source, with the names of the destination. */
+export function readKeptRows(
+  kept: KeptRecords,
+  schema: Schema,
+  { aside, batchBytes }: { aside: SliceToRead['aside']; batchBytes: number },
+): BytesReader {
+  const { fields } = schema;
+  const layout: Omit<DocumentLayout, 'name' | 'lines'> = {
+    dialect: { format: 'json', names: fields.map(({ name }) => name), flatten: 0 },
+    skip: 0,
+    line: 0,
+    fields: fields.length,
+    columns: fields.map((_, i) => i),
+    forms: fields.map(({ type }) => FORMS[type.kind]),
+    form: ROW_FORM,
+  };
+  const options: TextDecoderOptions = {
+    documents: kept.documents.map(({ document: name, lines }) => ({ ...layout, name, lines })),
+    maxRows: BATCH_ROWS,
+    maxBytes: batchBytes,
+    badRecords: aside?.file,
+  };
+  const file = `../connectors/shared/text/text-decoder${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`;
+  return {
+    format: 'bytes',
+    schema,
+    decoder: { module: new URL(file, import.meta.url).href, name: 'createTextDecoder', options },
+    pump: async (sink, onBytes) => {
+      let number = 0;
+      for await (const raw of kept.raw()) await sendDocument(sink, number++, [raw, LINE_END], onBytes);
+    },
+    close: async () => {},
+  };
+}
