@@ -25,6 +25,8 @@ export interface FetchPlace {
   stream: StreamConfig;
   checkpoint: Checkpoint | undefined;
   window: RunWindow;
+  /** Bytes of one round; {@link ROUND_BYTES} when absent. */
+  roundBytes?: number;
   signal: AbortSignal;
 }
 
@@ -69,7 +71,11 @@ export class HeldRecords {
     const { stream, window } = this.#place;
     if (stream.load !== 'merge' || window.preview === true || !tellingApart(stream, shape)) return;
     this.#shape = shape;
-    this.#spool.limit(3 * ROUND_BYTES);
+    this.#spool.limit(3 * this.#roundBytes);
+  }
+
+  get #roundBytes(): number {
+    return this.#place.roundBytes ?? ROUND_BYTES;
   }
 
   /** Nothing is left to be loaded. */
@@ -92,7 +98,7 @@ export class HeldRecords {
     if (this.#looked && !this.#done) return this.#looked;
     if (this.#looked) await this.#spool.drop(this.#looked.documents);
     const { documents, ended } = await this.#spool.take(() =>
-      this.#shape ? ROUND_BYTES : Number.POSITIVE_INFINITY,
+      this.#shape ? this.#roundBytes : Number.POSITIVE_INFINITY,
     );
     if (this.#failure !== undefined) throw this.#failure;
     const fetched = ended ? this.#fetched : undefined;

@@ -1,0 +1,163 @@
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { Loaded } from '../../../core/source.ts';
+import type { StreamConfig } from '../../../core/stream.ts';
+import { earlierVersions } from '../look/key-hashes.ts';
+import type { Fetched, FetchRequest, RecordFeed, Shape } from './feed.ts';
+import { HeldRecords } from './held-records.ts';
+import type { Looked } from './records-survey.ts';
+
+let folder = '';
+beforeEach(() => {
+  folder = mkdtempSync(path.join(tmpdir(), 'sluice-held-'));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const SHAPE: Shape = { key: ['id'], asked: 'test' };
+const NEVER = new AbortController().signal;
+
+/** Brings one document after the other; `added` counts those that are in the spool. */
+class Feed implements RecordFeed {
+  added = 0;
+  readonly #documents: readonly (readonly object[])[];
+  readonly #failure: Error | undefined;
+
+  constructor(documents: readonly (readonly object[])[], failure?: Error) {
+    this.#documents = documents;
+    this.#failure = failure;
+  }
+
+  async check(): Promise<never> {
+    throw new Error('nobody asks');
+  }
+
+  async streams(): Promise<[]> {
+    return [];
+  }
+
+  async fetch({ spool, early, signal }: FetchRequest): Promise<Fetched> {
+    early(SHAPE);
+    for (const [i, records] of this.#documents.entries()) {
+      signal.throwIfAborted();
+      const writer = spool.begin();
+      for (const record of records) writer.write(Buffer.from(`${JSON.stringify(record)}\n`));
+      await spool.add(writer, { name: `page ${i + 1}`, records: records.length });
+      this.added++;
+    }
+    if (this.#failure) throw this.#failure;
+    return { ...SHAPE, seconds: 0, notes: [] };
+  }
+
+  async close(): Promise<void> {}
+}
+
+function held(feed: Feed, load: StreamConfig['load'] = 'merge'): HeldRecords {
+  const stream: StreamConfig = {
+    name: 't',
+    table: 't',
+    load,
+    cursor: [],
+    nullCursor: 'load',
+    rename: {},
+    types: {},
+  };
+  const place = { feed, scratch: folder, stream, checkpoint: undefined, window: {}, signal: NEVER };
+  return new HeldRecords({ ...place, roundBytes: 3000 });
+}
+
+/** Documents of 1,000 bytes or a little more. */
+function pages(count: number, id: (page: number, n: number) => number): object[][] {
+  return Array.from({ length: count }, (_, page) =>
+    Array.from({ length: 10 }, (__, n) => ({ id: id(page, n), filler: 'x'.repeat(90) })),
+  );
+}
+
+function names({ documents }: Looked): string[] {
+  return documents.map(({ name }) => name);
+}
+
+async function settle(): Promise<void> {
+  for (let i = 0; i < 50; i++) await new Promise((resolve) => setImmediate(resolve));
+}
+
+const NO_LOADS: Loaded['loads'] = [];
+
+test('rounds are loaded while more is fetched, which waits when there is enough', async () => {
+  const feed = new Feed(pages(20, (page, n) => page * 10 + n));
+  const records = held(feed);
+  const first = await records.round(NEVER);
+  expect(first.fetched).toBeUndefined();
+  expect(await records.round(NEVER)).toBe(first);
+  await settle();
+  // Three rounds are on disk at most, and the page that went over it.
+  expect(feed.added).toBeLessThanOrEqual(10);
+  const seen = [...names(first)];
+  for (let rounds = 1; !records.finished; rounds++) {
+    expect(rounds).toBeLessThan(10);
+    records.loaded(NO_LOADS, true);
+    if (records.finished) break;
+    seen.push(...names(await records.round(NEVER)));
+  }
+  expect(seen).toEqual(Array.from({ length: 20 }, (_, i) => `page ${i + 1}`));
+  expect(records.apart).toBe(true);
+  await records.close();
+  expect(readdirSync(folder)).toEqual([]);
+});
+
+test('what has to be committed at once is one round', async () => {
+  for (const load of ['append', 'replace', 'scd2'] as const) {
+    const records = held(new Feed(pages(8, (page, n) => page * 10 + n)), load);
+    const looked = await records.round(NEVER);
+    expect([names(looked).length, looked.fetched === undefined]).toEqual([8, false]);
+    await records.close();
+  }
+});
+
+test('a key that comes again in a later round is no secret', async () => {
+  const records = held(new Feed(pages(12, (page, n) => (page === 9 && n === 0 ? 5 : page * 10 + n))));
+  for (let apart = true; !records.finished;) {
+    const looked = await records.round(NEVER);
+    apart &&= !names(looked).includes('page 10');
+    expect(records.apart).toBe(apart);
+    records.loaded(NO_LOADS, true);
+  }
+  await records.close();
+});
+
+test('doubles that show when slices are read lead to a look at everything', async () => {
+  const records = held(new Feed(pages(4, (page, n) => page * 10 + n)));
+  const looked = await records.round(NEVER);
+  const keys = looked.earlier.map(() => ({ hashes: Uint32Array.of(1, 2, 3, 4), lines: Float64Array.of(1) }));
+  expect(earlierVersions(keys).filter((lines) => lines.length > 0).length).toBe(keys.length - 1);
+  const load = (index: number): Loaded['loads'] =>
+    [{ slice: {}, facts: { own: { rows: [], bad: [], keys: keys[index] } } }] as unknown as Loaded['loads'];
+  records.loaded(load(0), false);
+  expect(() => records.loaded(load(1), false)).toThrow(/all are looked at/);
+  expect(records.apart).toBe(false);
+  await records.close();
+});
+
+test('what could not be fetched is told, and fetched anew by the next', async () => {
+  const records = held(
+    new Feed(
+      pages(1, (_, n) => n),
+      new Error('lost'),
+    ),
+  );
+  await expect(records.round(NEVER)).rejects.toThrow('lost');
+  expect(records.broken).toBe(true);
+  await records.close();
+  expect(existsSync(folder) && readdirSync(folder)).toEqual([]);
+});
+
+test('closing ends a fetch that waits for room', async () => {
+  const feed = new Feed(pages(50, (page, n) => page * 10 + n));
+  const records = held(feed);
+  await records.round(NEVER);
+  await settle();
+  await records.close();
+  expect(feed.added).toBeLessThan(50);
+  expect(readdirSync(folder)).toEqual([]);
+});
