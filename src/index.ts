@@ -2,6 +2,7 @@
 
 // A project, and what can be done with it.
 export {
+  custom,
   defineProject,
   duckdb,
   dump,
@@ -15,6 +16,7 @@ export {
 } from './config/define.ts';
 export { diagnose, openCatalog, plan, quarantine, repair, run, schema, verify } from './library.ts';
 export type { ProjectInput, ProjectOptions } from './library.ts';
+export type { CustomStream, RecordsRequest, Yielded } from './connectors/custom/options.ts';
 export type { PipelineDefinition, ProjectDefinition, StreamDefinition } from './config/define.ts';
 export type { ConnectionConfig } from './core/project.ts';
 

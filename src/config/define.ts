@@ -1,4 +1,5 @@
 /** What a TypeScript project imports. Everything here returns plain data: nothing is checked or read before it is loaded. */
+import type { CustomOptions } from '../connectors/custom/options.ts';
 import type { DuckdbOptionsInput } from '../connectors/duckdb/options.ts';
 import type { DumpOptionsInput } from '../connectors/dump/options.ts';
 import type { FilesOptionsInput } from '../connectors/files/options.ts';
@@ -137,6 +138,11 @@ export function rest(options: Written<RestOptionsInput>): ConnectionConfig {
 /** A Singer tap. */
 export function singer(options: Written<SingerOptionsInput>): ConnectionConfig {
   return { type: 'singer', ...options };
+}
+
+/** Code of the project that yields records: each stream has an async generator. */
+export function custom(options: CustomOptions): ConnectionConfig {
+  return { type: 'custom', ...options };
 }
 
 /** A connection to a lake of Parquet files. */

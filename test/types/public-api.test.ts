@@ -35,6 +35,7 @@ test('the package exports these values and no others', () => {
     'SchemaError',
     'SluiceError',
     'TransientError',
+    'custom',
     'defineProject',
     'diagnose',
     'duckdb',
@@ -76,11 +77,12 @@ test('a project is what defineProject makes of it, or a path', () => {
 });
 
 test('every connector has a function that makes its connections', async () => {
-  const { dump, duckdb, files, lake, mysql, postgres, rest, singer } = api;
+  const { custom, dump, duckdb, files, lake, mysql, postgres, rest, singer } = api;
   const path = { path: 'x' };
   const records = rest({ url: 'https://x.test', endpoints: { t: '/t' } });
   const databases = [postgres({}), mysql({}), dump(path), files(path), duckdb(path)];
-  const made = [...databases, records, singer({ command: 'tap-x' }), lake(path)];
+  const own = custom({ streams: { t: { records: () => [] } } });
+  const made = [...databases, records, singer({ command: 'tap-x' }), own, lake(path)];
   expect(made.map(({ type }) => type)).toEqual([...(await connectors()).keys()]);
 });
 
