@@ -136,6 +136,8 @@ export interface Arrival {
   distinct?: boolean | undefined;
   /** Nor has one of them the key of a row that was loaded before it in this run. */
   apart?: boolean | undefined;
+  /** There is nothing to load, and that is worth a commit: all is gone, or what is found later is found from another place on. */
+  moved?: boolean | undefined;
 }
 
 export interface SurveyedFile {

@@ -60,7 +60,7 @@ export function planSlices(request: SliceRequest): SlicePlan {
 /** What the survey has cut, in its order: what was loaded is not among it, as far as the source can tell. */
 function planArrived(
   { stream, survey, checkpoint, fullRefresh }: SliceRequest,
-  { again, whole, distinct = false }: Arrival,
+  { again, distinct = false, moved = false }: Arrival,
 ): SlicePlan {
   const compared = again && checkpoint !== undefined && stream.load === 'append';
   const slices = survey.parts.map((range) => slice(range, compared));
@@ -70,7 +70,7 @@ function planArrived(
     window: survey.window ?? 'all',
     parallel: sideBySide(stream) || (distinct && stream.load === 'merge'),
     restart: false,
-    rises: whole && slices.length === 0,
+    rises: moved && slices.length === 0,
   };
 }
 

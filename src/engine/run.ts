@@ -369,7 +369,8 @@ async function attemptStream({
     const replaces = planned.table && (plan.action === 'reload' || stream.load === 'replace');
     if (problem && (plan.slices.length === 0 || replaces)) throw problem;
     const idle = (plan.changes.length === 0 && !plan.deletes) || options.window?.replay !== undefined;
-    if (plan.slices.length === 0 && idle && !planned.slices.rises)
+    const rises = planned.slices.rises === true && session.destination.separate !== true;
+    if (plan.slices.length === 0 && idle && !rises)
       return { watermark: planned.checkpoint?.watermark, changes: [] };
     const chosen = options.window?.from !== undefined || options.window?.to !== undefined;
     // Which files are loaded is known, whoever chose them.

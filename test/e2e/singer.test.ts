@@ -187,3 +187,24 @@ it('rows that a tap brings again are not appended again', async () => {
     [3, 'c'],
   ]);
 });
+
+it.each(['merge', 'append', 'replace'] as const)(
+  'of a tap without records, %s keeps its state and makes its table',
+  async (load) => {
+    await using pair = new TapLake({ load });
+    const kept = load !== 'replace';
+    pair.say = [SCHEMA, state(1)];
+    expect(await pair.run()).toMatchObject({ status: 'nothing-new' });
+    expect(await pair.query('SELECT count(*), count(name) FROM t')).toEqual([[0, 0]]);
+    pair.say = [SCHEMA, ...two, state(2)];
+    await pair.run();
+    pair.say = [SCHEMA, state(3)];
+    await pair.run();
+    expect(await pair.query('SELECT count(*) FROM t')).toEqual([[kept ? 2 : 0]]);
+    await pair.run();
+    expect(pair.seen.map(({ state: given }) => given)).toEqual([
+      undefined,
+      ...(kept ? ['1', '2', '3'] : Array(3)),
+    ]);
+  },
+);

@@ -218,6 +218,7 @@ export function surveyOf(
       more: fetched === undefined,
       distinct: (looked.key?.length ?? 0) > 0,
       apart,
+      moved: isMoved(looked, stream, before) && schema.fields.length > 0,
     },
     putsAside: true,
     window: fetched?.window ?? shape.window,
@@ -225,6 +226,12 @@ export function surveyOf(
     notes: [...(fetched?.notes ?? []), ...doubled(looked), ...nearMisses(columns).map(nearMiss)],
     sql: shape.asked,
   };
+}
+
+/** Whether it matters that nothing came: a table is replaced by nothing, is not there yet, or what comes later is asked for otherwise. */
+function isMoved({ documents, fetched }: Looked, { load, cursor }: StreamConfig, before: Checkpoint | undefined): boolean {
+  if (documents.length > 0 || !fetched || fetched.problem) return false;
+  return load === 'replace' || before === undefined || cursor.length > 0 || fetched.position !== before.position;
 }
 
 /**
