@@ -24,6 +24,7 @@ import {
 } from './option-table.ts';
 import { QUARANTINE } from './quarantine-table.ts';
 import { SCHEMA } from './schema-table.ts';
+import { SINGER_TARGET } from './singer-table.ts';
 
 export interface CommandSpec {
   /** `run`, or two words: `state show`. */
@@ -214,6 +215,7 @@ const MOVE: readonly CommandSpec[] = [
       'sluice copy "$SHOP_URL" ./lake --sql \'select * from orders where total >= 100\' --name large_orders',
     ],
   },
+  SINGER_TARGET,
 ];
 
 const LOOK: readonly CommandSpec[] = [

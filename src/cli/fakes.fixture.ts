@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import { lakeOptions } from '../connectors/lake/options.ts';
 import { postgresOptions } from '../connectors/postgres/options.ts';
 import type { Connector } from '../core/connector.ts';
@@ -14,6 +15,7 @@ function fakeTerminal(answers: string[] = []): { terminal: Terminal; out(): stri
   let out = '';
   let err = '';
   const terminal: Terminal = {
+    stdin: Readable.from([]),
     stdout: { write: (text) => (out += text) },
     stderr: { write: (text) => (err += text) },
     style: createStyle(false),

@@ -28,6 +28,7 @@ const LOADERS: Readonly<Record<string, () => Promise<Command>>> = {
   plan: async () => (await import('./commands/plan.ts')).plan,
   run: async () => (await import('./commands/run.ts')).run,
   copy: async () => (await import('./commands/copy.ts')).copy,
+  'singer-target': async () => (await import('./commands/singer-target.ts')).singerTarget,
   verify: async () => (await import('./commands/verify.ts')).verify,
   repair: async () => (await import('./commands/repair.ts')).repair,
   status: async () => (await import('./commands/status.ts')).status,

@@ -1,8 +1,11 @@
+import type { Readable } from 'node:stream';
 import type { Progress, ProgressOutput } from '../observe/progress-types.ts';
 import { createStyle, type Style, wantsColours } from '../observe/style.ts';
 
 /** Where a command reads and writes. Results go to stdout; progress, notes and questions to stderr. */
 export interface Terminal {
+  /** What is piped in; read by whoever asks for it, and by nobody else. */
+  readonly stdin: Readable;
   readonly stdout: ProgressOutput;
   readonly stderr: ProgressOutput;
   /** Colours of stdout. */
@@ -22,7 +25,7 @@ export interface Terminal {
 }
 
 interface TerminalStreams {
-  readonly stdin: NodeJS.ReadableStream & { isTTY?: boolean };
+  readonly stdin: Readable & { isTTY?: boolean };
   readonly stdout: NodeJS.WritableStream & ProgressOutput;
   readonly stderr: NodeJS.WritableStream & ProgressOutput;
 }
@@ -40,6 +43,7 @@ export function createTerminal({ streams, env, colours, signal }: TerminalOption
   const style = (stream: ProgressOutput): Style => createStyle(colours && wantsColours(stream, env));
   let progress: Progress | undefined;
   return {
+    stdin,
     stdout,
     stderr,
     style: style(stdout),

@@ -10,7 +10,15 @@ const LF = 10;
 const LINE_FEED: Uint8Array = Buffer.from('\n');
 const PACKINGS: readonly string[] = ['none', 'gzip', 'zstd'] satisfies Packing[];
 
-export async function readBatchFile(
+/** Throws what is wrong with them. */
+export async function readBatch(
+  message: BatchMessage,
+  target: { files: RecordFiles; signal: AbortSignal },
+): Promise<void> {
+  for (const file of message.manifest) await readFile(file, message, target);
+}
+
+async function readFile(
   written: string,
   { stream, format, compression }: BatchMessage,
   { files, signal }: { files: RecordFiles; signal: AbortSignal },

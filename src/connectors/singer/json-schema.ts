@@ -44,7 +44,7 @@ function typeOfProperty(property: Json, root: Json): LogicalType | undefined {
   const found = formsOf(property, root, 0);
   // Nobody has said.
   if (found.length === 0 || found.includes(undefined)) return undefined;
-  return found.reduce((a, b) => common(a!, b!));
+  return found.reduce((a, b) => commonType(a!, b!));
 }
 
 /** The types that values may have, but for null. */
@@ -170,7 +170,7 @@ function textOf(property: Json): LogicalType {
 }
 
 /** What holds the values of both. */
-function common(a: LogicalType, b: LogicalType): LogicalType {
+export function commonType(a: LogicalType, b: LogicalType): LogicalType {
   if (a.kind === b.kind && a.kind !== 'decimal') return a;
   if (a.kind === 'json' || b.kind === 'json') return { kind: 'json' };
   const order: readonly LogicalType['kind'][] = ['int16', 'int32', 'int64', 'decimal', 'float64'];

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { inSchema, parseDuration } from '../../core/units.ts';
+import { inSchema, parseDuration, parseSize } from '../../core/units.ts';
 
 /** A tap as the user writes it. */
 export interface SingerOptionsInput {
@@ -92,3 +92,42 @@ export const singerOptions: z.ZodType<SingerOptions, SingerOptionsInput> = z
       .describe('Whether the time at which the tap read a record becomes its column `_sdc_extracted_at`.'),
   })
   .describe('A Singer tap.');
+
+/** What `sluice singer-target` is told, by its configuration file or by its flags. */
+export interface TargetOptions {
+  to?: string | undefined;
+  load?: 'auto' | 'append' | 'merge' | 'replace' | undefined;
+  /** Rows. */
+  flush_rows?: number | undefined;
+  /** Bytes. */
+  flush_size?: number | undefined;
+  /** Seconds. */
+  flush_after?: number | undefined;
+  extracted_at?: boolean | undefined;
+  memory?: string | number | undefined;
+  workers?: number | undefined;
+  defaults?: Record<string, unknown> | undefined;
+  streams?: Record<string, unknown> | undefined;
+}
+
+const size = z.union([z.string(), z.number()]).transform(inSchema(parseSize));
+
+/** The file that other programs hand over with `--config`. */
+export const targetOptions: z.ZodType<TargetOptions> = z.strictObject({
+  to: text.optional().describe('Where records go: a URL, a path, or a connection of the project.'),
+  load: z
+    .enum(['auto', 'append', 'merge', 'replace'])
+    .optional()
+    .describe('How: merge with a key and append without one (auto, when absent), or the same for all.'),
+  flush_rows: z.int().min(1).optional().describe('Rows after which what has come is loaded.'),
+  flush_size: size.optional().describe('Bytes after which it is.'),
+  flush_after: duration.optional().describe('Time after which it is.'),
+  extracted_at: z.boolean().optional().describe('As the option of the source.'),
+  memory: z.union([z.string(), z.number()]).optional().describe('Memory for all of it.'),
+  workers: z.int().min(1).optional().describe('Slices that are loaded side by side.'),
+  defaults: z.record(z.string(), z.unknown()).optional().describe('As `defaults` of a pipeline.'),
+  streams: z.record(z.string(), z.unknown()).optional().describe('As `streams` of a pipeline.'),
+});
+
+/** Messages that were taken in have nothing to be configured. */
+export const messagesOptions: z.ZodType<Record<string, never>> = z.strictObject({});

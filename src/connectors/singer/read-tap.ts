@@ -3,11 +3,13 @@ import { DataError, type SluiceError, TransientError } from '../../core/errors.t
 import type { SurveyNote } from '../../core/source.ts';
 import type { LogicalType } from '../../core/types.ts';
 import type { FetchRequest } from '../shared/records/feed.ts';
+import { readBatch } from './batch-files.ts';
 import type { CatalogEntry } from './catalog.ts';
 import { type BatchMessage, type Message, MessageReader } from './message-reader.ts';
 import { RecordFiles } from './record-files.ts';
-import { StreamIntake } from './stream-intake.ts';
+import { StreamSchema } from './stream-schema.ts';
 import type { TapProcess } from './tap-process.ts';
+import { ToldOnce } from './told-once.ts';
 
 export interface TapRead {
   /** Of the last schema; undefined: there was none. */
@@ -42,21 +44,22 @@ class TapReading {
   readonly #tap: TapProcess;
   readonly #job: ReadJob;
   readonly #reader = new MessageReader();
-  readonly #intake: StreamIntake;
+  readonly #schema: StreamSchema;
+  #version: number | undefined;
   readonly #files: RecordFiles;
   readonly #names: ReadonlySet<string>;
   #state: string | undefined;
   #problem: SluiceError | undefined;
   /** Of streams that nobody has asked for. */
   readonly #others = new Map<string, number>();
-  readonly #told = new Map<string, { note: SurveyNote; line: number; count: number }>();
+  readonly #told = new ToldOnce();
 
   constructor(tap: TapProcess, job: ReadJob) {
     this.#tap = tap;
     this.#job = job;
     this.#names = new Set([job.stream.name, ...(job.entry?.names ?? [])]);
     this.#files = new RecordFiles(job.spool, job.stream.name, job.extracted);
-    this.#intake = new StreamIntake(this.#files);
+    this.#schema = new StreamSchema(job.extracted);
   }
 
   async read(): Promise<TapRead> {
@@ -68,9 +71,9 @@ class TapReading {
       else await this.#files.end();
       if (this.#problem && this.#files.records === 0) throw this.#problem;
       return {
-        key: this.#intake.key,
-        types: this.#intake.types,
-        version: this.#intake.active,
+        key: this.#schema.key,
+        types: this.#schema.types,
+        version: this.#version,
         state: this.#state,
         problem: this.#problem && this.#worthAnother(this.#problem),
         notes: this.#notes(),
@@ -112,7 +115,7 @@ class TapReading {
   async #batch(message: BatchMessage): Promise<void> {
     if (!this.#names.has(message.stream)) return;
     try {
-      await this.#intake.batch(message, this.#job.signal);
+      await readBatch(message, { files: this.#files, signal: this.#job.signal });
     } catch (error) {
       if (!(error instanceof DataError)) throw error;
       this.#problem = error;
@@ -125,22 +128,22 @@ class TapReading {
       this.#others.set(record.stream, (this.#others.get(record.stream) ?? 0) + 1);
       return;
     }
-    if (this.#intake.key === undefined)
+    if (this.#schema.key === undefined)
       this.#tell({ code: 'singer.no_schema', message: 'records came before their schema' });
-    this.#intake.record(record);
+    this.#files.write(record);
   }
 
   #message(message: Exclude<Message, { kind: 'record' | 'batch' }>): void {
     switch (message.kind) {
       case 'schema':
-        if (this.#names.has(message.stream)) this.#intake.schema(message);
+        if (this.#names.has(message.stream)) this.#schema.add(message);
         break;
       case 'state':
         this.#state = message.value;
         this.#files.mark();
         break;
       case 'activate':
-        if (this.#names.has(message.stream)) this.#intake.active = message.version;
+        if (this.#names.has(message.stream)) this.#version = message.version;
         break;
       case 'noise':
         this.#tell({ code: 'singer.noise', message: 'lines that are no messages were left out' });
@@ -162,31 +165,24 @@ class TapReading {
     }
   }
 
-  /** The same only once, with how often. */
   #tell(note: SurveyNote): void {
-    const told = this.#told.get(note.message);
-    if (told) told.count++;
-    else this.#told.set(note.message, { note, line: this.#reader.line, count: 1 });
+    this.#told.add(note, this.#reader.line);
   }
 
   #notes(): SurveyNote[] {
-    const { name } = this.#job.stream;
-    const notes: SurveyNote[] = [...this.#told.values()].map(({ note, line, count }) => ({
-      ...note,
-      message: `${name}: ${note.message}: ${count.toLocaleString('en')}, the first on line ${line}`,
-    }));
+    const notes = this.#told.notes();
     const { lines, count } = this.#tap.serious;
     if (count > 0)
       notes.push({
         code: 'singer.said',
-        message: `${name}: the tap warned ${count.toLocaleString('en')} times, first: ${lines[0]!}`,
+        message: `the tap warned ${count === 1 ? 'once' : `${count.toLocaleString('en')} times, first`}: ${lines[0]!}`,
         ...(this.#tap.log !== undefined && { remedy: `all that it said is in ${this.#tap.log}` }),
       });
     const others = [...this.#others];
     if (others.length > 0)
       notes.push({
         code: 'singer.other_streams',
-        message: `${name}: the tap brought records of other streams too, which were left out: ${others.map(([other, records]) => `${other} (${records.toLocaleString('en')})`).join(', ')}`,
+        message: `the tap brought records of other streams too, which were left out: ${others.map(([other, records]) => `${other} (${records.toLocaleString('en')})`).join(', ')}`,
       });
     return notes;
   }

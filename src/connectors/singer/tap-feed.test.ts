@@ -152,14 +152,11 @@ test('tells what a tap babbles, and leaves it out', async () => {
     state(1),
   ]);
   expect(fetched.notes.map(({ code, message }) => [code, message])).toEqual([
-    ['singer.noise', 't: lines that are no messages were left out: 2, the first on line 1'],
-    ['singer.no_schema', 't: records came before their schema: 1, the first on line 2'],
-    ['singer.unknown_message', 't: messages of the unknown type HELLO were left out: 1, the first on line 6'],
-    ['singer.said', 't: the tap warned 1 times, first: WARNING slow'],
-    [
-      'singer.other_streams',
-      't: the tap brought records of other streams too, which were left out: other (1)',
-    ],
+    ['singer.noise', 'lines that are no messages were left out: 2, the first on line 1'],
+    ['singer.no_schema', 'records came before their schema: 1, the first on line 2'],
+    ['singer.unknown_message', 'messages of the unknown type HELLO were left out: 1, the first on line 6'],
+    ['singer.said', 'the tap warned once: WARNING slow'],
+    ['singer.other_streams', 'the tap brought records of other streams too, which were left out: other (1)'],
   ]);
   expect([ids(fetched), fetched.problem]).toEqual([[0, 1, 2], undefined]);
 });

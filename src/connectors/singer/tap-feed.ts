@@ -10,17 +10,10 @@ import type { Fetched, FeedStream, FetchRequest, RecordFeed } from '../shared/re
 import { type Catalog, type CatalogEntry, selectStream } from './catalog.ts';
 import { typesOf } from './json-schema.ts';
 import type { SingerOptions } from './options.ts';
+import { formOf, parsePosition, type Position, renderPosition } from './position.ts';
 import { Tap } from './tap.ts';
 import { readTap } from './read-tap.ts';
 import { Turns } from './turns.ts';
-
-/** What {@link Checkpoint.position} holds, as JSON. */
-interface Position {
-  /** The value of the last STATE message, as the tap wrote it. */
-  state?: string | undefined;
-  /** Of the rows, where the tap gives them one. */
-  version?: number | undefined;
-}
 
 export class TapFeed implements RecordFeed {
   readonly #options: SingerOptions;
@@ -61,7 +54,7 @@ export class TapFeed implements RecordFeed {
     const before = positionOf(stream, request.checkpoint);
     return this.#turns.take(signal, async () => {
       const files = {
-        state: before?.state,
+        state: before.state,
         catalog: catalog && selectStream(catalog, stream, this.#options.metadata ?? {}),
       };
       const started = performance.now();
@@ -69,20 +62,19 @@ export class TapFeed implements RecordFeed {
         `fetching ${stream.name}`,
         { files, log: stream.name, signal },
         (tap) =>
-          readTap(tap, { ...request, entry, extracted: this.#options.extracted_at, before: before?.state }),
+          readTap(tap, { ...request, entry, extracted: this.#options.extracted_at, before: before.state }),
       );
-      const { state = before?.state, version = before?.version } = read;
-      const position: Position = { state, version };
+      const { state = before.state, version = before.version } = read;
       return {
         key: read.key ?? entry?.key ?? [],
         config: { format: 'json' },
         types: read.types,
-        position: state === undefined && version === undefined ? undefined : JSON.stringify(position),
+        position: renderPosition({ state, version }),
         seconds: (performance.now() - started) / 1000,
         problem: read.problem,
         notes: [...read.notes, ...olderRows(stream, before, read.version)],
         window: [
-          before?.state !== undefined ? 'from the state of the tap' : 'all',
+          before.state !== undefined ? 'from the state of the tap' : 'all',
           read.cut && 'of which the first records were looked at',
         ]
           .filter(Boolean)
@@ -92,8 +84,8 @@ export class TapFeed implements RecordFeed {
     });
   }
 
-  form({ kind }: LogicalType): FieldForm | undefined {
-    return kind === 'timestamp' || kind === 'date' || kind === 'time' ? 'rfc3339' : undefined;
+  form(type: LogicalType): FieldForm | undefined {
+    return formOf(type);
   }
 
   async close(): Promise<void> {}
@@ -109,28 +101,23 @@ export class TapFeed implements RecordFeed {
 }
 
 /** What takes the place of everything needs everything. */
-function positionOf({ load }: StreamConfig, checkpoint: Checkpoint | undefined): Position | undefined {
-  if (load === 'replace' || checkpoint?.position === undefined) return undefined;
-  return JSON.parse(checkpoint.position) as Position;
+function positionOf({ load }: StreamConfig, checkpoint: Checkpoint | undefined): Position {
+  return load === 'replace' || !checkpoint ? {} : parsePosition(checkpoint);
 }
 
 /** Rows of older versions are gone where the tap reads from. */
-function olderRows(
-  { name, load }: StreamConfig,
-  before: Position | undefined,
-  version: number | undefined,
-): SurveyNote[] {
+function olderRows({ load }: StreamConfig, before: Position, version: number | undefined): SurveyNote[] {
   if (
     load === 'replace' ||
     version === undefined ||
-    before?.version === undefined ||
+    before.version === undefined ||
     before.version === version
   )
     return [];
   return [
     {
       code: 'singer.older_rows',
-      message: `${name}: the tap has brought all rows anew, and says that those of its version ${before.version} are gone; they stay`,
+      message: `the tap has brought all rows anew, and says that those of its version ${before.version} are gone; they stay`,
       remedy: 'a stream that the tap brings as a whole is best loaded with `load: replace`',
     },
   ];

@@ -67,6 +67,8 @@ export interface Fetched extends Shape {
   began?: string | undefined;
   /** How long it took, seconds: records that were written in this time may be missing. */
   seconds: number;
+  /** Whether records may be among it that were loaded before; undefined: when there is a watermark, or a position. */
+  again?: boolean | undefined;
   /** Why not all of it is here; the stream fails with it after the rest was loaded. */
   problem?: SluiceError | undefined;
   notes: SurveyNote[];

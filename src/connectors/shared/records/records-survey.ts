@@ -213,7 +213,7 @@ export function surveyOf(
     layout: '',
     parts: partsOf(looked, partBytes),
     arrived: {
-      again: (before?.watermark ?? before?.position) !== undefined,
+      again: fetched?.again ?? (before?.watermark ?? before?.position) !== undefined,
       whole: true,
       more: fetched === undefined,
       distinct: (looked.key?.length ?? 0) > 0,
@@ -229,9 +229,15 @@ export function surveyOf(
 }
 
 /** Whether it matters that nothing came: a table is replaced by nothing, is not there yet, or what comes later is asked for otherwise. */
-function isMoved({ documents, fetched }: Looked, { load, cursor }: StreamConfig, before: Checkpoint | undefined): boolean {
+function isMoved(
+  { documents, fetched }: Looked,
+  { load, cursor }: StreamConfig,
+  before: Checkpoint | undefined,
+): boolean {
   if (documents.length > 0 || !fetched || fetched.problem) return false;
-  return load === 'replace' || before === undefined || cursor.length > 0 || fetched.position !== before.position;
+  return (
+    load === 'replace' || before === undefined || cursor.length > 0 || fetched.position !== before.position
+  );
 }
 
 /**

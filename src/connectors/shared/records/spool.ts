@@ -1,5 +1,5 @@
 /** Records that have arrived and are not loaded yet: files in a folder of their own, which goes when nobody needs it any more. */
-import { type FileHandle, mkdir, open, rm, truncate } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, rename, rm, truncate } from 'node:fs/promises';
 import path from 'node:path';
 import { SluiceError } from '../../../core/errors.ts';
 import type { ObjectStorage } from '../../../core/storage.ts';
@@ -119,6 +119,24 @@ export class Spool {
     this.#held += bytes;
     this.#changed();
     while (this.#held > this.#most && !this.#ended) await this.#change();
+  }
+
+  /** Takes all that another spool of the same parent has, which is empty then. */
+  async adopt(other: Spool): Promise<void> {
+    await other.#made;
+    if (other.#made) {
+      try {
+        await rename(other.#folder, this.#folder);
+      } catch (error) {
+        throw storageError(error, `keeping records in ${this.#folder}`);
+      }
+      this.#made = other.#made;
+      other.#made = undefined;
+    }
+    this.documents.push(...other.documents.splice(0));
+    this.#held = other.#held;
+    this.#count = other.#count;
+    other.#held = 0;
   }
 
   /** Takes the end of a document away that was added; whoever calls it knows what it has then. */
