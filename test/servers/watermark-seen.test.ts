@@ -95,6 +95,8 @@ it('a watermark rises past rows that need not be read when they are many', async
   await pair.db.query(`INSERT INTO t SELECT g, 'many' FROM generate_series(100, 20100) g`);
   await pair.run();
   const before = (await pair.state('t'))!.checkpoint!;
+  // While nobody writes anywhere, there is nothing to look at.
+  await pair.db.query('SELECT txid_current()');
   expect((await pair.run()).totals.rows).toBe(0);
   const after = (await pair.state('t'))!.checkpoint!;
   expect(after.watermark! > before.watermark!).toBe(true);

@@ -175,9 +175,12 @@ async function cursorFacts(
   const nulls = stream.nullCursor === 'load';
   const behind = { kind: 'cursor', from, upTo: high, nulls, since } as const;
   const fresh = probe ? await anyRow(client, relation, window) : undefined;
-  const again = await overlapOf(client, relation, probe && high !== undefined ? behind : undefined, () =>
-    unseenFrom(client, facts, { stream, ...place }, checkpoint),
-  );
+  const again = await overlapOf(client, relation, {
+    behind: probe && high !== undefined ? behind : undefined,
+    fresh,
+    nextXid: facts.nextXid,
+    unseenFrom: () => unseenFrom(client, facts, { stream, ...place }, checkpoint),
+  });
   const nullable = cursor.fields.every((field) => relation.schema.fields[field]!.nullable);
   const nullRows =
     nullable &&
