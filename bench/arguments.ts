@@ -19,6 +19,7 @@ const BENCHMARKS = [
   'bad-rows',
   'rest-to-pg',
   'rest-to-duckdb',
+  'insert-ladder',
   'sql-dump',
   'export',
 ] as const;

@@ -13,14 +13,14 @@ import { emptyDatabase, targetUrl } from './to-postgres.ts';
 
 const RECORDS = 1_000_000;
 const QUICK_RECORDS = 20_000;
-const PAGE = 10_000;
+export const API_PAGE = 10_000;
 const TARGETS = { ratio: 1.5, peakMb: 300 };
 
 interface Api extends AsyncDisposable {
   url: string;
 }
 
-async function startApi(records: number): Promise<Api> {
+export async function startApi(records: number): Promise<Api> {
   const program = fileURLToPath(new URL('./api-server.ts', import.meta.url));
   const child = spawn(process.execPath, [program, String(records)], { stdio: ['pipe', 'pipe', 'inherit'] });
   const lines = createInterface({ input: child.stdout });
@@ -33,12 +33,17 @@ async function startApi(records: number): Promise<Api> {
   return { url, [Symbol.asyncDispose]: stop };
 }
 
+/** As a connection of type rest has it. */
+export function apiEndpoint(): string {
+  return `{ path: /tenants, records: data, key: id, paging: { by: page, size_param: per_page, size: ${API_PAGE} } }`;
+}
+
 export function benchFromApi(to: 'pg' | 'duckdb'): (context: BenchContext) => Promise<BenchOutcome> {
   return async (context) => {
     const { quick, say, server, signal, folder } = context;
     const records = quick ? QUICK_RECORDS : RECORDS;
     await using api = await startApi(records);
-    const url = `${api.url}/tenants?per_page=${PAGE}`;
+    const url = `${api.url}/tenants?per_page=${API_PAGE}`;
     const fetchAll = async (): Promise<Usage> => {
       const program = fileURLToPath(new URL('./fetch-pages.ts', import.meta.url));
       const found = await measure(
@@ -48,16 +53,15 @@ export function benchFromApi(to: 'pg' | 'duckdb'): (context: BenchContext) => Pr
       if (Number(found.output) !== records) throw new Error(`the API gave ${found.output} records`);
       return found;
     };
-    say(`making ${count(records)} records in pages of ${count(PAGE)}`);
+    say(`making ${count(records)} records in pages of ${count(API_PAGE)}`);
     await fetchAll();
     const pairs: Pair[] = [];
     for (let i = 0; i < context.pairs; i++) {
       say(`pair ${i + 1} of ${context.pairs}`);
       const limit = await fetchAll();
-      const endpoint = `{ path: /tenants, records: data, key: id, paging: { by: page, size_param: per_page, size: ${PAGE} } }`;
       if (to === 'pg') await emptyDatabase(server);
       const project = await createProject(join(folder, 'project'), {
-        source: `{ type: rest, url: "${api.url}", endpoints: { tenants: ${endpoint} } }`,
+        source: `{ type: rest, url: "${api.url}", endpoints: { tenants: ${apiEndpoint()} } }`,
         target: to === 'pg' ? postgresAt(targetUrl(server)) : '{ type: duckdb, path: ./target.duckdb }',
         streams: { tenants: '{ load: merge }' },
       });
@@ -70,7 +74,7 @@ export function benchFromApi(to: 'pg' | 'duckdb'): (context: BenchContext) => Pr
       bench: to === 'pg' ? 'rest-to-pg' : 'rest-to-duckdb',
       quick,
       pairs,
-      title: `${count(rows)} records × 20 fields in pages of ${count(PAGE)}`,
+      title: `${count(rows)} records × 20 fields in pages of ${count(API_PAGE)}`,
       figures: { rows },
       moved: rows,
       wireBytes,

@@ -11,6 +11,7 @@ import { benchBadRows, benchFilesDaily, benchFilesToLake, benchFilesToPostgres }
 import { benchFromApi } from './from-api.ts';
 import { benchFromLake } from './from-lake.ts';
 import { benchIncremental } from './incremental.ts';
+import { benchInsertLadder } from './insert-ladder.ts';
 import { benchIndexes } from './indexes.ts';
 import { findLimit } from './limit.ts';
 import { benchMerge } from './merge.ts';
@@ -88,6 +89,7 @@ const BENCHES: Readonly<Record<BenchmarkName, (context: BenchContext) => Promise
   'bad-rows': benchBadRows,
   'rest-to-pg': benchFromApi('pg'),
   'rest-to-duckdb': benchFromApi('duckdb'),
+  'insert-ladder': benchInsertLadder,
   'sql-dump': benchSqlDump,
   export: benchExport,
   'pg-to-pg-wide': (context) =>
