@@ -124,6 +124,8 @@ export interface RunWindow {
   replay?: { run?: string | undefined } | undefined;
   /** Nothing is going to be loaded: a look at what there is is enough where finding all of it costs as much as reading it. */
   preview?: boolean | undefined;
+  /** All of it is committed at once, whatever the stream says. */
+  atOnce?: boolean | undefined;
 }
 
 /**
@@ -204,6 +206,8 @@ export interface Checkpoint {
   seen?: string | undefined;
   /** How far the source's own log was read, where it has one that tells what is new; only the source knows how to read it. */
   position?: string | undefined;
+  /** Of what is loaded in rounds, while more is to come: the round that this is the checkpoint of. */
+  round?: string | undefined;
   /** Database time of the snapshot that was read. */
   readAt?: string | undefined;
   /** A value that may become the watermark once every transaction that was open at `at` has ended. */

@@ -65,7 +65,8 @@ export async function planStream(request: StreamRequest): Promise<Planned> {
     });
   }
   const look = async (as: StreamConfig): Promise<Survey> => {
-    const survey = await source.survey(as, committed, request.window, signal);
+    const window = fullRefresh ? { ...request.window, atOnce: true } : request.window;
+    const survey = await source.survey(as, committed, window, signal);
     return usedBy(destination, survey);
   };
   const found = await look(request.stream);

@@ -52,6 +52,13 @@ async function happen(step) {
   if (step.do === 'kill') process.kill(process.pid, 'SIGKILL');
   if (step.do === 'stderr') return process.stderr.write(`${step.text}\n`);
   if (step.do === 'write') return write(step.text);
+  if (step.do === 'rows') {
+    for (let id = step.from; id <= step.to; id++) {
+      say({ type: 'RECORD', stream: 't', record: { id, filler: 'x'.repeat(step.bytes) } });
+      if (id % step.every === 0) say({ type: 'STATE', value: id });
+    }
+    return;
+  }
   if (step.do === 'wait') return new Promise((resolve) => setTimeout(resolve, step.ms));
   throw new Error(`what is ${step.do}?`);
 }

@@ -146,7 +146,7 @@ export const partitionBy: Reader<PartitionBy> = (parent, name) => {
 /** The engine's own; only what decides where reading goes on is checked here, the rest stays what it is. */
 export const checkpoint: Reader<Checkpoint> = (parent, name) => {
   const at = member(parent, name);
-  for (const field of ['relation', 'watermark', 'high', 'seen', 'position', 'readAt', 'day'])
+  for (const field of ['relation', 'watermark', 'high', 'seen', 'position', 'round', 'readAt', 'day'])
     optional(at, field, text);
   for (const field of ['pending', 'unfinished']) optional(at, field, member);
   return { ...at.object, cursor: texts(at, 'cursor') };

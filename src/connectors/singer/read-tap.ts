@@ -2,10 +2,11 @@
 import { DataError, type SluiceError, TransientError } from '../../core/errors.ts';
 import type { SurveyNote } from '../../core/source.ts';
 import type { LogicalType } from '../../core/types.ts';
-import type { FetchRequest } from '../shared/records/feed.ts';
+import type { FetchRequest, Shape } from '../shared/records/feed.ts';
 import { readBatch } from './batch-files.ts';
 import type { CatalogEntry } from './catalog.ts';
 import { type BatchMessage, type Message, MessageReader } from './message-reader.ts';
+import { type Position, renderPosition } from './position.ts';
 import { RecordFiles } from './record-files.ts';
 import { StreamSchema } from './stream-schema.ts';
 import type { TapProcess } from './tap-process.ts';
@@ -15,8 +16,7 @@ export interface TapRead {
   /** Of the last schema; undefined: there was none. */
   key: readonly string[] | undefined;
   types: Record<string, LogicalType>;
-  /** The last one that counts. */
-  state: string | undefined;
+  position: string | undefined;
   /** Of its rows, that the tap has said is the one that counts. */
   version: number | undefined;
   problem: SluiceError | undefined;
@@ -26,10 +26,11 @@ export interface TapRead {
 }
 
 interface ReadJob extends FetchRequest {
+  /** What is known of it before the first schema. */
+  shape: Shape;
   entry: CatalogEntry | undefined;
   extracted: boolean;
-  /** The state that it goes on from. */
-  before: string | undefined;
+  before: Position;
 }
 
 const PREVIEW_RECORDS = 1000;
@@ -74,7 +75,7 @@ class TapReading {
         key: this.#schema.key,
         types: this.#schema.types,
         version: this.#version,
-        state: this.#state,
+        position: this.#position,
         problem: this.#problem && this.#worthAnother(this.#problem),
         notes: this.#notes(),
         cut,
@@ -136,11 +137,14 @@ class TapReading {
   #message(message: Exclude<Message, { kind: 'record' | 'batch' }>): void {
     switch (message.kind) {
       case 'schema':
-        if (this.#names.has(message.stream)) this.#schema.add(message);
+        if (this.#names.has(message.stream)) {
+          this.#schema.add(message);
+          this.#job.early({ ...this.#job.shape, key: message.key, types: { ...this.#schema.types } });
+        }
         break;
       case 'state':
         this.#state = message.value;
-        this.#files.mark();
+        this.#files.mark(this.#position);
         break;
       case 'activate':
         if (this.#names.has(message.stream)) this.#version = message.version;
@@ -163,6 +167,12 @@ class TapReading {
           },
         );
     }
+  }
+
+  /** Where the next run goes on, when what has come is loaded. */
+  get #position(): string | undefined {
+    const { before } = this.#job;
+    return renderPosition({ state: this.#state ?? before.state, version: this.#version ?? before.version });
   }
 
   #tell(note: SurveyNote): void {
@@ -190,7 +200,7 @@ class TapReading {
   /** What has come further goes on from there; the same again would most likely end the same. */
   #worthAnother(problem: SluiceError): SluiceError {
     const { before, stream } = this.#job;
-    const moved = stream.load !== 'replace' && this.#state !== before;
+    const moved = stream.load !== 'replace' && this.#state !== before.state;
     if (!moved || !STOPPED.includes(problem.code)) return problem;
     const { code, remedy } = problem;
     return new TransientError(problem.message, { code, remedy });

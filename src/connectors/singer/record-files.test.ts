@@ -27,7 +27,7 @@ async function kept(
       version: undefined,
       extracted: undefined,
     });
-    if (id === certain) files.mark();
+    if (id === certain) files.mark(String(id));
     if (files.full) await files.flush();
   }
   await files.cut();

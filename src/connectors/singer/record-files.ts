@@ -1,5 +1,5 @@
 /** Records of one stream on their way to disk, up to which all is certain where the tap has said how far it is. */
-import type { Spool, SpooledDocument, SpoolWriter } from '../shared/records/spool.ts';
+import type { Spool, SpoolWriter } from '../shared/records/spool.ts';
 import type { ReadRecord } from './message-reader.ts';
 
 const DOCUMENT_BYTES = 4 << 20;
@@ -19,8 +19,12 @@ export class RecordFiles {
   #writer: SpoolWriter | undefined;
   /** Records in the files before that of the writer. */
   #before = 0;
-  /** What is certain. */
-  #mark = { documents: 0, bytes: 0, records: 0 };
+  /** The file that was closed last. */
+  #closed = '';
+  /** What is certain: files before this one, and so many bytes and records of it. */
+  #mark = { key: '', bytes: 0, own: 0, records: 0 };
+  /** Where the tap goes on behind that. */
+  #position: string | undefined;
 
   /** `name`: for people. With `extracted` records get a column with the time when they were read. */
   constructor(spool: Spool, name: string, extracted: boolean) {
@@ -67,32 +71,31 @@ export class RecordFiles {
     await this.#writer?.flush();
   }
 
-  /** All that was written is certain. */
-  mark(): void {
-    const { documents } = this.#spool;
-    this.#mark = { documents: documents.length, bytes: this.#writer?.bytes ?? 0, records: this.records };
+  /** All that was written is certain; `position`: where the tap goes on from here. */
+  mark(position: string | undefined): void {
+    this.#position = position;
+    const { records } = this;
+    const writer = this.#writer;
+    this.#mark = writer
+      ? { key: writer.key, bytes: writer.bytes, own: records - this.#before, records }
+      : { key: this.#closed, bytes: Infinity, own: 0, records };
   }
 
-  /** Only what is certain stays. */
+  /** Only what is certain stays, but for what is being loaded already. */
   async cut(): Promise<void> {
-    const { documents, bytes, records } = this.#mark;
-    const uncertain = this.#spool.documents.splice(documents);
-    const [first] = uncertain;
-    if (first && bytes > 0) await this.#cutDocument(first, bytes, records);
-    else if (!first && bytes > 0) await this.#writer!.cut(bytes);
-    if (first || bytes === 0) {
-      await this.#writer?.discard();
-      this.#writer = undefined;
-    }
+    const { key, bytes, own, records } = this.#mark;
+    const { documents } = this.#spool;
+    const first = documents.findIndex((each) => each.key >= key);
+    const uncertain = first < 0 ? [] : documents.splice(first);
+    const last = uncertain[0]?.key === key ? uncertain.shift() : undefined;
+    if (last) documents.push(last);
+    if (last && bytes < last.bytes) await this.#spool.cut(last, { bytes, records: own });
+    await this.#spool.drop(uncertain);
+    const writer = this.#writer;
+    if (writer?.key === key) await writer.cut(Math.min(bytes, writer.bytes));
+    else await this.discard();
     this.records = records;
     await this.end();
-  }
-
-  async #cutDocument(document: SpooledDocument, bytes: number, records: number): Promise<void> {
-    await this.#spool.cut(document.key, bytes);
-    const before = this.#spool.records;
-    this.#spool.documents.push({ ...document, bytes, records: records - before });
-    this.#before = records;
   }
 
   async end(): Promise<void> {
@@ -101,8 +104,11 @@ export class RecordFiles {
     this.#writer = undefined;
     const first = this.#before + 1;
     const name = `${this.#name}, records from ${first.toLocaleString('en')}`;
-    await this.#spool.add(writer, { name, records: this.records - this.#before });
+    const before = this.#before;
     this.#before = this.records;
+    this.#closed = writer.key;
+    const records = this.records - before;
+    await this.#spool.add(writer, { name, records, position: this.#position });
   }
 
   /** Never throws. */

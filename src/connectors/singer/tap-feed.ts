@@ -6,11 +6,11 @@ import type { SourceFacts, SurveyNote } from '../../core/source.ts';
 import type { Checkpoint, StreamConfig } from '../../core/stream.ts';
 import type { LogicalType } from '../../core/types.ts';
 import type { FieldForm } from '../shared/text/records.ts';
-import type { Fetched, FeedStream, FetchRequest, RecordFeed } from '../shared/records/feed.ts';
+import type { Fetched, FeedStream, FetchRequest, RecordFeed, Shape } from '../shared/records/feed.ts';
 import { type Catalog, type CatalogEntry, selectStream } from './catalog.ts';
 import { typesOf } from './json-schema.ts';
 import type { SingerOptions } from './options.ts';
-import { formOf, parsePosition, type Position, renderPosition } from './position.ts';
+import { formOf, parsePosition, type Position } from './position.ts';
 import { Tap } from './tap.ts';
 import { readTap } from './read-tap.ts';
 import { Turns } from './turns.ts';
@@ -57,29 +57,29 @@ export class TapFeed implements RecordFeed {
         state: before.state,
         catalog: catalog && selectStream(catalog, stream, this.#options.metadata ?? {}),
       };
+      const shape: Shape = {
+        key: entry?.key ?? [],
+        config: { format: 'json' },
+        window: before.state === undefined ? 'all' : 'from the state of the tap',
+        asked: this.#tap.shown(files),
+      };
       const started = performance.now();
+      const job = { ...request, shape, entry, extracted: this.#options.extracted_at, before };
       const read = await this.#tap.run(
         `fetching ${stream.name}`,
         { files, log: stream.name, signal },
-        (tap) =>
-          readTap(tap, { ...request, entry, extracted: this.#options.extracted_at, before: before.state }),
+        (tap) => readTap(tap, job),
       );
-      const { state = before.state, version = before.version } = read;
+      const { key = shape.key, types, position, problem, version, cut } = read;
       return {
-        key: read.key ?? entry?.key ?? [],
-        config: { format: 'json' },
-        types: read.types,
-        position: renderPosition({ state, version }),
+        ...shape,
+        key,
+        types,
+        position,
         seconds: (performance.now() - started) / 1000,
-        problem: read.problem,
-        notes: [...read.notes, ...olderRows(stream, before, read.version)],
-        window: [
-          before.state !== undefined ? 'from the state of the tap' : 'all',
-          read.cut && 'of which the first records were looked at',
-        ]
-          .filter(Boolean)
-          .join(', '),
-        asked: this.#tap.shown(files),
+        problem,
+        notes: [...read.notes, ...olderRows(stream, before, version)],
+        ...(cut && { window: `${shape.window}, of which the first records were looked at` }),
       };
     });
   }

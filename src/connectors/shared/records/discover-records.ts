@@ -50,7 +50,7 @@ async function look(feed: RecordFeed, stream: FeedStream, signal: AbortSignal): 
     spool.end();
     const { documents } = await spool.take(() => 0);
     const looked = await lookThrough(
-      { spool, documents, shape: fetched, fetched },
+      { spool, documents, round: '', shape: fetched, fetched },
       { key: undefined, partBytes: Infinity, whole: true, signal },
     );
     const { schema } = surveyOf(looked, {

@@ -43,7 +43,10 @@ export interface FetchRequest {
   spool: Spool;
   /** A look at what there is is enough: nothing will be loaded of it. */
   preview: boolean;
-  /** Called when the shape is known before the end, and does not change: what is there can be loaded while more is fetched. */
+  /**
+   * Called when the shape is known before the end: what is there can be loaded while more is fetched. Called again before records come
+   * that need another one, which has to hold those before as well.
+   */
   early: (shape: Shape) => void;
   signal: AbortSignal;
 }

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Loaded } from '../../../core/source.ts';
-import type { StreamConfig } from '../../../core/stream.ts';
+import type { RunWindow, StreamConfig } from '../../../core/stream.ts';
 import { earlierVersions } from '../look/key-hashes.ts';
 import type { Fetched, FetchRequest, RecordFeed, Shape } from './feed.ts';
 import { HeldRecords } from './held-records.ts';
@@ -53,7 +53,7 @@ class Feed implements RecordFeed {
   async close(): Promise<void> {}
 }
 
-function held(feed: Feed, load: StreamConfig['load'] = 'merge'): HeldRecords {
+function held(feed: Feed, load: StreamConfig['load'] = 'merge', window: RunWindow = {}): HeldRecords {
   const stream: StreamConfig = {
     name: 't',
     table: 't',
@@ -63,7 +63,7 @@ function held(feed: Feed, load: StreamConfig['load'] = 'merge'): HeldRecords {
     rename: {},
     types: {},
   };
-  const place = { feed, scratch: folder, stream, checkpoint: undefined, window: {}, signal: NEVER };
+  const place = { feed, scratch: folder, stream, checkpoint: undefined, window, signal: NEVER };
   return new HeldRecords({ ...place, roundBytes: 3000 });
 }
 
@@ -87,18 +87,21 @@ const NO_LOADS: Loaded['loads'] = [];
 test('rounds are loaded while more is fetched, which waits when there is enough', async () => {
   const feed = new Feed(pages(20, (page, n) => page * 10 + n));
   const records = held(feed);
-  const first = await records.round(NEVER);
+  const first = await records.round(undefined, NEVER);
   expect(first.fetched).toBeUndefined();
-  expect(await records.round(NEVER)).toBe(first);
+  expect(await records.round(undefined, NEVER)).toBe(first);
   await settle();
   // Three rounds are on disk at most, and the page that went over it.
   expect(feed.added).toBeLessThanOrEqual(10);
   const seen = [...names(first)];
-  for (let rounds = 1; !records.finished; rounds++) {
-    expect(rounds).toBeLessThan(10);
+  for (let looked = first; ;) {
     records.loaded(NO_LOADS, true);
     if (records.finished) break;
-    seen.push(...names(await records.round(NEVER)));
+    // Whether a commit comes to be shows in the checkpoint only.
+    expect(await records.round('of another spool', NEVER)).toBe(looked);
+    looked = await records.round(looked.round, NEVER);
+    seen.push(...names(looked));
+    expect(seen.length).toBeLessThanOrEqual(20);
   }
   expect(seen).toEqual(Array.from({ length: 20 }, (_, i) => `page ${i + 1}`));
   expect(records.apart).toBe(true);
@@ -109,16 +112,24 @@ test('rounds are loaded while more is fetched, which waits when there is enough'
 test('what has to be committed at once is one round', async () => {
   for (const load of ['append', 'replace', 'scd2'] as const) {
     const records = held(new Feed(pages(8, (page, n) => page * 10 + n)), load);
-    const looked = await records.round(NEVER);
+    const looked = await records.round(undefined, NEVER);
     expect([names(looked).length, looked.fetched === undefined]).toEqual([8, false]);
     await records.close();
   }
 });
 
+test('a full refresh is one round', async () => {
+  const records = held(new Feed(pages(8, (page, n) => page * 10 + n)), 'merge', { atOnce: true });
+  expect(names(await records.round(undefined, NEVER))).toHaveLength(8);
+  await records.close();
+});
+
 test('a key that comes again in a later round is no secret', async () => {
   const records = held(new Feed(pages(12, (page, n) => (page === 9 && n === 0 ? 5 : page * 10 + n))));
+  let round: string | undefined;
   for (let apart = true; !records.finished;) {
-    const looked = await records.round(NEVER);
+    const looked = await records.round(round, NEVER);
+    ({ round } = looked);
     apart &&= !names(looked).includes('page 10');
     expect(records.apart).toBe(apart);
     records.loaded(NO_LOADS, true);
@@ -128,7 +139,7 @@ test('a key that comes again in a later round is no secret', async () => {
 
 test('doubles that show when slices are read lead to a look at everything', async () => {
   const records = held(new Feed(pages(4, (page, n) => page * 10 + n)));
-  const looked = await records.round(NEVER);
+  const looked = await records.round(undefined, NEVER);
   const keys = looked.earlier.map(() => ({ hashes: Uint32Array.of(1, 2, 3, 4), lines: Float64Array.of(1) }));
   expect(earlierVersions(keys).filter((lines) => lines.length > 0).length).toBe(keys.length - 1);
   const load = (index: number): Loaded['loads'] =>
@@ -146,7 +157,7 @@ test('what could not be fetched is told, and fetched anew by the next', async ()
       new Error('lost'),
     ),
   );
-  await expect(records.round(NEVER)).rejects.toThrow('lost');
+  await expect(records.round(undefined, NEVER)).rejects.toThrow('lost');
   expect(records.broken).toBe(true);
   await records.close();
   expect(existsSync(folder) && readdirSync(folder)).toEqual([]);
@@ -155,7 +166,7 @@ test('what could not be fetched is told, and fetched anew by the next', async ()
 test('closing ends a fetch that waits for room', async () => {
   const feed = new Feed(pages(50, (page, n) => page * 10 + n));
   const records = held(feed);
-  await records.round(NEVER);
+  await records.round(undefined, NEVER);
   await settle();
   await records.close();
   expect(feed.added).toBeLessThan(50);

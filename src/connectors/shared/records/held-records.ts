@@ -9,12 +9,12 @@ import { type DocumentKeys, KeySet } from '../look/key-hashes.ts';
 import { otherwise } from '../text/guess.ts';
 import type { DocumentFacts } from '../text/text-decoder.ts';
 import type { Fetched, RecordFeed, Shape } from './feed.ts';
-import { type Looked, lookThrough, tellingApart } from './records-survey.ts';
+import { type Fetching, type Looked, lookThrough, tellingApart } from './records-survey.ts';
 import { Spool } from './spool.ts';
 
 /** Bytes of text that one slice has, and one round. */
 export const SLICE_BYTES = 32_000_000;
-const ROUND_BYTES = 96_000_000;
+export const ROUND_BYTES = 96_000_000;
 /** Keys that are remembered to tell whether what comes later was there: 32 bytes each. */
 const MOST_KEYS = 2_000_000;
 
@@ -25,8 +25,8 @@ export interface FetchPlace {
   stream: StreamConfig;
   checkpoint: Checkpoint | undefined;
   window: RunWindow;
-  /** Bytes of one round; {@link ROUND_BYTES} when absent. */
-  roundBytes?: number;
+  /** Bytes of one round. */
+  roundBytes: number;
   signal: AbortSignal;
 }
 
@@ -41,8 +41,9 @@ export class HeldRecords {
   #looked: Looked | undefined;
   /** Its slices were read: whoever asks again has failed with them. */
   #read = false;
-  /** All of this round is loaded. */
-  #done = false;
+  #rounds = 0;
+  /** All of the last round was read, and is committed unless that has failed. */
+  #ended = false;
   /** Of what was loaded without a look at all of it. */
   #keys: KeySet | undefined = new KeySet();
 
@@ -69,18 +70,20 @@ export class HeldRecords {
   /** Rows that come again take the place of themselves only where there is a key. */
   #early(shape: Shape): void {
     const { stream, window } = this.#place;
-    if (stream.load !== 'merge' || window.preview === true || !tellingApart(stream, shape)) return;
+    if (stream.load !== 'merge' || window.preview === true || window.atOnce === true) return;
+    if (!tellingApart(stream, shape)) return;
     this.#shape = shape;
-    this.#spool.limit(3 * this.#roundBytes);
+    this.#spool.limit(3 * this.#place.roundBytes);
   }
 
-  get #roundBytes(): number {
-    return this.#place.roundBytes ?? ROUND_BYTES;
+  /** Whether this is a round of these records. */
+  knows(round: string | undefined): boolean {
+    return round?.startsWith(`${this.#spool.id}-`) === true;
   }
 
   /** Nothing is left to be loaded. */
   get finished(): boolean {
-    return this.#done && this.#looked?.fetched !== undefined;
+    return this.#ended;
   }
 
   /** It could not be fetched: it has to be tried anew. */
@@ -93,18 +96,18 @@ export class HeldRecords {
     return this.#keys !== undefined;
   }
 
-  /** What is to be loaded now; the same again until it is. */
-  async round(signal: AbortSignal): Promise<Looked> {
-    if (this.#looked && !this.#done) return this.#looked;
+  /** What is to be loaded now: the same again, until a checkpoint says that it is loaded. */
+  async round(committed: string | undefined, signal: AbortSignal): Promise<Looked> {
+    if (this.#looked && this.#looked.round !== committed) return this.#looked;
     if (this.#looked) await this.#spool.drop(this.#looked.documents);
     const { documents, ended } = await this.#spool.take(() =>
-      this.#shape ? this.#roundBytes : Number.POSITIVE_INFINITY,
+      this.#shape ? this.#place.roundBytes : Number.POSITIVE_INFINITY,
     );
     if (this.#failure !== undefined) throw this.#failure;
     const fetched = ended ? this.#fetched : undefined;
     const shape = fetched ?? this.#shape!;
-    const looked = await this.#look({ documents, shape, fetched }, { whole: false, signal });
-    this.#done = false;
+    const round = `${this.#spool.id}-${++this.#rounds}`;
+    const looked = await this.#look({ documents, round, shape, fetched }, { whole: false, signal });
     this.#read = false;
     this.#looked = looked;
     // Others tell their keys when they are read.
@@ -121,8 +124,9 @@ export class HeldRecords {
   }
 
   /** Whether a sample was not enough for what was read. */
-  get failed(): boolean {
-    return this.#read && !this.#done && (this.#looked?.unseen.size ?? 0) > 0;
+  failed(committed: string | undefined): boolean {
+    if (this.#looked?.round === committed) return false;
+    return this.#read && (this.#looked?.unseen.size ?? 0) > 0;
   }
 
   async lookAtAll(signal: AbortSignal): Promise<Looked> {
@@ -133,7 +137,7 @@ export class HeldRecords {
   }
 
   #look(
-    what: Pick<Looked, 'documents' | 'shape' | 'fetched'>,
+    what: Omit<Fetching, 'spool'>,
     { whole, signal }: { whole: boolean; signal: AbortSignal },
   ): Promise<Looked> {
     const key = tellingApart(this.#place.stream, what.shape);
@@ -151,7 +155,7 @@ export class HeldRecords {
       const known = this.#keys !== undefined;
       if (keys && known && !this.#remember(keys)) throw otherwise();
     }
-    this.#done ||= last;
+    this.#ended ||= last && this.#looked?.fetched !== undefined;
   }
 
   /** Never throws. */

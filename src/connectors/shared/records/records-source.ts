@@ -24,7 +24,7 @@ import type { TextDecoderOptions } from '../text/text-decoder.ts';
 import { type TextForm, textOf } from '../text/text-stream.ts';
 import { discoverRecords } from './discover-records.ts';
 import type { Fetched, RecordFeed } from './feed.ts';
-import { HeldRecords, SLICE_BYTES } from './held-records.ts';
+import { HeldRecords, ROUND_BYTES, SLICE_BYTES } from './held-records.ts';
 import {
   type FormOf,
   keptSurvey,
@@ -39,10 +39,13 @@ const BATCH_ROWS = 2048;
 export class RecordsSource implements Source {
   readonly #feed: RecordFeed;
   readonly #context: ConnectorContext;
+  readonly #roundBytes: number;
 
-  constructor(feed: RecordFeed, context: ConnectorContext) {
+  /** `roundBytes`: of records that are loaded while more are fetched. */
+  constructor(feed: RecordFeed, context: ConnectorContext, roundBytes: number = ROUND_BYTES) {
     this.#feed = feed;
     this.#context = context;
+    this.#roundBytes = roundBytes;
   }
 
   check(signal: AbortSignal): Promise<SourceFacts> {
@@ -55,7 +58,7 @@ export class RecordsSource implements Source {
 
   async open(signal: AbortSignal): Promise<Snapshot> {
     throwIfAborted(signal);
-    return new RecordsSnapshot(this.#feed, this.#context);
+    return new RecordsSnapshot(this.#feed, this.#context, this.#roundBytes);
   }
 
   close(): Promise<void> {
@@ -68,12 +71,14 @@ class RecordsSnapshot implements Snapshot {
   readonly at = `${new Date().toISOString().slice(0, -1)}000+00`;
   readonly #feed: RecordFeed;
   readonly #context: ConnectorContext;
+  readonly #roundBytes: number;
   /** By stream, with what it was fetched for. */
   readonly #held = new Map<string, { after: string; records: HeldRecords }>();
 
-  constructor(feed: RecordFeed, context: ConnectorContext) {
+  constructor(feed: RecordFeed, context: ConnectorContext, roundBytes: number) {
     this.#feed = feed;
     this.#context = context;
+    this.#roundBytes = roundBytes;
   }
 
   readonly #form = (type: LogicalType): ReturnType<NonNullable<FormOf>> => this.#feed.form?.(type);
@@ -94,7 +99,8 @@ class RecordsSnapshot implements Snapshot {
         apart: records.apart,
         form: this.#form,
       });
-    const found = records.failed ? undefined : survey(await records.round(signal));
+    const committed = checkpoint?.round;
+    const found = records.failed(committed) ? undefined : survey(await records.round(committed, signal));
     // A sample was not enough: for types that have to be found out, or for what was read after it.
     return found && found.guess !== 'impossible' ? found : survey(await records.lookAtAll(signal));
   }
@@ -108,11 +114,20 @@ class RecordsSnapshot implements Snapshot {
   ): Promise<HeldRecords> {
     const after = JSON.stringify([checkpoint?.watermark, checkpoint?.position, window]);
     const held = this.#held.get(stream.name);
-    if (held?.after === after && !held.records.finished && !held.records.broken) return held.records;
+    const goesOn = held && (held.after === after || held.records.knows(checkpoint?.round));
+    if (goesOn && !held.records.finished && !held.records.broken) return held.records;
     this.#held.delete(stream.name);
     await held?.records.close();
     const scratch = path.join(this.#context.directory, '.sluice', 'spool');
-    const records = new HeldRecords({ feed: this.#feed, scratch, stream, checkpoint, window, signal });
+    const records = new HeldRecords({
+      feed: this.#feed,
+      scratch,
+      stream,
+      checkpoint,
+      window,
+      roundBytes: this.#roundBytes,
+      signal,
+    });
     this.#held.set(stream.name, { after, records });
     return records;
   }
@@ -162,7 +177,7 @@ class RecordsSnapshot implements Snapshot {
       next.high = high;
       if (last && looked?.fetched) next.watermark = watermarkAfter(looked.fetched, next, type);
     }
-    if (last && looked?.fetched) next.position = looked.fetched.position;
+    if (last && looked) Object.assign(next, wentOn(looked, next));
     this.#held.get(stream.name)?.records.loaded(loads, last);
     return next;
   }
@@ -175,6 +190,12 @@ class RecordsSnapshot implements Snapshot {
     await Promise.all([...this.#held.values()].map(({ records }) => records.close()));
     this.#held.clear();
   }
+}
+
+/** What a round says of how far fetching has come. */
+function wentOn({ fetched, documents, round }: Looked, { position }: Checkpoint): Partial<Checkpoint> {
+  if (fetched) return { round: undefined, position: fetched.position };
+  return { round, position: documents.at(-1)?.position ?? position };
 }
 
 async function pump(

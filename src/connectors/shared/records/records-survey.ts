@@ -30,6 +30,8 @@ export interface Looked {
   /** Those of the spool that are loaded together. */
   documents: readonly SpooledDocument[];
   shape: Shape;
+  /** Names those that are loaded together. */
+  round: string;
   /** When all was fetched; until then there is more. */
   fetched: Fetched | undefined;
   config: FilesConfig;
@@ -95,8 +97,11 @@ function sampleOf(documents: readonly SpooledDocument[]): readonly SpooledDocume
   return sample;
 }
 
+/** What is looked through. */
+export type Fetching = Pick<Looked, 'spool' | 'documents' | 'round' | 'shape' | 'fetched'>;
+
 export async function lookThrough(
-  { spool, documents: all, shape, fetched }: Pick<Looked, 'spool' | 'documents' | 'shape' | 'fetched'>,
+  { spool, documents: all, round, shape, fetched }: Fetching,
   { key, partBytes, whole, signal }: LookOptions,
 ): Promise<Looked> {
   const config: FilesConfig = {
@@ -138,6 +143,7 @@ export async function lookThrough(
   return {
     spool,
     documents: all,
+    round,
     shape,
     fetched,
     config,

@@ -16,6 +16,8 @@ export interface SpooledDocument {
   name: string;
   bytes: number;
   records: number;
+  /** Where fetching goes on once it is loaded, with all that came before it; undefined: only the end of all says so. */
+  position?: string | undefined;
 }
 
 export function bytesOf(documents: readonly SpooledDocument[]): number {
@@ -111,11 +113,14 @@ export class Spool {
   }
 
   /** Closes a document; one without records is none. */
-  async add(writer: SpoolWriter, { name, records }: { name: string; records: number }): Promise<void> {
+  async add(
+    writer: SpoolWriter,
+    { name, records, position }: Omit<SpooledDocument, 'key' | 'bytes'>,
+  ): Promise<void> {
     const { key, bytes } = writer;
     if (bytes === 0) return writer.discard();
     await writer.close();
-    this.documents.push({ key, name, bytes, records });
+    this.documents.push({ key, name, bytes, records, position });
     this.#held += bytes;
     this.#changed();
     while (this.#held > this.#most && !this.#ended) await this.#change();
@@ -139,9 +144,14 @@ export class Spool {
     other.#held = 0;
   }
 
-  /** Takes the end of a document away that was added; whoever calls it knows what it has then. */
-  async cut(key: string, bytes: number): Promise<void> {
-    const file = path.join(this.#folder, key);
+  /** Takes the end of a document away that waits. */
+  async cut(
+    document: SpooledDocument,
+    { bytes, records }: Pick<SpooledDocument, 'bytes' | 'records'>,
+  ): Promise<void> {
+    const file = path.join(this.#folder, document.key);
+    this.#held -= document.bytes - bytes;
+    Object.assign(document, { bytes, records });
     try {
       await truncate(file, bytes);
     } catch (error) {
