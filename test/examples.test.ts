@@ -177,6 +177,12 @@ test('dump-to-lake loads the tables of a dump, once', async () => {
 
 test('typescript-config is found and loaded by the command line', async () => {
   const folder = install('typescript-config');
+  await client.query('update orders set total = -total where id = 3');
+  expect(await sluice(folder, 'run')).toMatchObject({ code: 0 });
+  expect((await sluice(folder, 'quarantine', 'show', 'shop_to_lake')).out).toContain(
+    'check total_not_negative is not met',
+  );
+  await client.query('update orders set total = -total, updated_at = now() where id = 3');
   const run = await sluice(folder, 'run', '--json');
   expect(run).toMatchObject({ code: 0, err: '' });
   expect(JSON.parse(run.out.trim().split('\n').at(-1) ?? '')).toMatchObject({
@@ -186,6 +192,9 @@ test('typescript-config is found and loaded by the command line', async () => {
   for (const table of ['countries', 'customers', 'orders', 'order_items']) {
     await expectSame(folder, `select count(*)::int from ${table}`);
   }
+  const months = 'select count(distinct month)::int, count(*) filter (where is_open)::int from orders';
+  const orders = `(select date_trunc('month', order_date) as month, status not in ('delivered', 'cancelled', 'returned') as is_open from orders) orders`;
+  expect(await inLake(folder, months)).toEqual(await inShop(months.replace('orders', orders)));
   const again = await sluice(folder, 'run');
   expect(again.out).toContain('3 streams had nothing new');
 });

@@ -141,6 +141,8 @@ pipelines:
         rename: { a: first }
         types: { b: "Decimal(20, 4)", c: text }
         where: a > 1
+        checks: { a_positive: a > 0 }
+        compute: { twice: a * 2 }
         slice_rows: 100000`),
     );
     expect(project.pipelines['p']?.streams['q']).toEqual({
@@ -155,8 +157,23 @@ pipelines:
       rename: { a: 'first' },
       types: { b: 'decimal(20,4)', c: 'text' },
       where: 'a > 1',
+      checks: { a_positive: 'a > 0' },
+      compute: { twice: 'a * 2' },
       slice_rows: 100_000,
     });
+  });
+
+  test('checks and computed columns that cannot be have their places', async () => {
+    const wrong = withStream(
+      'q: { checks: { "no name": a > 0, b: 5, c: "" }, compute: { _sluice_x: a }, load: replace }',
+    );
+    const error = await failure(() => load(wrong));
+    expect(mistakesOf(error).map((mistake) => mistake.slice(mistake.indexOf('streams.')))).toEqual([
+      expect.stringContaining('streams.q.checks.no name: a name is made of letters, digits'),
+      'streams.q.checks.b: expected text, found 5',
+      'streams.q.checks.c: must not be empty',
+      'streams.q.compute._sluice_x: names that begin with _sluice_ are those of columns that sluice adds',
+    ]);
   });
 
   test('parsed options of a connection can be parsed again', async () => {

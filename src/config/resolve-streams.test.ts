@@ -268,6 +268,11 @@ describe('options', () => {
       { rename: { c: 'd', a: 'x' }, types: { t: 'text' } },
       { rename: { c: 'd', a: 'b' }, types: { t: 'text' } },
     ],
+    [
+      { checks: { a: 'x > 1', c: 'z' } },
+      { checks: { a: 'x > 0', b: 'y' }, compute: { d: 'x' } },
+      { rules: { checks: { a: 'x > 1', b: 'y', c: 'z' }, compute: { d: 'x' } } },
+    ],
     [{ columns: { exclude: ['x'] } }, { columns: ['y'] }, { columns: { exclude: ['x'] } }],
     [{ cursor: undefined }, { cursor: 'c' }, { cursor: ['c'] }],
   ])('%j over defaults %j', (options, defaults, expected) =>
