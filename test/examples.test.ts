@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { openCatalog } from '../src/index.ts';
+import { openModel } from '../src/generate/open-model.ts';
+import { openCatalog, serveApi } from '../src/index.ts';
 import { createShop } from '../src/demo/shop.ts';
 import { type PostgresServer, startPostgres } from '../src/testing/postgres-server.ts';
 import { askDuckdb } from './support/duckdb-reader.ts';
@@ -130,6 +131,37 @@ test('files-to-lake loads each file once', async () => {
     [1001, 'Müller GmbH', '1234.56', '2026-01-02'],
     [1002, 'Schröder', '-80.00', '2026-01-03'],
   ]);
+});
+
+test('api-to-lake fetches what has changed, and the children of each record', async () => {
+  const folder = install('api-to-lake');
+  const api = await serveApi({ rows: 1000 });
+  try {
+    process.env['API_URL'] = api.url;
+    expect(await sluice(folder, 'run')).toMatchObject({ code: 0 });
+    const { entities } = openModel({ rows: 1000 });
+    const counts = Object.fromEntries(entities.map((entity) => [entity.name, entity.all(0).count]));
+    expect(
+      await inLake(folder, 'select (select count(*) from partners), count(*), count(distinct id) from loans'),
+    ).toEqual([[counts['partners'], counts['loans'], counts['loans']]]);
+    expect(
+      await inLake(
+        folder,
+        'select count(*) from loans_by_partner where partners_id is distinct from partner_id',
+      ),
+    ).toEqual([[0]]);
+    api.day = 1;
+    expect(await sluice(folder, 'run')).toMatchObject({ code: 0 });
+    expect(api.requests.some(({ url }) => url.includes('updated_since=20'))).toBe(true);
+    const [[loans, different]] = (await inLake(folder, 'select count(*), count(distinct id) from loans')) as [
+      [number, number],
+    ];
+    expect(loans).toBeGreaterThan(counts['loans']!);
+    expect(different).toBe(loans);
+  } finally {
+    delete process.env['API_URL'];
+    await api.close();
+  }
 });
 
 test('postgres-to-duckdb keeps one file up to date', async () => {
