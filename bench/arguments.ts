@@ -20,6 +20,8 @@ const BENCHMARKS = [
   'rest-to-pg',
   'rest-to-duckdb',
   'insert-ladder',
+  'singer-to-pg',
+  'singer-to-duckdb',
   'sql-dump',
   'export',
 ] as const;

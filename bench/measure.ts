@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { open } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { endedChildrenCpu, treeCpu, treeMemory } from '../guarantees/processes.ts';
 
@@ -19,6 +20,8 @@ export interface Command {
   program: string;
   args: readonly string[];
   cwd?: string;
+  /** File that it reads as its standard input; nothing when absent. */
+  input?: string;
   /** Whether what it prints is wanted; otherwise it goes to /dev/null. */
   output: boolean;
 }
@@ -36,11 +39,12 @@ export async function measure(
 ): Promise<Usage & { output: string }> {
   signal.throwIfAborted();
   const before = { client: endedChildrenCpu(), server: treeCpu(server) };
+  const input = command.input === undefined ? undefined : await open(command.input);
   const started = performance.now();
   const child = spawn(command.program, command.args, {
     cwd: command.cwd,
     env: plainEnvironment(),
-    stdio: ['ignore', command.output ? 'pipe' : 'ignore', 'pipe'],
+    stdio: [input?.fd ?? 'ignore', command.output ? 'pipe' : 'ignore', 'pipe'],
   });
   const kill = (): void => void child.kill('SIGKILL');
   signal.addEventListener('abort', kill, { once: true });
@@ -64,6 +68,7 @@ export async function measure(
   } finally {
     clearInterval(timer);
     signal.removeEventListener('abort', kill);
+    await input?.close();
   }
   return {
     seconds,

@@ -18,6 +18,7 @@ import { benchMerge } from './merge.ts';
 import { hasProc } from '../guarantees/processes.ts';
 import { stopOnSignals } from '../guarantees/stop.ts';
 import { describeMachine } from './report.ts';
+import { benchSinger } from './singer.ts';
 import { benchSqlDump } from './sql-dump.ts';
 import { startServer } from './server.ts';
 import { LINEITEM, NARROW, WIDE, WIDE_YEAR } from './tables.ts';
@@ -90,6 +91,8 @@ const BENCHES: Readonly<Record<BenchmarkName, (context: BenchContext) => Promise
   'rest-to-pg': benchFromApi('pg'),
   'rest-to-duckdb': benchFromApi('duckdb'),
   'insert-ladder': benchInsertLadder,
+  'singer-to-pg': benchSinger('pg'),
+  'singer-to-duckdb': benchSinger('duckdb'),
   'sql-dump': benchSqlDump,
   export: benchExport,
   'pg-to-pg-wide': (context) =>

@@ -31,7 +31,7 @@ export interface TargetSettings {
   context: ProjectContext;
 }
 
-const DEFAULTS = { rows: 1_000_000, bytes: 256_000_000, seconds: 300 };
+const DEFAULTS = { rows: 1_000_000, bytes: 1_000_000_000, seconds: 300 };
 
 export async function readTargetSettings(invocation: Invocation): Promise<TargetSettings> {
   const { flags } = invocation;

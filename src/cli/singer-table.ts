@@ -24,7 +24,7 @@ export const SINGER_TARGET: CommandSpec = {
       value: '<n>',
       summary: 'load what has come after so many rows (default: 1000000)',
     },
-    { name: 'flush-size', value: '<size>', summary: 'or so many bytes (default: "256 MB")' },
+    { name: 'flush-size', value: '<size>', summary: 'or so many bytes (default: "1 GB")' },
     { name: 'flush-after', value: '<time>', summary: 'or so long (default: "5 min")' },
     { name: 'extracted-at', summary: 'add a column _sdc_extracted_at with the time of each record' },
     WORKERS,

@@ -20,9 +20,10 @@ function read(text: string, bytes: number = 4096): unknown[] {
 
 function shown({ record, line }: MessageReader, message: Message): unknown {
   if (message.kind !== 'record') return message;
-  const { bytes, start, end, stream, version, extracted } = record;
-  const text = Buffer.from(bytes.subarray(start, end)).toString('utf8');
-  return [line, stream, text, version, extracted];
+  const { bytes, start, end, stream, version, extractedStart, extractedEnd } = record;
+  const text = (from: number, to: number): string => Buffer.from(bytes.subarray(from, to)).toString('utf8');
+  const extracted = extractedEnd === 0 ? undefined : text(extractedStart, extractedEnd);
+  return [line, stream, text(start, end), version, extracted];
 }
 
 const NASTY =

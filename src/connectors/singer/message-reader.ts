@@ -50,8 +50,9 @@ export interface ReadRecord {
   start: number;
   end: number;
   version: number | undefined;
-  /** When the tap read it, as JSON. */
-  extracted: string | undefined;
+  /** Where it says when the tap read it, as JSON; no end: it does not. */
+  extractedStart: number;
+  extractedEnd: number;
 }
 
 export class MessageReader {
@@ -63,7 +64,8 @@ export class MessageReader {
     start: 0,
     end: 0,
     version: undefined,
-    extracted: undefined,
+    extractedStart: 0,
+    extractedEnd: 0,
   };
   readonly #members = new MessageLine();
   /** Pieces of a line that goes on. */
@@ -174,7 +176,8 @@ export class MessageReader {
     record.start = start;
     record.end = members.end('record');
     record.version = numberOf(members.json('version'));
-    record.extracted = members.json('time_extracted');
+    record.extractedStart = members.start('time_extracted');
+    record.extractedEnd = members.end('time_extracted');
     return RECORD;
   }
 }

@@ -25,7 +25,8 @@ async function kept(
       start: 0,
       end: line.length,
       version: undefined,
-      extracted: undefined,
+      extractedStart: 0,
+      extractedEnd: 0,
     });
     if (id === certain) files.mark(String(id));
     if (files.full) await files.flush();

@@ -33,15 +33,15 @@ export class RecordFiles {
     this.extracted = extracted;
   }
 
-  write({ bytes, start, end, extracted }: ReadRecord): void {
+  write({ bytes, start, end, extractedStart, extractedEnd }: ReadRecord): void {
     this.#writer ??= this.#spool.begin();
     const writer = this.#writer;
     let from = start;
-    if (this.extracted && extracted !== undefined) {
+    if (this.extracted && extractedEnd > 0) {
       from = start + 1;
       while (bytes[from]! <= 0x20) from++;
       writer.write(EXTRACTED);
-      writer.write(Buffer.from(extracted));
+      writer.writePart(bytes, extractedStart, extractedEnd);
       if (bytes[from] !== CLOSE_OBJECT) writer.write(COMMA);
     }
     writer.writePart(bytes, from, end);

@@ -81,7 +81,7 @@ test.each([
     'hangs',
     { do: 'wait', ms: 60_000 },
     'singer.silent',
-    'fetching t: the tap said nothing for 0.3 s, and was ended',
+    'fetching t: the tap said nothing for 3 s, and was ended',
   ],
   [
     'breaks a message off',
@@ -91,7 +91,8 @@ test.each([
   ],
 ])('of a tap that %s all is kept up to its last STATE', async (_, end, code, message) => {
   await using bench = new Bench();
-  bench.connection = { timeout: 0.3 };
+  // Long enough for a process to start on a busy machine.
+  if (code === 'singer.silent') bench.connection = { timeout: 3 };
   const fetched = await bench.fetch([SCHEMA, ...rows(1, 2), state({ at: 2 }), ...rows(3, 3), end]);
   expect(fetched.problem).toMatchObject({ code, message });
   expect([ids(fetched), fetched.position, fetched.key]).toEqual([[1, 2], '{"state":"{\\"at\\":2}"}', ['id']]);
