@@ -46,17 +46,26 @@ function bytesOf({ bytes, offsets }: Column, row: number): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset + offsets[row]!, offsets[row + 1]! - offsets[row]!);
 }
 
-/** Little-endian two's complement of the column's width. */
-function whole({ u8, width }: Column, row: number): bigint {
-  let value = 0n;
-  for (let i = width - 1; i >= 0; i--) value = (value << 8n) | BigInt(u8[row * width + i]!);
-  return BigInt.asIntN(8 * width, value);
+/** Two's complement of the column's width, in the byte order of the machine. */
+function whole({ i16, i32, i64, width }: Column, row: number): bigint {
+  switch (width) {
+    case 2:
+      return BigInt(i16[row]!);
+    case 4:
+      return BigInt(i32[row]!);
+    case 8:
+      return i64[row]!;
+    default:
+      return (i64[2 * row + 1]! << 64n) | BigInt.asUintN(64, i64[2 * row]!);
+  }
 }
 
 function pointed(value: bigint, scale: number): string {
-  if (scale === 0) return value.toString();
-  const digits = (value < 0n ? -value : value).toString().padStart(scale + 1, '0');
-  return `${value < 0n ? '-' : ''}${digits.slice(0, -scale)}.${digits.slice(-scale)}`;
+  const text = value.toString();
+  if (scale === 0) return text;
+  const sign = text.startsWith('-') ? '-' : '';
+  const digits = text.slice(sign.length).padStart(scale + 1, '0');
+  return `${sign}${digits.slice(0, -scale)}.${digits.slice(-scale)}`;
 }
 
 function day(ms: bigint): string {

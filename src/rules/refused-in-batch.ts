@@ -4,7 +4,7 @@ import type { Decoder, RefusedInBatch } from '../core/decoder.ts';
 import type { RefusedRow } from '../core/quarantine.ts';
 import { BadRecords } from '../connectors/shared/text/bad-records.ts';
 import { ROW_FORM } from './row-form.ts';
-import { rowText } from './row-text.ts';
+import { memberHeads, rowText } from './row-text.ts';
 
 /** Puts rows of a batch aside, which still has them. */
 export interface AsideWriter {
@@ -23,11 +23,13 @@ export function asideWriter(
   if (refuse) return { put: (_, rows) => refuse(rows), count: 0, flush: () => undefined };
   const bad = new BadRecords(file);
   let before = 0;
+  let heads: string[] | undefined;
   return {
     put(batch, rows) {
+      heads ??= memberHeads(batch.schema);
       for (const { row, ...why } of rows)
         bad.add(
-          { document, line: before + row + 1, ...why, raw: Buffer.from(rowText(batch, row)) },
+          { document, line: before + row + 1, ...why, raw: Buffer.from(rowText(batch, row, heads)) },
           ROW_FORM,
         );
       before += batch.rows;

@@ -11,7 +11,7 @@ import { type Cell, fromBatch, toBatch } from '../testing/batch-rows.ts';
 import { schemaOf } from '../testing/kit-load.ts';
 import { areRows, readKeptRows } from './kept-rows.ts';
 import { ROW_FORM } from './row-form.ts';
-import { rowText } from './row-text.ts';
+import { memberHeads, rowText } from './row-text.ts';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'sluice-rows-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -19,7 +19,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 /** Puts rows aside as text, and reads them again. */
 async function again(schema: Schema, rows: Cell[][]): Promise<Cell[][]> {
   const batch = toBatch(schema, rows);
-  const texts = rows.map((_, row) => Buffer.from(rowText(batch, row)));
+  const texts = rows.map((_, row) => Buffer.from(rowText(batch, row, memberHeads(schema))));
   const kept: KeptRecords = {
     documents: [{ document: 't', form: ROW_FORM, lines: Float64Array.from(rows, (_, i) => i + 1) }],
     raw: async function* () {
@@ -93,7 +93,7 @@ it('a row is the same when it is read again', async () => {
 it('a value that no text stands for is still there to be seen', () => {
   const schema = schemaOf('day date, at timestamp');
   const batch = toBatch(schema, [['2147483647', '-9223372036854775808']]);
-  expect(rowText(batch, 0)).toBe(
+  expect(rowText(batch, 0, memberHeads(schema))).toBe(
     '{"day":"2147483647 days since 1970-01-01","at":"-106751992 days since 1970-01-01 19:59:05.224192"}',
   );
 });

@@ -1,15 +1,19 @@
 /** A row as a line of JSON, for those that go aside and whose source has no text of them. Few rows: values of JavaScript are made of them. */
 import type { Batch, Column } from '../core/batch.ts';
+import type { Schema } from '../core/schema.ts';
 import { formatValue } from './format-value.ts';
 
+/** What comes before each value. */
+export function memberHeads({ fields }: Schema): string[] {
+  return fields.map(({ name }, i) => `${i === 0 ? '{' : ','}${JSON.stringify(name)}:`);
+}
+
 /** Values by the names of their columns; numbers with all their digits, bytes as `\x` and hexadecimal digits. */
-export function rowText(batch: Batch, row: number): string {
-  const { fields } = batch.schema;
-  const members = batch.columns.map(
-    (column, i) =>
-      `${JSON.stringify(fields[i]!.name)}:${column.isNull(row) ? 'null' : jsonValue(column, row)}`,
-  );
-  return `{${members.join(',')}}`;
+export function rowText({ columns }: Batch, row: number, heads: readonly string[]): string {
+  let text = '';
+  for (const [i, column] of columns.entries())
+    text += heads[i]! + (column.isNull(row) ? 'null' : jsonValue(column, row));
+  return `${text}}`;
 }
 
 function jsonValue(column: Column, row: number): string {
