@@ -39,6 +39,8 @@ export async function makeFiles(
     content: 'changes',
     days: files,
     fromDay: from,
+    // Benchmarks of one run share a folder.
+    force: true,
     ...(broken !== undefined && {
       faults: { rate: broken, kinds: ['wrong-type' as const], fields: ['rent'] },
     }),
