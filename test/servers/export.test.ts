@@ -10,7 +10,7 @@ import type { StreamDefinition } from '../../src/config/define.ts';
 import { CHINOOK } from '../support/chinook.ts';
 import { ask, Exports } from '../support/exports.ts';
 import { useServer } from '../support/server.ts';
-import { CASES, USER_TYPES } from './types-cases.fixture.ts';
+import { CASES, USER_TYPES } from '../e2e/types-cases.fixture.ts';
 
 const server = useServer();
 let databases = 0;
