@@ -14,7 +14,7 @@ export {
   rest,
   singer,
 } from './config/define.ts';
-export { diagnose, openCatalog, plan, quarantine, repair, run, schema, verify } from './library.ts';
+export { diagnose, openCatalog, plan, quarantine, repair, run, schema, shadow, verify } from './library.ts';
 export type { ProjectInput, ProjectOptions } from './library.ts';
 export type { CustomStream, RecordsRequest, Yielded } from './connectors/custom/options.ts';
 export type { PipelineDefinition, ProjectDefinition, StreamDefinition } from './config/define.ts';
@@ -50,6 +50,15 @@ export type {
   SchemaScope,
   StreamSchema,
 } from './engine/schema-ops.ts';
+export type {
+  ExchangeReport,
+  PromoteOptions,
+  ShadowCompareOptions,
+  ShadowComparison,
+  ShadowDifference,
+  ShadowReport,
+  ShadowScope,
+} from './engine/shadow-types.ts';
 export type { PipelinePlan, RunOptions, RunReport, StreamPlan, StreamReport } from './engine/types.ts';
 export type {
   DiagnosedProblem,

@@ -25,6 +25,13 @@ import type {
   SchemaScope,
   StreamSchema,
 } from './engine/schema-ops.ts';
+import type {
+  ExchangeReport,
+  PromoteOptions,
+  ShadowCompareOptions,
+  ShadowReport,
+  ShadowScope,
+} from './engine/shadow-types.ts';
 import type { PipelinePlan, RunOptions, RunReport } from './engine/types.ts';
 import type { VerifyOptions, VerifyReport } from './engine/verify-types.ts';
 
@@ -140,6 +147,78 @@ export async function verify<Pipeline extends string>(
   const { verifyPipeline } = await import('./engine/verify.ts');
   return verifyPipeline(context, pipeline, options);
 }
+
+/**
+ * Shadow runs: tables beside those that readers see are loaded with the project as it is now, compared with them inside the
+ * destination, and put in their place.
+ *
+ * ```ts
+ * import { shadow } from 'sluice';
+ *
+ * await shadow.run('./sluice.yaml', 'shop_to_mirror', { select: ['public.orders'] });
+ * const { status, streams } = await shadow.compare('./sluice.yaml', 'shop_to_mirror', { limit: 100 });
+ * for (const { stream, changed, onlyShadow } of streams) console.log(stream, changed, onlyShadow);
+ * if (status === 'equal') await shadow.promote('./sluice.yaml', 'shop_to_mirror');
+ * ```
+ */
+export const shadow: {
+  /** Like {@link run}; `into` is `shadow` unless told. */
+  run<Pipeline extends string>(
+    project: ProjectInput<Pipeline>,
+    pipeline: NoInfer<Pipeline>,
+    options?: RunOptions & ProjectOptions,
+  ): Promise<RunReport>;
+  /** Reads the destination and writes nothing. Resolves also when the tables differ: `status` says so. */
+  compare<Pipeline extends string>(
+    project: ProjectInput<Pipeline>,
+    pipeline: NoInfer<Pipeline>,
+    options?: ShadowCompareOptions & ProjectOptions,
+  ): Promise<ShadowReport>;
+  /** Compares, and swaps when the tables are equal or `force` is set; `status` says which. */
+  promote<Pipeline extends string>(
+    project: ProjectInput<Pipeline>,
+    pipeline: NoInfer<Pipeline>,
+    options?: PromoteOptions & ProjectOptions,
+  ): Promise<ExchangeReport>;
+  /** Gives readers the tables that they had before. */
+  rollback<Pipeline extends string>(
+    project: ProjectInput<Pipeline>,
+    pipeline: NoInfer<Pipeline>,
+    options?: ShadowScope & ProjectOptions,
+  ): Promise<ExchangeReport>;
+  /** Removes shadow tables and former ones. */
+  drop<Pipeline extends string>(
+    project: ProjectInput<Pipeline>,
+    pipeline: NoInfer<Pipeline>,
+    options?: ShadowScope & ProjectOptions,
+  ): Promise<ExchangeReport>;
+} = {
+  run: (project, pipeline, options = {}) => run(project, pipeline, { into: 'shadow', ...options }),
+  compare: async (project, pipeline, options = {}) =>
+    (await import('./engine/shadow-compare.ts')).compareShadow(
+      await openProject(project, options),
+      pipeline,
+      options,
+    ),
+  promote: async (project, pipeline, options = {}) =>
+    (await import('./engine/shadow-exchange.ts')).promoteShadow(
+      await openProject(project, options),
+      pipeline,
+      options,
+    ),
+  rollback: async (project, pipeline, options = {}) =>
+    (await import('./engine/shadow-exchange.ts')).rollbackShadow(
+      await openProject(project, options),
+      pipeline,
+      options,
+    ),
+  drop: async (project, pipeline, options = {}) =>
+    (await import('./engine/shadow-exchange.ts')).dropShadow(
+      await openProject(project, options),
+      pipeline,
+      options,
+    ),
+};
 
 /**
  * Makes the indexes and foreign keys that tables in the destination of a pipeline are without: those that a large load took

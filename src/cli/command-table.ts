@@ -24,6 +24,7 @@ import {
 } from './option-table.ts';
 import { QUARANTINE } from './quarantine-table.ts';
 import { SCHEMA } from './schema-table.ts';
+import { SHADOW_COMMAND } from './shadow-table.ts';
 import { SINGER_TARGET } from './singer-table.ts';
 
 export interface CommandSpec {
@@ -215,6 +216,7 @@ const MOVE: readonly CommandSpec[] = [
       'sluice copy "$SHOP_URL" ./lake --sql \'select * from orders where total >= 100\' --name large_orders',
     ],
   },
+  SHADOW_COMMAND,
   SINGER_TARGET,
 ];
 

@@ -29,6 +29,7 @@ const LOADERS: Readonly<Record<string, () => Promise<Command>>> = {
   run: async () => (await import('./commands/run.ts')).run,
   copy: async () => (await import('./commands/copy.ts')).copy,
   'singer-target': async () => (await import('./commands/singer-target.ts')).singerTarget,
+  shadow: async () => (await import('./commands/shadow.ts')).shadow,
   verify: async () => (await import('./commands/verify.ts')).verify,
   repair: async () => (await import('./commands/repair.ts')).repair,
   status: async () => (await import('./commands/status.ts')).status,

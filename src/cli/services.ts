@@ -12,6 +12,8 @@ import type { LedgerRebuild } from '../engine/ledger-ops.ts';
 import type { StreamState } from '../engine/state-ops.ts';
 import type * as QuarantineOps from '../engine/quarantine-ops.ts';
 import type * as SchemaOps from '../engine/schema-ops.ts';
+import type * as ShadowCompare from '../engine/shadow-compare.ts';
+import type * as ShadowExchange from '../engine/shadow-exchange.ts';
 import type {
   QuarantinedRecord,
   QuarantineReadOptions,
@@ -39,6 +41,10 @@ export interface Services {
   run(context: ProjectContext, pipeline: string, options: RunOptions): Promise<RunReport>;
   verify(context: ProjectContext, pipeline: string, options: VerifyOptions): Promise<VerifyReport>;
   diagnose(context: ProjectContext, pipeline: string, options: DiagnoseOptions): Promise<DiagnosisReport>;
+  compareShadow: typeof ShadowCompare.compareShadow;
+  promoteShadow: typeof ShadowExchange.promoteShadow;
+  rollbackShadow: typeof ShadowExchange.rollbackShadow;
+  dropShadow: typeof ShadowExchange.dropShadow;
   repair(context: ProjectContext, pipeline: string, options: RepairOptions): Promise<RepairReport>;
   listQuarantine(
     context: ProjectContext,
@@ -126,6 +132,10 @@ export function realServices(): Services {
     run: async (...args) => (await import('../engine/run.ts')).runPipeline(...args),
     verify: async (...args) => (await import('../engine/verify.ts')).verifyPipeline(...args),
     diagnose: async (...args) => (await import('../engine/diagnose.ts')).diagnosePipeline(...args),
+    compareShadow: async (...args) => (await import('../engine/shadow-compare.ts')).compareShadow(...args),
+    promoteShadow: async (...args) => (await shadows()).promoteShadow(...args),
+    rollbackShadow: async (...args) => (await shadows()).rollbackShadow(...args),
+    dropShadow: async (...args) => (await shadows()).dropShadow(...args),
     repair: async (...args) => (await import('../engine/repair.ts')).repairPipeline(...args),
     listQuarantine: async (...args) => (await quarantine()).listQuarantine(...args),
     async *readQuarantine(...args) {
@@ -165,6 +175,10 @@ export function realServices(): Services {
     serveApi: async (...args) => (await import('../generate/api/serve-api.ts')).serveApi(...args),
     demo: async (options) => (await import('../demo/demo.ts')).runDemo(options),
   };
+}
+
+function shadows(): Promise<typeof ShadowExchange> {
+  return import('../engine/shadow-exchange.ts');
 }
 
 function schemas(): Promise<typeof SchemaOps> {

@@ -4,6 +4,7 @@ import type { RefusedRow } from './quarantine.ts';
 import type { DecodeFacts, SliceReader } from './source.ts';
 import type { SchemaVersion } from './schema-changes.ts';
 import type { Schema } from './schema.ts';
+import type { SideTables } from './side-tables.ts';
 import type { ExportConfig } from './export.ts';
 import type { Checkpoint, PartitionBy, Slice, StreamConfig } from './stream.ts';
 import type { TableStructure } from './structure.ts';
@@ -29,6 +30,8 @@ export interface Destination {
   readonly lengths?: boolean;
   /** Value of `Schema.dialect` whose native types are taken as they are. */
   readonly dialect?: string;
+  /** Absent where tables cannot take the place of others. */
+  readonly beside?: SideTables | undefined;
   /** Absent where tables have no indexes and no foreign keys. */
   readonly parts?: TableParts;
   close(): Promise<void>;

@@ -40,7 +40,7 @@ export function sharedColumns(
 }
 
 /** Where both sides are of one kind of system and have the same type, what the server prints may be compared. */
-function comparedColumn(
+export function comparedColumn(
   name: string,
   type: LogicalType,
   { table, source }: { table: Schema; source: Schema },

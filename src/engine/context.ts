@@ -88,15 +88,19 @@ export async function openStorage(context: ProjectContext, connection: string): 
 }
 
 /** Where records lie that did not fit: beside the state, so that everyone who shares it can read them. */
-export async function openQuarantine(context: ProjectContext, to: string): Promise<KeptHome> {
+export async function openQuarantine(
+  context: ProjectContext,
+  to: string,
+  aside: string = '',
+): Promise<KeptHome> {
   const { state, directory, connections } = context.project;
   if (state.type === 'sqlite')
-    return { storage: keptFolder(join(directory, '.sluice', 'quarantine')), prefix: to };
+    return { storage: keptFolder(join(directory, '.sluice', 'quarantine')), prefix: `${to}${aside}` };
   // What lies there is swept; another project may call another system by the same name.
   const identity = createHash('sha256').update(redactUrl(JSON.stringify(connections[to])));
   return {
     storage: await openStorage(context, state.connection),
-    prefix: `_sluice/quarantine/${to}-${identity.digest('hex').slice(0, 8)}`,
+    prefix: `_sluice/quarantine/${to}-${identity.digest('hex').slice(0, 8)}${aside}`,
   };
 }
 

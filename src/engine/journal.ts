@@ -7,6 +7,7 @@ import type { Alert } from '../core/alerts.ts';
 import { asSluiceError } from '../core/errors.ts';
 import { broadcast, type Listener, type RunStatus } from '../core/events.ts';
 import type { Project } from '../core/project.ts';
+import { shadowHistory } from '../core/side-tables.ts';
 import type { RunRecord, RunStreamRecord, StateStore } from '../core/state.ts';
 import { runAlerts } from '../observe/alerts.ts';
 import { upToDate } from '../observe/figures.ts';
@@ -21,6 +22,8 @@ export interface JournalOptions {
   state: StateStore;
   run: string;
   pipeline: string;
+  /** Nobody is alarmed by a shadow run. */
+  shadow: boolean;
   startedAt: string;
   signal: AbortSignal;
   onEvent: Listener | undefined;
@@ -41,7 +44,7 @@ export class Journal {
 
   constructor(options: JournalOptions) {
     this.#options = options;
-    this.#reporters = openReporters(options);
+    this.#reporters = options.shadow ? [] : openReporters(options);
     const listeners = this.#reporters.map(({ listener }) => listener);
     this.emit = broadcast(options.onEvent ? [...listeners, options.onEvent] : listeners);
   }
@@ -55,7 +58,7 @@ export class Journal {
     const { project, pipeline } = this.#options;
     const finishedAt = new Date().toISOString();
     const unsettled = streams.some((stream) => !upToDate(stream.status));
-    const watches = watchesStaleness(project, pipeline);
+    const watches = !this.#options.shadow && watchesStaleness(project, pipeline);
     const earlier = unsettled || watches ? await this.#earlier() : undefined;
     const before = lastSuccesses(earlier ?? []);
     const records = streams.map((stream): RunStreamRecord => {
@@ -64,7 +67,7 @@ export class Journal {
     });
     const record = { ...this.#record(status, records), finishedAt, retries };
     // Who stops a run knows that it was stopped.
-    const alerts = status === 'stopped' ? [] : this.#alerts(record, earlier);
+    const alerts = status === 'stopped' || this.#options.shadow ? [] : this.#alerts(record, earlier);
     await this.#write({ ...record, ...(alerts.length > 0 && { alerts }) });
     for (const alert of alerts) this.emit({ kind: 'alert', ...alert });
     for (const reporter of this.#reporters)
@@ -82,17 +85,22 @@ export class Journal {
     return [...runAlerts(record, thresholds), ...stale];
   }
 
+  get #history(): string {
+    const { pipeline, shadow } = this.#options;
+    return shadow ? shadowHistory(pipeline) : pipeline;
+  }
+
   #record(status: string, streams: RunStreamRecord[]): RunRecord {
-    const { run, pipeline, startedAt } = this.#options;
+    const { run, startedAt } = this.#options;
     const who = { host: hostname(), pid: process.pid };
-    return { run, pipeline, startedAt, finishedAt: undefined, status, ...who, streams };
+    return { run, pipeline: this.#history, startedAt, finishedAt: undefined, status, ...who, streams };
   }
 
   /** Runs before this one; undefined when the history cannot tell. */
   async #earlier(): Promise<RunRecord[] | undefined> {
-    const { state, pipeline, run } = this.#options;
+    const { state, run } = this.#options;
     try {
-      const runs = await state.runs({ pipeline, limit: RUNS_READ });
+      const runs = await state.runs({ pipeline: this.#history, limit: RUNS_READ });
       return runs.filter((each) => each.run !== run);
     } catch (error) {
       const { message } = asSluiceError(error, 'reading earlier runs');

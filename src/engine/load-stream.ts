@@ -19,6 +19,7 @@ import type { LoadJob, LoadOutcome } from './load-job.ts';
 import { inParallel } from './parallel.ts';
 import { partitionBy } from './partition-by.ts';
 import { PutAside } from './put-aside.ts';
+import { keptBeside } from './side-quarantine.ts';
 import { leaveOutRefused } from './refused-rows.ts';
 import { retrySlice } from './slice-retry.ts';
 import { type StagedTimes, Staging, timingOf } from './staging.ts';
@@ -49,7 +50,7 @@ export async function loadStream(job: LoadJob): Promise<LoadOutcome> {
     signal,
   );
   try {
-    await quarantine.sweep(planned.table?.checkpoint?.quarantine ?? []);
+    await quarantine.sweep(planned.table?.checkpoint?.quarantine ?? [], () => keptBeside(job));
     if (job.takenOver && !first) await writer.commit([], { kind: 'nothing' }, undefined);
     const loaded = await new StreamLoad(job, writer, quarantine).run().catch(async (error: unknown) => {
       throw await makeRoom(job, writer, error);

@@ -21,7 +21,7 @@ import { restoreParts } from './restore.ts';
 import { inRounds, type Round } from './rounds.ts';
 import { type Attempt, DEFAULT_RETRY, withRetry } from './retry.ts';
 import { Slots } from './slots.ts';
-import { chooseStreams, closePipeline, openPipeline, type PipelineSession } from './session.ts';
+import { chooseStreams, closePipeline, leaseName, openPipeline, type PipelineSession } from './session.ts';
 import { SharedSnapshot } from './shared-snapshot.ts';
 import { reportedOf, warn } from './stream-warnings.ts';
 import { emptyTotals, failedStream, outcomeOf, statusOf } from './stream-report.ts';
@@ -61,7 +61,9 @@ export async function runPipeline(
     state = await openState(context);
     const { onEvent } = options;
     const { project } = context;
-    const journal = new Journal({ project, state, run: id, pipeline, startedAt, signal, onEvent });
+    const { aside } = session;
+    const record = { run: id, pipeline, shadow: aside !== '', startedAt };
+    const journal = new Journal({ ...record, project, state, signal, onEvent });
     const { emit } = journal;
     const slots = slotsOf(session, emit);
     const run: Run = {
@@ -73,7 +75,7 @@ export async function runPipeline(
       all: [],
       slots,
       options,
-      quarantine: await openQuarantine(context, session.config.to),
+      quarantine: await openQuarantine(context, session.config.to, aside),
       signal,
       emit,
       retries: 0,
@@ -147,7 +149,8 @@ async function loadAll(run: Run, configs: StreamConfig[]): Promise<StreamReport[
           run.session.destination.describe(stream.table, run.signal),
         );
         if (!table) await warnIfGone(run, stream);
-        const lease = await HeldLease.acquire(run.state, leaseName(run, stream), run.id, table?.fence ?? 0);
+        const name = leaseName(run.session, stream.table);
+        const lease = await HeldLease.acquire(run.state, name, run.id, table?.fence ?? 0);
         const { checkpoint, refersTo = [] } = table ?? {};
         held.push({ stream, lease, watermark: checkpoint?.watermark, refersTo });
         run.emit({ kind: 'step', stream: stream.name, slice: '', step: 'lease' });
@@ -209,7 +212,7 @@ function warnLeftOut(run: Run, stream: StreamConfig, names: readonly string[]): 
 /** A lake that was moved, or whose drive is not mounted, looks like a new one: everything is loaded again. */
 async function warnIfGone(run: Run, stream: StreamConfig): Promise<void> {
   const { pipeline, session, options } = run;
-  if (options.fullRefresh === true || session.destination.separate === true) return;
+  if (options.fullRefresh === true || session.destination.separate === true || session.aside !== '') return;
   const last = await lastLoad(run.state, pipeline, stream.table);
   if (last === undefined) return;
   const { title } = await session.destination.check(run.signal);
@@ -238,11 +241,6 @@ async function cannotRead(run: Run, held: Held[]): Promise<unknown> {
   } catch (error) {
     return error;
   }
-}
-
-/** Two pipelines that load one table exclude each other, wherever they are started. */
-function leaseName(run: Run, stream: StreamConfig): string {
-  return `${run.session.config.to}/${stream.table}`;
 }
 
 async function loadOne(run: Run, held: Held): Promise<StreamReport> {

@@ -12,6 +12,7 @@ import {
   sourceMemory,
 } from '../core/memory.ts';
 import type { PipelineConfig } from '../core/project.ts';
+import type { SideTables } from '../core/side-tables.ts';
 import type { Source } from '../core/source.ts';
 import type { StreamConfig } from '../core/stream.ts';
 import {
@@ -28,7 +29,12 @@ import type { RunOptions } from './types.ts';
 export interface PipelineSession {
   config: PipelineConfig;
   source: Source;
+  /** What is loaded: the tables of readers, or those of a place beside them. */
   destination: Destination;
+  /** The same, but for shadow runs. */
+  readers: Destination;
+  /** Names of leases and quarantine are told apart by it: ` (shadow)`; empty for the tables of readers. */
+  aside: string;
   /** Wire forms that the destination takes without decoding. */
   accepts: readonly string[];
   resources: Resources;
@@ -77,12 +83,36 @@ export async function openPipeline(
 ): Promise<PipelineSession> {
   const config = pipelineOf(context, name);
   const resources = resourcesOf(context, config, options);
-  const [source, destination] = await Promise.all([
+  const [source, readers] = await Promise.all([
     openSource(context, config.from, resources.source),
     openDestination(context, config.to, resources.destination),
   ]);
   const accepts = acceptedBy(context, config.to);
-  return { config, source, destination, accepts, resources: resources.destination };
+  const ends = { config, source, readers, accepts, resources: resources.destination };
+  const { into } = options;
+  if (into === undefined) return { ...ends, destination: readers, aside: '' };
+  try {
+    return { ...ends, destination: sideTablesOf(readers).at(into), aside: ` (${into})` };
+  } catch (error) {
+    await Promise.allSettled([source.close(), readers.close()]);
+    throw error;
+  }
+}
+
+export function sideTablesOf({ beside }: Destination): SideTables {
+  if (beside) return beside;
+  throw new ConfigError('opening shadow tables: the destination cannot put tables in the place of others', {
+    code: 'shadow.unsupported',
+    remedy: 'docs/concepts/shadow-runs.md lists the systems that can',
+  });
+}
+
+/** Two pipelines that load one table exclude each other, wherever they are started. */
+export function leaseName(
+  { config, aside }: Pick<PipelineSession, 'config' | 'aside'>,
+  table: string,
+): string {
+  return `${config.to}${aside}/${table}`;
 }
 
 /** The streams that are wanted now; throws one ConfigError with all that is wrong with their names. */
@@ -123,4 +153,5 @@ export async function chooseStreams(
 
 export async function closePipeline(session: PipelineSession): Promise<void> {
   await Promise.allSettled([session.source.close(), session.destination.close()]);
+  await session.readers.close().catch(() => undefined);
 }

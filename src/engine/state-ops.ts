@@ -6,7 +6,7 @@ import type { Checkpoint, StreamConfig } from '../core/stream.ts';
 import { STRATEGIES } from '../strategies/index.ts';
 import { openState, type ProjectContext } from './context.ts';
 import { HeldLease } from './leases.ts';
-import { closePipeline, openPipeline, type PipelineSession, streamsOf } from './session.ts';
+import { closePipeline, leaseName, openPipeline, type PipelineSession, streamsOf } from './session.ts';
 
 export interface StreamState {
   stream: string;
@@ -121,7 +121,7 @@ export function changeCheckpoint(
     const run = `state-${randomBytes(4).toString('hex')}`;
     const store = await openState(context);
     try {
-      const lease = await HeldLease.acquire(store, `${session.config.to}/${stream.table}`, run, before.fence);
+      const lease = await HeldLease.acquire(store, leaseName(session, stream.table), run, before.fence);
       try {
         const { signal } = new AbortController();
         const state = (await session.destination.describe(stream.table, signal)) ?? before;

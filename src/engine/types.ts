@@ -62,6 +62,8 @@ export interface RunOptions {
   verify?: LoadCheck | undefined;
   /** Indexes stay on, however many rows come. */
   keepIndexes?: boolean | undefined;
+  /** Into tables of this place beside those of readers, which stay as they are: what shadow runs are. */
+  into?: string | undefined;
   workers?: number | undefined;
   memoryBytes?: number | undefined;
   /** Bytes of the wire that close a batch. */

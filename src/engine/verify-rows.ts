@@ -6,7 +6,7 @@ import type { RowDifference, StreamComparison } from './verify-types.ts';
 
 export async function describeRows(
   sides: Sides,
-  report: StreamComparison,
+  report: Pick<StreamComparison, 'columns' | 'key'>,
   named: readonly FoundRow[],
 ): Promise<RowDifference[]> {
   const keyed = report.key.length > 0;

@@ -1,17 +1,16 @@
 /** Compares one stream: checksums of all buckets first, then the rows of those that differ. Both sides work at the same time. */
-import type { Bucket, ComparedTable } from '../core/compare.ts';
+import type { ComparedTable } from '../core/compare.ts';
 import type { TableState } from '../core/destination.ts';
 import { ConfigError } from '../core/errors.ts';
 import type { Snapshot, Survey } from '../core/source.ts';
 import type { StreamConfig } from '../core/stream.ts';
-import { differingBuckets, digitsFor, keptColumns, sharedColumns } from './compared-columns.ts';
-import { type Matched, matchRows } from './match-rows.ts';
+import { compareRows } from './compare-rows.ts';
+import { digitsFor, keptColumns, sharedColumns } from './compared-columns.ts';
 import { checkOwner } from './plan-stream.ts';
 import { type Agreed, agreeOn, DEFAULT_RULES } from './stream-contract.ts';
-import { describeRows } from './verify-rows.ts';
-import { type Pair, Sides } from './verify-sides.ts';
+import { Sides } from './verify-sides.ts';
 import { type Scope, scopeOf } from './verify-scope.ts';
-import type { RowDifference, StreamComparison, VerifyOptions } from './verify-types.ts';
+import type { StreamComparison, VerifyOptions } from './verify-types.ts';
 
 export interface StreamVerification {
   stream: StreamConfig;
@@ -20,8 +19,6 @@ export interface StreamVerification {
   options: VerifyOptions;
   signal: AbortSignal;
 }
-
-const NAMED_ROWS = 20;
 
 export async function verifyStream(job: StreamVerification): Promise<StreamComparison> {
   const { snapshot, table, options, signal } = job;
@@ -62,7 +59,7 @@ export async function verifyStream(job: StreamVerification): Promise<StreamCompa
   });
   report.columns = columns.map(({ name }) => name);
   report.key = [...key];
-  await compare(sides, report, job);
+  await compareRows(sides, report, { ...options, stream: stream.name });
   explain(report, job, scope);
   report.seconds = { ...sides.seconds, total: (performance.now() - started) / 1000 };
   return report;
@@ -104,56 +101,6 @@ export function emptyComparison({ name, table }: StreamConfig): StreamComparison
 
 function skipped(report: StreamComparison, reason: string): StreamComparison {
   return { ...report, status: 'skipped', notes: [reason] };
-}
-
-function sum(buckets: readonly Bucket[]): number {
-  return buckets.reduce((total, { rows }) => total + rows, 0);
-}
-
-async function checksums(sides: Sides, { stream, options }: StreamVerification): Promise<Pair<Bucket[]>> {
-  return sides.both(async ({ rows, request }, side) => {
-    const started = performance.now();
-    const buckets = await rows.buckets(request, sides.signal);
-    const seconds = (performance.now() - started) / 1000;
-    options.onEvent?.({ kind: 'verify-checksums', stream: stream.name, side, rows: sum(buckets), seconds });
-    return buckets;
-  });
-}
-
-async function compare(sides: Sides, report: StreamComparison, job: StreamVerification): Promise<void> {
-  const { options, stream } = job;
-  const { source, target } = await checksums(sides, job);
-  report.rows = { source: sum(source), target: sum(target) };
-  const differing = differingBuckets(source, target);
-  if (differing.length === 0) return;
-  const all = 16 ** sides.source.request.digits;
-  options.onEvent?.({ kind: 'verify-narrowed', stream: stream.name, buckets: differing.length, of: all });
-  // A long list costs more than it saves.
-  const only = differing.length > all / 2 ? undefined : differing;
-  const keyed = report.key.length > 0;
-  const { request, rows } = sides.source;
-  const matched = await matchRows(
-    rows.rows(request, only, sides.signal),
-    sides.target.rows.rows(sides.target.request, only, sides.signal),
-    { keyed, limit: options.limit ?? NAMED_ROWS },
-  );
-  await describe(sides, report, matched);
-}
-
-async function describe(sides: Sides, report: StreamComparison, matched: Matched): Promise<void> {
-  const { named, ...counts } = matched;
-  Object.assign(report, counts);
-  report.differences = sorted(await describeRows(sides, report, named));
-}
-
-const KINDS: readonly RowDifference['kind'][] = ['changed', 'missing', 'extra'];
-
-function sorted(rows: readonly RowDifference[]): RowDifference[] {
-  const text = ({ key }: RowDifference): string => Object.values(key).join('\0');
-  const compareText = new Intl.Collator('en', { numeric: true }).compare;
-  return rows.toSorted(
-    (a, b) => KINDS.indexOf(a.kind) - KINDS.indexOf(b.kind) || compareText(text(a), text(b)),
-  );
 }
 
 /** Says what the counts mean for this way of loading, and comes to a verdict. */

@@ -155,14 +155,19 @@ export class Quarantine {
   }
 
   /** Removes what processes that died have left; nobody else works on the table. */
-  async sweep(named: readonly QuarantineFile[]): Promise<void> {
+  async sweep(
+    named: readonly QuarantineFile[],
+    /** By tables that may take the place of this one again; asked when something would go. */
+    elsewhere: () => Promise<readonly QuarantineFile[]>,
+  ): Promise<void> {
     const { storage, prefix, scratch } = this.#place;
     await rm(scratch, { recursive: true, force: true });
     const keep = new Set(named.map(({ file }) => file));
     const found = await storage.list(`${prefix}/`);
-    await storage.delete(
-      found.map(({ key }) => key).filter((key) => key.endsWith('.parquet') && !keep.has(key)),
-    );
+    const unnamed = found.map(({ key }) => key).filter((key) => key.endsWith('.parquet') && !keep.has(key));
+    if (unnamed.length === 0) return;
+    const others = new Set((await elsewhere()).map(({ file }) => file));
+    await storage.delete(unnamed.filter((key) => !others.has(key)));
   }
 }
 

@@ -54,6 +54,7 @@ test('the package exports these values and no others', () => {
     'run',
     'schema',
     'serveApi',
+    'shadow',
     'singer',
     'verify',
   ]);
@@ -150,8 +151,8 @@ test('examples in doc comments and documents compile', () => {
     ...globSync('{README.md,docs/**/*.md}', { cwd: root }),
   ];
   const examples = files.flatMap((file) => examplesIn(file, readFileSync(join(root, file), 'utf8')));
-  // The doc comments of run, plan, diagnose, verify, repair, quarantine, schema and openCatalog have one each.
-  expect(examples.filter(({ file }) => file === 'src/library.ts')).toHaveLength(8);
+  // The doc comments of run, plan, diagnose, verify, shadow, repair, quarantine, schema and openCatalog have one each.
+  expect(examples.filter(({ file }) => file === 'src/library.ts')).toHaveLength(9);
   mkdirSync(join(scratch, 'examples'));
   for (const [index, { file, code }] of examples.entries()) {
     const name = `${index}-${file.replaceAll(/[^\w]+/g, '-')}.mts`;

@@ -1,3 +1,4 @@
+import { shadowHistory } from '../../core/side-tables.ts';
 import type { RunRecord } from '../../core/state.ts';
 import { formatBytes, formatCount, formatSeconds } from '../../core/units.ts';
 import { type Figures, figuresOf, figuresOfRun } from '../../observe/figures.ts';
@@ -19,10 +20,13 @@ export const runs: Command = async (invocation) => {
   const pipelines = selectPipelines(context.project, invocation.arguments);
   const store = await services.openState(context);
   await closing(store, async () => {
-    for (const [index, pipeline] of pipelines.entries()) {
+    let first = true;
+    for (const pipeline of pipelines.flatMap((name) => [name, shadowHistory(name)])) {
       const found = await store.runs({ pipeline, limit });
+      if (found.length === 0 && !pipelines.includes(pipeline)) continue;
       if (json) for (const run of found) printJson(terminal, exact(run));
-      else terminal.print(`${index > 0 ? '\n' : ''}${runsText(invocation, pipeline, found)}`);
+      else terminal.print(`${first ? '' : '\n'}${runsText(invocation, pipeline, found)}`);
+      first = false;
     }
   });
   return EXIT.ok;

@@ -124,7 +124,7 @@ describe('status', () => {
   const services = (runs: RunRecord[], describeTable: Destination['describe']): Partial<Services> => ({
     openState: () =>
       Promise.resolve({
-        runs: () => Promise.resolve(runs),
+        runs: ({ pipeline }: { pipeline?: string }) => Promise.resolve(runs.filter((run) => run.pipeline === pipeline)),
         leases: () => Promise.resolve([lease, { ...lease, name: 'lake/items', expiresAt: 1 }]),
         close: () => Promise.resolve(),
       } as unknown as StateStore),
@@ -248,6 +248,11 @@ shop_to_lake
       services(runs, () => Promise.resolve(undefined)),
     );
     expect(streams.out).toContain('2026-07-24 01:00:00Z   public.items    loaded    1 s     10       10 ');
+    const beside = await runWith(
+      ['runs'],
+      services([{ ...runs[0]!, pipeline: 'shop_to_lake (shadow)' }], () => Promise.resolve(undefined)),
+    );
+    expect(beside.out).toMatch(/^shop_to_lake   never run\n\nshop_to_lake \(shadow\)\n/);
     const exact = await runWith(
       ['runs', '--json'],
       services(runs, () => Promise.resolve(undefined)),

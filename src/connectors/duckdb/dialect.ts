@@ -13,6 +13,7 @@ import {
   type ShapeJob,
   type SqlDialect,
   type SqlSession,
+  type SqlSides,
   type TargetColumn,
   VALID_FROM,
   VALID_TO,
@@ -45,8 +46,10 @@ interface Place {
   schema: string;
 }
 
-export function duckdbDialect(file: DatabaseFile, schema: string): SqlDialect {
+/** `beside`: of tables beside those of readers, which a table cannot join from another schema. */
+export function duckdbDialect(file: DatabaseFile, schema: string, beside: string = ''): SqlDialect {
   const place = { database: file.name, schema };
+  const short = (name: string): string => fitName(beside === '' ? name : `${HIDDEN}${beside}_${name}`);
   const inSchema = (name: string): string => `${duckName(file.name)}.${duckName(schema)}.${duckName(name)}`;
   const table = (name: string): string => inSchema(short(name));
   const books = `${duckName(file.name)}.${BOOKS}`;
@@ -116,12 +119,25 @@ export function duckdbDialect(file: DatabaseFile, schema: string): SqlDialect {
       `DROP TABLE IF EXISTS ${table(name)}`,
       `ALTER TABLE ${hidden} RENAME TO ${duckName(short(name))}`,
     ],
+    sides: sidesOf(table, (other) => duckdbDialect(file, schema, other)),
     holdsOn: (session, name) => holdsOn(session, place, short(name)),
     // Whoever has the file is alone with it: others that live are those of this engine.
     tryLock: (owner) =>
       `INSERT INTO ${OWNERS} VALUES (${duckText(owner)}) ON CONFLICT DO NOTHING RETURNING 1 AS locked`,
     comparison: duckdbComparison,
     listHidden: `SELECT substring(table_name, ${HIDDEN.length + 1}) AS name FROM duckdb_tables() WHERE ${at(place)} AND starts_with(table_name, '${HIDDEN}load_')`,
+  };
+}
+
+function sidesOf(table: (name: string) => string, at: SqlSides['at']): SqlSides {
+  return {
+    at,
+    moveTo: (name, other) => {
+      // In the same schema.
+      const to = /"(?:[^"]|"")*"$/.exec(other.table(name))![0];
+      return [`ALTER TABLE ${table(name)} RENAME TO ${to}`];
+    },
+    drop: (names) => names.map((name) => `DROP TABLE IF EXISTS ${table(name)}`),
   };
 }
 
@@ -141,7 +157,7 @@ function at({ database, schema }: Place): string {
   return `database_name = ${duckText(database)} AND schema_name = ${duckText(schema)}`;
 }
 
-function short(name: string): string {
+function fitName(name: string): string {
   return fitNames([name], { bytes: NAME_BYTES, folds: true })[0]!;
 }
 

@@ -9,6 +9,7 @@ import {
   type ShapeJob,
   type SqlDialect,
   type SqlSession,
+  type SqlSides,
   type TargetColumn,
   VALID_FROM,
   VALID_TO,
@@ -59,15 +60,17 @@ SELECT pg_catalog.string_agg(DISTINCT d.what, ', ') AS reason FROM (
      AND p.deptype IN ('n', 'a')
      AND p.classid NOT IN ('pg_catalog.pg_attrdef'::regclass, 'pg_catalog.pg_type'::regclass)
      AND NOT (p.classid = 'pg_catalog.pg_class'::regclass AND EXISTS (SELECT 1 FROM pg_catalog.pg_class o WHERE o.oid = p.objid AND (o.oid = c.oid OR o.relkind IN ('i', 't', 'S'))))
-     AND NOT (p.classid = 'pg_catalog.pg_constraint'::regclass AND EXISTS (SELECT 1 FROM pg_catalog.pg_constraint k WHERE k.oid = p.objid AND k.contype IN ('p', 'n')))
+     AND NOT (p.classid = 'pg_catalog.pg_constraint'::regclass AND EXISTS (SELECT 1 FROM pg_catalog.pg_constraint k WHERE k.oid = p.objid AND k.contype IN ('p', 'n', 'f')))
   UNION ALL SELECT 'foreign key ' || k.conname FROM pg_catalog.pg_constraint k WHERE k.contype = 'f' AND c.oid IN (k.confrelid, k.conrelid)
+     AND EXISTS (SELECT 1 FROM pg_catalog.pg_class o WHERE o.oid IN (k.confrelid, k.conrelid) AND NOT (o.relnamespace = c.relnamespace AND o.relname = ANY ($3::text[])))
   UNION ALL SELECT 'inheritance' FROM pg_catalog.pg_inherits i WHERE c.oid IN (i.inhrelid, i.inhparent)
   UNION ALL SELECT 'partitions' WHERE c.relkind = 'p'
   UNION ALL SELECT 'row level security' WHERE c.relrowsecurity
   UNION ALL SELECT 'grants on columns' WHERE EXISTS (SELECT 1 FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attacl IS NOT NULL)
   UNION ALL SELECT 'another owner' WHERE c.relowner <> (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = current_user)) d`;
 
-export function postgresDialect(schema: string): SqlDialect {
+/** `readers`: the schema that these tables are beside of. */
+export function postgresDialect(schema: string, readers: string = schema): SqlDialect {
   const table = (name: string): string => `${quoteName(schema)}.${quoteName(short(name))}`;
   return {
     name: 'postgres',
@@ -128,22 +131,39 @@ export function postgresDialect(schema: string): SqlDialect {
       `ALTER TABLE ${quoteName(schema)}.${hidden.slice(hidden.indexOf('.') + 1)} RENAME TO ${quoteName(short(name))}`,
       renameKey(`${quoteName(schema)}.${quoteName(short(name))}`, short(`${name}_pkey`)),
     ],
-    holdsOn: async (session, name) => {
-      const { rows } = await session.query(
-        `SELECT h.reason FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-           CROSS JOIN LATERAL (${HOLDS_ON}) h WHERE n.nspname = $1 AND c.relname = $2`,
-        `looking at what depends on table "${name}"`,
-        [schema, short(name)],
-      );
-      const reason = rows[0]?.['reason'];
-      return typeof reason === 'string' ? reason : undefined;
-    },
+    sides: sidesOf(schema, readers),
+    holdsOn: (session, name, among = []) => holdsOn(session, [schema, short(name), among.map(short)]),
     tryLock: (owner) =>
       `SELECT pg_catalog.pg_try_advisory_lock(${parseInt(owner.slice(0, 12), 16)}::int8)::int4 AS locked`,
     comparison: postgresComparison((name) => ({ schema, name: short(name) })),
     listHidden: `SELECT c.relname AS name FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
        WHERE n.nspname = '_sluice' AND c.relkind = 'r'`,
   };
+}
+
+/** Tables of a place are in a schema of their own. */
+function sidesOf(schema: string, readers: string): SqlSides {
+  const table = (name: string): string => `${quoteName(schema)}.${quoteName(short(name))}`;
+  return {
+    at: (place) => postgresDialect(place === '' ? readers : `${readers}_${place}`, readers),
+    moveTo: (name, other) => {
+      const there = other.table(name).slice(0, -quoteName(short(name)).length - 1);
+      return [`ALTER TABLE ${table(name)} SET SCHEMA ${there}`];
+    },
+    drop: (names) => [`DROP TABLE IF EXISTS ${names.map(table).join(', ')}`],
+  };
+}
+
+/** `place`: schema, name, and names of tables whose foreign keys do not count. */
+async function holdsOn(session: SqlSession, place: [string, string, string[]]): Promise<string | undefined> {
+  const { rows } = await session.query(
+    `SELECT h.reason FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+       CROSS JOIN LATERAL (${HOLDS_ON}) h WHERE n.nspname = $1 AND c.relname = $2`,
+    `looking at what depends on table "${place[1]}"`,
+    place,
+  );
+  const reason = rows[0]?.['reason'];
+  return typeof reason === 'string' ? reason : undefined;
 }
 
 /** Shared locks with a table's number and a fence; they end with their transactions. */

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { ComparedTables } from '../../../core/compare.ts';
 import type { LimitsRequest, TableLimits } from '../../../core/diagnose.ts';
 import type { Destination, TableSpec, TableState, TableWriter } from '../../../core/destination.ts';
+import type { SideTables } from '../../../core/side-tables.ts';
 import type { TableStructure } from '../../../core/structure.ts';
 import type { SqlDialect, SqlSession, SqlSystem } from './system.ts';
 import { TransientError } from '../../../core/errors.ts';
@@ -12,6 +13,7 @@ import { tableLimits } from './table-limits.ts';
 import { checkUnchanged, ensureRecord, readRecord } from './table-record.ts';
 import { PartsWriter } from './parts-writer.ts';
 import { noteStructure, SqlTableParts } from './table-parts.ts';
+import { SqlSideTables } from './side-tables.ts';
 import { SqlTableWriter } from './table-writer.ts';
 import { hasVersions, refuseWithoutVersions } from './versions.ts';
 
@@ -21,6 +23,7 @@ const HIDDEN = /^load_([0-9a-f]+)_\d+$/;
 /** Tables of a SQL database. What is known of them lies beside them, in the same transactions. */
 export class SqlDestination implements Destination {
   readonly parts: SqlTableParts;
+  readonly beside: SideTables | undefined;
   readonly lengths: boolean;
   readonly dialect: string;
   readonly #system: SqlSystem;
@@ -38,6 +41,7 @@ export class SqlDestination implements Destination {
   constructor(system: SqlSystem, onSwapStep?: OnSwapStep) {
     this.#system = system;
     this.parts = new SqlTableParts(system);
+    if (system.dialect.sides) this.beside = new SqlSideTables(system, (of) => new SqlDestination(of));
     this.#onSwapStep = onSwapStep;
     this.#dialect = system.dialect;
     this.lengths = system.dialect.lengths === true;

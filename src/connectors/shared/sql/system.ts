@@ -192,13 +192,28 @@ export interface SqlDialect {
   windowCondition(column: TargetColumn, window: Extract<Supersede, { kind: 'window' | 'value' }>): string;
   /** Puts the hidden table in the place of the user's; `old` is a hidden name that the user's may take. */
   swap(hidden: string, name: string, old: string): string[];
-  /** What hangs on the user's table and would be lost with it; undefined when it can be swapped. */
-  holdsOn(session: SqlSession, name: string): Promise<string | undefined>;
+  /**
+   * What hangs on the user's table and would be lost with it; undefined when it can be swapped. Foreign keys between it and
+   * tables of the names `among` do not count.
+   */
+  holdsOn(session: SqlSession, name: string, among?: readonly string[]): Promise<string | undefined>;
+  /** Absent where tables beside those of readers cannot take their place. */
+  readonly sides?: SqlSides;
   /** Takes a lock that ends with the session: a row with `locked`, 0 when another session has it. */
   tryLock(owner: string): string;
   readonly comparison: SqlComparison;
   /** Names of all hidden tables. */
   readonly listHidden: string;
+}
+
+/** What side-tables.ts asks of systems. */
+export interface SqlSides {
+  /** The tables of a place; of readers when it is empty. */
+  at(place: string): SqlDialect;
+  /** Statements that give a table the place of that of another dialect of the same system, where none is. */
+  moveTo(name: string, other: SqlDialect): string[];
+  /** Statements that drop tables, which may refer to each other, if they are there. */
+  drop(names: readonly string[]): string[];
 }
 
 /** What swap-apart.ts asks of systems whose DDL ends transactions. */

@@ -103,6 +103,14 @@ export async function writeRecord(
   );
 }
 
+export async function dropRecord(session: SqlSession, dialect: SqlDialect, table: string): Promise<void> {
+  await session.query(
+    `DELETE FROM ${dialect.records} WHERE name = ${dialect.parameter(1)}`,
+    `forgetting table "${table}"`,
+    [dialect.recordName(table)],
+  );
+}
+
 /** In the order of {@link COLUMNS}. */
 export function valuesOf(record: TableRecord): unknown[] {
   return [

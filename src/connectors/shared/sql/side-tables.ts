@@ -1,0 +1,229 @@
+/** Tables beside those of readers, in databases where names of tables and rows of the bookkeeping change in one transaction. */
+import type { Destination } from '../../../core/destination.ts';
+import { ConfigError, ConflictError } from '../../../core/errors.ts';
+import { nextVersions } from '../../../core/schema-changes.ts';
+import type { Exchange, ExchangedTable, SideTables } from '../../../core/side-tables.ts';
+import {
+  type FoundTable,
+  LOAD_ID,
+  OWN_COLUMNS,
+  type SqlDialect,
+  type SqlSession,
+  type SqlSystem,
+} from './system.ts';
+import {
+  checkUnchanged,
+  dropRecord,
+  ensureRecord,
+  readRecord,
+  type TableRecord,
+  writeRecord,
+} from './table-record.ts';
+import { targetColumns } from './table-shape.ts';
+import { hasVersions } from './versions.ts';
+
+/** A table of a place as the transaction has it. */
+interface Located {
+  record: TableRecord | undefined;
+  found: FoundTable | undefined;
+}
+
+interface Exchanged extends ExchangedTable {
+  from: Located;
+  readers: Located;
+}
+
+export class SqlSideTables implements SideTables {
+  readonly together = true;
+  readonly #system: SqlSystem;
+  readonly #open: (system: SqlSystem) => Destination;
+
+  constructor(system: SqlSystem, open: (system: SqlSystem) => Destination) {
+    this.#system = system;
+    this.#open = open;
+  }
+
+  at(place: string): Destination {
+    const { workers, gives } = this.#system;
+    return this.#open({
+      dialect: this.#dialect(place),
+      workers,
+      gives,
+      title: (signal) => this.#system.title(signal),
+      connect: (signal) => this.#system.connect(signal),
+      // The system belongs to the readers' tables.
+      close: async () => {},
+    });
+  }
+
+  name(place: string, table: string): string {
+    return this.#dialect(place).recordName(table).replaceAll('"', '');
+  }
+
+  async exchange(exchange: Exchange, signal: AbortSignal): Promise<void> {
+    const readers = this.#system.dialect;
+    const [from, to] = [this.#dialect(exchange.from), this.#dialect(exchange.to)];
+    const session = await this.#system.connect(signal);
+    try {
+      for (const { table, fence } of exchange.tables)
+        for (const dialect of [from, readers]) await dialect.claims.evict(session, table, fence);
+      for (const sql of [...to.setUp, ...readers.begin(undefined)])
+        await session.query(sql, 'promoting tables');
+      const names = exchange.tables.map(({ table }) => table).toSorted();
+      const tables: Exchanged[] = [];
+      // In one order, so that nobody waits in a circle.
+      for (const name of names) {
+        const given = exchange.tables.find(({ table }) => table === name)!;
+        tables.push(await this.#locate(session, given, { from, readers }));
+      }
+      for (const each of tables) await refuseHeld(session, readers, each.table, { ...each.readers, names });
+      for (const each of tables) await takeOver(session, { from, readers }, each);
+      const replaced = tables.filter((each) => each.readers.found).map(({ table }) => table);
+      await dropTables(session, to, replaced);
+      for (const table of replaced)
+        for (const sql of readers.sides!.moveTo(table, to))
+          await session.query(sql, `putting table "${table}" aside`);
+      for (const table of names)
+        for (const sql of from.sides!.moveTo(table, readers))
+          await session.query(sql, `promoting table "${table}"`);
+      for (const each of tables) await writeRecords(session, { from, to, readers }, each, exchange.run);
+      await session.query('COMMIT', 'promoting tables');
+    } finally {
+      // Without a COMMIT this undoes everything.
+      await session.close();
+    }
+  }
+
+  async drop(place: string, tables: readonly string[], signal: AbortSignal): Promise<void> {
+    const dialect = this.#dialect(place);
+    const session = await this.#system.connect(signal);
+    try {
+      if ((await session.query(dialect.recordsExist, 'looking for what is loaded')).rows.length === 0) return;
+      for (const sql of dialect.begin(undefined)) await session.query(sql, 'dropping tables');
+      await dropTables(session, dialect, tables);
+      await session.query('COMMIT', 'dropping tables');
+    } finally {
+      await session.close();
+    }
+  }
+
+  #dialect(place: string): SqlDialect {
+    return this.#system.dialect.sides!.at(place);
+  }
+
+  async #locate(
+    session: SqlSession,
+    given: ExchangedTable,
+    { from, readers }: { from: SqlDialect; readers: SqlDialect },
+  ): Promise<Exchanged> {
+    const { table, fence, versions } = given;
+    const locate = async (dialect: SqlDialect, version: number): Promise<Located> => {
+      const record = await readRecord(session, dialect, table, true);
+      // The lease of the other table has fences of its own.
+      checkUnchanged(record, { table, version, fence: dialect === readers ? fence : (record?.fence ?? 0) });
+      return { record, found: await dialect.find(session, table) };
+    };
+    const located = await locate(from, versions.from);
+    if (!located.found || !located.record) throw goneMeanwhile(from.table(table));
+    return { ...given, from: located, readers: await locate(readers, versions.readers ?? 0) };
+  }
+}
+
+/** Those that we know something of; others are none of ours. */
+async function dropTables(
+  session: SqlSession,
+  dialect: SqlDialect,
+  tables: readonly string[],
+): Promise<void> {
+  const known: string[] = [];
+  for (const table of tables) if (await readRecord(session, dialect, table, true)) known.push(table);
+  if (known.length === 0) return;
+  const list = known.map((table) => dialect.table(table)).join(', ');
+  for (const sql of dialect.sides!.drop(known)) await session.query(sql, `dropping ${list}`);
+  for (const table of known) await dropRecord(session, dialect, table);
+}
+
+/** What a table has beside the columns that we load, and what hangs on it, would stay with the old one. */
+async function refuseHeld(
+  session: SqlSession,
+  dialect: SqlDialect,
+  table: string,
+  { found, record, names }: Located & { names: readonly string[] },
+): Promise<void> {
+  if (!found) return;
+  const loaded = record ? targetColumns(record.schema, dialect, false).map(({ name }) => name) : [];
+  const ours = new Set([...loaded, ...OWN_COLUMNS.loads, ...OWN_COLUMNS.versions]);
+  const own = found.columns.filter(({ name }) => !ours.has(name)).map(({ name }) => `column "${name}"`);
+  const reason = own.length > 0 ? own.join(', ') : await dialect.holdsOn(session, table, names);
+  if (reason === undefined) return;
+  throw new ConfigError(
+    `promoting table "${table}": the present table has what would stay behind: ${reason}`,
+    {
+      code: 'shadow.held',
+      remedy:
+        'drop that and make it again after the promotion, or load the present table with the new configuration',
+      details: { table },
+    },
+  );
+}
+
+/** Indexes, defaults, comments and grants of the readers' table. */
+async function takeOver(
+  session: SqlSession,
+  { from, readers }: { from: SqlDialect; readers: SqlDialect },
+  { table, from: side, readers: there }: Exchanged,
+): Promise<void> {
+  if (!there.found) return;
+  const doing = `making the indexes of table "${table}"`;
+  const history = historyOf(side.found!);
+  const columns = targetColumns(side.record!.schema, from, false).filter(({ name }) =>
+    there.found!.columns.some((each) => each.name === name),
+  );
+  const structure = await readers.structure(session, table, columns);
+  const { first, indexes } = from.shape({
+    table: from.table(table),
+    name: table,
+    columns,
+    structure,
+    history,
+  });
+  const grants = (await readers.grants(session, table)).map((sql) =>
+    sql.replace('{}', () => from.table(table)),
+  );
+  for (const sql of [...first, ...indexes, ...grants]) await session.query(sql, doing);
+}
+
+function historyOf(found: FoundTable): 'loads' | 'versions' | undefined {
+  if (hasVersions(found)) return 'versions';
+  return found.columns.some(({ name }) => name === LOAD_ID) ? 'loads' : undefined;
+}
+
+async function writeRecords(
+  session: SqlSession,
+  { from, to, readers }: Record<'from' | 'to' | 'readers', SqlDialect>,
+  { table, fence, from: side, readers: there }: Exchanged,
+  run: string,
+): Promise<void> {
+  const now = side.record!;
+  const before = there.record?.version ? there.record : undefined;
+  // Greater than any that either table had: whoever has planned on one of them is refused.
+  const version = Math.max(now.version, before?.version ?? 0) + 1;
+  const at = now.checkpoint?.readAt ?? '';
+  const schemas = before
+    ? nextVersions(before.schemas, { before: before.schema, after: now.schema }, { commit: version, at, run })
+    : now.schemas;
+  await dropRecord(session, from, table);
+  if (before) {
+    await ensureRecord(session, to, table, before);
+    await writeRecord(session, to, table, before);
+  }
+  await ensureRecord(session, readers, table, now);
+  await writeRecord(session, readers, table, { ...now, version, fence, schemas });
+}
+
+function goneMeanwhile(name: string): ConflictError {
+  return new ConflictError(`promoting ${name}: it is not there any more`, {
+    code: 'shadow.gone',
+    remedy: 'load it again with `sluice shadow`',
+  });
+}

@@ -1,0 +1,228 @@
+/**
+ * Shadow tables take the place of those that readers see, and back. In: nothing but names; everything is looked at again under
+ * the leases of all tables, so nobody loads them meanwhile. Out: a report. What the destination has exchanged is whole, whatever
+ * happens to us.
+ */
+import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
+import type { TableState } from '../core/destination.ts';
+import { ConfigError } from '../core/errors.ts';
+import { FORMER, READERS, SHADOW, shadowHistory } from '../core/side-tables.ts';
+import type { StateStore } from '../core/state.ts';
+import type { StreamConfig } from '../core/stream.ts';
+import { openState, type ProjectContext } from './context.ts';
+import { HeldLease } from './leases.ts';
+import {
+  closePipeline,
+  leaseName,
+  openPipeline,
+  type PipelineSession,
+  sideTablesOf,
+  streamsOf,
+} from './session.ts';
+import { compareSides } from './shadow-compare.ts';
+import type { ExchangeReport, PromoteOptions, ShadowReport, ShadowScope } from './shadow-types.ts';
+
+interface Job {
+  session: PipelineSession;
+  state: StateStore;
+  pipeline: string;
+  into: string;
+  run: string;
+  startedAt: string;
+  streams: StreamConfig[];
+  held: Map<string, HeldLease>;
+  signal: AbortSignal;
+}
+
+/** Readers get the shadow tables; those that they had are kept as the former ones, until the next time. */
+export function promoteShadow(
+  context: ProjectContext,
+  pipeline: string,
+  options: PromoteOptions,
+): Promise<ExchangeReport> {
+  return underLeases(context, pipeline, options, async (job) => {
+    const states = await statesAt(job, job.into);
+    for (const stream of job.streams) await refuseUnfinished(job, stream, states.get(stream.table));
+    let comparison: ShadowReport | undefined;
+    if (options.force !== true) {
+      comparison = await compareSides(job.session, { ...options, ...job }, job.streams);
+      if (comparison.status !== 'equal')
+        return { pipeline, to: job.session.config.to, status: 'refused', tables: [], comparison };
+    }
+    const report = await exchange(job, { from: job.into, to: FORMER, states });
+    return { ...report, status: 'promoted', comparison };
+  });
+}
+
+/** Readers get the former tables; those that they had are the shadow tables again, and can be promoted again. */
+export function rollbackShadow(
+  context: ProjectContext,
+  pipeline: string,
+  options: ShadowScope,
+): Promise<ExchangeReport> {
+  return underLeases(context, pipeline, options, async (job) => {
+    const states = await statesAt(job, FORMER);
+    const there = job.streams.filter(({ table }) => states.get(table));
+    if (there.length === 0) throw nothingThere(job, job.streams[0]!, FORMER);
+    const report = await exchange({ ...job, streams: there }, { from: FORMER, to: job.into, states });
+    return { ...report, status: 'rolled-back' };
+  });
+}
+
+/** Forgets shadow and former tables. */
+export function dropShadow(
+  context: ProjectContext,
+  pipeline: string,
+  options: ShadowScope,
+): Promise<ExchangeReport> {
+  return underLeases(context, pipeline, options, async (job) => {
+    const { session, streams, into, signal } = job;
+    const beside = sideTablesOf(session.readers);
+    const tables: ExchangeReport['tables'] = [];
+    for (const place of [into, FORMER]) {
+      const states = await statesAt(job, place);
+      const there = streams.filter(({ table }) => states.get(table));
+      await beside.drop(
+        place,
+        there.map(({ table }) => table),
+        signal,
+      );
+      for (const { name: stream, table } of there)
+        tables.push({ stream, table, was: beside.name(place, table) });
+    }
+    await record(job, 'dropped', tables);
+    return { pipeline, to: session.config.to, status: 'dropped', tables };
+  });
+}
+
+async function underLeases(
+  context: ProjectContext,
+  pipeline: string,
+  options: ShadowScope,
+  work: (job: Job) => Promise<ExchangeReport>,
+): Promise<ExchangeReport> {
+  const { into = SHADOW, memoryBytes, select, signal = new AbortController().signal } = options;
+  const startedAt = new Date().toISOString();
+  const run = `shadow-${startedAt.slice(0, 19)}Z-${randomBytes(3).toString('hex')}`;
+  const session = await openPipeline(context, pipeline, { memoryBytes, workers: 1, into });
+  let state: StateStore | undefined;
+  const held = new Map<string, HeldLease>();
+  try {
+    state = await openState(context);
+    const streams = await streamsOf(session, pipeline, { select }, signal);
+    for (const { table } of streams)
+      for (const [end, aside] of [
+        [session.readers, ''],
+        [session.destination, session.aside],
+      ] as const) {
+        const name = leaseName({ config: session.config, aside }, table);
+        const fence = (await end.describe(table, signal))?.fence ?? 0;
+        held.set(name, await HeldLease.acquire(state, name, run, fence));
+      }
+    const lost = [...held.values()].map((lease) => lease.lost);
+    const job = { session, state, pipeline, into, run, startedAt, streams, held };
+    return await work({ ...job, signal: AbortSignal.any([signal, ...lost]) });
+  } finally {
+    await Promise.all([...held.values()].map((lease) => lease.release()));
+    await closePipeline(session);
+    await state?.close();
+  }
+}
+
+type States = ReadonlyMap<string, TableState | undefined>;
+
+async function statesAt({ session, streams, signal }: Job, place: string): Promise<States> {
+  const tables = sideTablesOf(session.readers).at(place);
+  const states = new Map<string, TableState | undefined>();
+  try {
+    for (const { table } of streams) states.set(table, await tables.describe(table, signal));
+  } finally {
+    await tables.close();
+  }
+  return states;
+}
+
+async function exchange(
+  job: Job,
+  { from, to, states }: { from: string; to: string; states: States },
+): Promise<Pick<ExchangeReport, 'pipeline' | 'to' | 'tables'>> {
+  const { session, streams, held, run, pipeline, signal } = job;
+  const beside = sideTablesOf(session.readers);
+  const readers = await statesAt(job, READERS);
+  const tables = streams.map(({ table }) => ({
+    table,
+    fence: held.get(leaseName({ config: session.config, aside: '' }, table))!.fence,
+    versions: { from: states.get(table)!.version, readers: readers.get(table)?.version },
+  }));
+  // Of foreign keys that wait for a table that is not loaded here.
+  const missing = (await session.destination.parts?.missing(signal)) ?? [];
+  const wait = missing.filter((part) =>
+    part.tables.some((name) => streams.some(({ table }) => table === name)),
+  );
+  await beside.exchange({ tables, from, to, run }, signal);
+  await session.destination.parts?.forget(wait, signal);
+  const done = streams.map(({ name: stream, table }) => ({
+    stream,
+    table,
+    was: readers.get(table) && beside.name(to, table),
+  }));
+  await record(job, to === FORMER ? 'promoted' : 'rolled-back', done);
+  return { pipeline, to: session.config.to, tables: done };
+}
+
+async function refuseUnfinished(
+  job: Job,
+  stream: StreamConfig,
+  state: TableState | undefined,
+): Promise<void> {
+  const { session, into, pipeline, signal } = job;
+  if (!state) throw nothingThere(job, stream, into);
+  const { checkpoint } = state;
+  const parts = (await session.destination.parts?.missing(signal)) ?? [];
+  const index = parts.find(({ kind, tables }) => kind === 'index' && tables.includes(stream.table));
+  const why =
+    !checkpoint || checkpoint.unfinished || checkpoint.reload
+      ? 'its load is not finished'
+      : index && `it lacks index "${index.name}"`;
+  if (why === undefined) return;
+  const name = sideTablesOf(session.readers).name(into, stream.table);
+  throw new ConfigError(`promoting ${name}: ${why}`, {
+    code: 'shadow.unfinished',
+    remedy: `load it to its end with \`sluice shadow ${pipeline}\``,
+    details: { table: stream.table },
+  });
+}
+
+function nothingThere({ session, pipeline }: Job, { table }: StreamConfig, place: string): ConfigError {
+  const name = sideTablesOf(session.readers).name(place, table);
+  return new ConfigError(`putting ${name} where readers look: there is no such table`, {
+    code: 'shadow.absent',
+    remedy:
+      place === FORMER
+        ? 'it comes with a promotion, and goes with `--drop`'
+        : `\`sluice shadow ${pipeline}\` loads it, and \`--select\` leaves it out; \`sluice runs ${pipeline}\` tells of promotions`,
+    details: { table },
+  });
+}
+
+/** The history says what readers have, and since when. */
+async function record(job: Job, status: string, tables: ExchangeReport['tables']): Promise<void> {
+  const { state, run, pipeline, startedAt } = job;
+  const finishedAt = new Date().toISOString();
+  const figures = { rows: 0, loaded: 0, bytes: 0, seconds: 0, watermark: undefined, error: undefined };
+  const streams = tables.map(({ stream, table }) => ({ stream, table, status, ...figures }));
+  await state
+    .recordRun({
+      run,
+      pipeline: shadowHistory(pipeline),
+      startedAt,
+      finishedAt,
+      status,
+      host: hostname(),
+      pid: process.pid,
+      streams,
+    })
+    // The tables are exchanged, whoever knows of it.
+    .catch(() => undefined);
+}

@@ -1,0 +1,181 @@
+/** Shadow runs: tables beside those that readers see are loaded, compared, put in their place, and taken back. */
+import { expect, it } from 'vitest';
+import { Pair } from '../../guarantees/pair.ts';
+import { PostgresSide } from '../../guarantees/postgres-side.ts';
+import { SqlDestination } from '../../src/connectors/shared/sql/destination.ts';
+import { postgresOptions } from '../../src/connectors/postgres/options.ts';
+import { PostgresTarget } from '../../src/connectors/postgres/target.ts';
+import type { SluiceError } from '../../src/core/errors.ts';
+import { openState } from '../../src/engine/context.ts';
+import { compareShadow } from '../../src/engine/shadow-compare.ts';
+import { dropShadow, promoteShadow, rollbackShadow } from '../../src/engine/shadow-exchange.ts';
+import { DuckdbSide } from '../support/duckdb-side.ts';
+import { openReplica } from '../support/replica.ts';
+import { useServer } from '../support/server.ts';
+
+const server = useServer();
+const SIGNAL = new AbortController().signal;
+const PLACE = { name: 'to', directory: '.', memoryBytes: 256 << 20, workers: 1 };
+const EQUAL = { lost: [], extra: [], doubled: [] };
+
+const SHOP = `CREATE TABLE customers (id int PRIMARY KEY, name text);
+  CREATE TABLE orders (id int PRIMARY KEY, customer int REFERENCES customers, total numeric(10,2), updated_at timestamptz NOT NULL DEFAULT now());
+  CREATE INDEX by_customer ON orders (customer);
+  INSERT INTO customers SELECT i, 'c' || i FROM generate_series(1, 20) i;
+  INSERT INTO orders SELECT i, 1 + i % 20, i / 7.0, now() - interval '1 day' FROM generate_series(1, 500) i`;
+
+it('shows what a table would become, swaps it in with its checkpoint, and back', async () => {
+  const streams = {
+    'public.customers': { load: 'replace' },
+    'public.orders': { load: 'merge', cursor: 'updated_at' },
+  } as const;
+  await using pair = await openReplica(server(), streams, SHOP);
+  const { db } = pair.to;
+  const into = 'shadow';
+  await pair.run();
+  await db.query('CREATE ROLE reader; GRANT SELECT ON orders TO reader; CREATE INDEX own ON orders (total)');
+
+  await pair.run({ into });
+  const equal = await compareShadow(await pair.context(), 'p', {});
+  expect(equal.streams.map(({ status, rows }) => [status, rows.shadow])).toEqual([
+    ['equal', 20],
+    ['equal', 500],
+  ]);
+  await db.query(`UPDATE public_shadow.orders SET total = 0 WHERE id = 7; DELETE FROM orders WHERE id = 9`);
+  pair.streams = {
+    ...streams,
+    'public.orders': { ...streams['public.orders'], rename: { total: 'amount' } },
+  };
+  const renamed = await compareShadow(await pair.context(), 'p', { select: ['public.orders'] });
+  expect(renamed.streams[0]).toMatchObject({
+    status: 'differs',
+    changed: 1,
+    onlyShadow: 1,
+    differences: [
+      { kind: 'changed', key: { id: '7' }, columns: ['total'] },
+      { kind: 'only-shadow', key: { id: '9' } },
+    ],
+  });
+  const refused = await promoteShadow(await pair.context(), 'p', {});
+  expect(refused.status).toBe('refused');
+
+  // The new configuration, from its beginning.
+  await pair.run({ into, fullRefresh: true });
+  await pair.from.db.query(`UPDATE orders SET total = 1, updated_at = now() WHERE id <= 10`);
+  await pair.run({ into });
+  const promoted = await promoteShadow(await pair.context(), 'p', { force: true });
+  expect(promoted.tables.map(({ was }) => was)).toEqual(['public_former.customers', 'public_former.orders']);
+  const columns = `SELECT string_agg(attname, ' ' ORDER BY attnum) AS names FROM pg_attribute WHERE attrelid = 'orders'::regclass AND attnum > 0`;
+  expect((await db.query(columns)).rows[0]).toEqual({ names: 'id customer amount updated_at' });
+  const kept = `SELECT has_table_privilege('reader', 'orders', 'SELECT') AS reads, (SELECT string_agg(indexrelid::regclass::text, ' ' ORDER BY 1) FROM pg_index WHERE indrelid = 'orders'::regclass) AS indexes,
+    (SELECT string_agg(confrelid::regclass::text, ' ') FROM pg_constraint WHERE contype = 'f' AND conrelid = 'orders'::regclass) AS refers`;
+  expect((await db.query(kept)).rows[0]).toMatchObject({ reads: true, refers: 'customers' });
+  // Goes on from the checkpoint of the shadow table.
+  expect((await pair.run({ select: ['public.orders'] })).totals.loaded).toBe(0);
+  await pair.from.db.query(`INSERT INTO orders VALUES (1000, 1, 5, now())`);
+  expect((await pair.run({ select: ['public.orders'] })).totals.loaded).toBe(1);
+  const source = '(SELECT id, customer, total AS amount, updated_at FROM orders) o';
+  expect(await pair.compare('orders', source)).toEqual(EQUAL);
+
+  pair.streams = streams;
+  await rollbackShadow(await pair.context(), 'p', {});
+  expect((await db.query('SELECT count(*)::int AS n FROM orders')).rows).toEqual([{ n: 499 }]);
+  await db.query('UPDATE orders SET total = 0 WHERE id = 20');
+  expect((await pair.run({ select: ['public.orders'] })).totals.loaded).toBe(11);
+  const former = await compareShadow(await pair.context(), 'p', { select: ['public.orders'] });
+  expect(former.streams[0]!.changes).toEqual(['+ amount decimal(10,2)', '- total']);
+
+  await dropShadow(await pair.context(), 'p', {});
+  const left = `SELECT name FROM _sluice.tables UNION ALL SELECT n.nspname || '.' || relname FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace WHERE nspname IN ('public_shadow', 'public_former') ORDER BY 1`;
+  expect((await db.query(left)).rows.map(({ name }) => name as string)).toEqual([
+    '"public"."customers"',
+    '"public"."orders"',
+  ]);
+  const state = await openState(await pair.context());
+  const runs = await state.runs({ pipeline: 'p (shadow)', limit: 10 });
+  await state.close();
+  expect(runs.map(({ status }) => status)).toEqual([
+    'dropped',
+    'rolled-back',
+    'promoted',
+    'succeeded',
+    'succeeded',
+    'succeeded',
+  ]);
+});
+
+it('swaps tables of a DuckDB file', async () => {
+  const from = await PostgresSide.open(server());
+  await from.db.query(SHOP);
+  const streams = { 'public.orders': { load: 'append', cursor: 'updated_at' } } as const;
+  await using pair = new Pair(from, (folder) => new DuckdbSide(folder), streams);
+  await pair.run();
+  const later = (id: number): Promise<unknown> =>
+    from.db.query(`UPDATE orders SET total = ${id}, updated_at = now() WHERE id = ${id}`);
+  await later(1);
+  await pair.run();
+  await pair.run({ into: 'trial' });
+  const compare = async (): Promise<object> => {
+    const { streams: found } = await compareShadow(await pair.context(), 'p', { into: 'trial' });
+    const { status, rows, compared, changed, onlyPresent, onlyShadow } = found[0]!;
+    return { status, rows, compared, changed, onlyPresent, onlyShadow };
+  };
+  // The newest versions are the same, but the shadow never saw the one before.
+  const same = { compared: { present: 500, shadow: 500 }, changed: 0, onlyPresent: 0, onlyShadow: 0 };
+  expect(await compare()).toEqual({ status: 'differs', rows: { present: 501, shadow: 500 }, ...same });
+  await later(2);
+  await pair.run({ into: 'trial' });
+  await promoteShadow(await pair.context(), 'p', { into: 'trial', force: true });
+  const rows = async (): Promise<unknown> =>
+    (await pair.to.ask('SELECT count(*)::INT AS n, max(_sluice_load_id)::INT AS load FROM orders'))[0];
+  expect(await rows()).toMatchObject({ n: 501 });
+  expect((await pair.run()).totals.loaded).toBe(0);
+  await later(3);
+  expect((await pair.run()).totals.loaded).toBe(1);
+  expect(await pair.compare('orders')).toEqual(EQUAL);
+  await rollbackShadow(await pair.context(), 'p', { into: 'trial' });
+  expect(await rows()).toMatchObject({ n: 501 });
+  expect((await pair.run()).totals.loaded).toBe(2);
+  expect(await pair.compare('orders')).toEqual(EQUAL);
+  expect(await pair.to.leftovers()).toEqual(['_sluice_trial_orders']);
+  await dropShadow(await pair.context(), 'p', { into: 'trial' });
+  expect(await pair.to.leftovers()).toEqual([]);
+});
+
+it('refuses what it cannot do without a loss, and leaves everything as it is', async () => {
+  const streams = { 'public.customers': { load: 'replace' } } as const;
+  await using pair = await openReplica(server(), streams, SHOP);
+  const { db } = pair.to;
+  const code = async (): Promise<string> =>
+    promoteShadow(await pair.context(), 'p', {}).then(
+      ({ status }) => status,
+      (error: unknown) => (error as SluiceError).code,
+    );
+  await pair.run();
+  expect(await code()).toBe('shadow.absent');
+  await pair.run({ into: 'shadow' });
+  await db.query('CREATE VIEW names AS SELECT name FROM customers');
+  expect(await code()).toBe('shadow.held');
+  await db.query('DROP VIEW names; ALTER TABLE customers ADD own int');
+  expect(await code()).toBe('shadow.held');
+  await db.query('ALTER TABLE customers DROP own');
+  const state = await openState(await pair.context());
+  const other = { run: 'other', host: 'elsewhere', pid: 1 };
+  const lease = await state.acquire('to/customers', other, 60_000, 0);
+  expect(await code()).toBe('lease.held');
+  await state.release(lease);
+  await state.close();
+  // Somebody of another project, whose leases are elsewhere, commits meanwhile.
+  const beside = new SqlDestination(new PostgresTarget(postgresOptions.parse({ url: pair.to.url }), PLACE))
+    .beside!;
+  const versions = { from: 1, readers: 7 };
+  const tables = [{ table: 'customers', fence: 99, versions }];
+  const exchange = { tables, from: 'shadow', to: 'former', run: 'r' };
+  await expect(beside.exchange(exchange, SIGNAL)).rejects.toMatchObject({ code: 'sql.conflict' });
+  const where = `SELECT nspname AS schema, count(*)::int AS n FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace WHERE relname = 'customers' GROUP BY 1 ORDER BY 1`;
+  expect((await db.query(where)).rows).toEqual([
+    { schema: 'public', n: 1 },
+    { schema: 'public_shadow', n: 1 },
+  ]);
+  expect(await code()).toBe('promoted');
+});
