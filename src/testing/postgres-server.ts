@@ -22,7 +22,7 @@ export interface PostgresServerOptions {
   dataDir?: string;
   /** Data folder of a stopped server of the same version, made without a password: copied, which is faster than making one. */
   template?: string;
-  /** Folder with the programs of another version, such as those that the system has installed. */
+  /** Folder with the programs of another version, such as those that the system has installed; SLUICE_POSTGRES_BIN by default. */
   binaries?: string;
   /** A fixed port on 127.0.0.1; without it a free one. */
   port?: number;
@@ -97,7 +97,8 @@ export async function startPostgres(options: PostgresServerOptions = {}): Promis
   }
   await sweepOrphans();
   const account = serverAccount();
-  const binaries = options.binaries ?? path.join(await nativeFolder(account), 'bin');
+  const named = options.binaries ?? process.env['SLUICE_POSTGRES_BIN'];
+  const binaries = named ?? path.join(await nativeFolder(account), 'bin');
   const folder = await makeFolder(account);
   const dataDir = options.dataDir === undefined ? path.join(folder, 'data') : path.resolve(options.dataDir);
   const cluster: Cluster = { folder, dataDir, binaries, account, options };
