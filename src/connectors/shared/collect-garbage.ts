@@ -11,6 +11,15 @@ const WORTH_BYTES = 6 << 20;
 
 let collect: (() => void) | undefined;
 let kept = 0;
+const last: { used: readonly object[] } = { used: [] };
+
+/**
+ * Holds what worked on a task until the next one is done: V8 forgets the shapes of objects when a collection finds none of them,
+ * and with them all code that it has compiled for these.
+ */
+export function keepShapes(...used: object[]): void {
+  last.used = used;
+}
 
 /** For the end of a task of a thread. */
 export function collectGarbage(): void {

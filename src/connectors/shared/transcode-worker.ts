@@ -6,7 +6,7 @@ import type { EncoderFactory, EncoderSpec } from '../../core/encoder.ts';
 import { errorToJson } from '../../core/error-json.ts';
 import { schemaFromJson, type SchemaJson } from '../../core/schema.ts';
 import type { DecodeFacts, DecoderSpec } from '../../core/source.ts';
-import { collectGarbage } from './collect-garbage.ts';
+import { collectGarbage, keepShapes } from './collect-garbage.ts';
 import { sourceFailed } from './feed-thread.ts';
 import type { ThreadReply } from './task-thread.ts';
 
@@ -60,6 +60,7 @@ async function transcode(task: TranscodeTask & { id: number }): Promise<void> {
     output.end();
     const facts = decoder.facts();
     reply({ id: task.id, facts: { ...facts, coerced: sum(facts.coerced, encoder.coerced()) } });
+    keepShapes(decoder, encoder);
   } catch (error) {
     input.abandon();
     output.end('failed');

@@ -9,7 +9,7 @@ import type { DecodeFacts } from '../../../core/source.ts';
 import { BatchSource } from '../../../duckdb/batch-source.ts';
 import { duckError } from '../../../duckdb/errors.ts';
 import { Session } from '../../../duckdb/session.ts';
-import { collectGarbage } from '../collect-garbage.ts';
+import { collectGarbage, keepShapes } from '../collect-garbage.ts';
 import { sourceFailed } from '../feed-thread.ts';
 import type { CopyTask, Minus, Reply, StagedFile, StageTask, Task, WorkerOptions } from './lane-protocol.ts';
 import { fileScan, HASH, hashParts, partsFor } from './hash-split.ts';
@@ -63,6 +63,7 @@ async function stage(task: StageTask): Promise<void> {
     const files = await writeStaged(task, source, decoder, name);
     if (ring.end !== 'ended') throw sourceFailed();
     reply({ kind: 'staged', id: task.id, facts: decoder.facts(), files });
+    keepShapes(decoder, source);
   } catch (error) {
     ring.abandon();
     throw error;

@@ -49,6 +49,8 @@ const THREADS = Math.min(4, availableParallelism());
 /** Files whose look is one task: enough that threads need not wait, few enough that all have some. */
 const TASK_BYTES = 32 << 20;
 const TASK_FILES = 500;
+/** Less is done before another thread has begun. */
+const LEAST_BYTES = 8 << 20;
 
 export async function sniffDocuments(
   documents: readonly FileDocument[],
@@ -75,7 +77,7 @@ export async function sniffDocuments(
 
 function inTasks(documents: readonly FileDocument[]): FileDocument[][] {
   const total = documents.reduce((sum, each) => sum + storedBytes(each), 0);
-  const most = Math.min(TASK_BYTES, Math.ceil(total / THREADS));
+  const most = Math.min(TASK_BYTES, Math.max(LEAST_BYTES, Math.ceil(total / THREADS)));
   const tasks: FileDocument[][] = [];
   let bytes = Infinity;
   for (const document of documents) {

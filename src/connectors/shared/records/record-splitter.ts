@@ -64,6 +64,7 @@ export class RecordSplitter {
     this.#prefix = prefix === undefined ? undefined : Buffer.from(prefix);
   }
 
+  /** What stands between records is changed in `bytes`. */
   feed(bytes: Uint8Array): void {
     let at = 0;
     while (at < bytes.length) at = this.#inside < 0 ? this.#outside(bytes, at) : this.#within(bytes, at);
@@ -199,8 +200,12 @@ export class RecordSplitter {
         this.#inside = -1;
         return p;
       } else if (byte === COMMA && this.#inside === 0) {
-        this.#finish(bytes.subarray(start, p));
-        start = p + 1;
+        // Records that lie behind each other go out together.
+        if (this.#begun) {
+          bytes[p] = LF;
+          this.#records++;
+          this.#begun = false;
+        }
       } else if (byte === LF || byte === 0x0d) {
         // Records have a line each; a line feed within a string would be written as an escape.
         if (p > start) this.#out(bytes.subarray(start, p));

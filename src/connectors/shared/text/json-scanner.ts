@@ -169,15 +169,14 @@ export class JsonScanner implements RecordScanner {
       const start = p + 1;
       const end = this.#string(bytes, start);
       if (end < 0) return BROKEN;
-      const escaped = this.#escaped;
       p = this.#blank(bytes, end + 1);
       if (bytes[p] !== COLON) return this.#fail(p);
       p = this.#blank(bytes, p + 1);
       if (bytes[p] === OPEN_OBJECT && place.depth < this.#flatten) {
-        const prefix = `${place.prefix}${nameOf(bytes, start, end, escaped)}_`;
+        const prefix = `${place.prefix}${nameOf(bytes, start, end, this.#escaped)}_`;
         p = this.#object(bytes, p + 1, { base: place.base, prefix, depth: place.depth + 1 });
       } else {
-        const field = this.#field(bytes, { start, end, escaped }, place.prefix);
+        const field = this.#field(bytes, start, end, place.prefix);
         if (this.full) return BROKEN;
         p = this.#value(bytes, p, field < 0 ? -1 : place.base + field);
       }
@@ -216,19 +215,15 @@ export class JsonScanner implements RecordScanner {
     }
   }
 
-  /** Number of the field of a member; negative: it has none, and gets none. */
-  #field(
-    bytes: Uint8Array,
-    { start, end, escaped }: { start: number; end: number; escaped: boolean },
-    prefix: string,
-  ): number {
+  /** Number of the field of a member whose name was the last string; negative: it has none, and gets none. */
+  #field(bytes: Uint8Array, start: number, end: number, prefix: string): number {
     const usual = this.#known[this.#expected];
     if (prefix === '' && usual?.length === end - start) {
       let same = 0;
       while (same < usual.length && usual[same] === bytes[start + same]) same++;
       if (same === usual.length) return this.#expected++;
     }
-    const name = prefix + nameOf(bytes, start, end, escaped);
+    const name = prefix + nameOf(bytes, start, end, this.#escaped);
     let field = this.#fields.get(name);
     if (field === undefined) {
       if (!this.#grows) {
@@ -313,15 +308,19 @@ function nameOf(bytes: Uint8Array, start: number, end: number, escaped: boolean)
   return escaped ? (JSON.parse(`"${text}"`) as string) : text;
 }
 
-const WORDS: readonly Uint8Array[] = ['true', 'false', 'null'].map((word) => Buffer.from(word));
+const TRUE: Uint8Array = Buffer.from('true');
+const FALSE: Uint8Array = Buffer.from('false');
+const NO_VALUE: Uint8Array = Buffer.from('null');
 
 /** A number, `true`, `false` or `null`; whether a number is one shows when it is read as such. */
 function isWord(bytes: Uint8Array, start: number, end: number): boolean {
   const first = bytes[start]!;
   if (first === 0x2d || (first >= 48 && first <= 57)) return true;
-  return WORDS.some(
-    (word) => word.length === end - start && word.every((byte, i) => bytes[start + i] === byte),
-  );
+  const word = first === TRUE[0] ? TRUE : first === FALSE[0] ? FALSE : NO_VALUE;
+  if (word.length !== end - start) return false;
+  let same = 0;
+  while (same < word.length && word[same] === bytes[start + same]) same++;
+  return same === word.length;
 }
 
 interface Place {
