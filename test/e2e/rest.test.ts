@@ -49,22 +49,61 @@ it('loads all pages, then what has changed, and nothing twice', async () => {
   expect(await pair.query('SELECT name FROM t WHERE id = 1')).toEqual([['changed']]);
 });
 
+it.each([
+  ['pages of a size', BY_PAGE],
+  ['offsets', { by: 'offset', size_param: 'per_page', size: 3 }],
+])('leaves nothing out and doubles nothing when records come and go between %s', async (_, paging) => {
+  let all: Item[] = [];
+  // One that was on an earlier page goes, or another one comes in front, before each page.
+  let moves: 'go' | 'come' = 'go';
+  const moving = (call: Call): { json: unknown } => {
+    const from =
+      'offset' in call.query
+        ? { data: all.slice(Number(call.query['offset'])).slice(0, 3) }
+        : page(all, call);
+    if (moves === 'come') all = [item(100 + api.calls.length, 'new', 90), ...all];
+    else if (api.calls.length < 9) all = all.filter(({ id }) => id !== api.calls.length);
+    return { json: from };
+  };
+  await using api = await Api.open(moving);
+  for (const [load, how] of [
+    ['merge', 'go'],
+    ['replace', 'go'],
+    ['append', 'come'],
+  ] as const) {
+    await using pair = new ApiLake({ load, key: 'id' });
+    pair.url = api.url;
+    pair.connection = { concurrency: 1 };
+    pair.endpoints = { t: { path: '/t', records: 'data', paging } };
+    moves = how;
+    all = items(20);
+    api.calls.length = 0;
+    await pair.run();
+    const stayed = all.filter(({ id }) => id < 100).map(({ id }) => id);
+    expect(stayed.length).toBeGreaterThan(5);
+    const [found] = await pair.query(
+      `SELECT count(*) - count(DISTINCT id), count(*) FILTER (id IN (${stayed.join()})) FROM t`,
+    );
+    expect(found).toEqual([0, stayed.length]);
+  }
+});
+
 it('takes the last of records that come twice, and doubles nothing that is appended', async () => {
-  // A record is put in front of the others while they are fetched: each page begins with the last one of the page before.
-  let all = [item(1), item(2), item(3), item(4), item(5), item(6)];
+  // Pages without a size cannot overlap by what they are asked for, and bring records again.
+  let all = items(6);
   const shifting = (call: Call): { json: unknown } => {
     const answer = { json: page(all, call) };
     all = [item(100 + api.calls.length, 'new', 90), ...all];
     return answer;
   };
   await using api = await Api.open(shifting);
-  const endpoint = { path: '/t', records: 'data', paging: BY_PAGE, since: 'since' };
+  const endpoint = { path: '/t', records: 'data', paging: { by: 'page' }, since: 'since' };
   for (const load of ['merge', 'replace', 'append'] as const) {
     await using pair = new ApiLake({ load, key: 'id' });
     pair.url = api.url;
     pair.connection = { concurrency: 1 };
     pair.endpoints = { t: endpoint };
-    all = [item(1), item(2), item(3), item(4), item(5), item(6)];
+    all = items(6);
     expect(await pair.warnings()).toContain('again with the same key: the last of each counts');
     expect(await pair.query('SELECT count(*), count(DISTINCT id) FROM t WHERE id < 100')).toEqual([[6, 6]]);
   }
@@ -127,7 +166,7 @@ it('puts records aside that do not fit, names their page, and reads them again',
   const place = { directory: pair.folder };
   const [found] = await Array.fromAsync(quarantine.read(pair.project, 'p', place));
   expect(found).toMatchObject({ column: 'amount', line: 251 });
-  expect(found!.file).toBe('GET /t?page=1&per_page=100 … GET /t?page=4&per_page=100');
+  expect(found!.file).toMatch(/^GET \/t\?page=1&per_page=100 … GET \/t\?page=\d&per_page=\d+$/);
   // What cannot be fetched any more can be loaded nevertheless.
   all = [];
   pair.stream = { ...pair.stream, types: { amount: 'decimal(12,2)' } };

@@ -124,7 +124,8 @@ describe('status', () => {
   const services = (runs: RunRecord[], describeTable: Destination['describe']): Partial<Services> => ({
     openState: () =>
       Promise.resolve({
-        runs: ({ pipeline }: { pipeline?: string }) => Promise.resolve(runs.filter((run) => run.pipeline === pipeline)),
+        runs: ({ pipeline }: { pipeline?: string }) =>
+          Promise.resolve(runs.filter((run) => run.pipeline === pipeline)),
         leases: () => Promise.resolve([lease, { ...lease, name: 'lake/items', expiresAt: 1 }]),
         close: () => Promise.resolve(),
       } as unknown as StateStore),

@@ -12,6 +12,7 @@ import { Credentials } from './auth.ts';
 import { askedFor, type Asked, parentColumn, referencesOf, requestOf } from './endpoint.ts';
 import { type EndpointOptions, parseRate, type RestOptions } from './options.ts';
 import { type Paging, pagingOf, valueAt } from './paging.ts';
+import { type Course, canOverlap, identityOf, OverlappingCourse, straightCourse } from './course.ts';
 import { type Walked, walk } from './walk.ts';
 
 /** Values of the parents of a record, by name of the column that they become. */
@@ -19,6 +20,8 @@ type Parents = Record<string, unknown>;
 
 interface Walking {
   spool: Spool;
+  /** What tells records apart, and whether they have changed; none: nobody knows. */
+  apart: readonly string[];
   asked: Asked;
   preview: boolean;
   signal: AbortSignal;
@@ -86,7 +89,9 @@ export class RestFeed implements RecordFeed {
     };
     early(shape);
     const started = performance.now();
-    const walking = { spool, asked, preview, signal };
+    const key = stream.key ?? shape.key;
+    const apart = key.length > 0 ? [...key, ...stream.cursor] : [];
+    const walking = { spool, asked, apart, preview, signal };
     const walked = await this.#endpointPages(stream.name, endpoint, walking);
     const notes = walked.flatMap(({ notes: each }) => each);
     if (stream.cursor.length > 0 && endpoint.since === undefined) notes.push(asksForAll(stream.name));
@@ -96,6 +101,7 @@ export class RestFeed implements RecordFeed {
       began: isoOf(walked[0]?.date),
       seconds: (performance.now() - started) / 1000,
       notes,
+      problem: walked.find(({ problem }) => problem)?.problem,
       window: [shape.window, cut && 'of which the first page was looked at'].filter(Boolean).join(', '),
     };
   }
@@ -145,7 +151,7 @@ export class RestFeed implements RecordFeed {
   #pages(
     name: string,
     endpoint: EndpointOptions,
-    { parents, asked, preview, spool, signal }: Walking & { parents: Parents },
+    { parents, asked, apart, preview, spool, signal }: Walking & { parents: Parents },
   ): Promise<Walked> {
     const paging = this.#paging(endpoint);
     const members = Object.entries(parents).map(
@@ -153,7 +159,7 @@ export class RestFeed implements RecordFeed {
     );
     return walk({
       name,
-      paging,
+      course: courseOf(paging, endpoint, { name, apart }),
       request: (page) => requestOf(this.#options, endpoint, { page, asked, values: parents }),
       ahead: this.#options.concurrency,
       maxPages: this.#options.max_pages,
@@ -174,7 +180,13 @@ export class RestFeed implements RecordFeed {
     const parent = this.#endpoint(nearest);
     const spool = new Spool(path.join(this.#context.directory, '.sluice', 'spool'));
     try {
-      await this.#endpointPages(nearest, parent, { ...walking, spool, asked: NOTHING_ASKED });
+      const walked = await this.#endpointPages(nearest, parent, {
+        ...walking,
+        spool,
+        asked: NOTHING_ASKED,
+        apart: keyOf(parent),
+      });
+      for (const { problem } of walked) if (problem) throw problem;
       const found = new Map<string, Parents>();
       spool.end();
       for (const { key } of (await spool.take(() => 0)).documents) {
@@ -191,6 +203,16 @@ export class RestFeed implements RecordFeed {
       await spool.close();
     }
   }
+}
+
+/** Pages overlap where that can be asked for, and where it can be seen. */
+function courseOf(
+  paging: Paging,
+  { format }: EndpointOptions,
+  { name, apart }: { name: string; apart: readonly string[] },
+): Course {
+  if (!canOverlap(paging) || apart.length === 0 || format === 'csv') return straightCourse(paging);
+  return new OverlappingCourse(paging, { name, identity: identityOf(apart) });
 }
 
 function keyOf({ key = [] }: EndpointOptions): string[] {

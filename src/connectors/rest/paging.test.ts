@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { nextLink, pagingOf } from './paging.ts';
 
-const facts = { seen: 0, around: undefined, headers: new Headers() };
+const facts = { around: undefined, headers: new Headers() };
 
 test.each([
   ['<https://a.test/x?page=2>; rel="next"', 'https://a.test/x?page=2'],

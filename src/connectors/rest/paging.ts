@@ -9,12 +9,16 @@ export interface PageRequest {
   in: 'query' | 'body';
   /** In the place of the address of the endpoint. */
   url?: string | undefined;
+  /** Where it begins, in records; and how many it may have, where it says so itself. */
+  window?: { from: number; size: number | undefined } | undefined;
+  /** It is to begin at a record that is known. */
+  overlaps?: boolean | undefined;
+  /** There should be nothing: the page before was not full, or has ended with a record that is known. */
+  trial?: 'short' | 'ended' | undefined;
 }
 
 interface PageFacts {
   records: number;
-  /** Of all pages so far, with this one. */
-  seen: number;
   /** The body without its records. */
   around: unknown;
   headers: Headers;
@@ -25,7 +29,12 @@ export interface Paging {
   /** Undefined: that was the last one. */
   next(after: PageRequest, facts: PageFacts): PageRequest | undefined;
   /** Pages can be asked for without the one before. */
-  ahead?(after: PageRequest, pages: number): PageRequest;
+  ahead?(after: PageRequest): PageRequest;
+  /**
+   * The page that has the record at `at` and reaches as far as possible behind `beyond`, with at most `most` records. Undefined: there is
+   * none. Absent: pages begin where the API says.
+   */
+  window?(at: number, limits: { beyond: number; most: number }): PageRequest | undefined;
   /** A page that does not exist is the end, and no mistake. */
   endsMissing?: boolean;
 }
@@ -57,21 +66,39 @@ function byPage({
   pages,
   in: where = 'query',
 }: Extract<PagingOptions, { by: 'page' }>): Paging {
-  const page = (number: number): PageRequest => ({
-    params: { [param]: String(number), ...sizeOf(size_param, size) },
+  const sized = size_param !== undefined && size !== undefined;
+  const page = (number: number, records: number | undefined): PageRequest => ({
+    params: { [param]: String(number), ...sizeOf(size_param, records) },
     in: where,
+    ...(sized && { window: { from: (number - first) * records!, size: records } }),
   });
+  const following = ({ params, window }: PageRequest): PageRequest =>
+    page(Number(params[param]) + 1, window?.size ?? size);
   return {
     endsMissing: true,
-    first: () => page(first),
+    first: () => page(first, size),
     next: (after, { records, around }) => {
-      const number = Number(after.params[param]);
       const last = pages === undefined ? undefined : numberAt(around, pages);
       // Only an empty page is the end for sure: a short one may be all that the server gives at once.
-      if (records === 0 || (last !== undefined && number - first + 1 >= last)) return undefined;
-      return page(number + 1);
+      if (records === 0 || (last !== undefined && Number(after.params[param]) - first + 1 >= last))
+        return undefined;
+      return following(after);
     },
-    ahead: (after, count) => page(Number(after.params[param]) + count),
+    ahead: following,
+    ...(sized && {
+      // Pages of another size begin elsewhere: one of them has both sides of where the pages before have ended.
+      window: (at, { beyond, most }) => {
+        let best: { index: number; records: number } | undefined;
+        // Larger ones than it was given so far only where small ones all end at the same place.
+        const largest = most < size ? most : 4 * size;
+        for (let records = 2; records <= largest && !(best && records > most); records++) {
+          const index = Math.floor(at / records);
+          const end = (index + 1) * records;
+          if (end > beyond && end >= (best ? (best.index + 1) * best.records : 0)) best = { index, records };
+        }
+        return best && page(first + best.index, best.records);
+      },
+    }),
   };
 }
 
@@ -88,6 +115,7 @@ function byOffset({
       ...sizeOf(size_param ?? (size === undefined ? undefined : 'limit'), size),
     },
     in: where,
+    window: { from: offset, size },
   });
   return {
     first: () => at(0),
@@ -96,6 +124,7 @@ function byOffset({
       const all = total === undefined ? undefined : numberAt(around, total);
       return records === 0 || (all !== undefined && offset >= all) ? undefined : at(offset);
     },
+    window: at,
   };
 }
 

@@ -175,7 +175,8 @@ class RecordsSnapshot implements Snapshot {
       let { high } = next;
       for (const { facts } of loads) high = greaterCursor(high, facts.high, type);
       next.high = high;
-      if (last && looked?.fetched) next.watermark = watermarkAfter(looked.fetched, next, type);
+      if (last && looked?.fetched && !looked.fetched.problem)
+        next.watermark = watermarkAfter(looked.fetched, next, type);
     }
     if (last && looked) Object.assign(next, wentOn(looked, next));
     this.#held.get(stream.name)?.records.loaded(loads, last);

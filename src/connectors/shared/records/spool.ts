@@ -220,6 +220,23 @@ export class SpoolWriter {
     this.#used = needed;
   }
 
+  /** What was written, from one byte up to another. */
+  async read(from: number, to: number): Promise<Uint8Array> {
+    if (from >= this.#written) return this.#buffer.slice(from - this.#written, to - this.#written);
+    if (to > this.#written) await this.flush();
+    try {
+      const { buffer, bytesRead } = await this.#handle!.read(
+        Buffer.allocUnsafe(to - from),
+        0,
+        to - from,
+        from,
+      );
+      return buffer.subarray(0, bytesRead);
+    } catch (error) {
+      throw storageError(error, `reading records in ${this.#file}`);
+    }
+  }
+
   /** What was written behind so many bytes is none any more. */
   async cut(bytes: number): Promise<void> {
     if (bytes < this.#written) {
@@ -237,7 +254,7 @@ export class SpoolWriter {
     try {
       if (!this.#handle) {
         this.#file = await this.#place();
-        this.#handle = await open(this.#file, 'w');
+        this.#handle = await open(this.#file, 'w+');
       }
       for (let at = 0; at < this.#used;)
         at += (await this.#handle.write(this.#buffer, at, this.#used - at, this.#written + at)).bytesWritten;
