@@ -16,6 +16,7 @@ export {
 } from './config/define.ts';
 export { diagnose, openCatalog, plan, quarantine, repair, run, schema, shadow, verify } from './library.ts';
 export type { ProjectInput, ProjectOptions } from './library.ts';
+export type { RequestToSign, SignRequest } from './connectors/rest/options.ts';
 export type { CustomStream, RecordsRequest, Yielded } from './connectors/custom/options.ts';
 export type { PipelineDefinition, ProjectDefinition, StreamDefinition } from './config/define.ts';
 export type { ConnectionConfig } from './core/project.ts';

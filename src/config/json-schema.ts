@@ -49,14 +49,21 @@ function withType(options: JsonSchema): JsonSchema {
 }
 
 function convert(schema: Connector['options']): JsonSchema {
-  const json = forEditors(z.toJSONSchema(schema, { target: TARGET, io: 'input' })) as JsonSchema;
+  const json = forEditors(
+    z.toJSONSchema(schema, { target: TARGET, io: 'input', unrepresentable: 'any' }),
+  ) as JsonSchema;
   delete json['$schema'];
   return json;
 }
 
+/** Not code of the project, which YAML cannot have. */
+function isWritten(node: unknown): boolean {
+  return typeof node !== 'object' || node === null || !('code' in node && node.code === true);
+}
+
 /** Where something else than any text is wanted, `"${NAME}"` is right as well. */
 function forEditors(node: unknown): unknown {
-  if (Array.isArray(node)) return node.map(forEditors);
+  if (Array.isArray(node)) return node.filter(isWritten).map(forEditors);
   if (typeof node !== 'object' || node === null) return node;
   // A mark for the loader; validators refuse keywords that they do not know.
   const { secret: _, propertyNames, ...json } = node as JsonSchema;

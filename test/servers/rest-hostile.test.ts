@@ -1,7 +1,9 @@
 /** What servers do to their clients: nothing is lost or doubled by it, and what cannot be is told. */
+import { createHmac } from 'node:crypto';
 import { createServer } from 'node:http';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
+import type { SignRequest } from '../../src/connectors/rest/options.ts';
 import { Api, ApiLake, type Answer, type Call } from '../support/api.ts';
 
 const RECORDS = Array.from({ length: 9 }, (_, i) => ({ id: i + 1, name: `n${i + 1}` }));
@@ -237,6 +239,40 @@ it('tokens are asked for when they are needed, and again when they are refused',
       () => 'grant_type=client_credentials&scope=read&client_id=us&client_secret=hush',
     ),
   );
+});
+
+it('a function of the project signs requests, and is told when what it has given was refused', async () => {
+  const key = 'hush';
+  const signed = (method: string, path: string): string =>
+    createHmac('sha256', key).update(`${method} ${path}`).digest('hex');
+  let token = 1;
+  const [api, pair] = await open((call) => {
+    const { 'x-signature': signature, 'x-token': sent } = call.headers;
+    // The first token ends after two pages.
+    const ended = sent === '1' && call.before >= 2;
+    const path = `${call.path}?${new URLSearchParams(call.query)}`;
+    return signature === signed('GET', path) && !ended ? page(call) : { status: 401 };
+  });
+  await using _api = api;
+  await using _pair = pair;
+  const auth: SignRequest = async ({ method, url, refused }) => {
+    const { pathname, search } = new URL(url);
+    if (refused) token++;
+    return { 'X-Signature': signed(method, pathname + search), 'X-Token': String(token) };
+  };
+  pair.connection = { ...pair.connection, auth };
+  await pair.run();
+  expect(await all(pair)).toEqual([9, 9, 45]);
+  expect(token).toBe(2);
+  const broken: [unknown, string][] = [
+    [() => ({ 'X-Token': 1 }), 'returned a header that is no text'],
+    [() => undefined, 'returned no headers'],
+    [() => Promise.reject(new Error('no key')), 'threw: no key'],
+  ];
+  for (const [each, found] of broken) {
+    pair.connection = { ...pair.connection, auth: each };
+    expect(await failure(pair)).toMatchObject({ code: 'rest.sign', message: expect.stringContaining(found) });
+  }
 });
 
 it('no secret is in a message, an event or a plan', async () => {

@@ -1,7 +1,7 @@
 /** Adds credentials to requests; tokens of OAuth 2 (RFC 6749, 4.4 and 6) are asked for when they are needed, and again when they end. */
-import { AuthError } from '../../core/errors.ts';
-import type { HttpClient, HttpRequest } from '../shared/http/http-client.ts';
-import type { AuthOptions } from './options.ts';
+import { AuthError, SluiceError, throwIfAborted } from '../../core/errors.ts';
+import { type HttpClient, type HttpRequest, shown } from '../shared/http/http-client.ts';
+import type { AuthOptions, SignRequest } from './options.ts';
 
 /** A token that ends so soon is as good as none, seconds. */
 const MARGIN = 30;
@@ -12,6 +12,9 @@ interface Token {
   endsAt: number;
 }
 
+/** Values that a function of the project has returned, as many as requests may be under way with. */
+const SIGNED = 100;
+
 export class Credentials {
   readonly #options: AuthOptions | undefined;
   readonly #client: HttpClient;
@@ -19,18 +22,22 @@ export class Credentials {
   #token: Promise<Token> | undefined;
   /** Servers may hand out another one with each token. */
   #refresh: string | undefined;
+  #refused = false;
+  #signed: string[] = [];
 
   /** `client`: for requests of tokens, which are made without credentials; `others`: what is secret besides. */
   constructor(options: AuthOptions | undefined, client: HttpClient, others: readonly string[] = []) {
     this.#options = options;
     this.#secrets = [...others, ...secretsOf(options)];
     this.#client = client;
-    this.#refresh = options && 'token_url' in options ? options.refresh_token : undefined;
+    const hasTokens = typeof options === 'object' && 'token_url' in options;
+    this.#refresh = hasTokens ? options.refresh_token : undefined;
   }
 
   async authorize(request: HttpRequest, signal: AbortSignal): Promise<HttpRequest> {
     const options = this.#options;
     if (options === undefined) return request;
+    if (typeof options === 'function') return this.#sign(options, request, signal);
     if ('bearer' in options) return withHeader(request, 'authorization', `Bearer ${options.bearer}`);
     if ('user' in options) {
       const pair = Buffer.from(`${options.user}:${options.password}`).toString('base64');
@@ -49,13 +56,39 @@ export class Credentials {
 
   /** The token was refused: whether there can be another one. */
   renew(): boolean {
+    if (typeof this.#options === 'function') return (this.#refused = true);
     if (!this.#options || !('token_url' in this.#options)) return false;
     this.#token = undefined;
     return true;
   }
 
   shows(text: string): boolean {
-    return this.#secrets.some((secret) => text.includes(secret));
+    return [...this.#secrets, ...this.#signed].some((secret) => text.includes(secret));
+  }
+
+  async #sign(sign: SignRequest, request: HttpRequest, signal: AbortSignal): Promise<HttpRequest> {
+    const { method, url, headers, body } = request;
+    const refused = this.#refused;
+    this.#refused = false;
+    const fail = (found: string): AuthError =>
+      new AuthError(`asking ${shown(request)}: the function \`auth\` of the connection ${found}`, {
+        code: 'rest.sign',
+        remedy: 'it has to return headers, as texts by their names',
+      });
+    let given: Readonly<Record<string, string>>;
+    try {
+      given = await sign({ method, url: url.href, headers, body, refused, signal });
+    } catch (error) {
+      throwIfAborted(signal);
+      if (error instanceof SluiceError) throw error;
+      const said = error instanceof Error ? error.message : String(error);
+      throw fail(this.shows(said) ? 'threw an error' : `threw: ${said}`);
+    }
+    if (typeof given !== 'object' || given === null) throw fail('returned no headers');
+    const values = Object.values(given);
+    if (!values.every((each) => typeof each === 'string')) throw fail('returned a header that is no text');
+    this.#signed = [...this.#signed, ...values.filter((each) => each !== '')].slice(-SIGNED);
+    return { ...request, headers: { ...headers, ...given } };
   }
 
   async #current(options: Extract<AuthOptions, { token_url: string }>, signal: AbortSignal): Promise<Token> {
@@ -100,7 +133,7 @@ export class Credentials {
 }
 
 function secretsOf(options: AuthOptions | undefined): string[] {
-  if (options === undefined) return [];
+  if (typeof options !== 'object') return [];
   const named = options as Partial<
     Record<'bearer' | 'password' | 'api_key' | 'client_secret' | 'refresh_token', string>
   >;

@@ -10,8 +10,26 @@ const place = z
   .optional()
   .describe('Where it goes: query (when absent), or the body.');
 
+/** A request that a function of the project is to sign. */
+export interface RequestToSign {
+  readonly method: string;
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string | undefined;
+  /** The API did not take what was returned last: a token may have ended. */
+  readonly refused: boolean;
+  /** Aborted when the run is to stop. */
+  readonly signal: AbortSignal;
+}
+
+/** Returns headers to send with the request, such as a signature of it. Called for each request; what it throws ends the stream. */
+export type SignRequest = (
+  request: RequestToSign,
+) => Readonly<Record<string, string>> | Promise<Readonly<Record<string, string>>>;
+
 /** Who we are to the API. */
 export type AuthOptions =
+  | SignRequest
   | { bearer: string }
   | { user: string; password: string }
   | { api_key: string; header?: string | undefined; query?: string | undefined }
@@ -145,6 +163,9 @@ const auth = z.union([
       (given) => given.client_id !== undefined || given.refresh_token !== undefined,
       'needs a `client_id`, or a `refresh_token`',
     ),
+  z
+    .custom<SignRequest>((given) => typeof given === 'function')
+    .meta({ description: 'A function of a project in TypeScript.', code: true }),
 ]);
 
 const sizes = {
