@@ -1,5 +1,6 @@
 /** Everything that happens in a run, as data. Progress display, logs, metrics and run history are listeners. */
 import type { Alert } from './alerts.ts';
+import type { Fetching } from './stream.ts';
 
 export interface StreamTotals {
   rows: number;
@@ -39,6 +40,8 @@ export type RunEvent =
     }
   | { kind: 'stream-started'; stream: string }
   | { kind: 'slice-started'; stream: string; slice: string; index: number; slices: number; attempt: number }
+  /** Records of an API, a tap or a program on their way to disk, from which they are loaded: a few times a second. */
+  | ({ kind: 'fetching'; stream: string } & Fetching)
   /** At most a few times a second for each slice. */
   | { kind: 'progress'; stream: string; slice: string; rows: number; bytes: number }
   /** `lease` belongs to a stream and no slice, `snapshot` to all streams of the run: what does not apply is empty. */

@@ -126,6 +126,21 @@ export interface RunWindow {
   preview?: boolean | undefined;
   /** All of it is committed at once, whatever the stream says. */
   atOnce?: boolean | undefined;
+  /** Told a few times a second, where records have to be fetched before they can be loaded. */
+  onFetching?: ((fetching: Fetching) => void) | undefined;
+}
+
+/** How far the fetching of a stream is. */
+export interface Fetching {
+  /** Answers of an API; undefined: the records come in no pages. */
+  pages: number | undefined;
+  records: number;
+  bytes: number;
+  /** How many records there will be, where the source says so. */
+  of: number | undefined;
+  seconds: number;
+  /** The last one of these, also of a fetch that has failed. */
+  done: boolean;
 }
 
 /**

@@ -23,7 +23,7 @@ import { type Attempt, DEFAULT_RETRY, withRetry } from './retry.ts';
 import { Slots } from './slots.ts';
 import { chooseStreams, closePipeline, leaseName, openPipeline, type PipelineSession } from './session.ts';
 import { SharedSnapshot } from './shared-snapshot.ts';
-import { reportedOf, warn } from './stream-warnings.ts';
+import { reportedOf, telling, warn } from './stream-warnings.ts';
 import { emptyTotals, failedStream, outcomeOf, statusOf } from './stream-report.ts';
 import type { RunOptions, RunReport, StreamReport } from './types.ts';
 import { type LoadedStream, loadDiffers, verifyLoad } from './verify-load.ts';
@@ -345,7 +345,7 @@ async function attemptStream({
       stream,
       source,
       destination: session.destination,
-      window: options.window ?? {},
+      window: telling(run, stream.name, options.window),
       fullRefresh,
       restart: options.restart ?? false,
       keepIndexes: options.keepIndexes ?? false,

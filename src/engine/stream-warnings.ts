@@ -1,5 +1,5 @@
 import type { Listener, StreamTotals } from '../core/events.ts';
-import type { StreamConfig } from '../core/stream.ts';
+import type { RunWindow, StreamConfig } from '../core/stream.ts';
 
 interface Teller {
   pipeline: string;
@@ -8,6 +8,11 @@ interface Teller {
 
 export function warn({ emit }: Teller, stream: string | undefined, code: string, message: string): void {
   emit({ kind: 'warning', stream, code, message });
+}
+
+/** The window, with which the source tells how far fetching is. */
+export function telling({ emit }: Teller, stream: string, window: RunWindow = {}): RunWindow {
+  return { ...window, onFetching: (fetching) => emit({ kind: 'fetching', stream, ...fetching }) };
 }
 
 /** Tells what has become of values and rows that could not be taken as they are; the same for the report. */

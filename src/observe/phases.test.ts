@@ -57,3 +57,19 @@ it('counts time in which slices run side by side once, and ends with a stream th
   now = 9000;
   expect(phases.seconds()).toEqual({ load: 3, commit: 0.3, bound: 'writing' });
 });
+
+it('tells fetching apart, of which loading may be a part of the time', () => {
+  let now = 0;
+  const phases = createPhases(() => now);
+  const fetching = (seconds: number, done: boolean): void => {
+    now = seconds * 1000;
+    const facts = { pages: 1, records: 1, bytes: 1, of: undefined, seconds, done };
+    phases.listener({ kind: 'fetching', stream: 'a', ...facts });
+  };
+  expect(phases.seconds()).not.toHaveProperty('fetch');
+  fetching(1, false);
+  fetching(2, false);
+  fetching(4, true);
+  now = 9000;
+  expect(phases.seconds()).toMatchObject({ fetch: 3, load: 0 });
+});

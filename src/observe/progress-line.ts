@@ -1,6 +1,7 @@
+import type { Fetching } from '../core/stream.ts';
 import { formatBytes, formatClock, formatCount, formatSeconds } from '../core/units.ts';
 import { plural } from './plural.ts';
-import { ratesOf, type StreamView } from './run-view.ts';
+import { fetchRatesOf, ratesOf, type StreamView } from './run-view.ts';
 import type { Style } from './style.ts';
 import { padEnd, padStart, textWidth, truncate } from './text-width.ts';
 
@@ -25,7 +26,8 @@ const BAR_CELLS = 15;
 /** `  public.orders   ███████████░░░░  72 %   1/2 slices   27.4K rows   412K rows/s   38 MB/s   212 MB   0:01 left` */
 export function runningLine(view: StreamView, context: LineContext): string {
   const { at, style } = context;
-  const rates = ratesOf(view, at);
+  const { fetching } = view;
+  const rates = fetching ? fetchRatesOf(view, fetching, at) : ratesOf(view, at);
   const parts: Part[] = [{ text: padEnd(view.name, context.nameWidth), rank: 9 }];
   const percent = rates.share === undefined ? undefined : `${Math.floor(rates.share * 100)} %`.padStart(4);
   if (rates.share !== undefined) parts.push({ text: bar(rates.share, style), rank: 4 });
@@ -38,16 +40,24 @@ export function runningLine(view: StreamView, context: LineContext): string {
     });
     return fit(parts, context.width);
   }
+  if (fetching) parts.push({ text: fetchingText(fetching), rank: 8 });
   if (view.slices > 1)
     parts.push({ text: padStart(`${view.slicesDone}/${view.slices} slices`, 10), rank: 3 });
-  parts.push({ text: padStart(plural(view.rows, 'row'), 10), rank: 7 });
-  if (rates.rows > 0) parts.push({ text: padStart(`${formatCount(rates.rows)} rows/s`, 12), rank: 5 });
+  if (!fetching || view.rows > 0) parts.push({ text: padStart(plural(view.rows, 'row'), 10), rank: 7 });
+  const unit = fetching ? 'records/s' : 'rows/s';
+  if (rates.rows > 0) parts.push({ text: padStart(`${formatCount(rates.rows)} ${unit}`, 12), rank: 5 });
   if (rates.bytes > 0) parts.push({ text: padStart(`${formatBytes(rates.bytes)}/s`, 8), rank: 2 });
   if (context.memoryBytes !== undefined)
     parts.push({ text: padStart(formatBytes(context.memoryBytes), 6), rank: 1 });
   if (rates.secondsLeft !== undefined)
     parts.push({ text: `${formatClock(rates.secondsLeft)} left`, rank: 6 });
   return fit(parts, context.width);
+}
+
+/** `fetching 1.2K records, 12 pages`; what is loaded of them meanwhile has its own place. */
+export function fetchingText({ pages, records }: Fetching): string {
+  const came = pages === undefined ? '' : `, ${plural(pages, 'page')}`;
+  return `fetching ${plural(records, 'record')}${came}`;
 }
 
 /** `  public.customers   ✓          412 rows   0.2 s`; stays where it is. */

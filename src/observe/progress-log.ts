@@ -2,7 +2,8 @@ import type { Listener, RunEvent } from '../core/events.ts';
 import { formatBytes, formatClock, formatCount, formatSeconds } from '../core/units.ts';
 import { plural } from './plural.ts';
 import type { Progress, ProgressOptions } from './progress-types.ts';
-import { createRunView, ratesOf, type StreamView } from './run-view.ts';
+import { fetchingText } from './progress-line.ts';
+import { createRunView, fetchRatesOf, ratesOf, type StreamView } from './run-view.ts';
 
 /** At most one line in this time for each stream that is merely going on. */
 const QUIET_MS = 10_000;
@@ -23,7 +24,7 @@ export function openLines(options: Pick<ProgressOptions, 'output'>): Progress {
       'stream' in event && event.stream !== undefined ? view.streams.get(event.stream) : undefined;
     if (!stream) return;
     const silent = at - (lastLine.get(stream.name) ?? stream.startedAt);
-    const due = event.kind === 'progress' && silent >= QUIET_MS;
+    const due = (event.kind === 'progress' || event.kind === 'fetching') && silent >= QUIET_MS;
     // One slice is told of with its stream.
     const single = event.kind === 'slice-committed' && stream.slices < 2;
     const text = due ? progressText(stream, at) : single ? undefined : changeText(event);
@@ -49,6 +50,8 @@ function changeText(event: RunEvent): string | undefined {
       return `indexes on ${formatSeconds(event.seconds)} (${event.names.join(', ')})`;
     case 'keys-compared':
       return `keys compared, ${plural(event.deleted, 'row')} gone from the source (${formatSeconds(event.seconds)})`;
+    case 'fetching':
+      return event.done ? fetchedText(event) : undefined;
     case 'schema-changed':
       return `table changes: ${event.changes.join(', ')}`;
     case 'stream-finished':
@@ -56,6 +59,11 @@ function changeText(event: RunEvent): string | undefined {
     default:
       return undefined;
   }
+}
+
+function fetchedText({ pages, records, bytes, seconds }: RunEvent & { kind: 'fetching' }): string {
+  const came = pages === undefined ? '' : ` in ${plural(pages, 'page')}`;
+  return `fetched ${plural(records, 'record')}${came}, ${formatBytes(bytes)}, in ${formatSeconds(seconds)}`;
 }
 
 function plannedText({ window, slices, estimatedRows }: RunEvent & { kind: 'stream-planned' }): string {
@@ -100,11 +108,14 @@ function finishedText({ status, totals, error }: RunEvent & { kind: 'stream-fini
 }
 
 function progressText(stream: StreamView, at: number): string {
-  const rates = ratesOf(stream, at);
-  const parts = [plural(stream.rows, 'row')];
+  const { fetching } = stream;
+  const rates = fetching ? fetchRatesOf(stream, fetching, at) : ratesOf(stream, at);
+  const parts = fetching ? [fetchingText(fetching)] : [plural(stream.rows, 'row')];
+  if (fetching && stream.rows > 0) parts.push(`${plural(stream.rows, 'row')} loaded`);
   if (rates.share !== undefined) parts.unshift(`${Math.floor(rates.share * 100)} %`);
   if (stream.slices > 1) parts.push(`${stream.slicesDone}/${stream.slices} slices`);
-  if (rates.rows > 0) parts.push(`${formatCount(rates.rows)} rows/s`, `${formatBytes(rates.bytes)}/s`);
+  const unit = fetching ? 'records/s' : 'rows/s';
+  if (rates.rows > 0) parts.push(`${formatCount(rates.rows)} ${unit}`, `${formatBytes(rates.bytes)}/s`);
   if (rates.secondsLeft !== undefined) parts.push(`${formatClock(rates.secondsLeft)} left`);
   return parts.join('  ');
 }

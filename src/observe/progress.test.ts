@@ -139,6 +139,28 @@ describe('on a terminal', () => {
     expect(screen.shown()).toEqual([]);
   });
 
+  it('shows how far fetching is, up to how many there are, until it is loaded', () => {
+    const screen = new FakeScreen();
+    const progress = openLive(screen);
+    send(progress, started('loans'));
+    const fetching = (seconds: number, records: number, done: boolean = false): void => {
+      const facts = { pages: records / 100, records, bytes: records * 1000, of: 4000, seconds, done };
+      send(progress, { kind: 'fetching', stream: 'loans', ...facts });
+    };
+    fetching(0, 0);
+    vi.advanceTimersByTime(1000);
+    fetching(1, 1000);
+    vi.advanceTimersByTime(100);
+    expect(screen.shown()).toEqual([
+      '  loans   ████░░░░░░░░░░░   25 %   fetching 1K records, 10 pages   909 records/s   909 kB/s   212 MB   0:04 left',
+    ]);
+    fetching(2, 4000, true);
+    send(progress, slice('loans'));
+    vi.advanceTimersByTime(100);
+    expect(screen.shown()[0]).not.toContain('fetching');
+    progress.close();
+  });
+
   it('keeps finished streams above the running ones and says what else is going on', () => {
     const screen = new FakeScreen();
     const progress = openLive(screen);
@@ -264,6 +286,22 @@ describe('on a terminal', () => {
 });
 
 describe('elsewhere', () => {
+  it('prints every ten seconds how far fetching is, and when it has ended', () => {
+    const screen = new FakeScreen(false);
+    const progress = openLive(screen);
+    send(progress, started('loans'));
+    for (let i = 0; i <= 120; i += 1) {
+      const facts = { pages: i, records: i * 100, bytes: i * 10_000, of: undefined, seconds: i / 10 };
+      send(progress, { kind: 'fetching', stream: 'loans', ...facts, done: i === 120 });
+      vi.advanceTimersByTime(100);
+    }
+    progress.close();
+    expect(screen.raw.trimEnd().split('\n').slice(1)).toEqual([
+      '01:00:10 loans: fetching 10K records, 100 pages  1K records/s  100 kB/s',
+      '01:00:12 loans: fetched 12K records in 120 pages, 1.2 MB, in 12 s',
+    ]);
+  });
+
   it('prints a line when a stream changes state and every ten seconds in between', () => {
     const screen = new FakeScreen(false);
     const progress = openLive(screen);

@@ -1,3 +1,4 @@
+import type { Fetching } from '../core/stream.ts';
 import type { ErrorInfo, RunEvent, StreamStatus, StreamTotals } from '../core/events.ts';
 
 /** What a display knows of a run at a moment, folded from its events. */
@@ -16,12 +17,15 @@ export interface StreamView {
   estimatedRows: number | undefined;
   rows: number;
   bytes: number;
+  /** While records are fetched: how far that is. */
+  fetching: Fetching | undefined;
   /** What went wrong, while the next try is waited for. */
   retry: { until: number; message: string } | undefined;
   finished: { status: StreamStatus; totals: StreamTotals; error: ErrorInfo | undefined } | undefined;
   /** Slices at work; what they have read counts as long as they do not fail. */
   readonly open: Map<string, { rows: number; bytes: number }>;
   readonly samples: Sample[];
+  readonly fetches: Sample[];
 }
 
 interface Sample {
@@ -61,10 +65,12 @@ function emptyView(name: string, at: number): StreamView {
     estimatedRows: undefined,
     rows: 0,
     bytes: 0,
+    fetching: undefined,
     retry: undefined,
     finished: undefined,
     open: new Map(),
     samples: [],
+    fetches: [],
   };
 }
 
@@ -86,6 +92,12 @@ function applyToStream(view: StreamView, event: RunEvent, at: number): void {
       forget(view, event.slice);
       count(view, event.slice, { rows: 0, bytes: 0 }, at);
       return;
+    case 'fetching':
+      view.retry = undefined;
+      view.fetching = event.done ? undefined : event;
+      if (event.records === 0 && event.bytes === 0) view.fetches.length = 0;
+      keepSample(view.fetches, { at, rows: event.records, bytes: event.bytes });
+      return;
     case 'progress':
       view.retry = undefined;
       count(view, event.slice, event, at);
@@ -101,6 +113,7 @@ function applyToStream(view: StreamView, event: RunEvent, at: number): void {
       view.retry = { until: at + event.waitMs, message: event.message };
       return;
     case 'stream-finished':
+      view.fetching = undefined;
       view.state = 'finished';
       view.finished = { status: event.status, totals: event.totals, error: event.error };
       return;
@@ -126,8 +139,12 @@ function forget(view: StreamView, slice: string): void {
 }
 
 function addSample(view: StreamView, at: number): void {
-  view.samples.push({ at, rows: view.rows, bytes: view.bytes });
-  while (view.samples.length > 2 && (view.samples[1]?.at ?? at) < at - WINDOW_MS) view.samples.shift();
+  keepSample(view.samples, { at, rows: view.rows, bytes: view.bytes });
+}
+
+function keepSample(samples: Sample[], now: Sample): void {
+  samples.push(now);
+  while (samples.length > 2 && (samples[1]?.at ?? now.at) < now.at - WINDOW_MS) samples.shift();
 }
 
 export interface Rates {
@@ -139,15 +156,28 @@ export interface Rates {
 }
 
 export function ratesOf(view: StreamView, at: number): Rates {
-  const first = view.samples.find((sample) => sample.at >= at - WINDOW_MS) ?? view.samples.at(-1);
+  return rates(view.samples, { rows: view.rows, bytes: view.bytes, estimate: view.estimatedRows }, at);
+}
+
+/** The same for records that are being fetched. */
+export function fetchRatesOf({ fetches }: StreamView, { records, bytes, of }: Fetching, at: number): Rates {
+  return rates(fetches, { rows: records, bytes, estimate: of }, at);
+}
+
+function rates(
+  samples: readonly Sample[],
+  now: { rows: number; bytes: number; estimate: number | undefined },
+  at: number,
+): Rates {
+  const first = samples.find((sample) => sample.at >= at - WINDOW_MS) ?? samples.at(-1);
   const seconds = first ? (at - first.at) / 1000 : 0;
   // Right after the start a rate would be a division by almost nothing.
-  const rate = (now: number, then: number): number => (seconds < 0.2 ? 0 : (now - then) / seconds);
-  const rows = first ? rate(view.rows, first.rows) : 0;
-  const bytes = first ? rate(view.bytes, first.bytes) : 0;
-  const estimate = view.estimatedRows;
-  const share = estimate === undefined || estimate <= 0 ? undefined : Math.min(view.rows / estimate, 0.99);
+  const rate = (to: number, from: number): number => (seconds < 0.2 ? 0 : (to - from) / seconds);
+  const rows = first ? rate(now.rows, first.rows) : 0;
+  const bytes = first ? rate(now.bytes, first.bytes) : 0;
+  const { estimate } = now;
+  const share = estimate === undefined || estimate <= 0 ? undefined : Math.min(now.rows / estimate, 0.99);
   const left =
-    estimate === undefined || view.rows >= estimate || rows <= 0 ? undefined : (estimate - view.rows) / rows;
+    estimate === undefined || now.rows >= estimate || rows <= 0 ? undefined : (estimate - now.rows) / rows;
   return { rows, bytes, share, secondsLeft: left };
 }

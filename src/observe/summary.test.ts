@@ -100,10 +100,10 @@ describe('renderSummary', () => {
     ];
     const text = renderSummary(run({ streams }), {
       style,
-      phases: { load: 1.1, commit: 0.2, bound: 'writing' },
+      phases: { fetch: 2.4, load: 1.1, commit: 0.2, bound: 'writing' },
     });
     expect(text).toBe(`\
-✓ shop_to_lake   38.5K rows in 1.4 s   load 1.1 (bound by writing) · commit 0.2   peak 212 MB
+✓ shop_to_lake   38.5K rows in 1.4 s   fetch 2.4 · load 1.1 (bound by writing) · commit 0.2   peak 212 MB
   stream              read   loaded   rows/s   written   watermark
   public.customers     412      412     2.1K     12 kB   2026-07-25 01:00:02.004411+00
   public.orders      38.1K    38.1K     412K    1.2 MB   2026-07-25 00:58:12.900172+00

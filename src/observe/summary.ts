@@ -90,7 +90,8 @@ function headline(run: FinishedRun, { style, phases }: SummaryOptions): string {
   const details: string[] = [];
   if (phases && loaded > 0) {
     const bound = phases.bound === undefined ? '' : ` (bound by ${phases.bound})`;
-    details.push(`load ${tenth(phases.load)}${bound} · commit ${tenth(phases.commit)}`);
+    const fetch = phases.fetch === undefined ? '' : `fetch ${tenth(phases.fetch)} · `;
+    details.push(`${fetch}load ${tenth(phases.load)}${bound} · commit ${tenth(phases.commit)}`);
   }
   if (run.peakRssBytes > 0) details.push(`peak ${formatBytes(run.peakRssBytes)}`);
   const tail = details.length > 0 ? `   ${style.dim(details.join('   '))}` : '';

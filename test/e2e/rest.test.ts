@@ -1,6 +1,6 @@
 /** Records of an API become a table: all pages, only what has changed, whatever the API does. */
 import { expect, it } from 'vitest';
-import { quarantine } from '../../src/index.ts';
+import { quarantine, type RunEvent } from '../../src/index.ts';
 import { Api, ApiLake, type Call } from '../support/api.ts';
 
 interface Item {
@@ -107,6 +107,19 @@ it('takes the last of records that come twice, and doubles nothing that is appen
     expect(await pair.warnings()).toContain('again with the same key: the last of each counts');
     expect(await pair.query('SELECT count(*), count(DISTINCT id) FROM t WHERE id < 100')).toEqual([[6, 6]]);
   }
+});
+
+it('tells how far fetching is, up to how many records there are', async () => {
+  await using api = await Api.open((call) => ({ json: { ...page(items(10), call), pages: 4 } }));
+  await using pair = new ApiLake({ load: 'merge', key: 'id' });
+  pair.url = api.url;
+  pair.endpoints = { t: { path: '/t', records: 'data', paging: { ...BY_PAGE, pages: 'pages' } } };
+  const told: RunEvent[] = [];
+  await pair.run({ onEvent: (event) => event.kind === 'fetching' && told.push(event) });
+  expect(told[0]).toMatchObject({ stream: 't', records: 0, done: false });
+  const last = told.at(-1)!;
+  expect(last).toMatchObject({ records: 10, of: 12, done: true });
+  expect(last).toHaveProperty('bytes', expect.any(Number));
 });
 
 it('appends a record once, also when the API gives it again at the boundary', async () => {

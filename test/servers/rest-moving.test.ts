@@ -82,6 +82,7 @@ async function fetchAll(
       preview: false,
       client: new HttpClient({ ...limits, attempts: 1, concurrency: ahead }, undefined),
       spool,
+      tally: undefined,
       endpoint: { path: '/', records: 'data' },
       prefix: undefined,
       mayMiss: paging.endsMissing === true,

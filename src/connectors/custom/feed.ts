@@ -4,6 +4,7 @@ import type { SourceFacts } from '../../core/source.ts';
 import { type LogicalType, parseType } from '../../core/types.ts';
 import type { Fetched, FeedStream, FetchRequest, RecordFeed, Shape } from '../shared/records/feed.ts';
 import type { Spool, SpoolWriter } from '../shared/records/spool.ts';
+import type { Tally } from '../shared/records/tally.ts';
 import type { CustomOptions, CustomStream, Yielded } from './options.ts';
 
 const DOCUMENT_BYTES = 4 << 20;
@@ -30,7 +31,7 @@ export class CustomFeed implements RecordFeed {
     });
   }
 
-  async fetch({ stream, checkpoint, spool, preview, early, signal }: FetchRequest): Promise<Fetched> {
+  async fetch({ stream, checkpoint, spool, preview, early, tally, signal }: FetchRequest): Promise<Fetched> {
     const { name } = stream;
     const own = Object.hasOwn(this.#options.streams, name) ? this.#options.streams[name] : undefined;
     if (!own) throw unknown(name, this.#name, Object.keys(this.#options.streams));
@@ -44,7 +45,7 @@ export class CustomFeed implements RecordFeed {
     };
     early(shape);
     const started = performance.now();
-    const output = new Output(spool, name);
+    const output = new Output(spool, name, tally);
     let state = checkpoint?.position;
     try {
       const since = stream.cursor.length > 0 ? checkpoint?.watermark : undefined;
@@ -71,11 +72,13 @@ export class CustomFeed implements RecordFeed {
 class Output {
   records = 0;
   readonly #spool: Spool;
+  readonly #tally: Tally;
   readonly #name: string;
   #writer: SpoolWriter | undefined;
   #before = 0;
 
-  constructor(spool: Spool, name: string) {
+  constructor(spool: Spool, name: string, tally: Tally) {
+    this.#tally = tally;
     this.#spool = spool;
     this.#name = name;
   }
@@ -88,7 +91,9 @@ class Output {
           remedy: 'yield an object, an array of objects, or { records, state }',
         });
       this.#writer ??= this.#spool.begin();
-      this.#writer.write(Buffer.from(JSON.stringify(record, plain)));
+      const written = Buffer.from(JSON.stringify(record, plain));
+      this.#writer.write(written);
+      this.#tally.add({ records: 1, bytes: written.length });
       this.#writer.write(LINE_FEED);
       this.records++;
       if (this.#writer.full) await this.#writer.flush();

@@ -20,6 +20,8 @@ export interface Course {
   take(page: PageRequest, read: ReadPage): Promise<Step>;
   /** Likely the one that is asked for after `page`, where that can be said before it has come. */
   ahead(page: PageRequest): PageRequest | undefined;
+  /** How many records there are in all, as this page says. */
+  estimate(page: PageRequest, read: ReadPage): number | undefined;
   /** The API does not answer this: what is asked for instead, if anything. */
   refused(page: PageRequest): PageRequest | undefined;
 }
@@ -39,6 +41,7 @@ export function straightCourse(paging: Paging): Course {
     take: async (page, read) =>
       read.missing ? { keep: undefined, next: undefined } : { keep: ALL, next: paging.next(page, read) },
     ahead: (page) => paging.ahead?.(page),
+    estimate: (page, read) => paging.estimate?.(page, read),
     refused: () => undefined,
   };
 }
@@ -112,6 +115,10 @@ export class OverlappingCourse implements Course {
     if (!this.#paging.ahead || page.window === undefined || page.trial) return undefined;
     const { from, size = this.#full } = page.window;
     return this.#overlapping(from + Math.min(size, this.#full));
+  }
+
+  estimate(page: PageRequest, read: ReadPage): number | undefined {
+    return this.#paging.estimate?.(page, read);
   }
 
   refused(page: PageRequest): PageRequest | undefined {

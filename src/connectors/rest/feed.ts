@@ -8,6 +8,7 @@ import type { SourceFacts, SurveyNote } from '../../core/source.ts';
 import { HttpClient, type HttpLimits } from '../shared/http/http-client.ts';
 import type { Fetched, FeedStream, FetchRequest, RecordFeed, Shape } from '../shared/records/feed.ts';
 import { Spool } from '../shared/records/spool.ts';
+import type { Tally } from '../shared/records/tally.ts';
 import { Credentials } from './auth.ts';
 import { askedFor, type Asked, parentColumn, referencesOf, requestOf } from './endpoint.ts';
 import { type EndpointOptions, parseRate, type RestOptions } from './options.ts';
@@ -24,6 +25,8 @@ interface Walking {
   apart: readonly string[];
   asked: Asked;
   preview: boolean;
+  /** Undefined: of pages that are not loaded themselves. */
+  tally: Tally | undefined;
   signal: AbortSignal;
 }
 
@@ -77,7 +80,16 @@ export class RestFeed implements RecordFeed {
     });
   }
 
-  async fetch({ stream, checkpoint, window, spool, preview, early, signal }: FetchRequest): Promise<Fetched> {
+  async fetch({
+    stream,
+    checkpoint,
+    window,
+    spool,
+    preview,
+    early,
+    tally,
+    signal,
+  }: FetchRequest): Promise<Fetched> {
     const endpoint = this.#endpoint(stream.name);
     const now = `${new Date().toISOString().slice(0, -1)}000+00`;
     const asked = askedFor(endpoint, { stream, checkpoint, window, now });
@@ -91,7 +103,7 @@ export class RestFeed implements RecordFeed {
     const started = performance.now();
     const key = stream.key ?? shape.key;
     const apart = key.length > 0 ? [...key, ...stream.cursor] : [];
-    const walking = { spool, asked, apart, preview, signal };
+    const walking = { spool, asked, apart, preview, tally, signal };
     const walked = await this.#endpointPages(stream.name, endpoint, walking);
     const notes = walked.flatMap(({ notes: each }) => each);
     if (stream.cursor.length > 0 && endpoint.since === undefined) notes.push(asksForAll(stream.name));
@@ -151,7 +163,7 @@ export class RestFeed implements RecordFeed {
   #pages(
     name: string,
     endpoint: EndpointOptions,
-    { parents, asked, apart, preview, spool, signal }: Walking & { parents: Parents },
+    { parents, asked, apart, preview, tally, spool, signal }: Walking & { parents: Parents },
   ): Promise<Walked> {
     const paging = this.#paging(endpoint);
     const members = Object.entries(parents).map(
@@ -166,6 +178,7 @@ export class RestFeed implements RecordFeed {
       preview,
       client: this.#client,
       spool,
+      tally,
       endpoint,
       prefix: members.length === 0 ? undefined : members.join(','),
       mayMiss: paging.endsMissing === true,
@@ -184,6 +197,7 @@ export class RestFeed implements RecordFeed {
         ...walking,
         spool,
         asked: NOTHING_ASKED,
+        tally: undefined,
         apart: keyOf(parent),
       });
       for (const { problem } of walked) if (problem) throw problem;

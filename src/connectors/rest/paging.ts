@@ -35,6 +35,8 @@ export interface Paging {
    * none. Absent: pages begin where the API says.
    */
   window?(at: number, limits: { beyond: number; most: number }): PageRequest | undefined;
+  /** How many records there are in all, where the body says so. */
+  estimate?(page: PageRequest, facts: PageFacts): number | undefined;
   /** A page that does not exist is the end, and no mistake. */
   endsMissing?: boolean;
 }
@@ -72,19 +74,26 @@ function byPage({
     in: where,
     ...(sized && { window: { from: (number - first) * records!, size: records } }),
   });
+  // Not every server counts them by the size that it was asked for.
+  const pagesOf = ({ window }: PageRequest, around: unknown): number | undefined =>
+    pages === undefined || (window && window.size !== size) ? undefined : numberAt(around, pages);
   const following = ({ params, window }: PageRequest): PageRequest =>
     page(Number(params[param]) + 1, window?.size ?? size);
   return {
     endsMissing: true,
     first: () => page(first, size),
     next: (after, { records, around }) => {
-      const last = pages === undefined ? undefined : numberAt(around, pages);
+      const last = pagesOf(after, around);
       // Only an empty page is the end for sure: a short one may be all that the server gives at once.
       if (records === 0 || (last !== undefined && Number(after.params[param]) - first + 1 >= last))
         return undefined;
       return following(after);
     },
     ahead: following,
+    estimate: (after, { records, around }) => {
+      const count = pagesOf(after, around);
+      return count === undefined ? undefined : count * (size ?? records);
+    },
     ...(sized && {
       // Pages of another size begin elsewhere: one of them has both sides of where the pages before have ended.
       window: (at, { beyond, most }) => {
@@ -125,6 +134,7 @@ function byOffset({
       return records === 0 || (all !== undefined && offset >= all) ? undefined : at(offset);
     },
     window: at,
+    estimate: (_, { around }) => (total === undefined ? undefined : numberAt(around, total)),
   };
 }
 

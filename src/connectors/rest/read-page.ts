@@ -4,6 +4,7 @@ import { ConfigError, DataError, TransientError } from '../../core/errors.ts';
 import { type HttpClient, type HttpRequest, type HttpResponse, shown } from '../shared/http/http-client.ts';
 import { RecordSplitter, type SplitBody } from '../shared/records/record-splitter.ts';
 import type { Spool, SpoolWriter } from '../shared/records/spool.ts';
+import type { Tally } from '../shared/records/tally.ts';
 import type { EndpointOptions } from './options.ts';
 import { valueAt } from './paging.ts';
 
@@ -22,6 +23,7 @@ export interface PageJob {
   client: HttpClient;
   spool: Spool;
   endpoint: EndpointOptions;
+  tally: Tally | undefined;
   /** Members that each record gets. */
   prefix: string | undefined;
   /** A page that does not exist is the end. */
@@ -32,8 +34,8 @@ export interface PageJob {
 const LF = 10;
 
 export function readPage(request: HttpRequest, job: PageJob): Promise<ReadPage> {
-  const { client, spool, endpoint, prefix, mayMiss, signal } = job;
-  const take = async ({ status, headers, body }: HttpResponse): Promise<ReadPage> => {
+  const { client, spool, tally, endpoint, prefix, mayMiss, signal } = job;
+  const take = async ({ status, headers, body: all }: HttpResponse): Promise<ReadPage> => {
     const writer = spool.begin();
     if (status === 404) return { writer, records: 0, around: undefined, headers, digest: '', missing: true };
     try {
@@ -43,6 +45,7 @@ export function readPage(request: HttpRequest, job: PageJob): Promise<ReadPage> 
         sum = crc32(bytes, sum);
         writer.write(bytes);
       };
+      const body = counted(all, tally);
       const found = await (endpoint.format === 'csv'
         ? copy(body, out, writer)
         : split(request, { body, out, writer }, { endpoint, prefix }));
@@ -53,6 +56,16 @@ export function readPage(request: HttpRequest, job: PageJob): Promise<ReadPage> 
     }
   };
   return client.send(request, take, { signal, accepts: mayMiss ? [404] : [] });
+}
+
+async function* counted(
+  body: AsyncIterable<Uint8Array>,
+  tally: Tally | undefined,
+): AsyncGenerator<Uint8Array> {
+  for await (const piece of body) {
+    tally?.add({ bytes: piece.length });
+    yield piece;
+  }
 }
 
 interface Streams {

@@ -77,7 +77,9 @@ export async function walk(job: WalkJob): Promise<Walked> {
       if (step.keep && !read.missing) {
         walked.pages++;
         repeats.last = read.digest;
-        walked.records += await output.add(read, { name: nameOf(now), from: step.keep });
+        const fresh = await output.add(read, { name: nameOf(now), from: step.keep });
+        walked.records += fresh;
+        job.tally?.add({ pages: 1, records: fresh, of: job.course.estimate(now.page, read) });
       } else await read.writer.discard();
       walked.problem = step.problem;
       const { next } = step;

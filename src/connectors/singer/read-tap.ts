@@ -91,7 +91,9 @@ class TapReading {
     const { preview } = this.#job;
     for await (const bytes of this.#tap.output()) {
       reader.add(bytes);
+      const before = this.#files.records;
       await this.#messages();
+      this.#job.tally.add({ records: this.#files.records - before, bytes: bytes.length });
       if (this.#problem || (preview && this.#files.records >= PREVIEW_RECORDS)) {
         this.#tap.stop();
         return !this.#problem;

@@ -11,6 +11,7 @@ import type { Checkpoint } from '../../core/stream.ts';
 import { renderType } from '../../core/types.ts';
 import type { Fetched, FetchRequest } from '../shared/records/feed.ts';
 import { Spool } from '../shared/records/spool.ts';
+import { Tally } from '../shared/records/tally.ts';
 import { singerOptions } from './options.ts';
 import { TapFeed } from './tap-feed.ts';
 
@@ -41,7 +42,8 @@ class Bench implements AsyncDisposable {
     this.#spools.push(spool);
     const pipeline = { from: 'a', to: 'b', streams: { t: stream } };
     const [config] = resolveStreams(pipeline, [{ name: 't' }], []).streams;
-    const asked = { checkpoint: undefined, window: {}, preview: false, signal: NEVER, ...request };
+    const tally = new Tally(undefined);
+    const asked = { tally, checkpoint: undefined, window: {}, preview: false, signal: NEVER, ...request };
     const fetched = await this.feed.fetch({ stream: config!, spool, early: () => undefined, ...asked });
     const texts = spool.documents.map(({ key }) =>
       readFileSync(path.join(this.folder, 'spool', folderOf(spool), key), 'utf8'),

@@ -8,6 +8,7 @@ import { renderType } from '../../../core/types.ts';
 import type { FeedStream, RecordFeed } from './feed.ts';
 import { lookThrough, surveyOf } from './records-survey.ts';
 import { Spool } from './spool.ts';
+import { Tally } from './tally.ts';
 
 /** Names that say when a record changed, before those that say when it was made. */
 const CHANGED =
@@ -44,6 +45,7 @@ async function look(feed: RecordFeed, stream: FeedStream, signal: AbortSignal): 
       preview: true,
       spool,
       early: () => undefined,
+      tally: new Tally(undefined),
       signal,
     };
     const fetched = await feed.fetch(request);

@@ -6,6 +6,7 @@ import type { Checkpoint, RunWindow, StreamConfig } from '../../../core/stream.t
 import type { LogicalType } from '../../../core/types.ts';
 import type { FieldForm } from '../text/records.ts';
 import type { Spool } from './spool.ts';
+import type { Tally } from './tally.ts';
 
 /**
  * Whatever records come from that cannot be asked for the same ones twice: an API, a tap, a program. It brings them; how they
@@ -48,6 +49,8 @@ export interface FetchRequest {
    * that need another one, which has to hold those before as well.
    */
   early: (shape: Shape) => void;
+  /** Is told what comes. */
+  tally: Tally;
   signal: AbortSignal;
 }
 

@@ -11,6 +11,7 @@ import type { DocumentFacts } from '../text/text-decoder.ts';
 import type { Fetched, RecordFeed, Shape } from './feed.ts';
 import { type Fetching, type Looked, lookThrough, tellingApart } from './records-survey.ts';
 import { Spool } from './spool.ts';
+import { Tally } from './tally.ts';
 
 /** Bytes of text that one slice has, and one round. */
 export const SLICE_BYTES = 32_000_000;
@@ -54,13 +55,16 @@ export class HeldRecords {
     const preview = window.preview === true;
     const signal = AbortSignal.any([place.signal, this.#stop.signal]);
     const early = (shape: Shape): void => this.#early(shape);
-    const request = { stream, checkpoint, window, spool: this.#spool, preview, early, signal };
+    const tally = new Tally(window.onFetching);
+    const request = { stream, checkpoint, window, spool: this.#spool, preview, early, tally, signal };
     this.#fetching = feed.fetch(request).then(
       (fetched) => {
+        tally.end();
         this.#fetched = fetched;
         this.#spool.end();
       },
       (error: unknown) => {
+        tally.end();
         this.#failure = asSluiceError(error, `fetching ${stream.name}`);
         this.#spool.end();
       },
