@@ -132,6 +132,7 @@ function isOtherKind(issue: Issue): boolean {
   return (
     issue.code === 'invalid_type' ||
     issue.code === 'invalid_value' ||
+    (issue.code === 'custom' && issue.params?.['kind'] !== undefined) ||
     (issue.code === 'invalid_union' && issue.errors.length > 0)
   );
 }

@@ -374,6 +374,16 @@ pipelines:
     await read('shop');
   });
 
+  test('what only code can be is not what somebody meant', async () => {
+    const code = z.custom((given) => typeof given === 'function', { params: { kind: 'function' } });
+    const options = z.strictObject({ auth: z.union([z.strictObject({ bearer: z.string() }), code]) });
+    const known = new Map([...connectors, ['api', connector('api', options, 'source')]]);
+    const mistakes = async (auth: string): Promise<unknown> =>
+      mistakesOf(await failure(() => load(`connections: { a: { type: api, auth: ${auth} } }\n`, {}, known)));
+    expect(await mistakes('5')).toContain('1:39 connections.a.auth: expected a map of options, found 5');
+    expect(await mistakes('{ berer: x }')).toContain('1:39 connections.a.auth.bearer: missing');
+  });
+
   test('one is called one', async () => {
     expect((await failure(() => load('connections: {}\nx: 1\n'))).message).toMatch(
       / has 1 mistake:\n {2}2:1 {2}x: unknown option/,

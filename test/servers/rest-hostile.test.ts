@@ -250,7 +250,7 @@ it('a function of the project signs requests, and is told when what it has given
     const { 'x-signature': signature, 'x-token': sent } = call.headers;
     // The first token ends after two pages.
     const ended = sent === '1' && call.before >= 2;
-    const path = `${call.path}?${new URLSearchParams(call.query)}`;
+    const path = `${call.path}?${new URLSearchParams(call.query).toString()}`;
     return signature === signed('GET', path) && !ended ? page(call) : { status: 401 };
   });
   await using _api = api;

@@ -164,7 +164,7 @@ const auth = z.union([
       'needs a `client_id`, or a `refresh_token`',
     ),
   z
-    .custom<SignRequest>((given) => typeof given === 'function')
+    .custom<SignRequest>((given) => typeof given === 'function', { params: { kind: 'function' } })
     .meta({ description: 'A function of a project in TypeScript.', code: true }),
 ]);
 
