@@ -380,8 +380,8 @@ pipelines:
     const known = new Map([...connectors, ['api', connector('api', options, 'source')]]);
     const mistakes = async (auth: string): Promise<unknown> =>
       mistakesOf(await failure(() => load(`connections: { a: { type: api, auth: ${auth} } }\n`, {}, known)));
-    expect(await mistakes('5')).toContain('1:39 connections.a.auth: expected a map of options, found 5');
-    expect(await mistakes('{ berer: x }')).toContain('1:39 connections.a.auth.bearer: missing');
+    expect(await mistakes('5')).toContain('1:38 connections.a.auth: expected a map of options, found 5');
+    expect(await mistakes('{ berer: x }')).toContain('1:38 connections.a.auth.bearer: missing');
   });
 
   test('one is called one', async () => {
