@@ -41,7 +41,10 @@ export class PlainCatalog {
     root: string,
     engine: () => Promise<Engine>,
   ): Promise<PlainCatalog> {
-    const tables = findPlainTables(await storage.list(''), path.basename(root));
+    const tables = findPlainTables(
+      (await storage.list('')).filter(({ key }) => !key.startsWith('_sluice/')),
+      path.basename(root),
+    );
     return new PlainCatalog(storage, tables, engine);
   }
 

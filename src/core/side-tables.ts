@@ -16,7 +16,7 @@ export function shadowHistory(pipeline: string): string {
 
 export interface SideTables {
   /** The tables of a place, to be loaded and compared like any. Whoever asks closes it, before the destination that it is of. */
-  at(place: string): Destination;
+  at(place: string): Promise<Destination>;
   /** A table of a place, for people. */
   name(place: string, table: string): string;
   /**

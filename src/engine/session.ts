@@ -92,7 +92,7 @@ export async function openPipeline(
   const { into } = options;
   if (into === undefined) return { ...ends, destination: readers, aside: '' };
   try {
-    return { ...ends, destination: sideTablesOf(readers).at(into), aside: ` (${into})` };
+    return { ...ends, destination: await sideTablesOf(readers).at(into), aside: ` (${into})` };
   } catch (error) {
     await Promise.allSettled([source.close(), readers.close()]);
     throw error;

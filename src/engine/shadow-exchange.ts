@@ -43,6 +43,10 @@ export function promoteShadow(
 ): Promise<ExchangeReport> {
   return underLeases(context, pipeline, options, async (job) => {
     const states = await statesAt(job, job.into);
+    const { together } = sideTablesOf(job.session.readers);
+    const there = job.streams.filter(({ table }) => states.get(table));
+    // Whoever was killed between two tables has promoted some.
+    if (!together && there.length > 0) job = { ...job, streams: there };
     for (const stream of job.streams) await refuseUnfinished(job, stream, states.get(stream.table));
     let comparison: ShadowReport | undefined;
     if (options.force !== true) {
@@ -65,6 +69,8 @@ export function rollbackShadow(
     const states = await statesAt(job, FORMER);
     const there = job.streams.filter(({ table }) => states.get(table));
     if (there.length === 0) throw nothingThere(job, job.streams[0]!, FORMER);
+    const part = there.find(({ table }) => !states.get(table)!.checkpoint);
+    if (part) throw unfinished(job, part, FORMER, 'a promotion was killed before it was whole');
     const report = await exchange({ ...job, streams: there }, { from: FORMER, to: job.into, states });
     return { ...report, status: 'rolled-back' };
   });
@@ -111,15 +117,15 @@ async function underLeases(
   try {
     state = await openState(context);
     const streams = await streamsOf(session, pipeline, { select }, signal);
-    for (const { table } of streams)
-      for (const [end, aside] of [
-        [session.readers, ''],
-        [session.destination, session.aside],
-      ] as const) {
+    for (const { table } of streams) {
+      const states = [session.readers, session.destination].map((end) => end.describe(table, signal));
+      // Rows of the one that comes must be older than those that are loaded after it.
+      const fence = Math.max(...(await Promise.all(states)).map((found) => found?.fence ?? 0));
+      for (const aside of ['', session.aside]) {
         const name = leaseName({ config: session.config, aside }, table);
-        const fence = (await end.describe(table, signal))?.fence ?? 0;
         held.set(name, await HeldLease.acquire(state, name, run, fence));
       }
+    }
     const lost = [...held.values()].map((lease) => lease.lost);
     const job = { session, state, pipeline, into, run, startedAt, streams, held };
     return await work({ ...job, signal: AbortSignal.any([signal, ...lost]) });
@@ -133,7 +139,7 @@ async function underLeases(
 type States = ReadonlyMap<string, TableState | undefined>;
 
 async function statesAt({ session, streams, signal }: Job, place: string): Promise<States> {
-  const tables = sideTablesOf(session.readers).at(place);
+  const tables = await sideTablesOf(session.readers).at(place);
   const states = new Map<string, TableState | undefined>();
   try {
     for (const { table } of streams) states.set(table, await tables.describe(table, signal));
@@ -176,7 +182,7 @@ async function refuseUnfinished(
   stream: StreamConfig,
   state: TableState | undefined,
 ): Promise<void> {
-  const { session, into, pipeline, signal } = job;
+  const { session, into, signal } = job;
   if (!state) throw nothingThere(job, stream, into);
   const { checkpoint } = state;
   const parts = (await session.destination.parts?.missing(signal)) ?? [];
@@ -185,12 +191,23 @@ async function refuseUnfinished(
     !checkpoint || checkpoint.unfinished || checkpoint.reload
       ? 'its load is not finished'
       : index && `it lacks index "${index.name}"`;
-  if (why === undefined) return;
-  const name = sideTablesOf(session.readers).name(into, stream.table);
-  throw new ConfigError(`promoting ${name}: ${why}`, {
+  if (why !== undefined) throw unfinished(job, stream, into, why);
+}
+
+function unfinished(
+  { session, pipeline }: Job,
+  { table }: StreamConfig,
+  place: string,
+  why: string,
+): ConfigError {
+  const name = sideTablesOf(session.readers).name(place, table);
+  return new ConfigError(`putting ${name} where readers look: ${why}`, {
     code: 'shadow.unfinished',
-    remedy: `load it to its end with \`sluice shadow ${pipeline}\``,
-    details: { table: stream.table },
+    remedy:
+      place === FORMER
+        ? 'readers have what they had before that; a promotion makes it anew, and `--drop` removes it'
+        : `load it to its end with \`sluice shadow ${pipeline}\``,
+    details: { table },
   });
 }
 

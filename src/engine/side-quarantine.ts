@@ -9,7 +9,7 @@ export async function keptBeside({ destination, planned, signal }: LoadJob): Pro
   if (!beside) return [];
   const files: QuarantineFile[] = [];
   for (const place of [READERS, SHADOW, FORMER]) {
-    const tables = beside.at(place);
+    const tables = await beside.at(place);
     try {
       const state = await tables.describe(planned.plan.stream.table, signal).catch((error: unknown) => {
         // Rows of somebody else have no quarantine.

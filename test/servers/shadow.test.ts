@@ -1,4 +1,5 @@
 /** Shadow runs: tables beside those that readers see are loaded, compared, put in their place, and taken back. */
+import { readdirSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { Pair } from '../../guarantees/pair.ts';
 import { PostgresSide } from '../../guarantees/postgres-side.ts';
@@ -10,6 +11,7 @@ import { openState } from '../../src/engine/context.ts';
 import { compareShadow } from '../../src/engine/shadow-compare.ts';
 import { dropShadow, promoteShadow, rollbackShadow } from '../../src/engine/shadow-exchange.ts';
 import { DuckdbSide } from '../support/duckdb-side.ts';
+import { Pair as LakePair } from '../support/pair.ts';
 import { openReplica } from '../support/replica.ts';
 import { useServer } from '../support/server.ts';
 
@@ -178,4 +180,41 @@ it('refuses what it cannot do without a loss, and leaves everything as it is', a
     { schema: 'public_shadow', n: 1 },
   ]);
   expect(await code()).toBe('promoted');
+});
+
+it('swaps tables of a lake', async () => {
+  const streams = {
+    'public.orders': { load: 'merge', cursor: 'updated_at', partition: { column: 'updated_at', by: 'day' } },
+  } as const;
+  await using pair = await LakePair.open(server(), streams, SHOP);
+  const { db } = pair;
+  const change = (id: number, total: number): Promise<unknown> =>
+    db.query(`UPDATE orders SET total = ${total}, updated_at = now() WHERE id = ${id}`);
+  await pair.run();
+  pair.streams = { 'public.orders': { load: 'append', cursor: 'updated_at', key: 'id' } };
+  await pair.run({ into: 'shadow' });
+  await pair.run({ into: 'shadow' });
+  // More leases than the table of readers has had, and versions of a row.
+  await change(1, 1);
+  await pair.run({ into: 'shadow' });
+  const found = (await compareShadow(await pair.context(), 'p', {})).streams[0]!;
+  expect(found).toMatchObject({ status: 'differs', changed: 1, rows: { present: 500, shadow: 501 } });
+  expect(await pair.query('orders', 'SELECT count(*)::INT AS n FROM orders')).toEqual([{ n: 500 }]);
+  await promoteShadow(await pair.context(), 'p', { force: true });
+  expect(await pair.query('orders', 'SELECT count(*)::INT AS n FROM orders_history')).toEqual([{ n: 501 }]);
+  expect((await pair.run()).totals.loaded).toBe(0);
+  await change(1, 2);
+  expect((await pair.run()).totals.loaded).toBe(1);
+  await pair.expectEqual('orders');
+
+  pair.streams = streams;
+  await rollbackShadow(await pair.context(), 'p', {});
+  expect(await pair.query('orders', 'SELECT count(*)::INT AS n FROM orders')).toEqual([{ n: 500 }]);
+  await pair.run();
+  await pair.expectEqual('orders');
+  await dropShadow(await pair.context(), 'p', {});
+  const left = readdirSync(pair.folder, { recursive: true, withFileTypes: true }).filter(
+    (entry) => entry.isFile() && entry.parentPath.includes('aside'),
+  );
+  expect(left).toEqual([]);
 });

@@ -7,7 +7,9 @@ import { ConflictError } from '../../core/errors.ts';
 import { engineMemory, lanesWithin } from '../../core/memory.ts';
 import { changesOfJson } from '../../core/schema-changes.ts';
 import { schemaFromJson } from '../../core/schema.ts';
+import type { SideTables } from '../../core/side-tables.ts';
 import type { ObjectStorage } from '../../core/storage.ts';
+import { openStorage } from '../shared/open-storage.ts';
 import type { ThreadPool } from '../shared/thread-pool.ts';
 import { LakeComparable } from './compare.ts';
 import { type Lane, lanePool } from '../shared/lane/lane.ts';
@@ -15,19 +17,39 @@ import { StagingFolder } from '../shared/staging-folder.ts';
 import { openTableLog, type TableLog } from './log.ts';
 import type { LakeOptions } from './options.ts';
 import { currentSchema, type FoldedState } from './records.ts';
+import { asideFolder, dropTable, isDropped, LakeSideTables } from './side-tables.ts';
 import { sweepLake } from './sweep.ts';
 import { LakeTableWriter } from './table-writer.ts';
 
 export class LakeDestination implements Destination {
+  readonly beside: SideTables;
   readonly #storage: ObjectStorage;
   readonly #options: LakeOptions;
   /** Of each DuckDB that works for a run. */
   readonly #engineBytes: number;
   readonly #pool: ThreadPool<Lane>;
   readonly #staging: StagingFolder;
+  /** Of tables beside those of readers, which may be dropped. */
+  readonly #aside: boolean;
   readonly #logs = new Map<string, TableLog>();
 
-  constructor(storage: ObjectStorage, options: LakeOptions, context: ConnectorContext) {
+  /** `root`: the path that readers have, where `options.path` is one beside it. */
+  constructor(
+    storage: ObjectStorage,
+    options: LakeOptions,
+    context: ConnectorContext,
+    root: string = options.path,
+  ) {
+    const at = (place: string): LakeOptions => ({
+      ...options,
+      path: place === '' ? root : `${root.replace(/\/+$/, '')}/${asideFolder(place)}`,
+    });
+    const open = (place: string): Promise<ObjectStorage> => openStorage(at(place), context);
+    this.beside = new LakeSideTables({
+      storage: open,
+      destination: async (place) => new LakeDestination(await open(place), at(place), context, root),
+    });
+    this.#aside = root !== options.path;
     this.#options = options;
     this.#storage = storage;
     this.#staging = new StagingFolder(storage);
@@ -49,7 +71,7 @@ export class LakeDestination implements Destination {
   }
 
   async describe(table: string): Promise<TableState | undefined> {
-    const state = await this.#log(table).read();
+    const state = await this.#read(table);
     return state && tableState(state);
   }
 
@@ -63,7 +85,7 @@ export class LakeDestination implements Destination {
   }
 
   async #compared(table: string): Promise<ComparedTable | undefined> {
-    const state = await this.#log(table).read();
+    const state = await this.#read(table);
     if (!state) return undefined;
     const facts = tableState(state);
     const rows = new LakeComparable({
@@ -83,7 +105,8 @@ export class LakeDestination implements Destination {
     this.#pool.warm();
     await this.#staging.announce();
     const log = this.#log(spec.table);
-    const state = await log.read();
+    const state = await this.#read(spec.table);
+    if (this.#aside && !state) await dropTable(this.#storage, spec.table);
     if ((state?.version ?? 0) !== spec.expectedVersion) {
       throw new ConflictError(
         `loading table "${spec.table}": somebody else has committed since the plan was made`,
@@ -114,6 +137,11 @@ export class LakeDestination implements Destination {
       tables,
       retentionMs: this.#options.retention * 1000,
     }).catch(() => undefined);
+  }
+
+  async #read(table: string): Promise<FoldedState | undefined> {
+    if (this.#aside && (await isDropped(this.#storage, table))) return undefined;
+    return this.#log(table).read();
   }
 
   #log(table: string): TableLog {

@@ -115,6 +115,9 @@ async function freshRows(
     return undefined;
   if (checkpoint.position === positionOf(state)) return rowsSince(all, []);
   const [read, ...since] = await table.since(seq - 1);
+  // Rows of another table have come in the place of all.
+  if (since.some(({ kind, slices, add }) => kind === 'load' && slices.length === 0 && add.length > 0))
+    return undefined;
   return read?.wallMs === wallMs ? rowsSince(all, since) : undefined;
 }
 

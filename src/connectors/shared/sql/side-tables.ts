@@ -43,7 +43,7 @@ export class SqlSideTables implements SideTables {
     this.#open = open;
   }
 
-  at(place: string): Destination {
+  async at(place: string): Promise<Destination> {
     const { workers, gives } = this.#system;
     return this.#open({
       dialect: this.#dialect(place),
