@@ -105,9 +105,12 @@ export type { Capabilities, Connector, ConnectorContext } from './core/connector
 export type {
   BatchesReader,
   BytesReader,
+  CopyForm,
   CursorFacts,
   DecodeFacts,
   DecoderSpec,
+  DelimitedForm,
+  DelimitedScan,
   DirectForm,
   SliceReader,
   Snapshot,

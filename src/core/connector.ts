@@ -36,7 +36,7 @@ export interface Capabilities {
   readonly versions?: boolean;
   /** The destination writes files: `export` says how. */
   readonly exports?: boolean;
-  /** Wire forms that the destination takes without decoding, see `BytesReader.direct`. */
+  /** Forms that the destination takes without decoding, see `BytesReader.direct`. */
   readonly accepts?: readonly string[];
 }
 

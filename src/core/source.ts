@@ -186,7 +186,7 @@ export interface BytesReader {
   readonly format: 'bytes';
   readonly schema: Schema;
   readonly decoder: DecoderSpec;
-  /** Set when the bytes are of a form that the destination has said to take as it is: nobody has to decode them. */
+  /** Set when the slice is there in a form that the destination has said to take as it is: nobody has to decode bytes. */
   readonly direct?: DirectForm | undefined;
   /** Moves the wire's bytes into `sink` until the end; resolves after the last byte, rejects when the source fails. */
   pump(sink: ByteSink, onBytes: (bytes: number) => void): Promise<void>;
@@ -203,11 +203,39 @@ export interface BatchesReader {
   close(): Promise<void>;
 }
 
-export interface DirectForm {
-  /** `postgres-copy`: CopyData messages of a binary COPY, whose columns have the native types of the schema. */
-  readonly format: string;
+export type DirectForm = CopyForm | DelimitedForm;
+
+/** CopyData messages of a binary COPY of PostgreSQL, whose columns have the native types of the schema. */
+export interface CopyForm {
+  readonly format: 'postgres-copy';
   /** Totals, when all bytes were read. */
   facts(): DecodeFacts;
+}
+
+/** Files on a disk that DuckDB reads to the same rows as the decoder, so that no bytes have to be pumped. */
+export interface DelimitedForm {
+  readonly format: 'delimited-files';
+  readonly scan: DelimitedScan;
+  /** Totals, as they were found when the files were looked at: the destination has to get as many rows. */
+  facts(): DecodeFacts;
+  /** Called when all rows were read: whether the files are still those that were looked at. */
+  unchanged(): Promise<boolean>;
+  /** The error for a destination that did not get these rows: from then on the source gives nothing but bytes. */
+  refused(): SluiceError;
+}
+
+/** Files of delimited text in UTF-8 that are written alike. Plain data. */
+export interface DelimitedScan {
+  delimiter: string;
+  header: boolean;
+  /** Of a record. */
+  fields: number;
+  /** Bytes of the longest record. */
+  longest: number;
+  /** In the order of their rows. */
+  files: readonly { path: string; rows: number; bytes: number }[];
+  /** For each field of the schema the field of a record, or a text for each file that all of its rows have. */
+  columns: readonly (number | readonly (string | null)[])[];
 }
 
 /** Where the consumer's thread finds the codec: `module` exports `name(ring, schema, options): Decoder`. */

@@ -46,6 +46,15 @@ export class Session {
     return connected(this.#instance);
   }
 
+  /** The same engine with a connection of its own, which is closed with the engine. */
+  async beside(): Promise<Session> {
+    const { memoryBytes, tempDirectory } = {
+      memoryBytes: this.memoryBytes,
+      tempDirectory: this.#spillFolder,
+    };
+    return new Session(this.#instance, await this.connect(), { memoryBytes, tempDirectory, threads: 1 });
+  }
+
   /** Runs one statement; `doing` begins the message of an error. */
   async run(sql: string, doing: string): Promise<void> {
     try {

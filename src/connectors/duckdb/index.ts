@@ -6,7 +6,14 @@ export const duckdbConnector: Connector<DuckdbOptions> = {
   title: 'DuckDB',
   summary: 'Tables and views of a DuckDB database file, read and written without a server.',
   options: duckdbOptions,
-  capabilities: { source: true, destination: true, atomicCommit: true, engine: true, versions: true },
+  capabilities: {
+    source: true,
+    destination: true,
+    atomicCommit: true,
+    engine: true,
+    versions: true,
+    accepts: ['delimited-files'],
+  },
   fromUrl: (url) => {
     const path = /^duckdb:(?:\/\/)?(.+)$/i.exec(url)?.[1] ?? (/^[^?]+\.duckdb$/i.test(url) ? url : undefined);
     return path === undefined || /^[a-z][a-z0-9+.-]+:\/\//i.test(path) ? undefined : { type: 'duckdb', path };

@@ -3,8 +3,9 @@ import type { ConnectorContext } from '../../core/connector.ts';
 import { throwIfAborted } from '../../core/errors.ts';
 import { engineMemory } from '../../core/memory.ts';
 import { schemaToJson } from '../../core/schema.ts';
-import type { BytesReader, DecodeFacts } from '../../core/source.ts';
+import type { BytesReader, DecodeFacts, DelimitedForm } from '../../core/source.ts';
 import { duckName, sourceColumn } from '../../duckdb/types.ts';
+import { delimitedQuery, expectScanned, scanError } from '../shared/duckdb/delimited-scan.ts';
 import { feedThread } from '../shared/feed-thread.ts';
 import type { LoadTarget, SqlDialect, SqlResult, SqlSession, SqlSystem } from '../shared/sql/system.ts';
 import { expectTaken } from '../shared/sql/table-check.ts';
@@ -14,6 +15,13 @@ import { engineOf, type WriteEngine } from './engine.ts';
 import { type DatabaseFile, databaseFile } from './file.ts';
 import type { DuckdbOptions } from './options.ts';
 import type { EngineReply } from './target-protocol.ts';
+
+interface Scanning {
+  direct: DelimitedForm;
+  doing: string;
+  onRows: OnProgress;
+  signal: AbortSignal;
+}
 
 type Reply<Kind extends EngineReply['kind']> = Extract<EngineReply, { kind: Kind }>;
 
@@ -88,13 +96,19 @@ export class DuckdbTarget implements SqlSystem {
     const stamps = into.stamped ? this.dialect.stamps[into.stamped] : [];
     const names = [...into.columns.map(({ name }) => duckName(name)), ...stamps.map(({ column }) => column)];
     const values = [...into.columns.map((_, i) => sourceColumn(i)), ...stamps.map(({ value }) => value)];
+    const sql = `INSERT INTO ${into.table} (${names.join(', ')}) SELECT ${values.join(', ')} FROM {}`;
+    const { direct, schema } = reader;
+    if (direct?.format === 'delimited-files') {
+      const query = sql.replace('{}', () => `(${delimitedQuery({ scan: direct.scan, schema })})`);
+      return this.#read(session, query, { direct, doing: into.doing, onRows, signal });
+    }
     const task = {
       kind: 'load',
       session,
       doing: into.doing,
-      schema: schemaToJson(reader.schema),
+      schema: schemaToJson(schema),
       decoder: reader.decoder,
-      sql: `INSERT INTO ${into.table} (${names.join(', ')}) SELECT ${values.join(', ')} FROM {}`,
+      sql,
     } as const;
     const loaded = await this.#engine.load(() =>
       feedThread(reader, (ring) => this.#engine.send({ ...task, ring }, onRows), signal),
@@ -102,6 +116,32 @@ export class DuckdbTarget implements SqlSystem {
     const { facts, taken } = loaded as Reply<'loaded'>;
     expectTaken(taken, facts.rows, into.doing);
     return facts;
+  }
+
+  /** DuckDB reads files by itself. */
+  async #read(
+    session: number,
+    sql: string,
+    { direct, doing, onRows, signal }: Scanning,
+  ): Promise<DecodeFacts> {
+    throwIfAborted(signal);
+    const stop = (): void => void this.#engine.send({ kind: 'interrupt', session }).catch(() => undefined);
+    signal.addEventListener('abort', stop, { once: true });
+    try {
+      const { count } = await this.#engine.load(async () => {
+        throwIfAborted(signal);
+        return this.#query(session, sql, doing);
+      });
+      await expectScanned(direct, count);
+      const facts = direct.facts();
+      onRows(facts.rows, facts.bytes);
+      return facts;
+    } catch (error) {
+      throwIfAborted(signal);
+      throw scanError(direct, error);
+    } finally {
+      signal.removeEventListener('abort', stop);
+    }
   }
 
   async *#batches(

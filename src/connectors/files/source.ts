@@ -23,6 +23,7 @@ import type { DocumentFacts, DocumentLayout, TextDecoderOptions } from '../share
 import { discoverFiles } from './discover.ts';
 import { checksumOf, crcText } from '../shared/look/documents.ts';
 import { keptLayout, layoutOf, sendKept } from '../shared/look/read-form.ts';
+import { DELIMITED_FILES, delimitedForm } from './delimited-files.ts';
 import { changed, unchanged } from './found-files.ts';
 import type { FilesConnection } from './options.ts';
 import { readParquet } from './parquet-reader.ts';
@@ -54,7 +55,7 @@ export class FilesSource implements Source {
     return discoverFiles(await this.#storage.list('', { empty: true }));
   }
 
-  async open(signal: AbortSignal): Promise<Snapshot> {
+  async open(signal: AbortSignal, accepts: readonly string[] = []): Promise<Snapshot> {
     throwIfAborted(signal);
     // It is started when there is a file of Parquet.
     const engine = new SourceEngine({
@@ -62,7 +63,8 @@ export class FilesSource implements Source {
       threads: Math.max(1, this.#context.workers),
     });
     this.#open.add(engine);
-    return new FilesSnapshot({ storage: this.#storage, engine }, this.#options, this.#context);
+    const direct = accepts.includes(DELIMITED_FILES);
+    return new FilesSnapshot({ storage: this.#storage, engine, direct }, this.#options, this.#context);
   }
 
   async close(): Promise<void> {
@@ -77,14 +79,17 @@ class FilesSnapshot implements Snapshot {
   readonly #engine: SourceEngine;
   readonly #options: FilesConnection;
   readonly #context: ConnectorContext;
+  /** The destination may read files by itself. */
+  #direct: boolean;
 
   constructor(
-    { storage, engine }: { storage: ObjectStorage; engine: SourceEngine },
+    { storage, engine, direct }: { storage: ObjectStorage; engine: SourceEngine; direct: boolean },
     options: FilesConnection,
     context: ConnectorContext,
   ) {
     this.#storage = storage;
     this.#engine = engine;
+    this.#direct = direct;
     this.#options = options;
     this.#context = context;
   }
@@ -137,11 +142,21 @@ class FilesSnapshot implements Snapshot {
       limits: slice.aside?.limits,
       refused: slice.aside?.refused,
     };
+    const direct = this.#direct
+      ? await delimitedForm({
+          slice,
+          parts,
+          survey: facts,
+          storage: this.#storage,
+          onRefused: () => (this.#direct = false),
+        })
+      : undefined;
     const file = `../shared/text/text-decoder${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`;
     return {
       format: 'bytes',
       schema: facts.schema,
       decoder: { module: new URL(file, import.meta.url).href, name: 'createTextDecoder', options },
+      direct,
       pump: (sink, onBytes) =>
         kept ? sendKept(kept, sink, onBytes) : this.#pump({ parts, facts, signal }, sink, onBytes),
       close: async () => {},

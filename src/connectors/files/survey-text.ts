@@ -68,7 +68,7 @@ function layoutsOf(
 ): Map<string, FileLayout> {
   const byKey = new Map(found.files.map((file) => [file.key, file]));
   const objects = form.dialect.format === 'json' ? form.dialect.names : undefined;
-  const read = ({ document, group, encoding }: LookedDocument): ReadDocument => {
+  const read = ({ document, group, encoding, records, plain }: LookedDocument): ReadDocument => {
     const { key } = document.file;
     const places = new Map<string, number | string | null>();
     const fields = objects?.length ?? group?.fields ?? 1;
@@ -76,7 +76,13 @@ function layoutsOf(
     for (const [f, name] of names.entries()) places.set(name, f);
     for (const name of named) places.set(name, byKey.get(key)!.columns[name] ?? null);
     if (config.fileColumn !== false) places.set(config.fileColumn, key);
-    return { name: document.name, text: { ...textForm(document, config), encoding }, fields, places };
+    return {
+      name: document.name,
+      text: { ...textForm(document, config), encoding },
+      fields,
+      places,
+      plain: plain && { ...plain, records },
+    };
   };
   const layouts = new Map<string, FileLayout>();
   const broken = new Set(sniffed.problems.map(({ file }) => file.key));

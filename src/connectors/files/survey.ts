@@ -9,6 +9,7 @@ import type { SourceEngine } from '../shared/duckdb/source-engine.ts';
 import { chosenColumns, refuseMistakes } from '../shared/stream-columns.ts';
 import type { TextForm } from '../shared/text/text-stream.ts';
 import type { ReadForm } from '../shared/look/read-form.ts';
+import type { LookedDocument } from '../shared/look/sniffer.ts';
 import { contractJson, contractOf, type FileColumn } from '../shared/look/contract.ts';
 import { partsOf } from './cut-files.ts';
 import { checksumOf, type FileProblem, refuseMixed } from '../shared/look/documents.ts';
@@ -56,6 +57,8 @@ export interface ReadDocument {
   fields: number;
   /** For each column of the contract: the field, or the text that the name of the file gives. */
   places: ReadonlyMap<string, number | string | null>;
+  /** Set when anyone reads the same records from it. */
+  plain?: (NonNullable<LookedDocument['plain']> & { records: number }) | undefined;
 }
 
 interface ParquetLayout extends ParquetFile {

@@ -7,7 +7,13 @@ export const lakeConnector: Connector<LakeOptions> = {
   title: 'Parquet lake',
   summary: 'Partitioned Parquet files in a folder or on S3, with atomic commits and a catalog of their own.',
   options: lakeOptions,
-  capabilities: { source: true, destination: true, atomicCommit: true, engine: true },
+  capabilities: {
+    source: true,
+    destination: true,
+    atomicCommit: true,
+    engine: true,
+    accepts: ['delimited-files'],
+  },
   fromUrl: (url) =>
     /^[a-z][a-z0-9+.-]+:\/\//i.test(url) && !/^(file|s3):\/\//i.test(url)
       ? undefined

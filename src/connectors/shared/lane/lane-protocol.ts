@@ -65,6 +65,22 @@ export interface StageTask {
   files: FileOptions;
 }
 
+/** Writes rows that DuckDB reads by itself, without a decoder: several queries at a time, each into a folder of its own. */
+export interface ReadTask {
+  kind: 'read';
+  id: number;
+  queries: readonly string[];
+  /** Memory that one row is expected to take. */
+  rowBytes: number;
+  files: FileOptions;
+}
+
+/** Ends what is being read. */
+interface InterruptTask {
+  kind: 'interrupt';
+  id: number;
+}
+
 /** Runs a query over files and writes its result. */
 export interface CopyTask {
   kind: 'copy';
@@ -101,7 +117,7 @@ interface QueryTask {
   sql: string;
 }
 
-export type Task = StageTask | CopyTask | MatchTask | QueryTask;
+export type Task = StageTask | ReadTask | InterruptTask | CopyTask | MatchTask | QueryTask;
 
 export interface StagedFile {
   path: string;

@@ -1,11 +1,15 @@
+import { availableParallelism } from 'node:os';
 import { asBytes } from '../../../core/batch-wire.ts';
 import { CancelledError } from '../../../core/errors.ts';
 import { schemaToJson } from '../../../core/schema.ts';
-import type { DecodeFacts, SliceReader } from '../../../core/source.ts';
+import { throwIfAborted } from '../../../core/errors.ts';
+import type { BytesReader, DecodeFacts, DelimitedForm, SliceReader } from '../../../core/source.ts';
 import { frugalAllocator } from '../../../duckdb/allocator.ts';
+import { delimitedQuery, expectScanned, partsOfScan, scanError } from '../duckdb/delimited-scan.ts';
 import { feedThread } from '../feed-thread.ts';
 import { type OnProgress, TaskThread } from '../task-thread.ts';
 import { ThreadPool } from '../thread-pool.ts';
+import { textRowBytes } from './row-groups.ts';
 import type {
   CopyTask,
   Done,
@@ -16,6 +20,9 @@ import type {
   Task,
   WorkerOptions,
 } from './lane-protocol.ts';
+
+/** Files that are read at once: nobody else is at work while DuckDB reads them. */
+const READERS = Math.min(2, availableParallelism());
 
 type Distribute<T> = T extends { id: number } ? Omit<T, 'id'> : never;
 type Staged = Extract<Done, { kind: 'staged' }>;
@@ -39,6 +46,9 @@ export class Lane {
     signal: AbortSignal,
   ): Promise<{ facts: DecodeFacts; files: StagedFile[] }> {
     const reader = slice.format === 'bytes' ? slice : asBytes(slice);
+    const { direct } = reader;
+    if (direct?.format === 'delimited-files' && !task.minus)
+      return this.#read(task, { ...reader, direct }, onRows, signal);
     const schema = schemaToJson(reader.schema);
     const { facts, files } = await feedThread(
       reader,
@@ -50,6 +60,38 @@ export class Lane {
       signal,
     );
     return { facts: slice.format === 'bytes' ? facts : { ...slice.facts(), rows: facts.rows }, files };
+  }
+
+  /** DuckDB reads the files, which takes no thread of ours: two at a time. */
+  async #read(
+    task: StageRequest,
+    { direct, schema }: BytesReader & { direct: DelimitedForm },
+    onRows: OnProgress,
+    signal: AbortSignal,
+  ): Promise<{ facts: DecodeFacts; files: StagedFile[] }> {
+    throwIfAborted(signal);
+    const { scan } = direct;
+    const facts = direct.facts();
+    const select = task.meta === undefined ? task.data : `${task.data}, ${task.meta}`;
+    const queries = partsOfScan(scan, READERS).map(
+      (part) => `SELECT ${select} FROM (${delimitedQuery({ scan: part, schema })})`,
+    );
+    const rowBytes = textRowBytes(schema, facts);
+    const stop = (): void => void this.#thread.send({ kind: 'interrupt' }).catch(() => undefined);
+    signal.addEventListener('abort', stop, { once: true });
+    try {
+      const done = await this.#thread.send({ kind: 'read', queries, rowBytes, files: task.files });
+      const { files } = done as Staged;
+      const rows = files.reduce((sum, file) => sum + file.rows, 0);
+      await expectScanned(direct, rows);
+      onRows(rows, facts.bytes);
+      return { facts, files };
+    } catch (error) {
+      throwIfAborted(signal);
+      throw scanError(direct, error);
+    } finally {
+      signal.removeEventListener('abort', stop);
+    }
   }
 
   get alive(): boolean {

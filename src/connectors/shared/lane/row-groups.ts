@@ -1,5 +1,7 @@
 /** How many rows a row group of a Parquet file gets, so that writing it stays within the memory of a lane. */
 import type { Batch } from '../../../core/batch.ts';
+import type { Schema } from '../../../core/schema.ts';
+import { fixedWidth } from '../../../core/types.ts';
 import type { Session } from '../../../duckdb/session.ts';
 import { duckName } from '../../../duckdb/types.ts';
 
@@ -39,6 +41,14 @@ export function batchRowBytes(batch: Batch): number {
   const texts = batch.columns.filter((column) => column.width === 0).length;
   // Of the 16 bytes, 4 are in the batch as well.
   return Math.ceil(batch.byteLength() / batch.rows) + texts * (TEXT_BYTES - 4);
+}
+
+/** The same of rows that are text still, as far as their bytes and types tell. */
+export function textRowBytes({ fields }: Schema, { rows, bytes }: { rows: number; bytes: number }): number {
+  const texts = fields.filter(({ type }) => fixedWidth(type) === undefined).length;
+  const fixed = (fields.length - texts) * VALUE_BYTES;
+  // Values of fixed width are about as long as text.
+  return Math.max(fixed, Math.ceil(bytes / Math.max(1, rows))) + texts * TEXT_BYTES;
 }
 
 /** Bytes of each column of texts, as SQL. */

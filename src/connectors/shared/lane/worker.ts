@@ -1,5 +1,6 @@
 /** The thread that owns one DuckDB: it decodes, compares and writes Parquet, one task at a time. */
 import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
 import { RingConsumer } from '../../../core/byte-ring.ts';
 import type { Decoder, DecoderFactory } from '../../../core/decoder.ts';
@@ -11,7 +12,16 @@ import { duckError } from '../../../duckdb/errors.ts';
 import { Session } from '../../../duckdb/session.ts';
 import { collectGarbage, keepShapes } from '../collect-garbage.ts';
 import { sourceFailed } from '../feed-thread.ts';
-import type { CopyTask, Minus, Reply, StagedFile, StageTask, Task, WorkerOptions } from './lane-protocol.ts';
+import type {
+  CopyTask,
+  Minus,
+  ReadTask,
+  Reply,
+  StagedFile,
+  StageTask,
+  Task,
+  WorkerOptions,
+} from './lane-protocol.ts';
 import { fileScan, HASH, hashParts, partsFor } from './hash-split.ts';
 import { matchKeys } from './key-match.ts';
 import { TextWriter } from './text-writer.ts';
@@ -39,6 +49,11 @@ async function run(task: Task): Promise<void> {
   switch (task.kind) {
     case 'stage':
       return stage(task);
+    case 'read':
+      return read(task);
+    case 'interrupt':
+      interrupt();
+      return reply({ kind: 'rows', id: task.id, rows: [] });
     case 'copy':
       return copy(task);
     case 'match':
@@ -149,11 +164,56 @@ async function writeMinus(
   return writer.files;
 }
 
+/** For statements that run beside others. */
+const beside: Session[] = [];
+let reading = false;
+let stopping: NodeJS.Timeout | undefined;
+const STOP_MS = 50;
+
+/** Until the end of what is read: nothing is stopped by it that begins a moment later. */
+function interrupt(): void {
+  if (!reading) return;
+  for (const each of [session, ...beside]) each.connection.interrupt();
+  stopping ??= setInterval(interrupt, STOP_MS);
+}
+
+async function read(task: ReadTask): Promise<void> {
+  reading = true;
+  try {
+    const files = await readAll(task);
+    reply({ kind: 'staged', id: task.id, facts: NO_FACTS, files });
+  } finally {
+    reading = false;
+    clearInterval(stopping);
+    stopping = undefined;
+  }
+}
+
+async function readAll({ queries, rowBytes, files: options }: ReadTask): Promise<StagedFile[]> {
+  while (beside.length < queries.length - 1) beside.push(await session.beside());
+  const sessions = [session, ...beside];
+  const written = await Promise.allSettled(
+    queries.map(async (query, i) => {
+      const directory = join(options.directory, String(i));
+      const writer = new ParquetWriter(sessions[i]!, { ...options, directory }, rowBytes);
+      // What was read plainly has no -0.
+      await writer.write(query, false);
+      return writer.files;
+    }),
+  );
+  // All have ended by now: nobody writes into the folder any more.
+  return written.flatMap((result) => {
+    if (result.status === 'rejected') throw result.reason;
+    return result.value;
+  });
+}
+
+const NO_FACTS: DecodeFacts = { rows: 0, bytes: 0, high: undefined, coerced: {} };
+
 async function copy(task: CopyTask): Promise<void> {
-  const facts: DecodeFacts = { rows: 0, bytes: 0, high: undefined, coerced: {} };
   const writer = new ParquetWriter(session, task.files, await queryRowBytes(session, task.query));
   await writer.write(task.query, await hasSignedZeros(session, task.query));
-  reply({ kind: 'staged', id: task.id, facts, files: writer.files });
+  reply({ kind: 'staged', id: task.id, facts: NO_FACTS, files: writer.files });
 }
 
 let reported = 0;

@@ -1,6 +1,6 @@
 /**
- * The look at delimited text as most of it is: each record on a line of its own, with the same number of fields, quotes around
- * whole fields only, nothing for NULL. Where fields end and what they look like is found out in one pass, by trying for each
+ * The look at delimited text as most of it is: each record with the same number of fields, all lines with the same end, line
+ * breaks within a record and quotes only in or around whole fields, nothing for NULL. Where fields end and what they look like is found out in one pass, by trying for each
  * column what it was before. It stops at the first record that is otherwise, which the scanner then takes apart.
  */
 import type { CsvDialect } from '../text/csv-scanner.ts';
@@ -57,6 +57,7 @@ export class PlainLook {
   readonly crlf: boolean;
   /** Bytes that end a field, or may not be in one. */
   readonly #special = new Uint8Array(256);
+  /** Bytes that are to be looked at within quotes. */
   readonly #inQuotes = new Uint8Array(256);
   readonly #samples: readonly ColumnSample[];
   readonly #tallies: readonly Tally[];
@@ -69,6 +70,10 @@ export class PlainLook {
   #place: PlainPlace = { document: '', line: 0 };
   /** Of the last scan. */
   records = 0;
+  /** Line breaks within these. */
+  breaks = 0;
+  /** The same when the present record began. */
+  #breaksBefore = 0;
   /** Bytes of the longest record of all. */
   longest = 0;
 
@@ -78,8 +83,8 @@ export class PlainLook {
     this.#quote = dialect.quote!.charCodeAt(0);
     this.crlf = crlf;
     this.#lineEnd = crlf ? CR : LF;
-    for (const byte of [this.#quote, LF, CR]) this.#special[byte] = this.#inQuotes[byte] = 1;
-    this.#special[this.#delimiter] = 1;
+    for (const byte of [this.#quote, LF, CR, this.#delimiter]) this.#special[byte] = 1;
+    for (const byte of [this.#quote, LF]) this.#inQuotes[byte] = 1;
     this.#samples = samples;
     this.#tallies = samples.map(() => new Tally());
     this.#last = samples.length - 1;
@@ -100,7 +105,7 @@ export class PlainLook {
    */
   scan(bytes: Uint8Array, { at, end, final }: PlainRange, place: PlainPlace): number {
     const whole = final ? end : bytes.lastIndexOf(LF, end - 1) + 1;
-    this.records = 0;
+    this.records = this.breaks = 0;
     if (whole <= at) return at;
     bytes[end] = LF;
     this.#place = place;
@@ -121,10 +126,11 @@ export class PlainLook {
     this.#end = end;
     this.#since.fill(0);
     this.#others.fill(0);
-    this.records = 0;
+    this.records = this.breaks = 0;
     let start = at;
     while (start < end) {
       let p = start;
+      this.#breaksBefore = this.breaks;
       for (let c = 0; c < last; c++) {
         p = this.#field(bytes, p, c, delimiter) + 1;
         if (p === 0) break;
@@ -139,6 +145,7 @@ export class PlainLook {
       this.records++;
       start = p;
     }
+    if (start < end) this.breaks = this.#breaksBefore;
     for (let c = 0; c <= last; c++) this.#count(c, this.records);
     return start;
   }
@@ -223,13 +230,15 @@ export class PlainLook {
     return end;
   }
 
-  /** The quotes that end before the line does. */
+  /** The quotes that end the field. */
   #closing(bytes: Uint8Array, from: number): number {
     const special = this.#inQuotes;
-    for (let p = from; ; p += 2) {
+    for (let p = from; ; p++) {
       while (special[bytes[p]!] === 0) p++;
-      if (p >= this.#end || bytes[p] !== this.#quote) return NONE;
-      if (p + 1 >= this.#end || bytes[p + 1] !== this.#quote) return p;
+      if (p >= this.#end) return NONE;
+      if (bytes[p] === LF) this.breaks++;
+      else if (p + 1 >= this.#end || bytes[p + 1] !== this.#quote) return p;
+      else p++;
     }
   }
 
@@ -239,7 +248,10 @@ export class PlainLook {
     const sample = this.#samples[column]!;
     tally.add(found);
     if (found === TEXT && !sample.odd)
-      tally.odd ??= { document: this.#place.document, line: this.#place.line + this.records };
+      tally.odd ??= {
+        document: this.#place.document,
+        line: this.#place.line + this.records + this.#breaksBefore,
+      };
     const tried = this.#tried[column]!;
     if (tried !== ANYTHING) this.#others[column]!++;
     const next =

@@ -60,7 +60,7 @@ function checkParts(texts: readonly string[], { documents }: Looked): void {
   }
 }
 
-describe('records that are each on a line of their own', () => {
+describe('texts that anyone takes apart in the same way', () => {
   test.each([
     ['usual ones', 'a,b\n1,x\n2,y\n', true],
     ['without a line break at the end', 'a,b\n1,x\n2,y', true],
@@ -72,7 +72,8 @@ describe('records that are each on a line of their own', () => {
     ['with a quote in the middle', 'a,b\n1,5" 6\n', false],
     ['with text behind quotes', 'a,b\n1,"5" 6\n', false],
     ['with a quote that does not end', 'a,b\n1,"5\n2,x\n', false],
-    ['with a line break in quotes', 'a,b\n1,"x\ny"\n', false],
+    ['with line breaks in quotes', 'a,b\n1,"x\ny"\n2,"\r\n"\n', true],
+    ['with line breaks in quotes that do not end', 'a,b\n1,"x\ny\n2,z\n', false],
     ['with a line break in the header', 'a,"b\nc"\n1,x\n', false],
     ['with a field too many', 'a,b\n1,x,3\n2,y\n', false],
     ['with a field too few', 'a,b\n1\n2,y\n', false],

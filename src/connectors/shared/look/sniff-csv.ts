@@ -58,7 +58,7 @@ export function sniffCsv(
     if (look) {
       input.at = look.scan(bytes, { at: from, end, final }, { document: name, line: scanner.line });
       document.records += look.records;
-      scanner.line += look.records;
+      scanner.line += look.records + look.breaks;
       plain &&= isPlainText(bytes.subarray(from, input.at));
     }
     const { at } = input;

@@ -38,11 +38,11 @@ export interface SniffedDocument {
   /** Where it can be cut; empty when it has one part. */
   parts: FileRange[];
   keys?: DocumentKeys | undefined;
-  /** Set when each of its records is on a line of its own, as many readers of delimited text would take it apart. */
+  /** Set when it is written as all readers of delimited text would take it apart, and is of UTF-8. */
   plain?: PlainText | undefined;
 }
 
-interface PlainText {
+export interface PlainText {
   /** Lines end with CR and LF. */
   crlf: boolean;
   /** Bytes of the longest record. */

@@ -12,7 +12,7 @@ import { ThreadPool } from '../thread-pool.ts';
 import { crcText, type FileDocument, type FileProblem, problemOf } from './documents.ts';
 import type { DocumentKeys } from './key-hashes.ts';
 import type { Form } from './look.ts';
-import type { Sniffed, SniffGroup, SniffTask } from './sniff-types.ts';
+import type { PlainText, Sniffed, SniffGroup, SniffTask } from './sniff-types.ts';
 import { type TextForm, textOf } from '../text/text-stream.ts';
 
 export interface LookedDocument {
@@ -26,6 +26,8 @@ export interface LookedDocument {
   encoding: string;
   /** Of its records, when they were wanted. */
   keys: DocumentKeys | undefined;
+  /** Set when it is a file on a disk that anyone takes apart in the same way; `stamp` says which one. */
+  plain: (PlainText & { stamp: string }) | undefined;
 }
 
 export interface SniffResult {
@@ -208,9 +210,9 @@ function lookedAt(
   document: FileDocument,
   sniffed: Sniffed,
   number: number,
-  { crc, bytes, text, encoding }: Seen,
+  { crc, bytes, text, encoding, stamp }: Seen,
 ): LookedDocument {
-  const { group, records, broken, parts, keys } = sniffed.documents[number]!;
+  const { group, records, broken, parts, keys, plain } = sniffed.documents[number]!;
   // Places in the text are places in the file only where both are the same.
   const same = !document.entry && bytes === text && bytes === document.file.size && encoding === 'utf-8';
   return {
@@ -222,5 +224,6 @@ function lookedAt(
     crc32: document.crc32 ?? crcText(crc),
     encoding,
     keys,
+    plain: plain && stamp !== undefined ? { ...plain, stamp } : undefined,
   };
 }

@@ -1,0 +1,94 @@
+/** Files of delimited text that DuckDB reads by itself, where it reads what our own scanner does: see {@link DelimitedForm}. */
+import { CancelledError, DataError, SluiceError, TransientError } from '../../../core/errors.ts';
+import type { DelimitedForm, DelimitedScan } from '../../../core/source.ts';
+import type { Schema } from '../../../core/schema.ts';
+import { duckText, duckType, literalPattern, sourceColumn } from '../../../duckdb/types.ts';
+
+/** For parts of each file that is being read; DuckDB's own are four times as large. */
+const BUFFER_BYTES = 8 << 20;
+
+/** A query with the columns of the schema as `c0`, `c1`, …. It fails where a file is not as it was found to be. */
+export function delimitedQuery({ scan, schema }: { scan: DelimitedScan; schema: Schema }): string {
+  const types = Array.from({ length: scan.fields }, () => 'VARCHAR');
+  const columns = scan.columns.map((from, i) => {
+    const type = duckType(schema.fields[i]!.type);
+    if (typeof from !== 'number') return `${constants(from, type)} AS ${sourceColumn(i)}`;
+    types[from] = type;
+    return `${field(from)} AS ${sourceColumn(i)}`;
+  });
+  const paths = scan.files.map(({ path }) => duckText(literalPattern(path)));
+  const options = {
+    auto_detect: 'false',
+    columns: `{${types.map((type, f) => `${duckText(field(f))}: ${duckText(type)}`).join(', ')}}`,
+    header: String(scan.header),
+    delim: duckText(scan.delimiter),
+    quote: duckText('"'),
+    escape: duckText('"'),
+    nullstr: duckText(''),
+    // Texts without a character are no NULLs.
+    allow_quoted_nulls: 'false',
+    comment: duckText(''),
+    null_padding: 'false',
+    ignore_errors: 'false',
+    strict_mode: 'true',
+    encoding: duckText('utf-8'),
+    compression: duckText('none'),
+    hive_partitioning: 'false',
+    union_by_name: 'false',
+    // Who begins in the middle has to guess where records begin.
+    parallel: 'false',
+    max_line_size: String(Math.max(scan.longest + 2, 1 << 16)),
+    buffer_size: String(BUFFER_BYTES),
+  };
+  const list = Object.entries(options).map(([name, value]) => `${name} = ${value}`);
+  return `SELECT ${columns.join(', ')} FROM read_csv([${paths.join(', ')}], ${list.join(', ')})`;
+}
+
+/** Name that no column of a file has. */
+function field(number: number): string {
+  return `f${number}`;
+}
+
+function constants(texts: readonly (string | null)[], type: string): string {
+  const [first] = texts;
+  const literal = (text: string | null): string => (text === null ? 'NULL' : duckText(text));
+  if (texts.every((text) => text === first)) return `CAST(${literal(first!)} AS ${type})`;
+  return `CAST([${texts.map(literal).join(', ')}] AS ${type}[])[CAST(file_index AS BIGINT) + 1]`;
+}
+
+/** The same files in at most so many parts of about the same size, in their order. */
+export function partsOfScan(scan: DelimitedScan, count: number): DelimitedScan[] {
+  const total = scan.files.reduce((sum, { bytes }) => sum + bytes, 0);
+  const parts: DelimitedScan[] = [];
+  let from = 0;
+  let bytes = 0;
+  for (const [i, file] of scan.files.entries()) {
+    bytes += file.bytes;
+    const last = i === scan.files.length - 1;
+    if (!last && (bytes * count < total * (parts.length + 1) || parts.length === count - 1)) continue;
+    parts.push({
+      ...scan,
+      files: scan.files.slice(from, i + 1),
+      columns: scan.columns.map((column) =>
+        typeof column === 'number' ? column : column.slice(from, i + 1),
+      ),
+    });
+    from = i + 1;
+  }
+  return parts;
+}
+
+/** Checks that rows which were taken are those of the files. */
+export async function expectScanned(direct: DelimitedForm, rows: number): Promise<void> {
+  if (rows !== direct.facts().rows || !(await direct.unchanged())) throw direct.refused();
+}
+
+/** What failed may do so for how DuckDB reads files; what it says of them may hold values, and is not told. */
+export function scanError(direct: DelimitedForm, error: unknown): unknown {
+  const known =
+    error instanceof TransientError ||
+    error instanceof CancelledError ||
+    (error instanceof DataError && error.code !== 'duckdb.conversion') ||
+    (error instanceof SluiceError && error.code.startsWith('disk.'));
+  return known ? error : direct.refused();
+}
