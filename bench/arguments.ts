@@ -20,6 +20,7 @@ const BENCHMARKS = [
   'rest-to-pg',
   'rest-to-duckdb',
   'insert-ladder',
+  'small-loads',
   'singer-to-pg',
   'singer-to-duckdb',
   'sql-dump',

@@ -19,6 +19,7 @@ import { hasProc } from '../guarantees/processes.ts';
 import { stopOnSignals } from '../guarantees/stop.ts';
 import { describeMachine } from './report.ts';
 import { benchSinger } from './singer.ts';
+import { benchSmallLoads } from './small-loads.ts';
 import { benchSqlDump } from './sql-dump.ts';
 import { startServer } from './server.ts';
 import { LINEITEM, NARROW, WIDE, WIDE_YEAR } from './tables.ts';
@@ -91,6 +92,7 @@ const BENCHES: Readonly<Record<BenchmarkName, (context: BenchContext) => Promise
   'rest-to-pg': benchFromApi('pg'),
   'rest-to-duckdb': benchFromApi('duckdb'),
   'insert-ladder': benchInsertLadder,
+  'small-loads': benchSmallLoads,
   'singer-to-pg': benchSinger('pg'),
   'singer-to-duckdb': benchSinger('duckdb'),
   'sql-dump': benchSqlDump,

@@ -59,6 +59,11 @@ export const VERIFY: OptionSpec = {
   value: '<how>',
   summary: 'what is compared after the load: off, counts or checksums',
 };
+export const LOAD_METHOD: OptionSpec = {
+  name: 'load-method',
+  value: '<how>',
+  summary: 'how rows go into tables of databases: auto (by their number), statements or bulk',
+};
 export const YES: OptionSpec = { name: 'yes', short: 'y', summary: 'do not ask' };
 export const TABLES: OptionSpec = {
   name: 'table',

@@ -32,6 +32,28 @@ function stream(name: string, overrides: Partial<StreamPlan> = {}): StreamPlan {
   };
 }
 
+it('says which way rows are expected to go where there are two', () => {
+  const ways: StreamPlan['loadedBy'][] = [
+    { method: 'statements', why: 'size' },
+    { method: undefined, why: 'size' },
+    { method: 'bulk', why: 'asked' },
+    { method: 'statements', why: 'server' },
+    undefined,
+  ];
+  const streams = ways.map((loadedBy, i) => stream(`t${i}`, { loadedBy }));
+  const lines = renderPlan({ ...plan, streams }, { style: createStyle(false), sql: false, next: '' }).split(
+    '\n',
+  );
+  const column = lines[2]!.indexOf('~loaded by');
+  expect(lines.slice(3, 8).map((line) => line.slice(column, -4).trim())).toEqual([
+    'statements',
+    'by their number',
+    'bulk (asked for)',
+    'statements (nothing else is allowed)',
+    '',
+  ]);
+});
+
 const plan: PipelinePlan = {
   pipeline: 'shop_to_lake',
   from: { connection: 'shop', title: 'PostgreSQL 18.4, 127.0.0.1/shop' },

@@ -21,6 +21,8 @@ const COLUMNS: readonly Column[] = [
   { title: 'table changes' },
 ];
 
+const LOADED_BY: Column = { title: '~loaded by' };
+
 const GONE: Record<NonNullable<StreamPlan['deletes']>, string> = {
   remove: 'rows of the table that are gone from the source are removed',
   flag: 'rows of the table that are gone from the source are flagged',
@@ -34,11 +36,13 @@ export function renderPlan(plan: PipelinePlan, options: PlanTextOptions): string
   const to = `${plan.to.connection} (${plan.to.title})`;
   const lines = [`${style.bold(plan.pipeline)}   ${from} → ${to}`, ''];
   const planned = plan.streams.filter((stream) => !stream.error);
+  // As far as the source can say how many rows come.
+  const ways = planned.some(({ loadedBy }) => loadedBy !== undefined);
   if (planned.length > 0)
     lines.push(
       renderTable(
-        COLUMNS,
-        planned.map((stream) => row(stream, style)),
+        ways ? COLUMNS.toSpliced(-1, 0, LOADED_BY) : COLUMNS,
+        planned.map((stream) => row(stream, ways, style)),
         { paintTitle: style.dim },
       ),
       '',
@@ -70,7 +74,7 @@ export function renderPlan(plan: PipelinePlan, options: PlanTextOptions): string
   return lines.join('\n');
 }
 
-function row(plan: StreamPlan, style: Style): string[] {
+function row(plan: StreamPlan, ways: boolean, style: Style): string[] {
   const { stream, slices, estimatedRows, changes } = plan;
   const idle = plan.action === 'nothing-new';
   return [
@@ -81,8 +85,15 @@ function row(plan: StreamPlan, style: Style): string[] {
       : `${plan.window}${suffix(plan)}`,
     idle ? '' : String(slices.length),
     idle || estimatedRows === undefined ? '' : formatCount(estimatedRows),
+    ...(ways ? [loadedBy(plan)] : []),
     changes.length === 0 ? style.dim('none') : style.cyan(changes.join(', ')),
   ];
+}
+
+const REASONS = { size: '', asked: ' (asked for)', server: ' (nothing else is allowed)' };
+
+function loadedBy({ loadedBy: expected }: StreamPlan): string {
+  return expected ? `${expected.method ?? 'by their number'}${REASONS[expected.why]}` : '';
 }
 
 function suffix({ action }: StreamPlan): string {

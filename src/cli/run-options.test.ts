@@ -18,17 +18,33 @@ describe('readRunOptions', () => {
 
   it('reads everything there is', () => {
     expect(
-      read(['-s', 'a,b', '--full-refresh', '--workers', '3', '--memory', '1 GB', '--verify', 'off']),
+      read([
+        '-s',
+        'a,b',
+        '--full-refresh',
+        '--workers',
+        '3',
+        '--memory',
+        '1 GB',
+        '--verify',
+        'off',
+        '--load-method',
+        'bulk',
+      ]),
     ).toEqual({
       select: ['a', 'b'],
       fullRefresh: true,
       workers: 3,
       memoryBytes: 1e9,
       verify: 'off',
+      loadMethod: 'bulk',
     });
   });
 
   it('knows the ways to compare', () => {
+    expect(() => read(['--load-method', 'copy'])).toThrow(
+      /--load-method: "copy" is none of auto, statements, bulk/,
+    );
     expect(() => read(['--verify', 'checksum'])).toThrow(
       /--verify: "checksum" is none of off, counts, checksums; did you mean "checksums"/,
     );

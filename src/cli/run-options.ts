@@ -1,7 +1,7 @@
 import { hint } from '../config/suggest.ts';
 import { ConfigError } from '../core/errors.ts';
 import type { Project } from '../core/project.ts';
-import type { LoadCheck, RunWindow } from '../core/stream.ts';
+import type { LoadCheck, LoadMethod, RunWindow } from '../core/stream.ts';
 import { addDays, parseSize } from '../core/units.ts';
 import type { RunOptions } from '../engine/types.ts';
 import type { Flags } from './arguments.ts';
@@ -43,19 +43,36 @@ export function readRunOptions(flags: Flags, timezone: string, now: Date = new D
   if (batch !== undefined) options.batchBytes = parseSize(batch);
   const window = readWindow(flags, timezone, now);
   if (window) options.window = window;
-  const verify = readCheck(flags);
+  const verify = readChoice(flags, VERIFY);
   if (verify) options.verify = verify;
+  const method = readChoice(flags, LOAD_METHOD);
+  if (method) options.loadMethod = method;
   return options;
 }
 
-const CHECKS: readonly LoadCheck[] = ['off', 'counts', 'checksums'];
+interface Choice<T extends string> {
+  name: string;
+  choices: readonly T[];
+  code: string;
+}
 
-function readCheck(flags: Flags): LoadCheck | undefined {
-  const text = flags.text('verify');
-  const found = CHECKS.find((check) => check === text);
+const VERIFY: Choice<LoadCheck> = {
+  name: 'verify',
+  choices: ['off', 'counts', 'checksums'],
+  code: 'cli.verify',
+};
+const LOAD_METHOD: Choice<'auto' | LoadMethod> = {
+  name: 'load-method',
+  choices: ['auto', 'statements', 'bulk'],
+  code: 'cli.load_method',
+};
+
+function readChoice<T extends string>(flags: Flags, { name, choices, code }: Choice<T>): T | undefined {
+  const text = flags.text(name);
+  const found = choices.find((choice) => choice === text);
   if (text === undefined || found) return found;
-  throw new ConfigError(`--verify: "${text}" is none of ${CHECKS.join(', ')}${hint(text, CHECKS)}`, {
-    code: 'cli.verify',
+  throw new ConfigError(`--${name}: "${text}" is none of ${choices.join(', ')}${hint(text, choices)}`, {
+    code,
   });
 }
 

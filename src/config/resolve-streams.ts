@@ -186,6 +186,7 @@ function streamConfig(name: string, options: StreamOptions): StreamConfig {
     sliceRows: options.slice_rows,
     sliceBy: list(options.slice_by),
     verify: options.verify,
+    loadMethod: options.load_method === 'auto' ? undefined : options.load_method,
     deletes: deletesConfig(options.deletes),
     maxBad: maxBad(options.max_bad),
     schema: schemaRules(options.schema),

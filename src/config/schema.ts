@@ -269,6 +269,12 @@ const sharedOptions = {
     .describe(
       'What is compared after a load. counts (when absent): rows of the source and of the table, where the load was all of it; checksums: every row, as `sluice verify` does; off: nothing.',
     ),
+  load_method: z
+    .enum(['auto', 'statements', 'bulk'])
+    .optional()
+    .describe(
+      'How rows go into tables of PostgreSQL, MySQL and MariaDB. auto (when absent): a load of few rows by INSERT statements, others in bulk (COPY, LOAD DATA), as each turns out when it is read; statements or bulk: all of them.',
+    ),
   deletes: deletes.optional(),
   schema: z
     .union([policy, schemaRules])

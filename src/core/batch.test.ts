@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { Batch, Column } from './batch.ts';
+import { fromBatch, toBatch } from '../testing/batch-rows.ts';
 import type { Schema } from './schema.ts';
 
 const SCHEMA: Schema = {
@@ -18,6 +19,27 @@ it('a column has room for its rows, rounded up to words of 64', () => {
   expect(new Column({ kind: 'decimal', precision: 19, scale: 2 }, 64).u8.length).toBe(64 * 16);
   expect(new Column({ kind: 'utf8' }, 65).offsets.length).toBe(129);
   expect(new Column({ kind: 'bool' }, 65).u8.length).toBe(16);
+});
+
+it('a copy keeps its rows when the batch is filled again', () => {
+  const rows = [
+    ['1', 'ä', 'true'],
+    [null, null, null],
+    ['-9223372036854775808', '', 'false'],
+  ];
+  const batch = toBatch(SCHEMA, rows);
+  const copy = batch.copy();
+  toBatch(
+    SCHEMA,
+    [
+      ['7', 'other text', 'true'],
+      ['8', 'x', 'true'],
+      [null, null, 'true'],
+    ],
+    batch,
+  );
+  expect(fromBatch(copy)).toEqual(rows);
+  expect(copy.columns.map(({ nullCount }) => nullCount)).toEqual([1, 1, 1]);
 });
 
 it('nulls are bits that a reset takes back', () => {

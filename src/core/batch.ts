@@ -100,6 +100,15 @@ export class Batch {
     for (const column of this.columns) column.reset();
   }
 
+  /** The same rows in memory of their own, which a producer does not use again. */
+  copy(): Batch {
+    const { schema, rows } = this;
+    const copied = new Batch(schema, rows);
+    copied.rows = rows;
+    for (const [i, column] of this.columns.entries()) copyRows(column, copied.columns[i]!, rows);
+    return copied;
+  }
+
   /** Takes out the rows that are marked with something else than 0; the others close up. */
   drop(marks: Int32Array): void {
     let kept = 0;
@@ -127,6 +136,18 @@ export class Batch {
     }
     return sum;
   }
+}
+
+function copyRows(from: Column, to: Column, rows: number): void {
+  to.nullCount = from.nullCount;
+  to.negativeZero = from.negativeZero;
+  if (from.nullCount > 0) to.validity.set(from.validity.subarray(0, (rows + 7) >> 3));
+  if (from.width !== 0) {
+    to.u8.set(from.u8.subarray(0, from.width < 0 ? (rows + 7) >> 3 : from.width * rows));
+    return;
+  }
+  to.offsets.set(from.offsets.subarray(0, rows + 1));
+  to.bytes = from.bytes.slice(0, from.offsets[rows]);
 }
 
 /** Moves each row of `from..to` without a mark to the place behind the one before it. */

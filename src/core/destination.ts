@@ -6,7 +6,7 @@ import type { SchemaVersion } from './schema-changes.ts';
 import type { Schema } from './schema.ts';
 import type { SideTables } from './side-tables.ts';
 import type { ExportConfig } from './export.ts';
-import type { Checkpoint, PartitionBy, Slice, StreamConfig } from './stream.ts';
+import type { Checkpoint, LoadMethod, PartitionBy, Slice, StreamConfig } from './stream.ts';
 import type { TableStructure } from './structure.ts';
 
 /** A system to write to. The engine opens one per run and closes it at the end, also after errors. */
@@ -24,6 +24,8 @@ export interface Destination {
   accept?(streams: readonly StreamConfig[]): void;
   /** For reports: files of a table that readers see since the destination was opened, where each load makes some. */
   published?(table: string): readonly string[];
+  /** Absent where rows are loaded in one way, whatever their number. */
+  readonly loadSizes?: LoadSizes | undefined;
   /** Each load stands for itself: what is not there was not lost, and columns may differ from those of the load before. */
   readonly separate?: boolean;
   /** Columns are made as long as those of the source, see `Field.length`. */
@@ -93,6 +95,21 @@ export interface TableState {
   refersTo?: readonly string[] | undefined;
 }
 
+/** What a destination with both ways goes by: a load that has more of either goes in bulk. */
+export interface LoadSizes {
+  rows: number;
+  /** Of the source's wire. */
+  bytes: number;
+  /** Why the server takes nothing in bulk, for people; absent where it does. */
+  noBulk?: string | undefined;
+}
+
+/** Which way the rows of a load have gone; `asked`: the user wanted it so, `server`: it takes nothing else. */
+export interface LoadedBy {
+  method: LoadMethod;
+  why: 'size' | 'asked' | 'server';
+}
+
 /**
  * What stays in a table beside the newest rows. `loads`: rows of earlier loads; `versions`: earlier versions of a row, each with
  * the time from which on it was valid and the time up to which it was, none for the one that is valid now.
@@ -118,6 +135,8 @@ export interface TableSpec {
   givenKey?: boolean | undefined;
   /** For a table that is made by this load. */
   structure: TableStructure | undefined;
+  /** Of the two ways of loading; by the size of each load when absent. */
+  loadMethod?: LoadMethod | undefined;
   /** For destinations that write files. */
   export?: ExportConfig | undefined;
   /** Spare indexes are taken away before the first rows come; `TableParts.restore` makes them again. */
@@ -131,6 +150,8 @@ export interface Load {
   /** Rows written after the overlap was removed. */
   rows: number;
   bytes: number;
+  /** Absent where the destination has but one way. */
+  by?: LoadedBy | undefined;
   /** Seconds of the steps of its staging, in order; undefined: there is but one. */
   timing?: Readonly<Record<string, number>> | undefined;
   /** Private to the destination. */

@@ -1,5 +1,6 @@
 /** Everything that happens in a run, as data. Progress display, logs, metrics and run history are listeners. */
 import type { Alert } from './alerts.ts';
+import type { LoadedBy } from './destination.ts';
 import type { Fetching } from './stream.ts';
 
 export interface StreamTotals {
@@ -18,7 +19,17 @@ export interface StreamTotals {
   retries: number;
   /** Values changed by rule, for example NaN in a decimal column → NULL, by column. */
   coerced: Record<string, number>;
+  /** Which ways the loads have gone, where there are two. */
+  methods?: MethodTotals[] | undefined;
   seconds: number;
+}
+
+/** Loads that have gone one way for one reason; a slice is one load. */
+export interface MethodTotals extends LoadedBy {
+  loads: number;
+  rows: number;
+  /** Read from the source's wire. */
+  bytes: number;
 }
 
 export type RunEvent =
@@ -59,6 +70,8 @@ export type RunEvent =
       rows: number;
       loaded: number;
       bytes: number;
+      /** Which way they have gone, where there are two. */
+      by?: LoadedBy | undefined;
       /** Rows that were put aside; absent where nothing is. */
       quarantined?: number | undefined;
       /** From the beginning of reading to the end of the commit, without waiting for the commits of others. */

@@ -1,7 +1,15 @@
 import type { ExportConfig } from './export.ts';
 import type { FileCompression, FileFormat } from './ledger.ts';
 import type { AlertThresholds, ProjectAlerts } from './alerts.ts';
-import type { DatePart, LoadCheck, MaxBad, LoadStrategy, PartitionBy, SchemaRules } from './stream.ts';
+import type {
+  DatePart,
+  LoadCheck,
+  LoadMethod,
+  MaxBad,
+  LoadStrategy,
+  PartitionBy,
+  SchemaRules,
+} from './stream.ts';
 
 /** A project as the user writes it (YAML or TypeScript), after parsing. */
 export interface Project {
@@ -65,6 +73,7 @@ export interface StreamOptions {
   slice_rows?: number | undefined;
   slice_by?: string | string[] | undefined;
   verify?: LoadCheck | undefined;
+  load_method?: 'auto' | LoadMethod | undefined;
   deletes?: DeletesMode | DeletesOptions | undefined;
   alerts?: AlertThresholds | undefined;
   max_bad?: number | string | MaxBad | undefined;

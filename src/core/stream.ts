@@ -11,6 +11,9 @@ export type LoadStrategy = 'append' | 'merge' | 'replace' | 'delete-insert' | 's
 /** What is compared after a load; counts when absent. */
 export type LoadCheck = 'off' | 'counts' | 'checksums';
 
+/** `statements`: INSERTs of some rows each; `bulk`: what the system has for many. */
+export type LoadMethod = 'statements' | 'bulk';
+
 /** How many days a slice of a dated stream has; day when absent. */
 export type DatePart = 'day' | 'week' | 'month' | 'year';
 
@@ -84,6 +87,8 @@ export interface StreamConfig {
   /** Most rows of one micro-batch when a backlog is walked in cursor order. */
   sliceRows?: number | undefined;
   verify?: LoadCheck | undefined;
+  /** How rows go to destinations with two ways; undefined: by the size of each load. */
+  loadMethod?: LoadMethod | undefined;
   /** Absent: rows stay whose key is gone. */
   deletes?: DeletesConfig | undefined;
   /** Absent: evolve, side. */

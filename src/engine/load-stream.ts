@@ -44,6 +44,7 @@ export async function loadStream(job: LoadJob): Promise<LoadOutcome> {
       history: STRATEGIES[stream.load].history,
       givenKey: stream.load === 'merge' && stream.key !== undefined,
       structure: job.structure,
+      loadMethod: stream.loadMethod,
       export: stream.export,
       indexesOff: planned.plan.indexesOff !== undefined,
     },
@@ -320,6 +321,7 @@ class StreamLoad {
         rows: load.facts.rows,
         loaded,
         bytes: load.facts.bytes,
+        ...(load.by && { by: load.by }),
         ...(load.facts.quarantined !== undefined && { quarantined: load.facts.quarantined }),
         ...timingOf(load, this.#staged.get(load)!, commit),
       });

@@ -7,6 +7,7 @@ import { type Checkpoint, renamed, type RunWindow, type StreamConfig } from '../
 import { STRATEGIES } from '../strategies/index.ts';
 import { checkDeletes, deletesOf } from './plan-deletes.ts';
 import { indexesOff } from './index-choice.ts';
+import { expectedMethod } from './load-method.ts';
 import { planSlices, type SlicePlan } from './plan-slices.ts';
 import { agreeOn, usedBy } from './stream-contract.ts';
 import type { StreamPlan } from './types.ts';
@@ -39,15 +40,7 @@ export interface Planned {
 
 export async function planStream(request: StreamRequest): Promise<Planned> {
   const { stream, source, destination, signal } = request;
-  if (request.window.replay && destination.separate === true) {
-    throw new ConfigError(
-      `planning ${stream.name}: records in quarantine cannot be added to what a load has written`,
-      {
-        code: 'stream.replay',
-        remedy: 'correct them in the source and run again, which writes all of it',
-      },
-    );
-  }
+  checkReplay(request);
   const table = await destination.describe(stream.table, signal);
   checkOwner(stream, table);
   const keeps = STRATEGIES[stream.load].history === 'versions';
@@ -86,25 +79,27 @@ export async function planStream(request: StreamRequest): Promise<Planned> {
   const agreed = await agreeOn({ stream, survey: found, table: there, fresh, keeps, look });
   const { survey, changes } = agreed;
   const slices = cut(survey);
+  const rows = estimate(slices, survey);
   const plan: StreamPlan = {
     stream: agreed.stream,
     action: slices.action,
     window: slices.window,
     slices: slices.slices,
-    estimatedRows: estimate(slices, survey),
+    estimatedRows: rows,
     estimatedBytes: survey.estimatedBytes,
     changes,
     leftOut: agreed.contract.detours.without,
     target: stream.table,
     note: survey.cursor?.note,
     notes: [...(survey.notes ?? []), ...agreed.notes],
-    indexesOff: spareOf(request, { table, incoming: estimate(slices, survey), fresh }),
+    indexesOff: spareOf(request, { table, incoming: rows, fresh }),
     deletes: deletesOf(stream, {
       table,
       window,
       // With versions, what is read as a whole shows what is gone by itself.
       whole: fresh || (keeps && slices.whole === true),
     }),
+    loadedBy: expectedMethod(stream, destination, { survey, slices: slices.slices.length, rows }),
     watermark: { before: committed?.watermark, after: undefined },
     sql: survey.sql,
   };
@@ -118,6 +113,18 @@ export async function planStream(request: StreamRequest): Promise<Planned> {
     accepted: agreed.accepted,
     fullRefresh,
   };
+}
+
+function checkReplay({ stream, destination, window }: StreamRequest): void {
+  if (window.replay && destination.separate === true) {
+    throw new ConfigError(
+      `planning ${stream.name}: records in quarantine cannot be added to what a load has written`,
+      {
+        code: 'stream.replay',
+        remedy: 'correct them in the source and run again, which writes all of it',
+      },
+    );
+  }
 }
 
 /** How many indexes are to go; what takes the place of everything brings its own. */

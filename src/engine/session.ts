@@ -148,7 +148,9 @@ export async function chooseStreams(
     });
   }
   session.destination.accept?.(all);
-  return { streams, all };
+  const { loadMethod: way } = options;
+  const asked = { loadMethod: way === 'auto' ? undefined : way };
+  return { streams: way === undefined ? streams : streams.map((each) => ({ ...each, ...asked })), all };
 }
 
 export async function closePipeline(session: PipelineSession): Promise<void> {

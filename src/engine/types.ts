@@ -7,9 +7,9 @@ import type {
   StreamStatus,
   StreamTotals,
 } from '../core/events.ts';
-import type { GoneRows } from '../core/destination.ts';
+import type { GoneRows, LoadedBy } from '../core/destination.ts';
 import type { SurveyNote } from '../core/source.ts';
-import type { LoadCheck, RunWindow, Slice, StreamConfig } from '../core/stream.ts';
+import type { LoadCheck, LoadMethod, RunWindow, Slice, StreamConfig } from '../core/stream.ts';
 
 /** What `plan` prints and `run` does. Nothing has been written when it exists. */
 export interface PipelinePlan {
@@ -46,6 +46,8 @@ export interface StreamPlan {
   indexesOff?: number | undefined;
   /** Keys of both sides are compared after the load, and rows of the table whose key is gone from the source are flagged or removed, or their versions end. */
   deletes?: GoneRows['how'] | undefined;
+  /** Which way each load is expected to go, where there are two; `method` is undefined where nobody knows how many rows come. */
+  loadedBy?: { method: LoadMethod | undefined; why: LoadedBy['why'] } | undefined;
   watermark: { before: string | undefined; after: string | undefined };
   sql: string;
 }
@@ -60,6 +62,8 @@ export interface RunOptions {
   window?: RunWindow | undefined;
   /** In the place of what the streams say. */
   verify?: LoadCheck | undefined;
+  /** In the place of what the streams say. */
+  loadMethod?: 'auto' | LoadMethod | undefined;
   /** Indexes stay on, however many rows come. */
   keepIndexes?: boolean | undefined;
   /** Into tables of this place beside those of readers, which stay as they are: what shadow runs are. */

@@ -112,6 +112,29 @@ describe('renderSummary', () => {
   ! public.orders: no index on updated_at`);
   });
 
+  it('says which way the rows have gone where there are two, and why', () => {
+    const { totals } = stream('');
+    const few = { method: 'statements', why: 'size', loads: 1, rows: 12, bytes: 845 } as const;
+    const many = { method: 'bulk', why: 'size', loads: 3, rows: 38_000, bytes: 4e6 } as const;
+    const streams = [
+      stream('a', { totals: { ...totals, methods: [few] }, watermark: undefined }),
+      stream('b', { totals: { ...totals, methods: [few, many] }, watermark: undefined }),
+      stream('c', { totals: { ...totals, methods: [{ ...many, why: 'asked' }] }, watermark: undefined }),
+      stream('d', { totals: { ...totals, methods: [{ ...few, why: 'server' }] }, watermark: undefined }),
+    ];
+    const column = renderSummary(run({ streams }), { style })
+      .split('\n')
+      .slice(1)
+      .map((line) => line.slice(45).trim());
+    expect(column).toEqual([
+      'loaded by                                                             watermark',
+      'statements (12 rows, 845 B)',
+      'statements (1 load: 12 rows, 845 B), bulk (3 loads: 38K rows, 4 MB)',
+      'bulk (asked for)',
+      'statements (nothing else is allowed)',
+    ]);
+  });
+
   it('of a run that found nothing', () => {
     const streams = [stream('public.events', { status: 'nothing-new', totals: nothing })];
     expect(renderSummary(run({ streams, seconds: 0.31 }), { style })).toBe(

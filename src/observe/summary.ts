@@ -116,6 +116,8 @@ function tenth(seconds: number): string {
   return seconds.toFixed(1);
 }
 
+const LOADED_BY: Column = { title: 'loaded by' };
+const REASONS = { asked: 'asked for', server: 'nothing else is allowed' };
 const QUARANTINED: Column = { title: 'quarantined', align: 'right' };
 const COLUMNS: readonly Column[] = [
   { title: 'stream' },
@@ -126,9 +128,21 @@ const COLUMNS: readonly Column[] = [
   { title: 'watermark' },
 ];
 
+/** Which ways the loads of a stream have gone, and why. */
+function loadedBy(methods: StreamTotals['methods'] = []): string {
+  const only = methods.length === 1;
+  return methods
+    .map(({ method, why, loads, rows, bytes }) => {
+      const reason = why === 'size' ? `${plural(rows, 'row')}, ${formatBytes(bytes)}` : REASONS[why];
+      return `${method} (${only ? '' : `${plural(loads, 'load')}: `}${reason})`;
+    })
+    .join(', ');
+}
+
 function streamTable(streams: readonly FinishedStream[], style: Style): string {
   // Hardly ever are there any.
   const bad = streams.some(({ totals }) => totals.quarantined > 0);
+  const ways = streams.some(({ totals }) => totals.methods !== undefined && totals.methods.length > 0);
   const rows = streams.map(({ stream, totals, watermark, status }) => [
     stream,
     formatCount(totals.rows),
@@ -136,14 +150,16 @@ function streamTable(streams: readonly FinishedStream[], style: Style): string {
     ...(bad ? [formatCount(totals.quarantined)] : []),
     totals.seconds > 0 && totals.rows > 0 ? formatCount(totals.rows / totals.seconds) : '',
     totals.written > 0 ? formatBytes(totals.written) : '',
+    ...(ways ? [loadedBy(totals.methods)] : []),
     status === 'loaded'
       ? (watermark ?? '')
       : status === 'failed'
         ? style.red('failed')
         : style.yellow('stopped'),
   ]);
-  const columns = bad ? COLUMNS.toSpliced(3, 0, QUARANTINED) : COLUMNS;
-  return renderTable(columns, rows, { paintTitle: style.dim });
+  const before = COLUMNS.slice(0, -1);
+  const columns = [...before, ...(ways ? [LOADED_BY] : []), COLUMNS.at(-1)!];
+  return renderTable(bad ? columns.toSpliced(3, 0, QUARANTINED) : columns, rows, { paintTitle: style.dim });
 }
 
 /** Who agrees is only counted; who does not has failed. */

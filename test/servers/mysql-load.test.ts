@@ -4,6 +4,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { Destination } from '../../src/core/destination.ts';
 import type { Cell } from '../../src/testing/batch-rows.ts';
 import { load, type LoadPlan, openWriter, schemaOf, stage } from '../../src/testing/kit-load.ts';
+import { loadingBy } from '../support/load-method.ts';
 import { mariadbPresent, session, useMariadb } from '../support/mariadb.ts';
 import { FAST, openMysql } from '../support/mysql-kit.ts';
 import { readMysql } from '../support/mysql-reader.ts';
@@ -19,7 +20,7 @@ afterEach(async () => {
 async function open(): Promise<{ destination: Destination; db: Connection }> {
   const url = await server().createDatabase(`load_${++databases}`);
   const db = await session(url);
-  const destination = await openMysql(url);
+  const destination = loadingBy('bulk', await openMysql(url));
   atEnd.push(
     () => destination.close(),
     () => db.end(),

@@ -3,6 +3,7 @@ import type { Connection } from 'mysql2/promise';
 import { mysqlConnector } from '../../src/connectors/mysql/index.ts';
 import { mysqlOptions } from '../../src/connectors/mysql/options.ts';
 import type { Destination } from '../../src/core/destination.ts';
+import type { LoadMethod } from '../../src/core/stream.ts';
 import type { LogicalType } from '../../src/core/types.ts';
 import type { Cell } from '../../src/testing/batch-rows.ts';
 import {
@@ -11,6 +12,7 @@ import {
   VERSION_FIELDS,
 } from '../../src/testing/destination-suite.ts';
 import type { MariadbServer } from '../../src/testing/mariadb-server.ts';
+import { loadingBy } from './load-method.ts';
 import { session } from './mariadb.ts';
 import { readMysql } from './mysql-reader.ts';
 
@@ -31,11 +33,15 @@ export async function openMysql(url: string): Promise<Destination> {
   return mysqlConnector.openDestination!(mysqlOptions.parse({ url }), context);
 }
 
-export function mysqlSuite(name: string, server: () => MariadbServer): DestinationSuite {
-  return { name, open: () => openSuite(server()) };
+/** All loads go one way, or by their size. */
+export function mysqlSuite(name: string, server: () => MariadbServer, method?: LoadMethod): DestinationSuite {
+  return { name, open: () => openSuite(server(), method) };
 }
 
-async function openSuite(server: MariadbServer): Promise<DestinationUnderTest> {
+async function openSuite(
+  server: MariadbServer,
+  method: LoadMethod | undefined,
+): Promise<DestinationUnderTest> {
   const url = await server.createDatabase(`target_${++databases}`);
   const opened: Destination[] = [];
   const reader: Connection = await session(url);
@@ -43,7 +49,7 @@ async function openSuite(server: MariadbServer): Promise<DestinationUnderTest> {
     destination: async () => {
       const destination = await openMysql(url);
       opened.push(destination);
-      return destination;
+      return method ? loadingBy(method, destination) : destination;
     },
     kept,
     read: (table) => readMysql(reader, table),

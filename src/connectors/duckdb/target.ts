@@ -7,7 +7,14 @@ import type { BytesReader, DecodeFacts, DelimitedForm } from '../../core/source.
 import { duckName, sourceColumn } from '../../duckdb/types.ts';
 import { delimitedQuery, expectScanned, scanError } from '../shared/duckdb/delimited-scan.ts';
 import { feedThread } from '../shared/feed-thread.ts';
-import type { LoadTarget, SqlDialect, SqlResult, SqlSession, SqlSystem } from '../shared/sql/system.ts';
+import type {
+  LoadedRows,
+  LoadTarget,
+  SqlDialect,
+  SqlResult,
+  SqlSession,
+  SqlSystem,
+} from '../shared/sql/system.ts';
 import { expectTaken } from '../shared/sql/table-check.ts';
 import type { OnProgress } from '../shared/task-thread.ts';
 import { duckdbDialect } from './dialect.ts';
@@ -92,7 +99,7 @@ export class DuckdbTarget implements SqlSystem {
     session: number,
     into: LoadTarget,
     { reader, onRows, signal }: { reader: BytesReader; onRows: OnProgress; signal: AbortSignal },
-  ): Promise<DecodeFacts> {
+  ): Promise<LoadedRows> {
     const stamps = into.stamped ? this.dialect.stamps[into.stamped] : [];
     const names = [...into.columns.map(({ name }) => duckName(name)), ...stamps.map(({ column }) => column)];
     const values = [...into.columns.map((_, i) => sourceColumn(i)), ...stamps.map(({ value }) => value)];
@@ -100,7 +107,7 @@ export class DuckdbTarget implements SqlSystem {
     const { direct, schema } = reader;
     if (direct?.format === 'delimited-files') {
       const query = sql.replace('{}', () => `(${delimitedQuery({ scan: direct.scan, schema })})`);
-      return this.#read(session, query, { direct, doing: into.doing, onRows, signal });
+      return { facts: await this.#read(session, query, { direct, doing: into.doing, onRows, signal }) };
     }
     const task = {
       kind: 'load',
@@ -115,7 +122,7 @@ export class DuckdbTarget implements SqlSystem {
     );
     const { facts, taken } = loaded as Reply<'loaded'>;
     expectTaken(taken, facts.rows, into.doing);
-    return facts;
+    return { facts };
   }
 
   /** DuckDB reads files by itself. */

@@ -1,5 +1,5 @@
 /** SQL of MySQL and MariaDB for the tables that are written. */
-import type { History } from '../../core/destination.ts';
+import type { History, LoadSizes } from '../../core/destination.ts';
 import { quoteBackticks, quoteEscaped } from '../shared/quote.ts';
 import { fitNames } from '../shared/sql/names.ts';
 import {
@@ -40,6 +40,8 @@ export interface ServerFacts {
   version: string;
   /** lower_case_table_names. */
   foldsTables: boolean;
+  /** local_infile: LOAD DATA LOCAL is allowed. */
+  takesFiles: boolean;
 }
 
 /** 64 characters, which have up to three bytes each; counted in bytes to be the same everywhere. */
@@ -99,6 +101,15 @@ function ddlApart(short: (name: string) => string, table: (name: string) => stri
   };
 }
 
+/**
+ * Statements spare the trip in which the server asks for the file. Up to some hundred rows they take as long as LOAD DATA;
+ * 1,000 of 10 columns take 42 ms against 27, and 10,000 take 160 against 110.
+ */
+function loadSizes(server: ServerFacts | undefined): LoadSizes {
+  const sizes = { rows: 200, bytes: 64 << 10 };
+  return server?.takesFiles === false ? { ...sizes, noBulk: 'local_infile is off on the server' } : sizes;
+}
+
 /** `server` is asked when a statement is made, which is after the first connection; `lockSeconds` is how long one waits for locks. */
 export function mysqlDialect(database: string, lockSeconds: number, server: () => ServerFacts): SqlDialect {
   const quoted = (name: string): string => `${quoteBackticks(database)}.${quoteBackticks(name)}`;
@@ -114,6 +125,9 @@ export function mysqlDialect(database: string, lockSeconds: number, server: () =
     plainNames: true,
     ddlApart: ddlApart(short, table),
     snapshots: false,
+    get loadSizes() {
+      return loadSizes(server());
+    },
     lengths: true,
     enforcesKeys: true,
     rowLock: ' FOR UPDATE',

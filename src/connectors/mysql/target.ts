@@ -1,12 +1,22 @@
-/** MySQL and MariaDB as a place to write to: sessions with LOAD DATA LOCAL, or INSERT where the server forbids that. */
+/** MySQL and MariaDB as a place to write to: sessions with LOAD DATA LOCAL, and INSERT for few rows or where the server forbids that. */
 import type { ConnectorContext } from '../../core/connector.ts';
 import type { History } from '../../core/destination.ts';
+import type { EncoderSpec } from '../../core/encoder.ts';
 import { ConfigError, throwIfAborted } from '../../core/errors.ts';
 import { BATCH_BYTES } from '../../core/memory.ts';
-import type { BytesReader, DecodeFacts } from '../../core/source.ts';
+import type { BytesReader } from '../../core/source.ts';
+import type { LoadMethod } from '../../core/stream.ts';
 import { quoteBackticks } from '../shared/quote.ts';
 import { givenBy } from '../shared/sql/parts.ts';
-import type { LoadTarget, SqlDialect, SqlResult, SqlSession, SqlSystem } from '../shared/sql/system.ts';
+import { loadRows } from '../shared/sql/load-rows.ts';
+import type {
+  LoadedRows,
+  LoadTarget,
+  SqlDialect,
+  SqlResult,
+  SqlSession,
+  SqlSystem,
+} from '../shared/sql/system.ts';
 import type { OnProgress } from '../shared/task-thread.ts';
 import type { ThreadPool } from '../shared/thread-pool.ts';
 import { type Transcoder, transcoderPool } from '../shared/transcoder.ts';
@@ -24,14 +34,20 @@ import { watch } from './watch.ts';
 const PATIENCE_SECONDS = 86_400;
 
 interface Facts extends ServerFacts {
-  /** Takes the rows of LOAD DATA LOCAL. */
-  takesFiles: boolean;
   /** The longest that it reads in one piece. */
   packetBytes: number;
 }
 
 /** What goes to the server at a time; more is not faster. */
 const PIECE_BYTES = 256 << 10;
+
+const ENCODER: Omit<EncoderSpec, 'options'> = {
+  module: new URL(
+    import.meta.url.endsWith('.ts') ? './load-encoder.ts' : './load-encoder.js',
+    import.meta.url,
+  ).href,
+  name: 'createLoadEncoder',
+};
 
 export class MysqlTarget implements SqlSystem {
   readonly dialect: SqlDialect;
@@ -143,36 +159,44 @@ export class MysqlTarget implements SqlSystem {
     client: Client,
     into: LoadTarget,
     { reader, onRows, signal }: { reader: BytesReader; onRows: OnProgress; signal: AbortSignal },
-  ): Promise<DecodeFacts> {
+  ): Promise<LoadedRows> {
     throwIfAborted(signal);
-    const doing = into.doing;
     const stop = (): void => client.destroy();
     signal.addEventListener('abort', stop, { once: true });
-    let sink: LoadSink | undefined;
+    const to: { sink?: LoadSink } = {};
     try {
-      const options = this.#encoding(into);
-      sink =
-        options.form === 'load'
-          ? await openFile(client, into, { dialect: this.dialect, pieceBytes: this.#pieceBytes })
-          : openInserts(client, into, this.dialect);
-      const facts = await this.#transcode({ reader, onRows, signal, sink, options });
-      const result = await sink.finish();
-      await checkLoaded(client, { into, rows: facts.rows, result });
-      return facts;
+      const loaded = await loadRows({
+        reader,
+        asked: into.method,
+        sizes: this.dialect.loadSizes!,
+        pool: this.#pool,
+        open: async (method) => {
+          const pieceBytes = this.#pieceBytes;
+          const bulk = method === 'bulk';
+          const file = bulk ? openFile(client, into, { dialect: this.dialect, pieceBytes }) : undefined;
+          const sink = (to.sink = file ?? openInserts(client, into, this.dialect));
+          await file?.opened();
+          return { sink, encoder: { ...ENCODER, options: this.#encoding(into, method) } };
+        },
+        onRows,
+        signal,
+      });
+      const result = await to.sink!.finish();
+      await checkLoaded(client, { into, rows: loaded.facts.rows, result });
+      return loaded;
     } catch (error) {
-      sink?.fail();
+      to.sink?.fail();
       throwIfAborted(signal);
       // When the server refuses rows, whatever feeds them fails as well.
-      throw mysqlError(sink?.error ?? error, doing);
+      throw mysqlError(to.sink?.error ?? error, into.doing);
     } finally {
       signal.removeEventListener('abort', stop);
     }
   }
 
-  #encoding(into: LoadTarget): LoadEncoderOptions {
-    const { takesFiles, mariadb } = this.#facts!;
-    const more = { signedZeros: !mariadb, frameBytes: this.#pieceBytes };
-    if (takesFiles) return { form: 'load', stamps: [], ...more };
+  #encoding(into: LoadTarget, method: LoadMethod): LoadEncoderOptions {
+    const more = { signedZeros: !this.#facts!.mariadb, frameBytes: this.#pieceBytes };
+    if (method === 'bulk') return { form: 'load', stamps: [], ...more };
     const stamps = stampsOf(into, this.dialect).map(({ value }) => value);
     return { form: 'insert', stamps, ...more };
   }
@@ -180,19 +204,6 @@ export class MysqlTarget implements SqlSystem {
   /** With room for the head of a statement. */
   get #pieceBytes(): number {
     return Math.min(PIECE_BYTES, this.#batchBytes, this.#facts!.packetBytes >> 1);
-  }
-
-  #transcode(job: {
-    reader: BytesReader;
-    onRows: OnProgress;
-    signal: AbortSignal;
-    sink: LoadSink;
-    options: LoadEncoderOptions;
-  }): Promise<DecodeFacts> {
-    const { reader, sink, onRows, signal, options } = job;
-    const file = import.meta.url.endsWith('.ts') ? './load-encoder.ts' : './load-encoder.js';
-    const encoder = { module: new URL(file, import.meta.url).href, name: 'createLoadEncoder', options };
-    return this.#pool.use((thread) => thread.run({ reader, encoder, sink, onRows }, signal));
   }
 }
 
@@ -205,19 +216,17 @@ function stampsOf({ stamped }: LoadTarget, { stamps }: SqlDialect): SqlDialect['
 }
 
 /** In CHARACTER SET binary the bytes go into texts as they are, and into binary columns as well. */
-async function openFile(
+function openFile(
   client: Client,
   into: LoadTarget,
   { dialect, pieceBytes }: { dialect: SqlDialect; pieceBytes: number },
-): Promise<LoadSink> {
+): LoadFile {
   const set = stampsOf(into, dialect).map(({ column, value }) => `${column} = ${value}`);
-  const file = new LoadFile(
+  return new LoadFile(
     client,
     `LOAD DATA LOCAL INFILE 'sluice' INTO TABLE ${into.table} CHARACTER SET binary FIELDS TERMINATED BY '\\t' ENCLOSED BY '' ESCAPED BY '\\\\' LINES TERMINATED BY '\\n' (${listOf(into).join(', ')})${set.length > 0 ? ` SET ${set.join(', ')}` : ''}`,
     pieceBytes,
   );
-  await file.opened();
-  return file;
 }
 
 function openInserts(client: Client, into: LoadTarget, dialect: SqlDialect): LoadSink {

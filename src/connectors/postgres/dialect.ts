@@ -18,7 +18,7 @@ import { fitNames } from '../shared/sql/names.ts';
 import { quoteName, quoteText } from '../shared/quote.ts';
 import { postgresTrial } from './refusals.ts';
 import { postgresComparison } from './compare-target.ts';
-import type { History } from '../../core/destination.ts';
+import type { History, LoadSizes } from '../../core/destination.ts';
 import type { TableStructure } from '../../core/structure.ts';
 import { BOOKS, BOOKS_TABLE, postgresParts } from './table-parts.ts';
 import { readStructure } from './structure.ts';
@@ -69,6 +69,13 @@ SELECT pg_catalog.string_agg(DISTINCT d.what, ', ') AS reason FROM (
   UNION ALL SELECT 'grants on columns' WHERE EXISTS (SELECT 1 FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attacl IS NOT NULL)
   UNION ALL SELECT 'another owner' WHERE c.relowner <> (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = current_user)) d`;
 
+/**
+ * Statements spare the trip in which a COPY begins, and cost the server more for each row: of 10 columns 0.6 ms against 0.4 for
+ * 10 rows, 1.2 against 0.6 for 100, 8 against 2.3 for 1,000, 66 against 8 for 10,000. With 200 rows that is what a trip takes
+ * within a data center.
+ */
+export const LOAD_SIZES: LoadSizes = { rows: 200, bytes: 64 << 10 };
+
 /** `readers`: the schema that these tables are beside of. */
 export function postgresDialect(schema: string, readers: string = schema): SqlDialect {
   const table = (name: string): string => `${quoteName(schema)}.${quoteName(short(name))}`;
@@ -79,6 +86,7 @@ export function postgresDialect(schema: string, readers: string = schema): SqlDi
     plainNames: false,
     ddlApart: undefined,
     snapshots: false,
+    loadSizes: LOAD_SIZES,
     enforcesKeys: true,
     rowLock: ' FOR UPDATE',
     stamps: { loads: [], versions: [{ column: VALID_FROM, value: MOMENT }] },

@@ -2,10 +2,20 @@
 import type pg from 'pg';
 import { sendAll } from '../../core/byte-ring.ts';
 import type { ConnectorContext } from '../../core/connector.ts';
-import { CancelledError, throwIfAborted } from '../../core/errors.ts';
-import type { BytesReader, DecodeFacts } from '../../core/source.ts';
+import type { EncoderSpec } from '../../core/encoder.ts';
+import { throwIfAborted } from '../../core/errors.ts';
+import type { BytesReader } from '../../core/source.ts';
+import type { LoadMethod } from '../../core/stream.ts';
 import { givenBy } from '../shared/sql/parts.ts';
-import type { LoadTarget, SqlDialect, SqlResult, SqlSession, SqlSystem } from '../shared/sql/system.ts';
+import { loadRows } from '../shared/sql/load-rows.ts';
+import type {
+  LoadedRows,
+  LoadTarget,
+  SqlDialect,
+  SqlResult,
+  SqlSession,
+  SqlSystem,
+} from '../shared/sql/system.ts';
 import { expectTaken } from '../shared/sql/table-check.ts';
 import type { OnProgress } from '../shared/task-thread.ts';
 import type { ThreadPool } from '../shared/thread-pool.ts';
@@ -15,14 +25,24 @@ import { rowsOf } from './compare.ts';
 import { cancel, connect, describeTarget, type Target, targetOf } from './client.ts';
 import { CopyIn } from './copy-in.ts';
 import { COPY_FORM } from './copy-out.ts';
-import { postgresDialect } from './dialect.ts';
+import { LOAD_SIZES, postgresDialect } from './dialect.ts';
 import { postgresError } from './errors.ts';
+import { InsertIn } from './insert-in.ts';
 import type { PostgresOptions } from './options.ts';
 import { breakSoon, disconnect, watch } from './watch.ts';
 
 /** CopyData with `PGCOPY\n\xff\r\n\0`, no flags, no extension; and with the count of fields that ends a copy. */
 const HEADER = Buffer.from('\x64\0\0\0\x17PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0', 'latin1');
 const TRAILER = Buffer.from('\x64\0\0\0\x06\xff\xff', 'latin1');
+
+const ENCODER: EncoderSpec = {
+  module: new URL(
+    import.meta.url.endsWith('.ts') ? './copy-encoder.ts' : './copy-encoder.js',
+    import.meta.url,
+  ).href,
+  name: 'createCopyEncoder',
+  options: undefined,
+};
 
 export class PostgresTarget implements SqlSystem {
   readonly dialect: SqlDialect;
@@ -106,35 +126,55 @@ export class PostgresTarget implements SqlSystem {
     client: pg.Client,
     into: LoadTarget,
     { reader, onRows, signal }: { reader: BytesReader; onRows: OnProgress; signal: AbortSignal },
-  ): Promise<DecodeFacts> {
+  ): Promise<LoadedRows> {
     throwIfAborted(signal);
-    const list = into.columns.map((column) => quoteName(column.name)).join(', ');
-    const copy = new CopyIn(`COPY ${into.table} (${list}) FROM STDIN (FORMAT binary)`);
     const stop = (): void => {
       breakSoon(client);
       void cancel(this.#target, client);
     };
     signal.addEventListener('abort', stop, { once: true });
+    const to: { rows?: CopyIn | InsertIn } = {};
     try {
-      client.query(copy);
-      await copy.opened();
-      const facts =
-        reader.direct?.format === COPY_FORM
-          ? await pumpDirect(reader, copy, onRows)
-          : await this.#pool.use((thread) => transcode(thread, { reader, copy, onRows, signal }));
-      expectTaken(await copy.finish(), facts.rows, into.doing);
-      return facts;
+      const direct = reader.direct?.format === COPY_FORM;
+      const loaded = await loadRows({
+        reader,
+        asked: into.method,
+        sizes: LOAD_SIZES,
+        pool: this.#pool,
+        direct: COPY_FORM,
+        open: async (method) => {
+          const rows = openRows(client, into, method);
+          to.rows = rows;
+          if (rows instanceof CopyIn) await rows.opened();
+          // When nobody wants bytes any more, the end of the load tells why.
+          if (!direct) await sendAll(rows, HEADER);
+          return { sink: rows, encoder: ENCODER };
+        },
+        onRows,
+        signal,
+      });
+      if (!direct) await sendAll(to.rows!, TRAILER);
+      expectTaken(await to.rows!.finish(), loaded.facts.rows, into.doing);
+      return loaded;
     } catch (error) {
-      await copy.fail();
+      await to.rows?.fail();
       throwIfAborted(signal);
       // When the server refuses rows, whatever feeds them fails as well.
-      throw copy.error && !isOwn(copy.error)
-        ? postgresError(copy.error, into.doing)
-        : postgresError(error, into.doing);
+      const { error: refused } = to.rows ?? {};
+      throw postgresError(refused && !isOwn(refused) ? refused : error, into.doing);
     } finally {
       signal.removeEventListener('abort', stop);
     }
   }
+}
+
+/** What takes the rows: both take the messages of a binary COPY. */
+function openRows(client: pg.Client, into: LoadTarget, method: LoadMethod): CopyIn | InsertIn {
+  const columns = into.columns.map((column) => quoteName(column.name));
+  if (method === 'statements') return new InsertIn(client, into.table, columns);
+  const copy = new CopyIn(`COPY ${into.table} (${columns.join(', ')}) FROM STDIN (FORMAT binary)`);
+  client.query(copy);
+  return copy;
 }
 
 /** Newer servers know more of them; a setting that a server does not have is left out. */
@@ -155,32 +195,6 @@ SELECT pg_catalog.set_config(s.name, v.value, false) FROM (VALUES ${list.join(',
 /** What a server says to a copy that we have ended ourselves. */
 function isOwn(error: Error): boolean {
   return (error as { code?: unknown }).code === '57014';
-}
-
-async function pumpDirect(reader: BytesReader, copy: CopyIn, onRows: OnProgress): Promise<DecodeFacts> {
-  let bytes = 0;
-  await reader.pump(copy, (more) => onRows(0, (bytes += more)));
-  if (copy.abandoned)
-    throw new CancelledError('the destination stopped reading', { code: 'postgres.sink_closed' });
-  return { ...reader.direct!.facts(), bytes };
-}
-
-async function transcode(
-  thread: Transcoder,
-  job: { reader: BytesReader; copy: CopyIn; onRows: OnProgress; signal: AbortSignal },
-): Promise<DecodeFacts> {
-  const { reader, copy, onRows, signal } = job;
-  const file = import.meta.url.endsWith('.ts') ? './copy-encoder.ts' : './copy-encoder.js';
-  const encoder = {
-    module: new URL(file, import.meta.url).href,
-    name: 'createCopyEncoder',
-    options: undefined,
-  };
-  // When nobody wants bytes any more, the end of the copy tells why.
-  await sendAll(copy, HEADER);
-  const facts = await thread.run({ reader, encoder, sink: copy, onRows }, signal);
-  await sendAll(copy, TRAILER);
-  return facts;
 }
 
 async function query(

@@ -6,6 +6,7 @@ import type { EncoderFactory, EncoderSpec } from '../../core/encoder.ts';
 import { errorToJson } from '../../core/error-json.ts';
 import { schemaFromJson, type SchemaJson } from '../../core/schema.ts';
 import type { DecodeFacts, DecoderSpec } from '../../core/source.ts';
+import { codec, withCoerced } from './codec.ts';
 import { collectGarbage, keepShapes } from './collect-garbage.ts';
 import { sourceFailed } from './feed-thread.ts';
 import type { ThreadReply } from './task-thread.ts';
@@ -58,22 +59,11 @@ async function transcode(task: TranscodeTask & { id: number }): Promise<void> {
     }
     if (input.end !== 'ended') throw sourceFailed();
     output.end();
-    const facts = decoder.facts();
-    reply({ id: task.id, facts: { ...facts, coerced: sum(facts.coerced, encoder.coerced()) } });
+    reply({ id: task.id, facts: withCoerced(decoder.facts(), encoder.coerced()) });
     keepShapes(decoder, encoder);
   } catch (error) {
     input.abandon();
     output.end('failed');
     throw error;
   }
-}
-
-async function codec<T>(spec: DecoderSpec | EncoderSpec): Promise<T> {
-  return ((await import(spec.module)) as Record<string, T>)[spec.name]!;
-}
-
-function sum(a: Record<string, number>, b: Record<string, number>): Record<string, number> {
-  const counts = new Map(Object.entries(a));
-  for (const [column, count] of Object.entries(b)) counts.set(column, (counts.get(column) ?? 0) + count);
-  return Object.fromEntries(counts);
 }

@@ -1,7 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import type { ComparedTables } from '../../../core/compare.ts';
 import type { LimitsRequest, TableLimits } from '../../../core/diagnose.ts';
-import type { Destination, TableSpec, TableState, TableWriter } from '../../../core/destination.ts';
+import type {
+  Destination,
+  LoadSizes,
+  TableSpec,
+  TableState,
+  TableWriter,
+} from '../../../core/destination.ts';
 import type { SideTables } from '../../../core/side-tables.ts';
 import type { TableStructure } from '../../../core/structure.ts';
 import type { SqlDialect, SqlSession, SqlSystem } from './system.ts';
@@ -46,6 +52,11 @@ export class SqlDestination implements Destination {
     this.#dialect = system.dialect;
     this.lengths = system.dialect.lengths === true;
     this.dialect = system.dialect.name;
+  }
+
+  /** Whether the server takes nothing in bulk is known when there was a connection. */
+  get loadSizes(): LoadSizes | undefined {
+    return this.#dialect.loadSizes;
   }
 
   async check(signal: AbortSignal): Promise<{ title: string }> {

@@ -1,9 +1,10 @@
 /** What the writer of SQL tables asks of a database: sessions, and SQL text for what differs between systems. */
 import type { KeepingRule, Within } from '../../../core/compare.ts';
 import type { Limit } from '../../../core/diagnose.ts';
-import type { History, Supersede } from '../../../core/destination.ts';
+import type { History, LoadedBy, LoadSizes, Supersede } from '../../../core/destination.ts';
 import type { Schema } from '../../../core/schema.ts';
 import type { BytesReader, DecodeFacts } from '../../../core/source.ts';
+import type { LoadMethod } from '../../../core/stream.ts';
 import type { TableStructure } from '../../../core/structure.ts';
 import type { LogicalType } from '../../../core/types.ts';
 import type { CompareDialect } from '../compare-relation.ts';
@@ -14,8 +15,8 @@ import type { PartsDialect } from './parts.ts';
 export interface SqlSession {
   /** Runs one statement and returns its rows and how many it has changed. `doing` begins the message of an error. */
   query(sql: string, doing: string, values?: readonly unknown[]): Promise<SqlResult>;
-  /** Loads rows in bulk, all or none, and returns what is known of them. */
-  load(into: LoadTarget, reader: BytesReader, onRows: OnProgress, signal: AbortSignal): Promise<DecodeFacts>;
+  /** Loads rows, all or none, and returns what is known of them. */
+  load(into: LoadTarget, reader: BytesReader, onRows: OnProgress, signal: AbortSignal): Promise<LoadedRows>;
   /** Rows of a query in a transaction, in batches. `many`: they do not fit memory. */
   batches(
     sql: string,
@@ -30,6 +31,12 @@ export interface SqlResult {
   count: number;
 }
 
+export interface LoadedRows {
+  facts: DecodeFacts;
+  /** Where there are two ways. */
+  by?: LoadedBy;
+}
+
 export interface LoadTarget {
   /** Begins the message of an error: the user knows nothing of tables that are ours. */
   doing: string;
@@ -38,6 +45,8 @@ export interface LoadTarget {
   columns: readonly TargetColumn[];
   /** It has columns for the {@link LoadMark} of the transaction. */
   stamped: History | undefined;
+  /** Of the two ways of {@link SqlDialect.loadSizes}, what the user wants. */
+  method?: LoadMethod | undefined;
 }
 
 /** A column of the destination's table. */
@@ -108,6 +117,8 @@ export interface SqlDialect {
    * stay in a transaction until their commit come one after the other, and what a commit makes it makes by itself.
    */
   readonly snapshots: boolean;
+  /** Absent where rows are loaded in one way, whatever their number. */
+  readonly loadSizes?: LoadSizes;
   /** Columns of text and of bytes have the lengths of the schema. */
   readonly lengths?: true;
   /** A key is an index that refuses doubles; else they are looked for. */

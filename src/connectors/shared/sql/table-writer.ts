@@ -111,8 +111,9 @@ export class SqlTableWriter implements TableWriter {
       let deleted = way === 'open' ? await deleteWindow(session, this.#place, options.supersede) : 0;
       if (options.supersede.kind !== 'nothing' && way === 'open') lap('delete');
       const stamped = way === 'temporary' ? undefined : this.#spec.history;
-      const into = { doing: this.#doing('writing rows of'), table, columns, stamped };
-      const read = await refuseDoubles(this.#place, () =>
+      const { loadMethod: method } = this.#spec;
+      const into = { doing: this.#doing('writing rows of'), table, columns, stamped, method };
+      const { facts: read, by } = await refuseDoubles(this.#place, () =>
         session.load(into, reader, options.onRows, signal),
       ).catch((error: unknown) => {
         throw way === 'open' && !merges ? this.#movedTo(options.supersede, error) : error;
@@ -137,7 +138,7 @@ export class SqlTableWriter implements TableWriter {
         await this.#release(session);
         parts.session = undefined;
       }
-      return { slice, facts, rows: parts.rows, bytes: facts.bytes, timing, parts };
+      return { slice, facts, rows: parts.rows, bytes: facts.bytes, by, timing, parts };
     } catch (error) {
       await this.#release(session);
       // Rows of others in the way are those of who was faster, under a fence that may be the same.
