@@ -28,6 +28,8 @@ export interface SideTables {
    */
   exchange(exchange: Exchange, signal: AbortSignal): Promise<void>;
   readonly together: boolean;
+  /** Called first by whoever holds the leases: brings to an end what somebody who was killed has begun. */
+  settle(tables: readonly string[], signal: AbortSignal): Promise<void>;
   /** Forgets tables of a place and what is known of them; those that are not there are no error. */
   drop(place: string, tables: readonly string[], signal: AbortSignal): Promise<void>;
 }

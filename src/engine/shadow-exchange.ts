@@ -5,7 +5,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
-import type { TableState } from '../core/destination.ts';
+import type { MissingPart, TableState } from '../core/destination.ts';
 import { ConfigError } from '../core/errors.ts';
 import { FORMER, READERS, SHADOW, shadowHistory } from '../core/side-tables.ts';
 import type { StateStore } from '../core/state.ts';
@@ -88,13 +88,11 @@ export function dropShadow(
     const tables: ExchangeReport['tables'] = [];
     for (const place of [into, FORMER]) {
       const states = await statesAt(job, place);
-      const there = streams.filter(({ table }) => states.get(table));
-      await beside.drop(
-        place,
-        there.map(({ table }) => table),
-        signal,
-      );
-      for (const { name: stream, table } of there)
+      const names = streams.map(({ table }) => table);
+      const missing = await missingOf(session, names, signal);
+      await beside.drop(place, names, signal);
+      await session.destination.parts?.forget(missing, signal);
+      for (const { name: stream, table } of streams.filter((each) => states.get(each.table)))
         tables.push({ stream, table, was: beside.name(place, table) });
     }
     await record(job, 'dropped', tables);
@@ -126,6 +124,10 @@ async function underLeases(
         held.set(name, await HeldLease.acquire(state, name, run, fence));
       }
     }
+    await sideTablesOf(session.readers).settle(
+      streams.map(({ table }) => table),
+      signal,
+    );
     const lost = [...held.values()].map((lease) => lease.lost);
     const job = { session, state, pipeline, into, run, startedAt, streams, held };
     return await work({ ...job, signal: AbortSignal.any([signal, ...lost]) });
@@ -162,10 +164,8 @@ async function exchange(
     versions: { from: states.get(table)!.version, readers: readers.get(table)?.version },
   }));
   // Of foreign keys that wait for a table that is not loaded here.
-  const missing = (await session.destination.parts?.missing(signal)) ?? [];
-  const wait = missing.filter((part) =>
-    part.tables.some((name) => streams.some(({ table }) => table === name)),
-  );
+  const names = streams.map(({ table }) => table);
+  const wait = await missingOf(session, names, signal);
   await beside.exchange({ tables, from, to, run }, signal);
   await session.destination.parts?.forget(wait, signal);
   const done = streams.map(({ name: stream, table }) => ({
@@ -177,6 +177,16 @@ async function exchange(
   return { pipeline, to: session.config.to, tables: done };
 }
 
+/** Parts that shadow tables are without. */
+async function missingOf(
+  { destination }: PipelineSession,
+  names: readonly string[],
+  signal: AbortSignal,
+): Promise<MissingPart[]> {
+  const missing = (await destination.parts?.missing(signal)) ?? [];
+  return missing.filter(({ tables }) => tables.some((name) => names.includes(name)));
+}
+
 async function refuseUnfinished(
   job: Job,
   stream: StreamConfig,
@@ -185,8 +195,8 @@ async function refuseUnfinished(
   const { session, into, signal } = job;
   if (!state) throw nothingThere(job, stream, into);
   const { checkpoint } = state;
-  const parts = (await session.destination.parts?.missing(signal)) ?? [];
-  const index = parts.find(({ kind, tables }) => kind === 'index' && tables.includes(stream.table));
+  const parts = await missingOf(session, [stream.table], signal);
+  const index = parts.find(({ kind }) => kind === 'index');
   const why =
     !checkpoint || checkpoint.unfinished || checkpoint.reload
       ? 'its load is not finished'

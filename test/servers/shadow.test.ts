@@ -2,6 +2,7 @@
 import { readdirSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { Pair } from '../../guarantees/pair.ts';
+import { MysqlTargetSide } from '../../guarantees/mysql-target-side.ts';
 import { PostgresSide } from '../../guarantees/postgres-side.ts';
 import { SqlDestination } from '../../src/connectors/shared/sql/destination.ts';
 import { postgresOptions } from '../../src/connectors/postgres/options.ts';
@@ -11,11 +12,14 @@ import { openState } from '../../src/engine/context.ts';
 import { compareShadow } from '../../src/engine/shadow-compare.ts';
 import { dropShadow, promoteShadow, rollbackShadow } from '../../src/engine/shadow-exchange.ts';
 import { DuckdbSide } from '../support/duckdb-side.ts';
+import { mariadbPresent, useMariadb } from '../support/mariadb.ts';
+import { FAST } from '../support/mysql-kit.ts';
 import { Pair as LakePair } from '../support/pair.ts';
 import { openReplica } from '../support/replica.ts';
 import { useServer } from '../support/server.ts';
 
 const server = useServer();
+const mariadb = useMariadb({ settings: FAST });
 const SIGNAL = new AbortController().signal;
 const PLACE = { name: 'to', directory: '.', memoryBytes: 256 << 20, workers: 1 };
 const EQUAL = { lost: [], extra: [], doubled: [] };
@@ -217,4 +221,51 @@ it('swaps tables of a lake', async () => {
     (entry) => entry.isFile() && entry.parentPath.includes('aside'),
   );
   expect(left).toEqual([]);
+});
+
+it.runIf(mariadbPresent)('swaps tables of MariaDB', async () => {
+  const from = await PostgresSide.open(server());
+  await from.db.query(SHOP);
+  const to = await MysqlTargetSide.open(mariadb());
+  const streams = {
+    'public.customers': { load: 'replace' },
+    'public.orders': { load: 'merge', cursor: 'updated_at' },
+  } as const;
+  await using pair = new Pair(from, () => to, streams);
+  to.connection = { ...to.connection, foreign_keys: false };
+  await pair.run();
+  pair.streams = {
+    ...streams,
+    'public.orders': { load: 'merge', cursor: 'updated_at', types: { id: 'int64' } },
+  };
+  await pair.run({ into: 'shadow' });
+  const found = await compareShadow(await pair.context(), 'p', {});
+  expect(found.streams.map(({ status, changes }) => [status, changes])).toEqual([
+    ['equal', []],
+    ['differs', ['id int32 → int64']],
+  ]);
+  await promoteShadow(await pair.context(), 'p', { force: true });
+  const type = async (): Promise<unknown> =>
+    (
+      await to.query(
+        `SELECT DATA_TYPE AS type FROM information_schema.COLUMNS WHERE TABLE_NAME = 'orders' AND COLUMN_NAME = 'id' AND TABLE_SCHEMA = DATABASE()`,
+      )
+    )[0]!['type'];
+  expect(await type()).toBe('bigint');
+  const select = ['public.orders'];
+  expect((await pair.run({ select })).totals.loaded).toBe(0);
+  await from.db.query('UPDATE orders SET total = 1, updated_at = now() WHERE id = 1');
+  expect((await pair.run({ select })).totals.loaded).toBe(1);
+  expect(await pair.compare('orders')).toEqual(EQUAL);
+  const indexes = await to.query(
+    `SELECT DISTINCT INDEX_NAME AS name FROM information_schema.STATISTICS WHERE TABLE_NAME = 'orders' AND TABLE_SCHEMA = DATABASE() ORDER BY 1`,
+  );
+  expect(indexes.map(({ name }) => name)).toEqual(['by_customer', 'PRIMARY']);
+  pair.streams = streams;
+  await rollbackShadow(await pair.context(), 'p', {});
+  expect(await type()).toBe('int');
+  await pair.run();
+  expect(await pair.compare('orders')).toEqual(EQUAL);
+  await dropShadow(await pair.context(), 'p', {});
+  expect(await to.leftovers()).toEqual([]);
 });

@@ -132,6 +132,7 @@ export function duckdbDialect(file: DatabaseFile, schema: string, beside: string
 function sidesOf(table: (name: string) => string, at: SqlSides['at']): SqlSides {
   return {
     at,
+    foreignKeys: false,
     moveTo: (name, other) => {
       // In the same schema.
       const to = /"(?:[^"]|"")*"$/.exec(other.table(name))![0];

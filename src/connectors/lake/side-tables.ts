@@ -70,6 +70,9 @@ export class LakeSideTables implements SideTables {
     }
   }
 
+  /** A commit is whole, and what is left is found by the next exchange. */
+  async settle(): Promise<void> {}
+
   async drop(place: string, tables: readonly string[]): Promise<void> {
     const storage = await this.#places.storage(place);
     for (const table of tables) await dropTable(storage, table);

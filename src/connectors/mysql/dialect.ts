@@ -9,12 +9,13 @@ import {
   type LoadMark,
   type SqlDialect,
   type SqlSession,
+  type SqlSides,
   type TargetColumn,
   VALID_FROM,
   VALID_TO,
   versionKey,
 } from '../shared/sql/system.ts';
-import { readRecord } from '../shared/sql/table-record.ts';
+import { readRecord, type TableRecord } from '../shared/sql/table-record.ts';
 import { claim, evict } from './claims.ts';
 import { mysqlComparison } from './compare-target.ts';
 import { BOOKS, BOOKS_TABLE, mysqlParts } from './table-parts.ts';
@@ -89,7 +90,10 @@ function createTable(
 }
 
 /** Swaps of tables are known by the mark that a hidden one is made with. */
-function ddlApart(short: (name: string) => string, table: (name: string) => string): SqlDialect['ddlApart'] {
+function ddlApart(
+  short: (name: string) => string,
+  table: (name: string) => string,
+): NonNullable<SqlDialect['ddlApart']> {
   return {
     wasHidden: async (session, name, hidden) =>
       hasMark(await commentOf(session, short(name)), markOf(hidden)!),
@@ -98,6 +102,7 @@ function ddlApart(short: (name: string) => string, table: (name: string) => stri
       if (rows.length > 0)
         await session.query(`RENAME TABLE ${old} TO ${table(name)}`, `restoring table "${name}"`);
     },
+    mark: (name, hidden) => `ALTER TABLE ${name} COMMENT=${quoteEscaped(markOf(hidden)!)}`,
   };
 }
 
@@ -110,8 +115,18 @@ function loadSizes(server: ServerFacts | undefined): LoadSizes {
   return server?.takesFiles === false ? { ...sizes, noBulk: 'local_infile is off on the server' } : sizes;
 }
 
-/** `server` is asked when a statement is made, which is after the first connection; `lockSeconds` is how long one waits for locks. */
-export function mysqlDialect(database: string, lockSeconds: number, server: () => ServerFacts): SqlDialect {
+/**
+ * `server` is asked when a statement is made, which is after the first connection; `lockSeconds` is how long one waits for locks;
+ * `beside`: of tables beside those of readers.
+ */
+export function mysqlDialect(
+  database: string,
+  lockSeconds: number,
+  server: () => ServerFacts,
+  beside: string = '',
+): SqlDialect {
+  const called = (name: string): string => (beside === '' ? name : `${HIDDEN}${beside}_${name}`);
+  const short = (name: string): string => fitName(called(name));
   const quoted = (name: string): string => `${quoteBackticks(database)}.${quoteBackticks(name)}`;
   const table = (name: string): string => quoted(short(name));
   const columnSql = (column: TargetColumn, nullable: boolean): string =>
@@ -133,17 +148,11 @@ export function mysqlDialect(database: string, lockSeconds: number, server: () =
     rowLock: ' FOR UPDATE',
     begin,
     stamps: STAMPS,
-    claims: {
-      claim: (session, name, fence) => claim(session, table(name), fence),
-      evict: async (session, name, fence) => {
-        const record = await readRecord(session, dialect, name);
-        await evict(session, { table: table(name), fence, committed: record?.fence ?? 0 });
-      },
-    },
+    claims: claimsOf(table, (session, name) => readRecord(session, dialect, name)),
     setUp: [SET_UP, BOOKS_TABLE],
     recordsExist: EXISTS.replace('?', quoteEscaped(unquoted(RECORDS))),
     records: RECORDS,
-    recordName: (name) => name,
+    recordName: called,
     table,
     hidden: (name) => quoted(HIDDEN + name),
     quote: quoteBackticks,
@@ -176,11 +185,9 @@ export function mysqlDialect(database: string, lockSeconds: number, server: () =
     gone,
     trial: mysqlTrial,
     versions,
-    windowCondition: ({ name, type }, window) =>
-      window.kind === 'value'
-        ? `${quoteBackticks(name)} ${window.value === null ? 'IS NULL' : `= BINARY ${quoteEscaped(window.value)}`}`
-        : `${quoteBackticks(name)} >= ${literal(window.from, type)} AND ${quoteBackticks(name)} < ${literal(window.to, type)}`,
+    windowCondition,
     swap: (hidden, name, old) => [`RENAME TABLE ${table(name)} TO ${old}, ${hidden} TO ${table(name)}`],
+    sides: sidesOf(table, (place) => mysqlDialect(database, lockSeconds, server, place)),
     holdsOn: (session, name) => holdsOn(session, short(name), server().mariadb),
     hurry: `SET SESSION wait_timeout = ${lockSeconds + SILENCE_SECONDS}`,
     tryLock: (owner) => `SELECT GET_LOCK(${quoteEscaped(`sluice_${owner}`)}, 0) AS locked`,
@@ -191,7 +198,37 @@ export function mysqlDialect(database: string, lockSeconds: number, server: () =
   return dialect;
 }
 
-function short(name: string): string {
+function claimsOf(
+  table: (name: string) => string,
+  read: (session: SqlSession, name: string) => Promise<TableRecord | undefined>,
+): SqlDialect['claims'] {
+  return {
+    claim: (session, name, fence) => claim(session, table(name), fence),
+    evict: async (session, name, fence) => {
+      const record = await read(session, name);
+      await evict(session, { table: table(name), fence, committed: record?.fence ?? 0 });
+    },
+  };
+}
+
+function windowCondition(...[{ name, type }, window]: Parameters<SqlDialect['windowCondition']>): string {
+  const column = quoteBackticks(name);
+  if (window.kind === 'value')
+    return `${column} ${window.value === null ? 'IS NULL' : `= BINARY ${quoteEscaped(window.value)}`}`;
+  return `${column} >= ${literal(window.from, type)} AND ${column} < ${literal(window.to, type)}`;
+}
+
+function sidesOf(table: (name: string) => string, at: SqlSides['at']): SqlSides {
+  return {
+    at,
+    // Names of constraints are those of the database.
+    foreignKeys: false,
+    moveTo: (name, other) => [`RENAME TABLE ${table(name)} TO ${other.table(name)}`],
+    drop: (names) => names.map((name) => `DROP TABLE IF EXISTS ${table(name)}`),
+  };
+}
+
+function fitName(name: string): string {
   return fitNames([name], { bytes: NAME_BYTES, folds: true, plain: true })[0]!;
 }
 

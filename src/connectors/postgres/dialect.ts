@@ -154,6 +154,7 @@ function sidesOf(schema: string, readers: string): SqlSides {
   const table = (name: string): string => `${quoteName(schema)}.${quoteName(short(name))}`;
   return {
     at: (place) => postgresDialect(place === '' ? readers : `${readers}_${place}`, readers),
+    foreignKeys: true,
     moveTo: (name, other) => {
       const there = other.table(name).slice(0, -quoteName(short(name)).length - 1);
       return [`ALTER TABLE ${table(name)} SET SCHEMA ${there}`];

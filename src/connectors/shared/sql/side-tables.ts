@@ -19,6 +19,8 @@ import {
   type TableRecord,
   writeRecord,
 } from './table-record.ts';
+import { exchangeApart } from './exchange-apart.ts';
+import { settle } from './swap-apart.ts';
 import { targetColumns } from './table-shape.ts';
 import { hasVersions } from './versions.ts';
 
@@ -33,22 +35,26 @@ interface Exchanged extends ExchangedTable {
   readers: Located;
 }
 
+type Dialects = Record<'from' | 'readers' | 'to', SqlDialect>;
+
 export class SqlSideTables implements SideTables {
-  readonly together = true;
+  readonly together: boolean;
   readonly #system: SqlSystem;
   readonly #open: (system: SqlSystem) => Destination;
 
   constructor(system: SqlSystem, open: (system: SqlSystem) => Destination) {
+    this.together = !system.dialect.ddlApart;
     this.#system = system;
     this.#open = open;
   }
 
   async at(place: string): Promise<Destination> {
     const { workers, gives } = this.#system;
+    const dialect = this.#dialect(place);
     return this.#open({
-      dialect: this.#dialect(place),
+      dialect,
       workers,
-      gives,
+      gives: { ...gives, foreignKeys: gives.foreignKeys && dialect.sides!.foreignKeys },
       title: (signal) => this.#system.title(signal),
       connect: (signal) => this.#system.connect(signal),
       // The system belongs to the readers' tables.
@@ -63,33 +69,62 @@ export class SqlSideTables implements SideTables {
   async exchange(exchange: Exchange, signal: AbortSignal): Promise<void> {
     const readers = this.#system.dialect;
     const [from, to] = [this.#dialect(exchange.from), this.#dialect(exchange.to)];
+    const names = exchange.tables.map(({ table }) => table).toSorted();
     const session = await this.#system.connect(signal);
     try {
       for (const { table, fence } of exchange.tables)
         for (const dialect of [from, readers]) await dialect.claims.evict(session, table, fence);
-      for (const sql of [...to.setUp, ...readers.begin(undefined)])
-        await session.query(sql, 'promoting tables');
-      const names = exchange.tables.map(({ table }) => table).toSorted();
-      const tables: Exchanged[] = [];
+      for (const sql of to.setUp) await session.query(sql, 'promoting tables');
       // In one order, so that nobody waits in a circle.
-      for (const name of names) {
-        const given = exchange.tables.find(({ table }) => table === name)!;
-        tables.push(await this.#locate(session, given, { from, readers }));
-      }
-      for (const each of tables) await refuseHeld(session, readers, each.table, { ...each.readers, names });
-      for (const each of tables) await takeOver(session, { from, readers }, each);
-      const replaced = tables.filter((each) => each.readers.found).map(({ table }) => table);
-      await dropTables(session, to, replaced);
-      for (const table of replaced)
-        for (const sql of readers.sides!.moveTo(table, to))
-          await session.query(sql, `putting table "${table}" aside`);
-      for (const table of names)
-        for (const sql of from.sides!.moveTo(table, readers))
-          await session.query(sql, `promoting table "${table}"`);
-      for (const each of tables) await writeRecords(session, { from, to, readers }, each, exchange.run);
-      await session.query('COMMIT', 'promoting tables');
+      const tables = names.map((name) => exchange.tables.find(({ table }) => table === name)!);
+      for (const part of this.together ? [tables] : tables.map((table) => [table]))
+        await this.#exchange(session, part, { ...exchange, dialects: { from, readers, to } });
     } finally {
       // Without a COMMIT this undoes everything.
+      await session.close();
+    }
+  }
+
+  /** Those of one transaction. */
+  async #exchange(
+    session: SqlSession,
+    given: readonly ExchangedTable[],
+    { dialects, ...exchange }: Exchange & { dialects: Dialects },
+  ): Promise<void> {
+    const { from, readers, to } = dialects;
+    const names = given.map(({ table }) => table);
+    if (this.together)
+      for (const sql of readers.begin(undefined)) await session.query(sql, 'promoting tables');
+    const tables: Exchanged[] = [];
+    for (const each of given) tables.push(await this.#locate(session, each, dialects));
+    for (const each of tables) await refuseHeld(session, readers, each.table, { ...each.readers, names });
+    for (const each of tables) await takeOver(session, dialects, each);
+    if (!this.together) {
+      const [one] = tables as [Exchanged];
+      const { table, versions } = one;
+      const facts = { after: recordAfter(one, exchange.run), found: one.readers.found !== undefined };
+      return exchangeApart(this.#system, session, { ...exchange, table, versions, ...facts });
+    }
+    const replaced = tables.filter((each) => each.readers.found).map(({ table }) => table);
+    await dropTables(session, to, replaced);
+    for (const table of replaced)
+      for (const sql of readers.sides!.moveTo(table, to))
+        await session.query(sql, `putting table "${table}" aside`);
+    for (const table of names)
+      for (const sql of from.sides!.moveTo(table, readers))
+        await session.query(sql, `promoting table "${table}"`);
+    for (const each of tables) await writeRecords(session, dialects, each, exchange.run);
+    await session.query('COMMIT', 'promoting tables');
+  }
+
+  async settle(tables: readonly string[], signal: AbortSignal): Promise<void> {
+    if (this.together) return;
+    const session = await this.#system.connect(signal);
+    try {
+      const { dialect } = this.#system;
+      if ((await session.query(dialect.recordsExist, 'looking for what is loaded')).rows.length === 0) return;
+      for (const table of tables) await settle(this.#system, session, table);
+    } finally {
       await session.close();
     }
   }
@@ -111,11 +146,7 @@ export class SqlSideTables implements SideTables {
     return this.#system.dialect.sides!.at(place);
   }
 
-  async #locate(
-    session: SqlSession,
-    given: ExchangedTable,
-    { from, readers }: { from: SqlDialect; readers: SqlDialect },
-  ): Promise<Exchanged> {
+  async #locate(session: SqlSession, given: ExchangedTable, { from, readers }: Dialects): Promise<Exchanged> {
     const { table, fence, versions } = given;
     const locate = async (dialect: SqlDialect, version: number): Promise<Located> => {
       const record = await readRecord(session, dialect, table, true);
@@ -129,14 +160,15 @@ export class SqlSideTables implements SideTables {
   }
 }
 
-/** Those that we know something of; others are none of ours. */
+/** Those that we know something of; others are none of ours, but for names that are always ours. */
 async function dropTables(
   session: SqlSession,
   dialect: SqlDialect,
   tables: readonly string[],
 ): Promise<void> {
   const known: string[] = [];
-  for (const table of tables) if (await readRecord(session, dialect, table, true)) known.push(table);
+  for (const table of tables)
+    if ((await readRecord(session, dialect, table, true)) || dialect.ddlApart) known.push(table);
   if (known.length === 0) return;
   const list = known.map((table) => dialect.table(table)).join(', ');
   for (const sql of dialect.sides!.drop(known)) await session.query(sql, `dropping ${list}`);
@@ -170,7 +202,7 @@ async function refuseHeld(
 /** Indexes, defaults, comments and grants of the readers' table. */
 async function takeOver(
   session: SqlSession,
-  { from, readers }: { from: SqlDialect; readers: SqlDialect },
+  { from, readers }: Dialects,
   { table, from: side, readers: there }: Exchanged,
 ): Promise<void> {
   if (!there.found) return;
@@ -179,7 +211,10 @@ async function takeOver(
   const columns = targetColumns(side.record!.schema, from, false).filter(({ name }) =>
     there.found!.columns.some((each) => each.name === name),
   );
-  const structure = await readers.structure(session, table, columns);
+  const own = await from.structure(session, table, columns);
+  const has = new Set(own.indexes.map(({ name }) => name));
+  const all = await readers.structure(session, table, columns);
+  const structure = { ...all, indexes: all.indexes.filter(({ name }) => !has.has(name)) };
   const { first, indexes } = from.shape({
     table: from.table(table),
     name: table,
@@ -200,25 +235,33 @@ function historyOf(found: FoundTable): 'loads' | 'versions' | undefined {
 
 async function writeRecords(
   session: SqlSession,
-  { from, to, readers }: Record<'from' | 'to' | 'readers', SqlDialect>,
-  { table, fence, from: side, readers: there }: Exchanged,
+  { from, to, readers }: Dialects,
+  exchanged: Exchanged,
   run: string,
 ): Promise<void> {
-  const now = side.record!;
-  const before = there.record?.version ? there.record : undefined;
+  const { table } = exchanged;
+  const before = exchanged.readers.record?.version ? exchanged.readers.record : undefined;
+  await dropRecord(session, from, table);
+  if (before) {
+    await ensureRecord(session, to, table, before);
+    await writeRecord(session, to, table, before);
+  }
+  const after = recordAfter(exchanged, run);
+  await ensureRecord(session, readers, table, after);
+  await writeRecord(session, readers, table, after);
+}
+
+/** What is known of the readers' table when it is the other one. */
+function recordAfter({ fence, from, readers }: Exchanged, run: string): TableRecord {
+  const now = from.record!;
+  const before = readers.record?.version ? readers.record : undefined;
   // Greater than any that either table had: whoever has planned on one of them is refused.
   const version = Math.max(now.version, before?.version ?? 0) + 1;
   const at = now.checkpoint?.readAt ?? '';
   const schemas = before
     ? nextVersions(before.schemas, { before: before.schema, after: now.schema }, { commit: version, at, run })
     : now.schemas;
-  await dropRecord(session, from, table);
-  if (before) {
-    await ensureRecord(session, to, table, before);
-    await writeRecord(session, to, table, before);
-  }
-  await ensureRecord(session, readers, table, now);
-  await writeRecord(session, readers, table, { ...now, version, fence, schemas });
+  return { ...now, version, fence, schemas };
 }
 
 function goneMeanwhile(name: string): ConflictError {

@@ -14,13 +14,29 @@
  */
 import { ConflictError } from '../../../core/errors.ts';
 import type { SqlDialect, SqlSession, SqlSystem } from './system.ts';
-import { COLUMNS, readRecord, recordOf, type TableRecord, valuesOf, writeRecord } from './table-record.ts';
+import {
+  COLUMNS,
+  dropRecord,
+  ensureRecord,
+  readRecord,
+  recordOf,
+  type TableRecord,
+  valuesOf,
+  writeRecord,
+} from './table-record.ts';
 
 interface Pending {
   /** Hidden names, quoted. */
   hidden: string;
   old: string;
+  /** Of an exchange: places of the table that comes, which has but the mark of the hidden one, and of the one that goes, which is `old`. */
+  places?: Places | undefined;
   after: TableRecord;
+}
+
+interface Places {
+  from: string;
+  to: string;
 }
 
 /** The steps of a swap as they are done, for tests that stop between them. */
@@ -51,8 +67,10 @@ export async function lockRecord(
   const record = await readRecord(session, dialect, table, true);
   const pending = await readPending(session, dialect, table);
   if (!pending) return record;
-  const done = await settleTables(system, table, pending);
+  const { places } = pending;
+  const done = await (places ? settleExchange : settleTables)(system, table, pending);
   const settled = done ? pending.after : record!;
+  if (done && places) await moveRecords(session, dialect, { table, places, before: record! });
   await writeRecord(session, dialect, table, settled);
   await writePending(session, dialect, { table, value: null });
   return settled;
@@ -86,6 +104,7 @@ export interface SwapJob {
   table: string;
   hidden: string;
   old: string;
+  places?: Places | undefined;
   after: TableRecord;
   onStep?: OnSwapStep | undefined;
 }
@@ -93,25 +112,27 @@ export interface SwapJob {
 /** Does all three steps. `session` is in a transaction that holds the lock of the record and has read nothing else. */
 export async function swapApart(system: SqlSystem, session: SqlSession, job: SwapJob): Promise<void> {
   const { dialect } = system;
-  const { table, hidden, old, after, onStep } = job;
+  const { table, hidden, old, places, after, onStep } = job;
   const doing = `replacing table "${table}"`;
-  const value = JSON.stringify({ hidden, old, values: valuesOf(after) });
+  const value = JSON.stringify({ hidden, old, places, values: valuesOf(after) });
   await onStep?.('pending');
   await writePending(session, dialect, { table, value });
   await session.query('COMMIT', doing);
   await onStep?.('locked');
   for (const sql of dialect.begin(undefined)) await session.query(sql, doing);
-  await readRecord(session, dialect, table, true);
+  const before = await readRecord(session, dialect, table, true);
   if ((await readPending(session, dialect, table))?.hidden !== hidden) throw overtaken(table);
   await onStep?.('renamed');
   await elsewhere(system, async (other) => {
-    for (const sql of dialect.swap(hidden, table, old)) await other.query(sql, doing);
+    const comes = places ? dialect.sides!.at(places.from).table(table) : hidden;
+    for (const sql of dialect.swap(comes, table, old)) await other.query(sql, doing);
   }).catch(async (error: unknown) => {
     // Without the lock anybody may have settled it; a session that was ended says so itself.
     if ((await readPending(session, dialect, table))?.hidden !== hidden) throw overtaken(table);
     throw error;
   });
   await onStep?.('recorded');
+  if (places) await moveRecords(session, dialect, { table, places, before: before! });
   await writeRecord(session, dialect, table, after);
   await writePending(session, dialect, { table, value: null });
   await session.query('COMMIT', doing);
@@ -131,6 +152,29 @@ async function settleTables(system: SqlSystem, table: string, { hidden, old }: P
     if (!(await dialect.find(other, table))) await apart.restore(other, table, old);
     return false;
   });
+}
+
+/** The same where the second step is impossible once the name is taken that the user's table was to have. */
+async function settleExchange(system: SqlSystem, table: string, { hidden, old }: Pending): Promise<boolean> {
+  const apart = system.dialect.ddlApart!;
+  return elsewhere(system, async (other) => {
+    const doing = `settling what a killed call has begun with table "${table}"`;
+    await other.query(`CREATE TABLE IF NOT EXISTS ${old} (taken INT)`, doing);
+    return apart.wasHidden(other, table, hidden);
+  });
+}
+
+/** What is known of a table goes where it went. A table that was made to have one to swap was none. */
+async function moveRecords(
+  session: SqlSession,
+  dialect: SqlDialect,
+  { table, places, before }: { table: string; places: Places; before: TableRecord },
+): Promise<void> {
+  await dropRecord(session, dialect.sides!.at(places.from), table);
+  if (before.version === 0) return;
+  const to = dialect.sides!.at(places.to);
+  await ensureRecord(session, to, table, before);
+  await writeRecord(session, to, table, before);
 }
 
 /** The transaction that holds the lock would end with the first rename of its own session. */
@@ -156,8 +200,8 @@ async function readPending(
   );
   const text = rows[0]?.['pending'];
   if (typeof text !== 'string') return undefined;
-  const { hidden, old, values } = JSON.parse(text) as { hidden: string; old: string; values: unknown[] };
-  return { hidden, old, after: recordOf(Object.fromEntries(COLUMNS.map((name, i) => [name, values[i]]))) };
+  const { values, ...names } = JSON.parse(text) as Omit<Pending, 'after'> & { values: unknown[] };
+  return { ...names, after: recordOf(Object.fromEntries(COLUMNS.map((name, i) => [name, values[i]]))) };
 }
 
 async function writePending(

@@ -221,6 +221,8 @@ export interface SqlDialect {
 export interface SqlSides {
   /** The tables of a place; of readers when it is empty. */
   at(place: string): SqlDialect;
+  /** Whether they can have foreign keys of the same names as those of readers. */
+  readonly foreignKeys: boolean;
   /** Statements that give a table the place of that of another dialect of the same system, where none is. */
   moveTo(name: string, other: SqlDialect): string[];
   /** Statements that drop tables, which may refer to each other, if they are there. */
@@ -233,6 +235,8 @@ interface DdlApart {
   wasHidden(session: SqlSession, name: string, hidden: string): Promise<boolean>;
   /** Gives the user's table its name back, where a swap was cut in the middle. */
   restore(session: SqlSession, name: string, old: string): Promise<void>;
+  /** A statement that gives a table the mark of a hidden name. */
+  mark(table: string, hidden: string): string;
 }
 
 /** Values of the columns that Sluice adds to tables with history. */
