@@ -64,6 +64,7 @@ export class Grounds implements AsyncDisposable, Servers {
   /** An arena for one round; what was opened in it is closed with it. */
   arena(round: Round): Arena<AnyPair> & AsyncDisposable {
     const pairs: AnyPair[] = [];
+    const ways = new Random(round.seed);
     const open = async (
       streams: Streams,
       sql: string | ((of: SourceSql) => string) = '',
@@ -73,6 +74,8 @@ export class Grounds implements AsyncDisposable, Servers {
       const kind = kindOf(round.pair);
       const from = await kind.openSource(this, options);
       const pair = new Pair(from, await kind.openDestination(this, options), streams);
+      // Rows go into databases in two ways, and few of them would go one.
+      if (kind.to !== 'lake') pair.defaults = { load_method: ways.pick(['auto', 'statements', 'bulk']) };
       pairs.push(pair);
       const text = typeof sql === 'string' ? sql : sql(from.sql);
       if (text !== '') await from.query(text);

@@ -37,6 +37,8 @@ export class Pair<
   readonly folder: string;
   /** May be changed between runs. */
   streams: Streams;
+  /** Of the pipeline. */
+  defaults: StreamOptions = {};
   memoryBytes: number = 512 << 20;
   /** Of leases and history; may be changed before the first run. */
   stateOptions: Project['state'] = { type: 'sqlite', path: '.sluice/state.db' };
@@ -58,7 +60,7 @@ export class Pair<
       project: {
         directory: this.folder,
         connections: { from: this.from.connection, to: this.to.connection } as never,
-        pipelines: { p: { from: 'from', to: 'to', streams: this.streams } },
+        pipelines: { p: { from: 'from', to: 'to', defaults: this.defaults, streams: this.streams } },
         state: this.stateOptions,
         memoryBytes: this.memoryBytes,
       },

@@ -70,9 +70,9 @@ SELECT pg_catalog.string_agg(DISTINCT d.what, ', ') AS reason FROM (
   UNION ALL SELECT 'another owner' WHERE c.relowner <> (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = current_user)) d`;
 
 /**
- * Statements spare the trip in which a COPY begins, and cost the server more for each row: of 10 columns 0.6 ms against 0.4 for
- * 10 rows, 1.2 against 0.6 for 100, 8 against 2.3 for 1,000, 66 against 8 for 10,000. With 200 rows that is what a trip takes
- * within a data center.
+ * Statements spare the trip in which a COPY begins, and cost the server more for each row. Where a trip takes 1 ms, 200 rows of 10
+ * columns take 5.3 ms against 6.1, and 500 rows 9.5 against 9; where it takes 5, 7.9 against 13.5 and 16 against 11; on one machine
+ * 3.4 against 1.3 and 7.5 against 3.2.
  */
 export const LOAD_SIZES: LoadSizes = { rows: 200, bytes: 64 << 10 };
 
