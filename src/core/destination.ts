@@ -164,6 +164,8 @@ export type Supersede =
   | { kind: 'everything' }
   /** Rows with a key that a load brings. */
   | { kind: 'key'; key: string[] }
+  /** Rows with values in these columns of the key that a load names, see {@link SliceReader} `groups`; it may have no rows of them. */
+  | { kind: 'groups'; columns: string[] }
   /** Rows whose `column` lies in [from, to). */
   | { kind: 'window'; column: string; from: string; to: string }
   /** Rows whose `column`, a text, has this value; null: that have none in a column of any type. */

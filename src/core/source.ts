@@ -17,6 +17,8 @@ export interface Source {
   check(signal: AbortSignal): Promise<SourceFacts>;
   /** Called by `discover`, `init` and `plan`: what is there. Order is stable. */
   discover(signal: AbortSignal): Promise<StreamInfo[]>;
+  /** Called once per run or plan, before `open`, with its streams: what several are made of can be fetched once. */
+  expect?(streams: readonly StreamConfig[]): void;
   /**
    * Called once per run, and again after the connection that holds the snapshot was lost. `accepts` names the wire forms
    * that the destination takes as they are: {@link BytesReader.direct}.
@@ -108,6 +110,11 @@ export interface Survey {
   arrived?: Arrival | undefined;
   /** Of streams of files: those that were looked at, by path. */
   files?: ReadonlyMap<string, SurveyedFile> | undefined;
+  /**
+   * Columns of the key: rows that have the same in them come together, and take the place of all rows of the table that have it.
+   * The `groups` of readers say which those are, for some may have no rows any more.
+   */
+  group?: readonly string[] | undefined;
   /** Records with values that are not of the types of the schema are put aside, and not loaded. */
   putsAside?: boolean | undefined;
   /**
@@ -182,9 +189,14 @@ export interface CursorFacts {
 /** An open slice, in one of the forms a source can produce; the destination's writer takes the cheapest it accepts. */
 export type SliceReader = BytesReader | BatchesReader;
 
-export interface BytesReader {
-  readonly format: 'bytes';
+interface GroupedReader {
   readonly schema: Schema;
+  /** Where the survey has a `group`: values of its columns, also of those that have no rows. Read to its end, or not at all. */
+  readonly groups?: SliceReader | undefined;
+}
+
+export interface BytesReader extends GroupedReader {
+  readonly format: 'bytes';
   readonly decoder: DecoderSpec;
   /** Set when the slice is there in a form that the destination has said to take as it is: nobody has to decode bytes. */
   readonly direct?: DirectForm | undefined;
@@ -193,9 +205,8 @@ export interface BytesReader {
   close(): Promise<void>;
 }
 
-export interface BatchesReader {
+export interface BatchesReader extends GroupedReader {
   readonly format: 'batches';
-  readonly schema: Schema;
   /** A batch is used up before the next one is asked for. */
   batches(): AsyncIterable<Batch>;
   /** Totals, when all batches were read. */
@@ -263,8 +274,16 @@ export interface DecodeFacts {
 export interface StreamInfo {
   /** `schema.table`, unquoted; parts with dots or capitals are quoted as in SQL. */
   name: string;
-  kind: 'table' | 'view' | 'materialized view' | 'partitioned table' | 'foreign table' | 'files' | 'endpoint';
-  /** Parent of a partition or of an inheriting table. */
+  kind:
+    | 'table'
+    | 'view'
+    | 'materialized view'
+    | 'partitioned table'
+    | 'foreign table'
+    | 'files'
+    | 'endpoint'
+    | 'array';
+  /** Parent of a partition, of an inheriting table, or of what lies in arrays: no wildcard stands for these. */
   parent?: string | undefined;
   schema: Schema;
   estimatedRows: number | undefined;

@@ -280,6 +280,8 @@ class StreamLoad {
       loads.some(({ rows }) => rows > 0) ||
       !before ||
       planned.table === undefined ||
+      // What has no rows any more shows in no row.
+      planned.survey.group !== undefined ||
       planned.plan.changes.length > 0 ||
       planned.plan.stream.date
     )

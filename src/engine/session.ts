@@ -1,6 +1,7 @@
 /** What plan and run share: the opened ends of a pipeline and its streams. */
 import { availableParallelism } from 'node:os';
 import { resolveStreams } from '../config/resolve-streams.ts';
+import { isWildcard } from '../config/stream-name.ts';
 import type { Destination } from '../core/destination.ts';
 import { ConfigError } from '../core/errors.ts';
 import {
@@ -13,7 +14,7 @@ import {
 } from '../core/memory.ts';
 import type { PipelineConfig } from '../core/project.ts';
 import type { SideTables } from '../core/side-tables.ts';
-import type { Source } from '../core/source.ts';
+import type { Source, StreamInfo } from '../core/source.ts';
 import type { StreamConfig } from '../core/stream.ts';
 import {
   acceptedBy,
@@ -137,7 +138,7 @@ export async function chooseStreams(
   const patterns = names.some((each) => /[*?]/.test(each));
   // Reading a large catalog takes a while, so it is done only for wildcards; a wrong name shows when it is looked at.
   const available = patterns
-    ? (await source.discover(signal)).filter((info) => info.parent === undefined)
+    ? withArrays(await source.discover(signal), names)
     : names.map((each) => ({ name: each }));
   const { streams, all, mistakes } = resolveStreams(config, available, options.select ?? []);
   if (mistakes.length > 0) {
@@ -148,9 +149,18 @@ export async function chooseStreams(
     });
   }
   session.destination.accept?.(all);
+  source.expect?.(streams);
   const { loadMethod: way } = options;
   const asked = { loadMethod: way === 'auto' ? undefined : way };
   return { streams: way === undefined ? streams : streams.map((each) => ({ ...each, ...asked })), all };
+}
+
+/** What wildcards stand for, and arrays within records that are named: not every record has them. */
+function withArrays(found: readonly StreamInfo[], names: readonly string[]): { name: string }[] {
+  const own = found.filter(({ parent }) => parent === undefined);
+  const within = own.filter(({ kind }) => kind === 'endpoint').map(({ name }) => `${name}.`);
+  const named = names.filter((name) => !isWildcard(name) && within.some((begin) => name.startsWith(begin)));
+  return [...own, ...named.map((name) => ({ name }))];
 }
 
 export async function closePipeline(session: PipelineSession): Promise<void> {

@@ -29,14 +29,16 @@ export class Staging {
     const close = (): Promise<void> => reader.close();
     if (reader.format === 'batches') {
       const batches = (): AsyncIterable<Batch> => this.#batches(reader.batches());
-      return { format: 'batches', schema, batches, facts: () => reader.facts(), close };
+      const { groups } = reader;
+      return { format: 'batches', schema, groups, batches, facts: () => reader.facts(), close };
     }
-    const { decoder, direct } = reader;
+    const { decoder, direct, groups } = reader;
     return {
       format: 'bytes',
       schema,
       decoder,
       direct,
+      groups,
       close,
       pump: async (sink, onBytes) => {
         const started = performance.now();

@@ -39,6 +39,7 @@ export function ruledSource(source: Source, place: RulesPlace): Source {
   return {
     check: (signal) => source.check(signal),
     discover: (signal) => source.discover(signal),
+    expect: (streams) => source.expect?.(streams),
     open: async (signal, accepts) => new RuledSnapshot(await source.open(signal, accepts), threads, place),
     close: async () => {
       await Promise.all([source.close(), threads.close()]);
@@ -110,6 +111,7 @@ class RuledSnapshot implements Snapshot {
       format: 'bytes',
       schema: { ...bytes.schema, fields: ruledFields(bytes.schema.fields, rules.computed) },
       decoder: BATCH_DECODER,
+      groups: bytes.groups,
       pump: async (sink) => {
         const task = { name: stream.name, rules, aside, laneBytes: this.#place.laneBytes };
         await this.#threads.use((thread) => thread.apply(task, bytes, sink, signal));

@@ -100,6 +100,41 @@ export const ROW_CHECKS: readonly DestinationCheck[] = [
     },
   },
   {
+    name: 'lets rows take the place of all that the groups have that are named, also of those without rows now',
+    async run(under) {
+      const destination = await under.destination();
+      const schema = schemaOf('order int32, sub utf8 null, n int32, text utf8 null', ['order', 'sub', 'n']);
+      const supersede = { kind: 'groups' as const, columns: ['order', 'sub'] };
+      const rows: Cell[][] = [
+        ['1', 'a', '0', 'x'],
+        ['1', 'a', '1', 'y'],
+        ['1', null, '0', 'z'],
+        ['2', 'a', '0', 'x'],
+        ['3', 'a', '0', 'stays'],
+      ];
+      await load(destination, 'lines', { schema, rows });
+      const groups: Cell[][] = [
+        ['1', 'a'],
+        ['1', 'a'],
+        ['1', null],
+        ['2', 'a'],
+        ['4', 'a'],
+      ];
+      const now: Cell[][] = [
+        ['1', 'a', '0', 'new'],
+        ['1', null, '1', 'new'],
+        ['4', 'a', '0', null],
+      ];
+      await load(destination, 'lines', { schema, rows: now, supersede, groups });
+      await expectRows(under, 'lines', [...now, rows[4]!]);
+      expect((await destination.describe('lines', new AbortController().signal))!.rows).toBe(4);
+      await load(destination, 'lines', { schema, rows: [], supersede, groups: [['1', 'a']] });
+      await expectRows(under, 'lines', [now[1]!, now[2]!, rows[4]!]);
+      await load(destination, 'lines', { schema, rows: [], supersede, groups: [] });
+      expect((await destination.describe('lines', new AbortController().signal))!.rows).toBe(3);
+    },
+  },
+  {
     name: 'takes NULLs in a key for equal',
     async run(under) {
       const destination = await under.destination();

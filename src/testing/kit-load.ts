@@ -66,6 +66,8 @@ export interface LoadPlan {
   schema?: Schema;
   readerSchema?: Schema;
   supersede?: Supersede;
+  /** For `supersede` of the kind `groups`: values of its columns. */
+  groups?: readonly Cell[][];
   /** The rows may have been loaded before: compare them. */
   overlap?: boolean;
   /** It is committed with others. */
@@ -129,10 +131,18 @@ export const STAGE_ALL: StageOptions = {
   onRows: () => undefined,
 };
 
+function onlyColumns({ fields }: Schema, names: readonly string[]): Schema {
+  return { fields: fields.filter(({ name }) => names.includes(name)), key: [...names] };
+}
+
 export async function stage(writer: TableWriter, plan: LoadPlan): Promise<Load> {
   const schema = plan.schema ?? PEOPLE;
   const distinct = plan.overlap === true ? { key: [...schema.key], cursor: [], from: undefined } : undefined;
-  const reader = rowsReader(plan.readerSchema ?? schema, plan.rows);
+  const own = rowsReader(plan.readerSchema ?? schema, plan.rows);
+  const { supersede, groups = [] } = plan;
+  const named =
+    supersede?.kind === 'groups' ? rowsReader(onlyColumns(schema, supersede.columns), groups) : undefined;
+  const reader = named ? { ...own, groups: named } : own;
   return writer.stage(
     sliceOf(plan.slice ?? 'all', plan.overlap ?? false),
     reader,

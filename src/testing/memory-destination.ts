@@ -98,6 +98,12 @@ export class MemoryDestination implements Destination {
   async close(): Promise<void> {}
 }
 
+/** Private part of a Load. */
+interface Parts {
+  rows: StoredRow[];
+  groups: StoredRow[];
+}
+
 class MemoryTableWriter implements TableWriter {
   readonly #store: MemoryStore;
   readonly #spec: TableSpec;
@@ -118,8 +124,18 @@ class MemoryTableWriter implements TableWriter {
       load,
       cells: new Map(reader.schema.fields.map((field, i) => [field.name, row[i] ?? null])),
     }));
-    const parts = options.distinct ? this.#withoutLoaded(incoming, options.distinct) : incoming;
-    return { slice, facts, rows: parts.length, bytes: 0, parts };
+    const rest = options.distinct ? this.#withoutLoaded(incoming, options.distinct) : incoming;
+    const { groups } = reader;
+    const named =
+      options.supersede.kind === 'groups' ? await untilAborted(readSlice(groups!), signal) : undefined;
+    const parts: Parts = {
+      rows: rest,
+      groups: (named?.rows ?? []).map((row) => ({
+        load,
+        cells: new Map(groups!.schema.fields.map((field, i) => [field.name, row[i] ?? null])),
+      })),
+    };
+    return { slice, facts, rows: rest.length, bytes: 0, parts };
   }
 
   /** Nothing here waits, so no other commit can come in between. */
@@ -134,15 +150,21 @@ class MemoryTableWriter implements TableWriter {
     }
     if (before && supersede.kind !== 'everything') checkGrows(before.state.schema, schema, table);
     const incoming = loads
-      .flatMap((load) => load.parts as StoredRow[])
+      .flatMap((load) => (load.parts as Parts).rows)
       .map((row) => (history === 'versions' ? { ...row, from: loadedAt } : row));
+    const groups = loads.flatMap((load) => (load.parts as Parts).groups);
     const old = (before?.rows ?? []).map((row) => widened(row, before!.state.schema, schema));
     const { rows, changed } =
       supersede.kind === 'gone'
         ? withoutGone(old, incoming, { ...supersede, at: loadedAt })
         : supersede.kind === 'versions'
           ? followed(old, incoming, { ...supersede, schema, at: loadedAt })
-          : { rows: [...staying(old, incoming, supersede), ...incoming] };
+          : {
+              rows: [
+                ...staying(old, supersede.kind === 'groups' ? groups : incoming, supersede),
+                ...incoming,
+              ],
+            };
     const changes = loads.length > 0 || checkpoint !== undefined || !before;
     const { schemas = [] } = before?.state ?? {};
     const state: TableState = {
@@ -213,6 +235,10 @@ function staying(
     case 'key': {
       const keys = byKey(incoming, supersede.key);
       return rows.filter((row) => !keys.has(keyOf(row, supersede.key)));
+    }
+    case 'groups': {
+      const groups = new Set(incoming.map((row) => keyOf(row, supersede.columns)));
+      return rows.filter((row) => !groups.has(keyOf(row, supersede.columns)));
     }
     case 'window': {
       const { column, from, to } = supersede;

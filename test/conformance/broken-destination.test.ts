@@ -152,6 +152,17 @@ const DEFECTS: Record<string, { destination: Class; found: string }> = {
       return this.inner.commit(loads, supersede.kind === 'key' ? { kind: 'nothing' } : supersede, checkpoint);
     }),
   },
+  'leaves rows of groups that have others now': {
+    found:
+      'lets rows take the place of all that the groups have that are named, also of those without rows now',
+    destination: committing(function (loads, supersede, checkpoint) {
+      return this.inner.commit(
+        loads,
+        supersede.kind === 'groups' ? { kind: 'nothing' } : supersede,
+        checkpoint,
+      );
+    }),
+  },
   'takes no NULL for equal to another': {
     found: 'takes NULLs in a key for equal',
     destination: class extends Good {

@@ -1,16 +1,22 @@
 /** Records that code of the project yields: typed, counted, put aside, and each of them once. */
 import { expect, it } from 'vitest';
+import { customConnector } from '../../src/connectors/custom/index.ts';
+import type { StreamOptions } from '../../src/core/project.ts';
 import { custom, type CustomStream, DataError, plan, type ProjectDefinition, run } from '../../src/index.ts';
 import { FileLake } from '../support/file-lake.ts';
 
 class CustomLake extends FileLake {
   code: CustomStream = { records: () => [] };
+  /** Beside that of the tests. */
+  others: Record<string, StreamOptions> = {};
+  /** In the place of all of them. */
+  streams: Record<string, StreamOptions> | undefined;
 
   override get project(): ProjectDefinition {
     const { connections, pipelines } = super.project;
     return {
       connections: { ...connections, files: custom({ streams: { t: this.code } }) },
-      pipelines: pipelines!,
+      pipelines: { p: { ...pipelines!['p']!, streams: this.streams ?? { t: this.stream, ...this.others } } },
     };
   }
 }
@@ -89,4 +95,94 @@ it('is refused as a whole when it is no code', async () => {
   });
   await expect(plan(project('x'), 'p')).rejects.toThrow(/has to be a function/);
   await expect(run(project(undefined), 'p')).rejects.toThrow(/has to be a function|missing/);
+});
+
+it('brings arrays within records as streams of their own, asked for once, and each at its own place', async () => {
+  await using pair = new CustomLake({ load: 'merge', cursor: 'n' });
+  pair.others = { 't.kids': { load: 'merge', cursor: 't_n' } };
+  const since: (string | undefined)[] = [];
+  let first = 0;
+  pair.code = {
+    key: 'id',
+    *records(request) {
+      since.push(request.since);
+      for (let n = first; n < first + 3; n++)
+        yield { id: n, n, kids: Array.from({ length: n }, (_, k) => ({ k: BigInt(n) ** 30n, at: k })) };
+    },
+  };
+  const kids = 'SELECT t_id, count(*), max(k), max(kids_index) FROM t_kids GROUP BY 1 ORDER BY 1';
+  await pair.report();
+  expect(since).toEqual([undefined]);
+  expect(await pair.query(kids)).toEqual([
+    [1, 1, 1, 0],
+    [2, 2, 1073741824, 1],
+  ]);
+  // One that is behind is brought what it lacks, and then they are together again.
+  first = 2;
+  await pair.report({ select: ['t'] });
+  await pair.report();
+  expect(since.slice(1)).toEqual(['2', '4', '2']);
+  expect((await pair.query(kids)).map(([id]) => id)).toEqual([1, 2, 3, 4]);
+  await pair.report();
+  expect(since.slice(4)).toEqual(['4']);
+  pair.others = { 't.kids': { load: 'merge', cursor: 'n' } };
+  const { streams } = await pair.report();
+  expect(streams[1]!.error!.remedy).toContain('t_n');
+});
+
+it('appends versions of elements, and none of them twice', async () => {
+  await using pair = new CustomLake({ load: 'replace' });
+  pair.streams = { 't.kids': { load: 'append', cursor: 't_n' } };
+  let n = 1;
+  pair.code = {
+    key: 'id',
+    records: () => {
+      const records = [
+        { id: 1, n: 1, kids: ['a', 'b'] },
+        { id: 2, n, kids: [n === 1 ? 'c' : 'd'] },
+      ];
+      return [...records, ...records];
+    },
+  };
+  expect((await pair.report()).streams[0]).toMatchObject({ totals: { loaded: 3 } });
+  n = 2;
+  expect((await pair.report()).streams[0]).toMatchObject({ totals: { loaded: 1 } });
+  expect((await pair.report()).streams[0]).toMatchObject({ totals: { loaded: 0 } });
+  // The newest version of each.
+  expect(await pair.query('SELECT t_id, kids_index, value FROM t_kids ORDER BY ALL')).toEqual([
+    [1, 0, 'a'],
+    [1, 1, 'b'],
+    [2, 0, 'd'],
+  ]);
+});
+
+it('finds arrays of objects, which no wildcard stands for', async () => {
+  await using pair = new CustomLake({ load: 'replace' });
+  pair.code = {
+    key: 'id',
+    records: () => [
+      { id: 1, tags: ['a'], kids: [] },
+      { id: 2, at: { kids: [{ x: 1 }] }, kids: [{ name: 'n', kids: [{ z: 1 }] }] },
+    ],
+  };
+  const context = { name: 'files', directory: pair.folder, memoryBytes: 512 << 20, workers: 1 };
+  const source = await customConnector.openSource!({ streams: { t: pair.code } }, context);
+  const found = await source.discover(new AbortController().signal);
+  await source.close();
+  expect(found.map(({ name, kind, schema, proposal }) => [name, kind, schema.key, proposal.load])).toEqual([
+    ['t', 'endpoint', ['id'], 'merge'],
+    ['t.at.kids', 'array', ['t_id', 'at_index', 'kids_index'], 'merge'],
+    ['t.kids', 'array', ['t_id', 'kids_index'], 'merge'],
+    ['t.kids.kids', 'array', ['t_id', 'kids_index', 'kids_kids_index'], 'merge'],
+  ]);
+  expect(found[2]!.schema.fields.map(({ name }) => name)).toEqual(['t_id', 'kids_index', 'name', 'kids']);
+  pair.streams = { '*': { load: 'replace' }, 't.later': { load: 'replace' } };
+  const { streams } = await pair.report();
+  expect(streams.map(({ stream, status, error }) => [stream, error?.message ?? status])).toEqual([
+    ['t', 'loaded'],
+    ['t.later', 'nothing-new'],
+  ]);
+  expect(await pair.query('SELECT count(*) FROM t_later')).toEqual([[0]]);
+  pair.streams = { 'x.kids': { load: 'replace' } };
+  expect((await pair.report()).streams[0]!.error!.message).toContain('no such stream');
 });

@@ -208,3 +208,27 @@ it.each(['merge', 'append', 'replace'] as const)(
     ]);
   },
 );
+
+it('brings arrays within records as streams of their own, from one run of the tap', async () => {
+  await using pair = new TapLake({ load: 'merge', columns: { exclude: ['name'] } });
+  pair.others = { 't.lines': { load: 'merge' } };
+  const lines = { type: 'array', items: { type: 'object', properties: { sku: { type: 'string' } } } };
+  const { schema: own, ...rest } = STREAM;
+  const stream = { ...rest, schema: { ...own, properties: { ...own.properties, lines } } };
+  const nested = (from: number, to: number, count: number): object[] =>
+    rows(from, to).map((row) => ({
+      ...row,
+      lines: Array.from({ length: count }, (_, i) => ({ sku: `${String(row['id'])}-${i}` })),
+    }));
+  pair.config = { streams: { t: { ...stream, rows: nested(1, 20, 2) } } };
+  const count = 'SELECT count(*), count(DISTINCT t_id), min(sku), max(sku) FROM t_lines';
+  await pair.report();
+  expect(await pair.query(count)).toEqual([[40, 20, '1-0', '9-1']]);
+  // Other columns are asked for: the tap runs for each.
+  expect(pair.seen).toHaveLength(2);
+  pair.stream = { load: 'merge' };
+  pair.config = { streams: { t: { ...stream, rows: [...nested(1, 19, 2), ...nested(20, 21, 0)] } } };
+  await pair.report();
+  expect(pair.seen).toHaveLength(3);
+  expect(await pair.query(count)).toEqual([[38, 19, '1-0', '9-1']]);
+});

@@ -1,26 +1,7 @@
 /** A process that is killed while it loads records of an API: the next run ends with each of them once. */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
-import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { Api, ApiLake } from '../support/api.ts';
-
-const root = fileURLToPath(new URL('../..', import.meta.url));
-
-/** Whether it was killed. */
-async function killedAt(pair: ApiLake, at: number): Promise<boolean> {
-  writeFileSync(path.join(pair.folder, 'sluice.yaml'), JSON.stringify(pair.project));
-  const child = spawn(
-    process.execPath,
-    ['--import', './test/support/die-at.ts', 'src/cli/main.ts', 'run', '--project', pair.folder, '--json'],
-    { cwd: root, env: { ...process.env, DIE_AT: String(at), DIE_ON: 'spool|commits' }, stdio: 'ignore' },
-  );
-  const [code, signal] = (await once(child, 'exit')) as [number | null, string | null];
-  if (signal === null) expect(code).toBe(0);
-  return signal !== null;
-}
+import { killedAt } from '../support/killed-at.ts';
 
 it.each(['merge', 'append', 'replace'])('%s', async (load) => {
   const all = Array.from({ length: 40 }, (_, i) => ({

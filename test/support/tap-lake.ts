@@ -1,6 +1,7 @@
 /** A tap that does what a test says, and a lake that one of its streams, called `t`, is loaded into. */
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
+import type { StreamOptions } from '../../src/core/project.ts';
 import type { ProjectDefinition } from '../../src/index.ts';
 import { FileLake } from './file-lake.ts';
 
@@ -35,13 +36,16 @@ export class TapLake extends FileLake {
   /** What it says, see tap.mjs. */
   say: unknown[] = [];
   config: Record<string, unknown> = {};
+  /** Streams beside that one. */
+  others: Record<string, StreamOptions> = {};
 
   override get project(): ProjectDefinition {
     const { connections, pipelines } = super.project;
     const config: Record<string, unknown> = { say: this.say, seen: this.#seen, ...this.config };
     const discover = config['streams'] !== undefined || config['catalog'] !== undefined;
     const tap = { type: 'singer', command: [...TAP], config, discover, ...this.connection };
-    return { connections: { ...connections, files: tap }, pipelines: pipelines! };
+    const p = { ...pipelines!['p']!, streams: { t: this.stream, ...this.others } };
+    return { connections: { ...connections, files: tap }, pipelines: { p } };
   }
 
   get #seen(): string {

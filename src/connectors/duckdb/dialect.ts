@@ -24,6 +24,7 @@ import { attach, OWNERS } from './file-sql.ts';
 import {
   dropLoaded,
   gone,
+  groups,
   literal,
   LOAD_NUMBER,
   merge,
@@ -108,6 +109,7 @@ export function duckdbDialect(file: DatabaseFile, schema: string, beside: string
     grants: async () => [],
     dropLoaded,
     merge,
+    groups,
     gone,
     trial: duckdbTrial,
     versions,

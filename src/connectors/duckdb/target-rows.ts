@@ -3,9 +3,11 @@ import { duckName, duckText } from '../../duckdb/types.ts';
 import {
   type DistinctJob,
   type GoneJob,
+  type GroupsJob,
   LOAD_ID,
   type MergeJob,
   type MergeStatements,
+  type SqlDialect,
   type TargetColumn,
   VALID_FROM,
   VALID_TO,
@@ -118,6 +120,19 @@ function insertAll(
   const list = columns.map(({ name }) => duckName(name)).join(', ');
   const values = columns.map((column) => valueOf('s', column, staged)).join(', ');
   return `INSERT INTO ${table} (${list}) SELECT ${values} FROM ${stage} s`;
+}
+
+export function groups({
+  groups: named,
+  stage,
+  table,
+  columns,
+  key,
+}: GroupsJob): ReturnType<SqlDialect['groups']> {
+  return {
+    prepare: [refuseSharedKeys(stage, key)],
+    remove: `DELETE FROM ${table} AS t USING ${named} g WHERE ${sameKey('t', 'g', columns)}`,
+  };
 }
 
 export function gone({ table, hash, stage, key, mark }: GoneJob): string {

@@ -34,7 +34,7 @@ async function kept(
   const schema = schemaFromJson(currentSchema(state)!);
   const files = { directory, compression: 'zstd', rowGroupRows: undefined, fileBytes };
   const at = '2026-01-01 00:00:00+00';
-  const job: SupersedeJob = { storage: lake.storage, state, schema, lane, at, staged, files };
+  const job: SupersedeJob = { storage: lake.storage, state, schema, lane, at, groups: [], staged, files };
   const found = await supersede(job, { kind: 'key', key });
   const ids: string[] = [];
   for (const { file } of found.kept) {

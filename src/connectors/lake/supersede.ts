@@ -8,7 +8,13 @@ import type { ObjectStorage } from '../../core/storage.ts';
 import { duckName, duckText } from '../../duckdb/types.ts';
 import { DUCK_DIALECT } from '../shared/duckdb/canonical.ts';
 import { fileScan } from '../shared/lane/hash-split.ts';
-import { type FileOptions, type StagedFile, FILE_NUMBER, ROW_NUMBER } from '../shared/lane/lane-protocol.ts';
+import {
+  type FileOptions,
+  type Matched,
+  type StagedFile,
+  FILE_NUMBER,
+  ROW_NUMBER,
+} from '../shared/lane/lane-protocol.ts';
 import type { Lane } from '../shared/lane/lane.ts';
 import { type Operand, rowText } from '../shared/row-hash.ts';
 import type { FoldedState } from './records.ts';
@@ -25,6 +31,8 @@ export interface SupersedeJob {
   at: string;
   /** Files of the new loads. */
   staged: StagedFile[];
+  /** Of the groups that they name. */
+  groups: StagedFile[];
   files: Omit<FileOptions, 'partitions'>;
 }
 
@@ -43,6 +51,8 @@ export async function supersede(job: SupersedeJob, how: Supersede): Promise<Repl
       return { ...NOTHING, remove: [...job.state.files] };
     case 'key':
       return job.staged.length === 0 ? NOTHING : byKey(job, how.key);
+    case 'groups':
+      return job.groups.length === 0 ? NOTHING : byGroups(job, how.columns);
     case 'window':
     case 'value':
       return job.state.files.length === 0 ? NOTHING : byWindow(job, windowCondition(job, how));
@@ -83,12 +93,25 @@ export async function refuseShared(
 
 /** Only keys are compared, and what is found are places of rows, so that the width of the table does not count. */
 async function byKey(job: SupersedeJob, key: string[]): Promise<Replacement> {
-  const { lane, schema, staged, state } = job;
+  const rows = job.staged.reduce((total, file) => total + file.rows, 0);
+  const { distinct, places } = await matched(job, job.staged, key);
+  if (distinct < rows) throw notUnique(key, rows - distinct);
+  return without(job, places);
+}
+
+/** A group may be named more than once, and its rows have the same key as far as it goes. */
+async function byGroups(job: SupersedeJob, columns: string[]): Promise<Replacement> {
+  if (job.state.files.length === 0) return NOTHING;
+  return without(job, (await matched(job, job.groups, columns)).places);
+}
+
+/** Rows of the table that have the values of new ones. */
+function matched(job: SupersedeJob, files: readonly StagedFile[], key: string[]): Promise<Matched> {
+  const { lane, schema, state } = job;
   const names = key.map((field) => duckName(fileColumn(schema, field).name)).join(', ');
-  const rows = staged.reduce((total, file) => total + file.rows, 0);
-  const { distinct, places } = await lane.match({
-    keys: `SELECT ${names} FROM (${fileScan(...staged.map((file) => file.path))})`,
-    rows,
+  return lane.match({
+    keys: `SELECT ${names} FROM (${fileScan(...files.map((file) => file.path))})`,
+    rows: files.reduce((total, file) => total + file.rows, 0),
     table:
       state.files.length === 0
         ? undefined
@@ -97,7 +120,9 @@ async function byKey(job: SupersedeJob, key: string[]): Promise<Replacement> {
     met: keyIn(schema, key, 'sluice_keys'),
     files: { ...job.files, directory: join(job.files.directory, 'places'), partitions: [] },
   });
-  if (distinct < rows) throw notUnique(key, rows - distinct);
+}
+
+async function without(job: SupersedeJob, places: readonly string[]): Promise<Replacement> {
   if (places.length === 0) return NOTHING;
   const found = fileScan(...places);
   return rewrite(job, await touchedFiles(job, found), notAmong(job, found));

@@ -46,7 +46,10 @@ export interface WriterContext {
 interface Parts {
   /** `key`: once the file has its final name. */
   files: (StagedFile & { key?: string })[];
-  directory: string;
+  /** Of the groups whose rows they take the place of. */
+  groups: StagedFile[];
+  /** Folders that go with them. */
+  directories: string[];
 }
 
 type NewFile = CommitDraft['add'][number];
@@ -96,14 +99,16 @@ export class LakeTableWriter implements TableWriter {
       ...(options.supersede.kind === 'gone' ? hashes : rows),
     };
     const committed = minus === undefined ? [] : state!.files;
+    const groups = options.supersede.kind === 'groups' ? await this.#groups(reader, signal) : undefined;
     const staged = await withFiles({ storage: this.#context.storage, files: committed, signal }, () =>
       this.#context.pool.use((lane) => lane.stage(task, reader, options.onRows, signal)),
     ).catch((error: unknown) => {
       // Attempts of a long run would otherwise pile up.
-      discard(directory);
+      for (const each of [directory, groups?.directory]) if (each !== undefined) discard(each);
       throw error;
     });
-    const parts: Parts = { files: staged.files, directory };
+    const directories = [directory, ...(groups ? [groups.directory] : [])];
+    const parts: Parts = { files: staged.files, groups: groups?.files ?? [], directories };
     return {
       slice,
       facts: staged.facts,
@@ -111,6 +116,34 @@ export class LakeTableWriter implements TableWriter {
       bytes: sum(staged.files, 'bytes'),
       parts,
     };
+  }
+
+  /** Its values in the types of the table. */
+  async #groups(
+    reader: SliceReader,
+    signal: AbortSignal,
+  ): Promise<{ directory: string; files: StagedFile[] }> {
+    const groups = reader.groups!;
+    const directory = this.#context.scratch();
+    const { schema, stream } = this.#spec;
+    const names = new Set(groups.schema.fields.map(({ name }) => name));
+    const fields = schema.fields.filter(({ name }) => names.has(name));
+    const task: StageRequest = {
+      stream,
+      data: dataSelect({ fields, key: [...groups.schema.key] }, groups.schema),
+      meta: undefined,
+      minus: undefined,
+      files: { ...this.#fileOptions(directory), partitions: [] },
+    };
+    try {
+      const { files } = await this.#context.pool.use((lane) =>
+        lane.stage(task, groups, () => undefined, signal),
+      );
+      return { directory, files };
+    } catch (error) {
+      discard(directory);
+      throw error;
+    }
   }
 
   async commit(loads: Load[], how: Supersede, checkpoint: Checkpoint | undefined): Promise<Committed> {
@@ -191,7 +224,8 @@ export class LakeTableWriter implements TableWriter {
     const files = readsTable(how) ? [...(state?.files ?? []), ...moved] : [];
     const found = await withFiles({ storage, files }, () =>
       pool.use(async (lane) => {
-        const job = this.#job(lane, staged, directory);
+        const groups = loads.flatMap((load) => (load.parts as Parts).groups);
+        const job = { ...this.#job(lane, staged, directory), groups };
         if (state) return supersede({ ...job, state: this.#asNow(state) }, how);
         if (how.kind === 'key') await refuseShared({ ...job, state: undefined }, how.key);
         return { remove: [], kept: [] };
@@ -203,9 +237,9 @@ export class LakeTableWriter implements TableWriter {
   /** Loads that take the place of rows by key look for themselves; parts of a first one do so at its end. */
   async #refuseShared(loads: Load[], how: Supersede, checkpoint: Checkpoint | undefined): Promise<void> {
     if (this.#spec.givenKey !== true || !checkpoint || checkpoint.unfinished) return;
-    if (how.kind !== 'nothing' && how.kind !== 'everything') return;
+    if (!['nothing', 'everything', 'groups'].includes(how.kind)) return;
     const staged = loads.flatMap((load) => (load.parts as Parts).files);
-    const state = how.kind === 'everything' ? undefined : this.#state;
+    const state = how.kind === 'nothing' ? this.#state : undefined;
     const { storage, pool } = this.#context;
     const directory = this.#context.scratch();
     try {
@@ -251,7 +285,7 @@ export class LakeTableWriter implements TableWriter {
   }
 
   async abort(loads: Load[]): Promise<void> {
-    for (const load of loads) discard((load.parts as Parts).directory);
+    for (const load of loads) for (const each of (load.parts as Parts).directories) discard(each);
   }
 
   async close(): Promise<void> {}
@@ -282,6 +316,7 @@ export class LakeTableWriter implements TableWriter {
       at: this.#spec.loadedAt,
       lane,
       staged,
+      groups: [],
       files: this.#fileOptions(directory),
     };
   }

@@ -20,7 +20,7 @@ import { claim, evict } from './claims.ts';
 import { mysqlComparison } from './compare-target.ts';
 import { BOOKS, BOOKS_TABLE, mysqlParts } from './table-parts.ts';
 import { mysqlTrial, ROW } from './refusals.ts';
-import { dropLoaded, gone, merge, versions } from './target-compare.ts';
+import { dropLoaded, gone, groups, merge, versions } from './target-compare.ts';
 import { targetLimits } from './target-limits.ts';
 import { shape, structureOf } from './target-structure.ts';
 import {
@@ -182,6 +182,7 @@ export function mysqlDialect(
     grants: async () => [],
     dropLoaded,
     merge,
+    groups,
     gone,
     trial: mysqlTrial,
     versions,

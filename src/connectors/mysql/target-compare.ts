@@ -4,9 +4,11 @@ import { quoteBackticks } from '../shared/quote.ts';
 import {
   type DistinctJob,
   type GoneJob,
+  type GroupsJob,
   LOAD_ID,
   type MergeJob,
   type MergeStatements,
+  type SqlDialect,
   type TargetColumn,
   VALID_FROM,
   VALID_TO,
@@ -117,6 +119,12 @@ export function merge({ stage, table, columns, key, staged }: MergeJob): MergeSt
     add: `INSERT INTO ${table} (${list}) SELECT ${columns.map(value).join(', ')} FROM ${stage} s
        WHERE NOT EXISTS (SELECT 1 FROM ${table} t WHERE ${met})`,
   };
+}
+
+/** The index of the table finds the rows of each. */
+export function groups({ groups: named, table, columns }: GroupsJob): ReturnType<SqlDialect['groups']> {
+  const met = sameKey('t', 'g', columns);
+  return { prepare: [], remove: `DELETE t FROM ${named} g STRAIGHT_JOIN ${table} t WHERE ${met}` };
 }
 
 /** Each row of the table is looked for among those of the stage, which have an index. */

@@ -22,7 +22,7 @@ import type { History, LoadSizes } from '../../core/destination.ts';
 import type { TableStructure } from '../../core/structure.ts';
 import { BOOKS, BOOKS_TABLE, postgresParts } from './table-parts.ts';
 import { readStructure } from './structure.ts';
-import { dropLoaded, gone, merge, MOMENT, versions, windowCondition } from './target-rows.ts';
+import { dropLoaded, gone, groups, merge, MOMENT, versions, windowCondition } from './target-rows.ts';
 import { targetLimits } from './target-limits.ts';
 import { keepsType, sameForm, targetType, widensType } from './target-types.ts';
 
@@ -129,6 +129,7 @@ export function postgresDialect(schema: string, readers: string = schema): SqlDi
     grants: (session, name) => grantsOf(session, schema, short(name)),
     dropLoaded,
     merge,
+    groups,
     gone,
     trial: postgresTrial,
     versions,

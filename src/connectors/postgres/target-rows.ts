@@ -3,6 +3,7 @@ import { quoteName, quoteText } from '../shared/quote.ts';
 import {
   type DistinctJob,
   type GoneJob,
+  type GroupsJob,
   LOAD_ID,
   type MergeJob,
   type MergeStatements,
@@ -115,6 +116,14 @@ export function merge(job: MergeJob): MergeStatements {
   return {
     prepare: prepare(job),
     add: set.length === 0 ? insert(table) : `WITH found AS (${update}) ${insert('found')}`,
+  };
+}
+
+export function groups({ groups: named, table, columns, rows }: GroupsJob): ReturnType<SqlDialect['groups']> {
+  const list = columns.map(({ name }) => quoteName(name)).join(', ');
+  return {
+    prepare: [`ANALYZE ${named} (${list})`, countRows(table, rows, list)],
+    remove: `DELETE FROM ${table} t USING ${named} g WHERE ${sameKey('t', 'g', columns)}`,
   };
 }
 

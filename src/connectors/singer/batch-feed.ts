@@ -10,6 +10,7 @@ import { formOf, renderPosition } from './position.ts';
 import { messagesOptions } from './options.ts';
 
 class BatchFeed implements RecordFeed {
+  readonly unlisted = true;
   readonly #streams: ReadonlyMap<string, BatchStream>;
 
   constructor({ streams }: MessageBatch) {

@@ -86,11 +86,10 @@ export class RecordFiles {
     const { key, bytes, own, records } = this.#mark;
     const { documents } = this.#spool;
     const first = documents.findIndex((each) => each.key >= key);
-    const uncertain = first < 0 ? [] : documents.splice(first);
+    const uncertain = first < 0 ? [] : documents.slice(first);
     const last = uncertain[0]?.key === key ? uncertain.shift() : undefined;
-    if (last) documents.push(last);
     if (last && bytes < last.bytes) await this.#spool.cut(last, { bytes, records: own });
-    await this.#spool.drop(uncertain);
+    await this.#spool.takeBack(uncertain);
     const writer = this.#writer;
     if (writer?.key === key) await writer.cut(Math.min(bytes, writer.bytes));
     else await this.discard();

@@ -16,6 +16,8 @@ import { readTap } from './read-tap.ts';
 import { Turns } from './turns.ts';
 
 export class TapFeed implements RecordFeed {
+  /** Without a catalog. */
+  readonly unlisted: boolean;
   readonly #options: SingerOptions;
   readonly #tap: Tap;
   readonly #turns: Turns;
@@ -23,6 +25,7 @@ export class TapFeed implements RecordFeed {
 
   constructor(options: SingerOptions, context: ConnectorContext) {
     this.#options = options;
+    this.unlisted = !options.discover && options.catalog === undefined;
     this.#tap = new Tap(options, context);
     this.#turns = new Turns(options.concurrency);
   }
@@ -82,6 +85,11 @@ export class TapFeed implements RecordFeed {
         ...(cut && { window: `${shape.window}, of which the first records were looked at` }),
       };
     });
+  }
+
+  /** Who replaces all is brought all, and columns are chosen by the tap. */
+  asksBy({ load, columns }: StreamConfig): unknown {
+    return [load === 'replace', columns];
   }
 
   form(type: LogicalType): FieldForm | undefined {

@@ -48,6 +48,14 @@ export class KeyHashes {
     }
   }
 
+  /** A key whose text is this, of the record that begins on `line`. */
+  addText(bytes: Uint8Array, line: number): void {
+    this.#reserve(1);
+    this.#hashes.set(SEEDS, this.#count * WORDS);
+    this.#mix(bytes, 0, bytes.length);
+    this.#lines[this.#count++] = line;
+  }
+
   /** Into the hash of the record that is next. */
   #mix(bytes: Uint8Array, start: number, end: number): void {
     const at = this.#count * WORDS;

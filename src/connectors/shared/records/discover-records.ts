@@ -5,8 +5,11 @@ import { asSluiceError } from '../../../core/errors.ts';
 import type { StreamInfo } from '../../../core/source.ts';
 import type { StreamConfig } from '../../../core/stream.ts';
 import { renderType } from '../../../core/types.ts';
-import type { FeedStream, RecordFeed } from './feed.ts';
-import { lookThrough, surveyOf } from './records-survey.ts';
+import { arraysIn } from './arrays-in.ts';
+import { childDocuments } from './child-documents.ts';
+import { childColumns, childName, childShape } from './child-stream.ts';
+import type { Fetched, FeedStream, RecordFeed } from './feed.ts';
+import { type Fetching, lookThrough, surveyOf } from './records-survey.ts';
 import { Spool } from './spool.ts';
 import { Tally } from './tally.ts';
 
@@ -17,12 +20,12 @@ const MADE = /^(created|inserted)(_?(at|on|date|time|timestamp))?$/i;
 
 export async function discoverRecords(feed: RecordFeed, signal: AbortSignal): Promise<StreamInfo[]> {
   const streams: StreamInfo[] = [];
-  for (const stream of await feed.streams(signal)) streams.push(await look(feed, stream, signal));
+  for (const stream of await feed.streams(signal)) streams.push(...(await look(feed, stream, signal)));
   return streams;
 }
 
-/** One that cannot be looked at does not hide the others. */
-async function look(feed: RecordFeed, stream: FeedStream, signal: AbortSignal): Promise<StreamInfo> {
+/** A stream, and those of arrays within its records. One that cannot be looked at does not hide the others. */
+async function look(feed: RecordFeed, stream: FeedStream, signal: AbortSignal): Promise<StreamInfo[]> {
   const spool = new Spool(path.join(tmpdir(), 'sluice-spool'));
   const { name, key, notes = [] } = stream;
   const nothing: StreamInfo = {
@@ -35,7 +38,7 @@ async function look(feed: RecordFeed, stream: FeedStream, signal: AbortSignal): 
     proposal: stream.proposal ?? { load: 'replace' },
     notes,
   };
-  if (stream.fields) return { ...nothing, ...known(stream, stream.fields) };
+  if (stream.fields) return [{ ...nothing, ...known(stream, stream.fields) }];
   try {
     const config = plainStream(name);
     const request = {
@@ -51,42 +54,88 @@ async function look(feed: RecordFeed, stream: FeedStream, signal: AbortSignal): 
     const fetched = await feed.fetch(request);
     spool.end();
     const { documents } = await spool.take(() => 0);
-    const looked = await lookThrough(
-      { spool, documents, round: '', shape: fetched, fetched },
-      { key: undefined, partBytes: Infinity, whole: true, signal },
-    );
-    const { schema } = surveyOf(looked, {
-      stream: { ...config, key: [] },
-      before: undefined,
-      partBytes: Infinity,
-      form: undefined,
-      apart: true,
-    });
-    const fields = schema.fields.map((field) => ({ ...field, nullable: !key.includes(field.name) }));
-    const cursors = fields
-      .flatMap(({ name: column, type }) => {
-        const reason = CHANGED.test(column)
-          ? 'says when a record changed'
-          : MADE.test(column)
-            ? 'says when it was made'
-            : undefined;
-        const timed = type.kind === 'timestamp' || type.kind === 'date';
-        return reason !== undefined && timed
-          ? [{ column, type: renderType(type), indexed: true, reason }]
-          : [];
-      })
-      .toSorted((a, b) => Number(CHANGED.test(b.column)) - Number(CHANGED.test(a.column)));
-    return {
+    const found = await columnsOf({ spool, documents, round: '', shape: fetched, fetched }, config, signal);
+    const said = fetched.notes.map(({ message }) => message);
+    const own = {
       ...nothing,
-      schema: { fields, key: [...key] },
-      cursors,
-      notes: [...notes, ...fetched.notes.map(({ message }) => message)],
+      ...found,
+      schema: { ...found.schema, key: [...key] },
+      notes: [...notes, ...said],
     };
+    const arrays = await arraysWithin({ spool, documents, fetched }, { name, key }, signal);
+    return [own, ...arrays];
   } catch (error) {
-    return { ...nothing, notes: [...notes, asSluiceError(error, `looking at ${name}`).message] };
+    return [{ ...nothing, notes: [...notes, asSluiceError(error, `looking at ${name}`).message] }];
   } finally {
     await spool.close();
   }
+}
+
+/** What records look like. */
+async function columnsOf(
+  fetching: Fetching,
+  stream: StreamConfig,
+  signal: AbortSignal,
+): Promise<Pick<StreamInfo, 'schema' | 'cursors'>> {
+  const looked = await lookThrough(fetching, {
+    key: undefined,
+    partBytes: Infinity,
+    whole: true,
+    signal,
+  });
+  const { key } = fetching.shape;
+  const options = { before: undefined, partBytes: Infinity, form: undefined, apart: true };
+  const { schema } = surveyOf(looked, { ...options, stream: { ...stream, key: [] } });
+  const fields = schema.fields.map((field) => ({ ...field, nullable: !key.includes(field.name) }));
+  const cursors = fields
+    .flatMap(({ name: column, type }) => {
+      const reason = CHANGED.test(column)
+        ? 'says when a record changed'
+        : MADE.test(column)
+          ? 'says when it was made'
+          : undefined;
+      const timed = type.kind === 'timestamp' || type.kind === 'date';
+      return reason !== undefined && timed ? [{ column, type: renderType(type), indexed: true, reason }] : [];
+    })
+    .toSorted((a, b) => Number(CHANGED.test(b.column)) - Number(CHANGED.test(a.column)));
+  return { schema: { fields, key: [...key] }, cursors };
+}
+
+/** Streams of objects in arrays, as far as these records have some. */
+async function arraysWithin(
+  { spool, documents, fetched }: Pick<Fetching, 'spool' | 'documents'> & { fetched: Fetched },
+  { name: parent, key }: Pick<FeedStream, 'name' | 'key'>,
+  signal: AbortSignal,
+): Promise<StreamInfo[]> {
+  if (fetched.config?.format === 'csv') return [];
+  const streams: StreamInfo[] = [];
+  for (const way of await arraysIn(spool, documents, signal)) {
+    const child = { parent, path: way };
+    const config = plainStream(childName(child));
+    const own = new Spool(path.join(tmpdir(), 'sluice-spool'));
+    try {
+      const columns = childColumns(child, config, key);
+      const elements = { ...columns, path: way, flatten: fetched.config?.flatten ?? 0 };
+      const made = await childDocuments(spool, documents, { spool: own, elements, groups: false, signal });
+      const shape = childShape(child, config, { ...fetched, key });
+      const fetching = { spool: own, documents: made.documents, round: '', shape, fetched };
+      const found = await columnsOf(fetching, config, signal);
+      streams.push({
+        name: config.name,
+        kind: 'array',
+        parent,
+        schema: found.schema,
+        estimatedRows: undefined,
+        bytes: undefined,
+        cursors: [],
+        proposal: { load: key.length > 0 ? 'merge' : 'replace' },
+        notes: [],
+      });
+    } finally {
+      await own.close();
+    }
+  }
+  return streams;
 }
 
 /** Who knows the columns need not be asked for records. */

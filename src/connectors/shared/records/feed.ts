@@ -18,6 +18,10 @@ export interface RecordFeed {
   streams(signal: AbortSignal): Promise<FeedStream[]>;
   /** Brings what is new since the checkpoint into the spool. Called again only after that was loaded, or is lost. */
   fetch(request: FetchRequest): Promise<Fetched>;
+  /** Nobody knows the names of its streams before they come: none can be of arrays within another one. */
+  readonly unlisted?: boolean;
+  /** What of a stream it is asked by beside its cursor, checkpoint and window: streams with the same are brought the same. */
+  asksBy?(stream: StreamConfig): unknown;
   /** How values of a type are written, where it is not the usual way. */
   form?(type: LogicalType): FieldForm | undefined;
   /** Called once; never throws. */
@@ -57,6 +61,8 @@ export interface FetchRequest {
 /** What the records of a stream are, as far as the feed knows. */
 export interface Shape {
   key: readonly string[];
+  /** Columns of the key; records that have the same in them come together, and take the place of all that had it before. */
+  group?: readonly string[] | undefined;
   /** How the documents are written; JSON when absent. */
   config?: Partial<FilesConfig> | undefined;
   /** Types that the feed knows, over what values look like. */

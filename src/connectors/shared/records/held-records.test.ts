@@ -1,13 +1,14 @@
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { Loaded } from '../../../core/source.ts';
 import type { RunWindow, StreamConfig } from '../../../core/stream.ts';
 import { earlierVersions } from '../look/key-hashes.ts';
 import type { Fetched, FetchRequest, RecordFeed, Shape } from './feed.ts';
-import { HeldRecords } from './held-records.ts';
+import { type HeldPlace, HeldRecords } from './held-records.ts';
 import type { Looked } from './records-survey.ts';
+import { SharedFetch } from './shared-fetch.ts';
 
 let folder = '';
 beforeEach(() => {
@@ -54,17 +55,18 @@ class Feed implements RecordFeed {
 }
 
 function held(feed: Feed, load: StreamConfig['load'] = 'merge', window: RunWindow = {}): HeldRecords {
-  const stream: StreamConfig = {
-    name: 't',
-    table: 't',
-    load,
-    cursor: [],
-    nullCursor: 'load',
-    rename: {},
-    types: {},
-  };
-  const place = { feed, scratch: folder, stream, checkpoint: undefined, window, signal: NEVER };
-  return new HeldRecords({ ...place, roundBytes: 3000 });
+  const at = { ...place(), stream: streamOf(load), window };
+  const feeding = new SharedFetch({ ...at, feed, checkpoint: undefined }, ['t']).take('t')!;
+  return new HeldRecords({ ...at, feeding });
+}
+
+function streamOf(load: StreamConfig['load']): StreamConfig {
+  return { name: 't', table: 't', load, cursor: [], nullCursor: 'load', rename: {}, types: {} };
+}
+
+function place(): Omit<HeldPlace, 'feeding'> {
+  const stream = streamOf('merge');
+  return { scratch: folder, stream, child: undefined, window: {}, roundBytes: 3000, signal: NEVER };
 }
 
 /** Documents of 1,000 bytes or a little more. */
@@ -140,7 +142,10 @@ test('a key that comes again in a later round is no secret', async () => {
 test('doubles that show when slices are read lead to a look at everything', async () => {
   const records = held(new Feed(pages(4, (page, n) => page * 10 + n)));
   const looked = await records.round(undefined, NEVER);
-  const keys = looked.earlier.map(() => ({ hashes: Uint32Array.of(1, 2, 3, 4), lines: Float64Array.of(1) }));
+  const keys = looked.sniffed.documents.map(() => ({
+    hashes: Uint32Array.of(1, 2, 3, 4),
+    lines: Float64Array.of(1),
+  }));
   expect(earlierVersions(keys).filter((lines) => lines.length > 0).length).toBe(keys.length - 1);
   const load = (index: number): Loaded['loads'] =>
     [{ slice: {}, facts: { own: { rows: [], bad: [], keys: keys[index] } } }] as unknown as Loaded['loads'];
@@ -170,5 +175,53 @@ test('closing ends a fetch that waits for room', async () => {
   await settle();
   await records.close();
   expect(feed.added).toBeLessThan(50);
+  expect(readdirSync(folder)).toEqual([]);
+});
+
+test('records that could not be looked at are fetched anew, for nobody has them any more', async () => {
+  const records = held(new Feed(pages(2, (page, n) => page * 10 + n)));
+  const [spool] = readdirSync(folder);
+  await vi.waitFor(() => rmSync(path.join(folder, spool!, '0000001.jsonl')));
+  await expect(records.round(undefined, NEVER)).rejects.toThrow();
+  expect(records.broken).toBe(true);
+  await records.close();
+});
+
+test('streams of one fetch have a copy each, whoever ends first', async () => {
+  const feed = new Feed(pages(12, (page, n) => page * 10 + n));
+  const job = { feed, scratch: folder, stream: streamOf('merge'), checkpoint: undefined, window: {} };
+  const fetch = new SharedFetch({ ...job, signal: NEVER }, ['a', 'b', 'c']);
+  const [a, b] = [fetch.take('a')!, fetch.take('b')!];
+  expect(fetch.take('a')).toBeUndefined();
+  const first = new HeldRecords({ ...place(), feeding: a });
+  const second = new HeldRecords({ ...place(), feeding: b });
+  const looked = await first.round(undefined, NEVER);
+  expect(names(looked).length).toBeGreaterThan(0);
+  // Nobody has taken anything out for the other one, and it holds up nobody.
+  await first.close();
+  let count = 0;
+  for (let round: string | undefined; !second.finished;) {
+    const next = await second.round(round, NEVER);
+    ({ round } = next);
+    count += next.documents.length;
+    second.loaded(NO_LOADS, true);
+  }
+  expect(count).toBe(12);
+  await fetch.close();
+  expect(fetch.take('c')).toBeUndefined();
+  await second.close();
+  expect(readdirSync(folder)).toEqual([]);
+});
+
+test('whoever stops while others are at it stops nobody; who is left alone stops it', async () => {
+  const feed = new Feed(pages(3, (page, n) => page * 10 + n));
+  const job = { feed, scratch: folder, stream: streamOf('merge'), checkpoint: undefined, window: {} };
+  const stop = new AbortController();
+  const fetch = new SharedFetch({ ...job, signal: stop.signal }, ['a', 'b']);
+  const [a, b] = [fetch.take('a')!, fetch.take('b')!];
+  stop.abort();
+  const records = new HeldRecords({ ...place(), feeding: b });
+  await expect(records.round(undefined, NEVER)).rejects.toMatchObject({ code: 'records.shared' });
+  await Promise.all([a.close(), records.close(), fetch.close()]);
   expect(readdirSync(folder)).toEqual([]);
 });

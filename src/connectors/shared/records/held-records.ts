@@ -2,16 +2,18 @@
  * Records of one stream between their fetching and their commit. They are loaded in rounds, as soon as there are enough of them,
  * while more are fetched; where all of them have to be committed at once, there is one round.
  */
-import { asSluiceError } from '../../../core/errors.ts';
+import { asSluiceError, CancelledError, TransientError } from '../../../core/errors.ts';
 import type { Loaded } from '../../../core/source.ts';
-import type { Checkpoint, RunWindow, StreamConfig } from '../../../core/stream.ts';
+import type { RunWindow, StreamConfig } from '../../../core/stream.ts';
 import { type DocumentKeys, KeySet } from '../look/key-hashes.ts';
 import { otherwise } from '../text/guess.ts';
 import type { DocumentFacts } from '../text/text-decoder.ts';
-import type { Fetched, RecordFeed, Shape } from './feed.ts';
+import { type ChildDocuments, childDocuments } from './child-documents.ts';
+import { type ChildStream, childColumns, childShape } from './child-stream.ts';
+import type { Fetched, Shape } from './feed.ts';
 import { type Fetching, type Looked, lookThrough, tellingApart } from './records-survey.ts';
-import { Spool } from './spool.ts';
-import { Tally } from './tally.ts';
+import type { Feeding } from './shared-fetch.ts';
+import { Spool, type SpooledDocument } from './spool.ts';
 
 /** Bytes of text that one slice has, and one round. */
 export const SLICE_BYTES = 32_000_000;
@@ -19,12 +21,14 @@ export const ROUND_BYTES = 96_000_000;
 /** Keys that are remembered to tell whether what comes later was there: 32 bytes each. */
 const MOST_KEYS = 2_000_000;
 
-export interface FetchPlace {
-  feed: RecordFeed;
+export interface HeldPlace {
+  /** What it is fetched by. */
+  feeding: Feeding;
   /** Folder of spools. */
   scratch: string;
   stream: StreamConfig;
-  checkpoint: Checkpoint | undefined;
+  /** Of streams of elements. */
+  child: ChildStream | undefined;
   window: RunWindow;
   /** Bytes of one round. */
   roundBytes: number;
@@ -32,9 +36,11 @@ export interface FetchPlace {
 }
 
 export class HeldRecords {
-  readonly #place: FetchPlace;
+  readonly #place: HeldPlace;
+  /** As they were fetched. */
+  readonly #fed: Spool;
+  /** What is loaded: the same, or what was made of it. */
   readonly #spool: Spool;
-  readonly #stop = new AbortController();
   readonly #fetching: Promise<void>;
   #fetched: Fetched | undefined;
   #shape: Shape | undefined;
@@ -48,36 +54,33 @@ export class HeldRecords {
   /** Of what was loaded without a look at all of it. */
   #keys: KeySet | undefined = new KeySet();
 
-  constructor(place: FetchPlace) {
+  constructor(place: HeldPlace) {
     this.#place = place;
-    this.#spool = new Spool(place.scratch);
-    const { feed, stream, checkpoint, window } = place;
-    const preview = window.preview === true;
-    const signal = AbortSignal.any([place.signal, this.#stop.signal]);
-    const early = (shape: Shape): void => this.#early(shape);
-    const tally = new Tally(window.onFetching);
-    const request = { stream, checkpoint, window, spool: this.#spool, preview, early, tally, signal };
-    this.#fetching = feed.fetch(request).then(
-      (fetched) => {
-        tally.end();
-        this.#fetched = fetched;
-        this.#spool.end();
-      },
-      (error: unknown) => {
-        tally.end();
-        this.#failure = asSluiceError(error, `fetching ${stream.name}`);
-        this.#spool.end();
-      },
+    const { feeding, child, scratch, signal } = place;
+    this.#fed = feeding.spool;
+    this.#spool = child ? new Spool(scratch) : feeding.spool;
+    feeding.onEarly((shape) => this.#early(shape));
+    this.#fetching = feeding.fetched.then(
+      (fetched) => void (this.#fetched = fetched),
+      (error: Error) => void (this.#failure = signal.aborted ? error : givenUp(error, place.stream)),
     );
   }
 
   /** Rows that come again take the place of themselves only where there is a key. */
   #early(shape: Shape): void {
-    const { stream, window } = this.#place;
+    const { stream, window, feeding } = this.#place;
     if (stream.load !== 'merge' || window.preview === true || window.atOnce === true) return;
-    if (!tellingApart(stream, shape)) return;
+    if (!tellingApart(stream, this.#shapeOf(shape, false))) return;
     this.#shape = shape;
-    this.#spool.limit(3 * this.#place.roundBytes);
+    // Who waits for its turn takes nothing out.
+    if (!feeding.shared) this.#fed.limit(3 * this.#place.roundBytes);
+  }
+
+  #shapeOf(shape: Shape, come: boolean): Shape {
+    const { child, stream } = this.#place;
+    if (!child) return shape;
+    const { types, ...own } = childShape(child, stream, shape);
+    return come ? { ...own, types } : own;
   }
 
   /** Whether this is a round of these records. */
@@ -104,20 +107,58 @@ export class HeldRecords {
   async round(committed: string | undefined, signal: AbortSignal): Promise<Looked> {
     if (this.#looked && this.#looked.round !== committed) return this.#looked;
     if (this.#looked) await this.#spool.drop(this.#looked.documents);
-    const { documents, ended } = await this.#spool.take(() =>
+    const { documents: taken, ended } = await this.#fed.take(() =>
       this.#shape ? this.#place.roundBytes : Number.POSITIVE_INFINITY,
     );
+    if (ended) await this.#fetching;
     if (this.#failure !== undefined) throw this.#failure;
-    const fetched = ended ? this.#fetched : undefined;
-    const shape = fetched ?? this.#shape!;
+    try {
+      return await this.#next(taken, ended ? this.#fetched : undefined, signal);
+    } catch (error) {
+      // They are in nobody's hands now: whoever tries again has them fetched again.
+      this.#failure = asSluiceError(error, `looking at ${this.#place.stream.name}`);
+      throw error;
+    }
+  }
+
+  async #next(taken: SpooledDocument[], fetched: Fetched | undefined, signal: AbortSignal): Promise<Looked> {
+    const made = await this.#made(taken, fetched ?? this.#shape!);
+    const documents = made?.documents ?? taken;
     const round = `${this.#spool.id}-${++this.#rounds}`;
-    const looked = await this.#look({ documents, round, shape, fetched }, { whole: false, signal });
+    // Where records have come there is a table, also while none of them has elements.
+    const shape = this.#shapeOf(fetched ?? this.#shape!, documents.length > 0);
+    const looked = await this.#look(
+      {
+        documents,
+        round,
+        shape,
+        fetched: fetched && { ...fetched, ...shape },
+        superseded: made?.superseded,
+      },
+      { whole: false, signal },
+    );
     this.#read = false;
     this.#looked = looked;
     // Others tell their keys when they are read.
-    if (looked.unseen.size === 0) for (const keys of looked.keys) if (keys) this.#remember(keys);
+    const keys = made && isGrouped(documents) ? made.keys : looked.unseen.size === 0 ? looked.keys : [];
+    for (const each of keys) if (each) this.#remember(each);
     looked.keys = [];
     return looked;
+  }
+
+  /** Documents of elements. */
+  async #made(taken: readonly SpooledDocument[], shape: Shape): Promise<ChildDocuments | undefined> {
+    const { child, stream, window, signal } = this.#place;
+    if (!child) return undefined;
+    // Refuses what cannot be, before it is tried.
+    const { config } = childShape(child, stream, shape);
+    const columns = childColumns(child, stream, shape.key);
+    const elements = { ...columns, path: child.path, flatten: config?.flatten ?? 0 };
+    const all = window.preview === true || stream.load === 'append';
+    const groups = !all && columns.group.length > 0;
+    const made = await childDocuments(this.#fed, taken, { spool: this.#spool, elements, groups, signal });
+    await this.#fed.drop(taken);
+    return made;
   }
 
   /** Whether none of them was there. */
@@ -144,8 +185,12 @@ export class HeldRecords {
     what: Omit<Fetching, 'spool'>,
     { whole, signal }: { whole: boolean; signal: AbortSignal },
   ): Promise<Looked> {
-    const key = tellingApart(this.#place.stream, what.shape);
-    return lookThrough({ ...what, spool: this.#spool }, { key, partBytes: SLICE_BYTES, whole, signal });
+    // Elements go with their records, which were told apart.
+    const grouped = isGrouped(what.documents);
+    const key = grouped ? undefined : tellingApart(this.#place.stream, what.shape);
+    const superseded = grouped ? what.superseded : undefined;
+    const options = { key, partBytes: SLICE_BYTES, whole, signal };
+    return lookThrough({ ...what, superseded, spool: this.#spool }, options);
   }
 
   reading(): void {
@@ -164,9 +209,23 @@ export class HeldRecords {
 
   /** Never throws. */
   async close(): Promise<void> {
-    this.#stop.abort();
-    this.#spool.end();
+    await this.#place.feeding.close();
     await this.#fetching;
     await this.#spool.close();
   }
+}
+
+function isGrouped(documents: readonly SpooledDocument[]): boolean {
+  return documents.some(({ groups }) => groups);
+}
+
+/** Whoever has begun it has stopped: we begin it anew. */
+function givenUp(error: Error, { name }: StreamConfig): Error {
+  if (!(error instanceof CancelledError)) return error;
+  return new TransientError(`fetching ${name}: the stream that it was fetched with has ended`, {
+    code: 'records.shared',
+    remedy: 'it is fetched by itself',
+    next: 'at-once',
+    cause: error,
+  });
 }

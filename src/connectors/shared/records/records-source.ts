@@ -6,6 +6,8 @@ import { throwIfAborted } from '../../../core/errors.ts';
 import type { FilePart } from '../../../core/ledger.ts';
 import { BATCH_BYTES } from '../../../core/memory.ts';
 import type {
+  BytesReader,
+  DecoderSpec,
   Loaded,
   SliceReader,
   SliceToRead,
@@ -24,6 +26,7 @@ import type { TextDecoderOptions } from '../text/text-decoder.ts';
 import { type TextForm, textOf } from '../text/text-stream.ts';
 import { discoverRecords } from './discover-records.ts';
 import type { Fetched, RecordFeed } from './feed.ts';
+import { type ChildStream, ChildStreams, parentConfig } from './child-stream.ts';
 import { HeldRecords, ROUND_BYTES, SLICE_BYTES } from './held-records.ts';
 import {
   type FormOf,
@@ -33,6 +36,7 @@ import {
   type RecordsSurvey,
   surveyOf,
 } from './records-survey.ts';
+import { askedBy, type Feeding, type FetchJob, SharedFetch } from './shared-fetch.ts';
 
 const BATCH_ROWS = 2048;
 
@@ -40,6 +44,7 @@ export class RecordsSource implements Source {
   readonly #feed: RecordFeed;
   readonly #context: ConnectorContext;
   readonly #roundBytes: number;
+  #expected: readonly string[] = [];
 
   /** `roundBytes`: of records that are loaded while more are fetched. */
   constructor(feed: RecordFeed, context: ConnectorContext, roundBytes: number = ROUND_BYTES) {
@@ -56,9 +61,14 @@ export class RecordsSource implements Source {
     return discoverRecords(this.#feed, signal);
   }
 
+  expect(streams: readonly StreamConfig[]): void {
+    this.#expected = streams.map(({ name }) => name);
+  }
+
   async open(signal: AbortSignal): Promise<Snapshot> {
     throwIfAborted(signal);
-    return new RecordsSnapshot(this.#feed, this.#context, this.#roundBytes);
+    const expected = this.#expected;
+    return new RecordsSnapshot({ feed: this.#feed, roundBytes: this.#roundBytes, expected }, this.#context);
   }
 
   close(): Promise<void> {
@@ -66,19 +76,30 @@ export class RecordsSource implements Source {
   }
 }
 
+interface SnapshotPlace {
+  feed: RecordFeed;
+  roundBytes: number;
+  /** Streams of this run. */
+  expected: readonly string[];
+}
+
 /** Records have no common moment: what was fetched for a stream stays as it is until it is loaded. */
 class RecordsSnapshot implements Snapshot {
   readonly at = `${new Date().toISOString().slice(0, -1)}000+00`;
   readonly #feed: RecordFeed;
   readonly #context: ConnectorContext;
-  readonly #roundBytes: number;
+  readonly #place: SnapshotPlace;
   /** By stream, with what it was fetched for. */
   readonly #held = new Map<string, { after: string; records: HeldRecords }>();
+  /** By the stream of the feed: what was fetched last, for whoever needs it too. */
+  readonly #fetches = new Map<string, SharedFetch>();
+  readonly #children: ChildStreams;
 
-  constructor(feed: RecordFeed, context: ConnectorContext, roundBytes: number) {
-    this.#feed = feed;
+  constructor(place: SnapshotPlace, context: ConnectorContext) {
+    this.#feed = place.feed;
     this.#context = context;
-    this.#roundBytes = roundBytes;
+    this.#place = place;
+    this.#children = new ChildStreams(place.feed);
   }
 
   readonly #form = (type: LogicalType): ReturnType<NonNullable<FormOf>> => this.#feed.form?.(type);
@@ -89,7 +110,10 @@ class RecordsSnapshot implements Snapshot {
     window: RunWindow,
     signal: AbortSignal,
   ): Promise<RecordsSurvey> {
-    if (window.replay) return keptSurvey(stream, checkpoint, this.#form);
+    if (window.replay) {
+      const key = await this.#children.keyOf(stream, signal);
+      return keptSurvey(stream, checkpoint, { key, form: this.#form });
+    }
     const records = await this.#records(stream, checkpoint, window, signal);
     const survey = (looked: Looked): RecordsSurvey =>
       surveyOf(looked, {
@@ -119,17 +143,35 @@ class RecordsSnapshot implements Snapshot {
     this.#held.delete(stream.name);
     await held?.records.close();
     const scratch = path.join(this.#context.directory, '.sluice', 'spool');
-    const records = new HeldRecords({
-      feed: this.#feed,
-      scratch,
-      stream,
-      checkpoint,
-      window,
-      roundBytes: this.#roundBytes,
-      signal,
-    });
+    const child = await this.#children.of(stream.name, signal);
+    const feeding = await this.#feeding({ stream, child, checkpoint, window, scratch, signal });
+    const { roundBytes } = this.#place;
+    const records = new HeldRecords({ feeding, scratch, stream, child, window, roundBytes, signal });
     this.#held.set(stream.name, { after, records });
     return records;
+  }
+
+  /** What was fetched for another stream, where this one would ask for the same; else it is fetched now, for the others too. */
+  async #feeding({
+    stream,
+    child,
+    ...rest
+  }: Omit<FetchJob, 'feed'> & { child: ChildStream | undefined }): Promise<Feeding> {
+    const name = child?.parent ?? stream.name;
+    const job = { ...rest, feed: this.#feed, stream: child ? parentConfig(child, stream) : stream };
+    const there = this.#fetches.get(name);
+    const same = there?.asked === askedBy(job) ? there.take(stream.name) : undefined;
+    if (same) return same;
+    const others = this.#place.expected.filter((each) => each !== stream.name && !this.#held.has(each));
+    const related: string[] = [];
+    for (const each of others)
+      if (((await this.#children.of(each, rest.signal))?.parent ?? each) === name) related.push(each);
+    const fetch = new SharedFetch(job, [stream.name, ...related]);
+    // At once: it may have failed already when something else was waited for.
+    const feeding = fetch.take(stream.name)!;
+    this.#fetches.set(name, fetch);
+    await there?.close();
+    return feeding;
   }
 
   async read(
@@ -141,9 +183,12 @@ class RecordsSnapshot implements Snapshot {
     const survey = surveyed as RecordsSurvey;
     const { kept } = slice;
     if (!kept) this.#held.get(stream.name)?.records.reading();
-    const parts = slice.range.kind === 'files' ? slice.range.files : [];
+    const all = slice.range.kind === 'files' ? slice.range.files : [];
+    const rows = all.filter((part) => !isNamed(survey, part));
     const at =
       stream.cursor[0] === undefined ? -1 : survey.read.findIndex(({ name }) => name === stream.cursor[0]);
+    // Parents without rows have been read as well, and what comes after them is new.
+    const parts = at < 0 ? rows : all;
     const options: TextDecoderOptions = {
       documents: kept
         ? kept.documents.map((document) => keptLayout(survey, document, undefined))
@@ -156,13 +201,43 @@ class RecordsSnapshot implements Snapshot {
       cursor: at < 0 ? undefined : at,
       guess: survey.guess === 'impossible' || kept ? undefined : survey.guess,
     };
-    const file = `../text/text-decoder${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`;
     return {
       format: 'bytes',
       schema: survey.schema,
-      decoder: { module: new URL(file, import.meta.url).href, name: 'createTextDecoder', options },
+      decoder: textDecoder(options),
+      groups: survey.group && !kept ? this.#groups(survey, survey.group, all, signal) : undefined,
       pump: (sink, onBytes) =>
         kept ? sendKept(kept, sink, onBytes) : pump(survey, parts, { sink, onBytes, signal }),
+      close: async () => {},
+    };
+  }
+
+  /** Parents whose rows are replaced. What cannot be read as their key is in no table. */
+  #groups(
+    survey: RecordsSurvey,
+    group: readonly string[],
+    all: readonly FilePart[],
+    signal: AbortSignal,
+  ): BytesReader {
+    const parts = all.filter((part) => isNamed(survey, part));
+    const { fields } = survey.schema;
+    const wanted = group.map((name) => fields.findIndex((field) => field.name === name));
+    const form = {
+      ...survey,
+      read: wanted.map((i) => survey.read[i]!),
+      forms: wanted.map((i) => survey.forms[i]),
+    };
+    const options: TextDecoderOptions = {
+      documents: parts.map((part) => ({ ...documentLayout(form, part), unread: undefined, lenient: true })),
+      maxRows: BATCH_ROWS,
+      maxBytes: this.#context.batchBytes ?? BATCH_BYTES.usual,
+      badRecords: undefined,
+    };
+    return {
+      format: 'bytes',
+      schema: { fields: wanted.map((i) => fields[i]!), key: [...group] },
+      decoder: textDecoder(options),
+      pump: (sink, onBytes) => pump(survey, parts, { sink, onBytes, signal }),
       close: async () => {},
     };
   }
@@ -189,7 +264,9 @@ class RecordsSnapshot implements Snapshot {
 
   async close(): Promise<void> {
     await Promise.all([...this.#held.values()].map(({ records }) => records.close()));
+    await Promise.all([...this.#fetches.values()].map((fetch) => fetch.close()));
     this.#held.clear();
+    this.#fetches.clear();
   }
 }
 
@@ -211,17 +288,27 @@ async function pump(
   }
 }
 
+function isNamed({ layouts }: RecordsSurvey, { path: key }: FilePart): boolean {
+  return layouts.get(key)?.document.groups === true;
+}
+
+function textDecoder(options: TextDecoderOptions): DecoderSpec {
+  const file = `../text/text-decoder${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`;
+  return { module: new URL(file, import.meta.url).href, name: 'createTextDecoder', options };
+}
+
 function documentLayout(
   survey: RecordsSurvey,
   { path: key, range }: FilePart,
 ): TextDecoderOptions['documents'][number] {
   const { document, fields, places, superseded }: RecordDocument = survey.layouts.get(key)!;
   const first = range === undefined || range.from === 0;
-  return layoutOf(
+  const layout = layoutOf(
     survey,
     { name: document.name, fields, places },
     { skip: survey.form.header && first ? 1 : 0, line: range?.line ?? 1, superseded },
   );
+  return document.groups ? { ...layout, unread: true } : layout;
 }
 
 const INSTANT: LogicalType = { kind: 'timestamp', zone: true };

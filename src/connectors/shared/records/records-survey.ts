@@ -37,8 +37,8 @@ export interface Looked {
   config: FilesConfig;
   form: Form;
   sniffed: SniffResult;
-  /** For each of its documents: lines of records that a later one takes the place of. */
-  earlier: Float64Array[];
+  /** By document: lines of records that a later one takes the place of. */
+  superseded: ReadonlyMap<string, Float64Array>;
   /** By what records are told apart, and what these have. */
   key: readonly string[] | undefined;
   keys: readonly (DocumentKeys | undefined)[];
@@ -98,10 +98,13 @@ function sampleOf(documents: readonly SpooledDocument[]): readonly SpooledDocume
 }
 
 /** What is looked through. */
-export type Fetching = Pick<Looked, 'spool' | 'documents' | 'round' | 'shape' | 'fetched'>;
+export type Fetching = Pick<Looked, 'spool' | 'documents' | 'round' | 'shape' | 'fetched'> & {
+  /** Where that is known already: nobody looks for it. */
+  superseded?: Looked['superseded'] | undefined;
+};
 
 export async function lookThrough(
-  { spool, documents: all, round, shape, fetched }: Fetching,
+  { spool, documents: all, round, shape, fetched, superseded }: Fetching,
   { key, partBytes, whole, signal }: LookOptions,
 ): Promise<Looked> {
   const config: FilesConfig = {
@@ -136,6 +139,7 @@ export async function lookThrough(
   const form = withNames(looked, sniffed, shape);
   const keys = sniffed.documents.map((each) => each.keys);
   const earlier = earlierVersions(keys);
+  const found = sniffed.documents.map(({ document }, i) => [document.file.key, earlier[i]!] as const);
   for (const each of sniffed.documents) each.keys = undefined;
   const seen = new Set(documents.map(({ file }) => file.key));
   const unseen = new Set(all.map(({ key: path }) => path).filter((path) => !seen.has(path)));
@@ -149,7 +153,7 @@ export async function lookThrough(
     config,
     form,
     sniffed,
-    earlier,
+    superseded: superseded ?? new Map(found.filter(([, lines]) => lines.length > 0)),
     key,
     keys,
     unseen,
@@ -200,8 +204,9 @@ export function surveyOf(
     Object.hasOwn(stream.types, column.name) ? writtenForm(column.type, config) : formOf?.(column.type),
   );
   const layouts = layoutsOf(looked);
-  const doubles = looked.earlier.reduce((sum, lines) => sum + lines.length, 0);
-  const records = looked.documents.reduce((sum, each) => sum + each.records, 0) - doubles;
+  const records = recordsOf(looked.documents) - doublesOf(looked);
+  const named = looked.documents.some(({ groups }) => groups);
+  const group = named ? shape.group?.map((column) => renamed(stream, column)) : undefined;
   return {
     schema,
     read,
@@ -222,10 +227,11 @@ export function surveyOf(
       again: fetched?.again ?? (before?.watermark ?? before?.position) !== undefined,
       whole: true,
       more: fetched === undefined,
-      distinct: (looked.key?.length ?? 0) > 0,
+      distinct: group !== undefined || (looked.key?.length ?? 0) > 0,
       apart,
       moved: isMoved(looked, stream, before) && schema.fields.length > 0,
     },
+    ...(group && { group }),
     putsAside: true,
     window: fetched?.window ?? shape.window,
     problem: fetched?.problem,
@@ -246,6 +252,10 @@ function isMoved(
   );
 }
 
+function recordsOf(documents: readonly SpooledDocument[]): number {
+  return documents.reduce((sum, { records, groups }) => sum + (groups ? 0 : records), 0);
+}
+
 /**
  * What tells that a record comes again in one load: its key, or, where versions of it are kept side by side, all of it. Without a key
  * nobody knows: two that are alike may be two.
@@ -259,8 +269,12 @@ export function tellingApart(
   return load === 'append' ? [] : key;
 }
 
-function doubled({ earlier }: Looked): SurveyNote[] {
-  const count = earlier.reduce((sum, lines) => sum + lines.length, 0);
+function doublesOf({ superseded }: Looked): number {
+  return superseded.values().reduce((sum, lines) => sum + lines.length, 0);
+}
+
+function doubled(looked: Looked): SurveyNote[] {
+  const count = doublesOf(looked);
   if (count === 0) return [];
   const came = count === 1 ? '1 record comes' : `${count.toLocaleString('en')} records come`;
   return [{ code: 'records.doubled', message: `${came} again with the same key: the last of each counts` }];
@@ -352,19 +366,19 @@ function isCursor(type: LogicalType): boolean {
   return type.kind === 'date' || type.kind === 'timestamp' || type.kind.startsWith('int');
 }
 
-function layoutsOf({ documents, sniffed, form, earlier }: Looked): Map<string, RecordDocument> {
+function layoutsOf({ documents, sniffed, form, superseded }: Looked): Map<string, RecordDocument> {
   const objects = form.dialect.format === 'json' ? form.dialect.names : undefined;
   const shared = new Map<string, number | string | null>();
   if (objects) for (const [f, name] of objects.entries()) shared.set(name, f);
-  const seen = new Map(sniffed.documents.map((looked, i) => [looked.document.file.key, { looked, i }]));
+  const seen = new Map(sniffed.documents.map((looked) => [looked.document.file.key, looked]));
   return new Map(
     documents.map((document): [string, RecordDocument] => {
-      const { looked, i = -1 } = seen.get(document.key) ?? {};
-      const superseded = i >= 0 && earlier[i]!.length > 0 ? earlier[i] : undefined;
+      const looked = seen.get(document.key);
       const fields = objects?.length ?? looked?.group?.fields ?? 1;
       const names = objects ? [] : headerNames(looked?.group?.header, fields);
       const places = objects ? shared : new Map(names.map((name, f) => [name, f]));
-      return [document.key, { document, superseded, fields: Math.max(1, fields), places }];
+      const lines = superseded.get(document.key);
+      return [document.key, { document, superseded: lines, fields: Math.max(1, fields), places }];
     }),
   );
 }
@@ -383,18 +397,19 @@ function partsOf({ sniffed, spool, documents }: Looked, bytes: number): SliceRan
     pack = [];
     size = 0;
   };
-  for (const { key, bytes: length } of documents) {
+  for (const { key, bytes: length, whole, groups } of documents) {
     const { parts = [], crc32 } = seen.get(key) ?? {};
     // The same name means other records the next time.
     const part: FilePart = { path: key, size: length, modifiedAt: 0, etag: spool.id, crc32 };
-    if (parts.length > 1) {
+    if (parts.length > 1 && !whole) {
       close();
       for (const range of parts) ranges.push({ kind: 'files', files: [{ ...part, range }] });
       continue;
     }
+    // Who is named goes with what takes its place.
+    if ((size >= even || pack.length >= MOST_FILES) && !groups) close();
     pack.push(part);
     size += length;
-    if (size >= even || pack.length >= MOST_FILES) close();
   }
   close();
   return ranges;
@@ -404,10 +419,10 @@ function partsOf({ sniffed, spool, documents }: Looked, bytes: number): SliceRan
 export function keptSurvey(
   stream: StreamConfig,
   before: Checkpoint | undefined,
-  form: FormOf,
+  { key, form }: { key: readonly string[]; form: FormOf },
 ): RecordsSurvey {
   const columns = contractOf(before?.ledger?.contract, new Map(), stream.types);
-  const { schema, read } = schemaOf(stream, columns, []);
+  const { schema, read } = schemaOf(stream, columns, key);
   return {
     schema,
     read,

@@ -1,5 +1,5 @@
 /** Records that have arrived and are not loaded yet: files in a folder of their own, which goes when nobody needs it any more. */
-import { type FileHandle, mkdir, open, rename, rm, truncate } from 'node:fs/promises';
+import { copyFile, type FileHandle, link, mkdir, open, rename, rm, truncate } from 'node:fs/promises';
 import path from 'node:path';
 import { SluiceError } from '../../../core/errors.ts';
 import type { ObjectStorage } from '../../../core/storage.ts';
@@ -18,6 +18,10 @@ export interface SpooledDocument {
   records: number;
   /** Where fetching goes on once it is loaded, with all that came before it; undefined: only the end of all says so. */
   position?: string | undefined;
+  /** It is not cut: what belongs together is in it. */
+  whole?: true | undefined;
+  /** Its records are no rows: they name the parents whose rows those of the document before it take the place of. */
+  groups?: true | undefined;
 }
 
 export function bytesOf(documents: readonly SpooledDocument[]): number {
@@ -47,6 +51,8 @@ export class Spool {
   readonly #folder: string;
   #made: Promise<void> | undefined;
   #count = 0;
+  #closed = false;
+  readonly #followers: Spool[] = [];
   /** Used again by one document after the other: what is left to the collector of garbage makes it run all the time. */
   readonly #buffers: Buffer[] = [];
 
@@ -113,15 +119,14 @@ export class Spool {
   }
 
   /** Closes a document; one without records is none. */
-  async add(
-    writer: SpoolWriter,
-    { name, records, position }: Omit<SpooledDocument, 'key' | 'bytes'>,
-  ): Promise<void> {
+  async add(writer: SpoolWriter, about: Omit<SpooledDocument, 'key' | 'bytes'>): Promise<void> {
     const { key, bytes } = writer;
     if (bytes === 0) return writer.discard();
     await writer.close();
-    this.documents.push({ key, name, bytes, records, position });
+    const document = { key, bytes, ...about };
+    this.documents.push(document);
     this.#held += bytes;
+    for (const other of this.#followers) await other.#link(this.#folder, document);
     this.#changed();
     while (this.#held > this.#most && !this.#ended) await this.#change();
   }
@@ -144,8 +149,49 @@ export class Spool {
     other.#held = 0;
   }
 
+  /** Gets all documents that come into this one from now on, until it is closed; each drops its own. */
+  followedBy(other: Spool): void {
+    this.#followers.push(other);
+  }
+
+  async #link(folder: string, document: SpooledDocument): Promise<void> {
+    if (this.#closed) return;
+    const [from, to] = [path.join(folder, document.key), path.join(this.#folder, document.key)];
+    try {
+      this.#made ??= this.#make();
+      await this.#made;
+      // Not everywhere can a file have two names.
+      await link(from, to).catch(() => copyFile(from, to));
+    } catch (error) {
+      // Whoever needs it no longer has taken its folder away.
+      if (this.#closed) return;
+      throw storageError(error, `keeping records in ${to}`);
+    }
+    this.documents.push({ ...document });
+    this.#held += document.bytes;
+    this.#changed();
+  }
+
+  /** These were none, unless they are taken already; also where this one is followed. */
+  async takeBack(documents: readonly SpooledDocument[]): Promise<void> {
+    const keys = new Set(documents.map(({ key }) => key));
+    for (const each of [this, ...this.#followers]) {
+      const waiting = each.documents.filter(({ key }) => keys.has(key));
+      each.documents.splice(0, Infinity, ...each.documents.filter(({ key }) => !keys.has(key)));
+      await each.drop(waiting);
+    }
+  }
+
   /** Takes the end of a document away that waits. */
-  async cut(
+  async cut(document: SpooledDocument, end: Pick<SpooledDocument, 'bytes' | 'records'>): Promise<void> {
+    await this.#cut(document, end);
+    for (const other of this.#followers) {
+      const same = other.documents.find(({ key }) => key === document.key);
+      if (same) await other.#cut(same, end);
+    }
+  }
+
+  async #cut(
     document: SpooledDocument,
     { bytes, records }: Pick<SpooledDocument, 'bytes' | 'records'>,
   ): Promise<void> {
@@ -171,6 +217,7 @@ export class Spool {
 
   /** Never throws: the next spool sweeps what stays. */
   async close(): Promise<void> {
+    this.#closed = true;
     await this.#made?.catch(() => undefined);
     await rm(this.#folder, { recursive: true, force: true }).catch(() => undefined);
   }

@@ -30,7 +30,7 @@ export function stageKey(
   { columns, moved }: { columns: readonly TargetColumn[]; moved: boolean },
 ): readonly TargetColumn[] {
   if (how.kind === 'gone') return columns;
-  const names = 'key' in how ? how.key : moved ? place.schema.key : [];
+  const names = 'key' in how ? how.key : moved || how.kind === 'groups' ? place.schema.key : [];
   return names.map((field) => columnOf(place, field));
 }
 

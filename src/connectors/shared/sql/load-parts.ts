@@ -19,7 +19,8 @@ export interface Parts {
 
 export function wayOf({ supersede, together, distinct }: StageOptions): Way {
   if (together || supersede.kind === 'everything') return 'aside';
-  return distinct || 'key' in supersede || supersede.kind === 'gone' ? 'temporary' : 'open';
+  const meets = 'key' in supersede || supersede.kind === 'groups' || supersede.kind === 'gone';
+  return distinct || meets ? 'temporary' : 'open';
 }
 
 export function sumOf(parts: readonly Parts[]): number {

@@ -8,6 +8,7 @@ import { DataError } from '../../../core/errors.ts';
 import type { RefusedRow } from '../../../core/quarantine.ts';
 import type { SliceReader } from '../../../core/source.ts';
 import type { TableStructure } from '../../../core/structure.ts';
+import { dropGroups, GROUPS, loadGroups } from './group-rows.ts';
 import type { HiddenTables } from './hidden-tables.ts';
 import { shapeHidden } from './shape-table.ts';
 import { deleteWindow, dropLoaded } from './stage-rows.ts';
@@ -88,6 +89,12 @@ class SqlRowTrial implements RowTrial {
     const stage = dialect.quote('sluice_tried');
     await this.#ask(dialect.createTable(stage, columns, { history: undefined, temporary: true }));
     for (const sql of dialect.trial.numbers(stage)) await this.#ask(sql);
+    // Not in the way of rows that are tried after them.
+    if (how.kind === 'groups' && given.groups) {
+      await loadGroups(session, place, given.groups, signal);
+      await dropGroups(session, place, { table: stage, columns, tableRows: 0 }, how.columns);
+      await this.#ask(dialect.trial.drop(dialect.quote(GROUPS)));
+    }
     const into = { doing: this.#doing, table: stage, columns, stamped: undefined };
     await session.load(into, reader, () => undefined, signal);
     const doubles = history !== 'loads' && key.length > 0 ? await this.#takeDoubles(stage) : [];

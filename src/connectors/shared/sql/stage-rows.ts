@@ -1,6 +1,7 @@
 /** How the rows of a stage meet those of the table, in the transaction of their load. */
 import type { StageOptions, Supersede } from '../../../core/destination.ts';
 import { removeGone } from './gone-rows.ts';
+import { replaceGroups } from './group-rows.ts';
 import { refuseDoubles } from './shape-table.ts';
 import type { SqlSession, TargetColumn } from './system.ts';
 import { mergeRows } from './merge-rows.ts';
@@ -70,6 +71,7 @@ export async function addStage(
     const count = await removeGone(session, place, stage, { how, at: stage.at });
     return { rows: how.how === 'remove' ? -count : 0, changed: count };
   }
+  if (how.kind === 'groups') return { rows: await replaceGroups(session, place, stage, how.columns) };
   if (how.kind === 'key') return { rows: await mergeRows(session, place, stage, how.key) };
   const { dialect, table } = place;
   const deleted = await deleteWindow(session, place, how);

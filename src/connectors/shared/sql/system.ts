@@ -195,6 +195,8 @@ export interface SqlDialect {
   dropLoaded(job: DistinctJob): string[];
   /** Rows of `table` take the values of the rows of `stage` with their key; the others are added. */
   merge(job: MergeJob): MergeStatements;
+  /** Rows of `table` go that have the values of one of those of `groups`. */
+  groups(job: GroupsJob): { prepare: string[]; remove: string };
   /** A statement that takes rows away, or marks those that are not, and counts them. */
   gone(job: GoneJob): string;
   readonly trial: TrialDialect;
@@ -296,6 +298,18 @@ export interface MergeStatements {
   remove?: string;
   /** Counts the rows that it adds to the table. */
   add: string;
+}
+
+export interface GroupsJob {
+  groups: string;
+  /** Rows that are added afterwards. */
+  stage: string;
+  table: string;
+  /** Columns of the groups, and of the key. */
+  columns: readonly TargetColumn[];
+  key: readonly TargetColumn[];
+  /** Of the table, as far as we know. */
+  rows: number;
 }
 
 export interface GoneJob {

@@ -18,6 +18,7 @@ import { DataError, InternalError } from '../../../core/errors.ts';
 import type { SliceReader } from '../../../core/source.ts';
 import type { Checkpoint, Slice } from '../../../core/stream.ts';
 import { stageColumn, stageKey } from './gone-rows.ts';
+import { loadGroups } from './group-rows.ts';
 import { HiddenTables } from './hidden-tables.ts';
 import { laps } from './laps.ts';
 import { byTable, type DoneBefore, type Parts, sumOf, type Way, wayOf } from './load-parts.ts';
@@ -119,6 +120,7 @@ export class SqlTableWriter implements TableWriter {
         throw way === 'open' && !merges ? this.#movedTo(options.supersede, error) : error;
       });
       const facts = given.format === 'bytes' ? read : { ...given.facts(), rows: read.rows };
+      if (options.supersede.kind === 'groups') await loadGroups(session, this.#place, given.groups!, signal);
       lap('copy');
       const dropped =
         way === 'temporary'
@@ -371,7 +373,7 @@ export class SqlTableWriter implements TableWriter {
       record.shaped = true;
     }
     // Parts of a first load did not look for rows of each other.
-    if (completes(checkpoint, before) && (how.kind === 'nothing' || how.kind === 'key'))
+    if (completes(checkpoint, before) && ['nothing', 'key', 'groups'].includes(how.kind))
       await this.#refuseNullDoubles(session, this.#table);
     return record;
   }

@@ -60,6 +60,10 @@ export interface DocumentLayout {
   lines?: Float64Array | undefined;
   /** Lines of records that a later one takes the place of, ascending: they are left out. */
   superseded?: Float64Array | undefined;
+  /** Its records are no rows: only their cursor counts. */
+  unread?: true | undefined;
+  /** Records that do not fit are left out, and nobody is told. */
+  lenient?: true | undefined;
   /** Fields of a record. */
   fields: number;
   /** For each field of the schema the field of the record, or a text for all records, or null. */
@@ -295,6 +299,7 @@ class TextDecoder implements Decoder {
     const from = batch.rows;
     const { starts, ends, flags } = records;
     const { bytes } = this.#input;
+    const { unread, lenient } = this.#options.documents[this.#document]!;
     const marks = this.#marks;
     const run: TextRun = {
       bytes,
@@ -315,17 +320,22 @@ class TextDecoder implements Decoder {
       const nullable = fields[c]!.nullable && this.#limits[c]?.nullable !== false;
       if (!column.constant) this.#guess?.column(each, c, batch.columns[c]!);
       const form = column.constant ? undefined : this.#forms?.[c];
+      // Nothing else of these rows matters, whether or not it fits.
+      const only = unread && c === this.#options.cursor;
+      if (only) marks.fill(0, from, to);
       readColumn(each, batch.columns[c]!, marks, { index: c, nullable, form });
       if (each.coerced > 0) {
         const { name } = fields[c]!;
         this.#coerced[name] = (this.#coerced[name] ?? 0) + each.coerced;
         each.coerced = 0;
       }
+      if (only) this.#lookAt(from, to);
       const check = this.#checks[c];
       if (check) checkColumn(check, batch.columns[c]!, marks, { index: c, from, to });
     }
     batch.rows = to;
     this.#texts?.add(bytes, records, { from, to, document: this.#document });
+    if (unread || lenient) return this.#leave(from, to, unread === true);
     this.#facts.rows[this.#document]! += to - from;
     for (let r = from; r < to; r++) {
       if (this.#isSuperseded(records.lines[r]!)) {
@@ -334,6 +344,19 @@ class TextDecoder implements Decoder {
       } else if (marks[r] !== 0) this.#refuse(records, r);
       else if (++this.#fitting === this.#options.refused?.[this.#refused]?.row) this.#leaveOut(records, r);
     }
+  }
+
+  /** Out of the batch: those that do not fit, or all. */
+  #leave(from: number, to: number, all: boolean): void {
+    for (let r = from; r < to; r++) {
+      if (!all && this.#marks[r] === 0) continue;
+      this.#marks[r] = -1;
+      this.#marked = true;
+    }
+  }
+
+  #lookAt(from: number, to: number): void {
+    for (let r = from; r < to; r++) if (this.#marks[r] === 0) this.#water?.look(r, r + 1);
   }
 
   #isSuperseded(line: number): boolean {

@@ -1,0 +1,202 @@
+/**
+ * Makes documents of elements out of documents of records: one with a line for each element, and, where elements take the place
+ * of those that their parent had, one that names the parents. Those of a parent are all in one document.
+ */
+import { throwIfAborted } from '../../../core/errors.ts';
+import { type DocumentKeys, earlierVersions, KeyHashes } from '../look/key-hashes.ts';
+import { ElementSplitter, type ElementsJob } from './element-splitter.ts';
+import type { Spool, SpooledDocument, SpoolWriter } from './spool.ts';
+
+const LF = 10;
+const DOCUMENT_BYTES = 8 << 20;
+const LINE_END: Uint8Array = Buffer.from('\n');
+const OPEN: Uint8Array = Buffer.from('{');
+const CLOSE: Uint8Array = Buffer.from('}\n');
+
+export interface ChildJob {
+  /** Gets the documents. */
+  spool: Spool;
+  elements: ElementsJob;
+  /** Parents are named: a later one takes the place of an earlier one with all that it had. */
+  groups: boolean;
+  signal: AbortSignal;
+}
+
+export interface ChildDocuments {
+  documents: SpooledDocument[];
+  /** Of the parents of each document of elements. */
+  keys: DocumentKeys[];
+  /** By document: lines of elements whose parent comes again later. */
+  superseded: Map<string, Float64Array>;
+}
+
+export async function childDocuments(
+  source: Spool,
+  documents: readonly SpooledDocument[],
+  job: ChildJob,
+): Promise<ChildDocuments> {
+  const output = new Output(job);
+  try {
+    for (const document of documents) {
+      output.begin(document);
+      await eachLine(source.storage.read(document.key, undefined, job.signal), async (bytes, lines) => {
+        throwIfAborted(job.signal);
+        for (let i = 0; i < lines.length; i++) {
+          output.record(bytes, i === 0 ? 0 : lines[i - 1]! + 1, lines[i]!);
+          if (output.full) await output.flush();
+        }
+      });
+      await output.end(document.position);
+    }
+    return output.found();
+  } catch (error) {
+    await output.discard();
+    throw error;
+  }
+}
+
+/** Calls back with bytes that begin with a line, and where its line feed and those after it are. */
+async function eachLine(
+  pieces: AsyncIterable<Uint8Array>,
+  read: (bytes: Uint8Array, ends: readonly number[]) => Promise<void>,
+): Promise<void> {
+  let rest: Uint8Array = new Uint8Array();
+  for await (const piece of pieces) {
+    const bytes = rest.length === 0 ? piece : Buffer.concat([rest, piece]);
+    const ends: number[] = [];
+    // What was there before has no line feed.
+    for (let at = bytes.indexOf(LF, rest.length); at >= 0; at = bytes.indexOf(LF, at + 1)) ends.push(at);
+    await read(bytes, ends);
+    rest = bytes.slice((ends.at(-1) ?? -1) + 1);
+  }
+  if (rest.length > 0) await read(rest, [rest.length]);
+}
+
+/** A document of elements that is being written, and what is known of it. */
+interface Part {
+  rows: SpoolWriter;
+  groups: SpoolWriter;
+  records: number;
+  parents: number;
+  keys: KeyHashes;
+  /** For each parent that is named, lines of its elements before it, and with it. */
+  starts: number[];
+  ends: number[];
+}
+
+class Output {
+  readonly #job: ChildJob;
+  readonly #splitter: ElementSplitter;
+  #part: Part | undefined;
+  #name = '';
+  /** Elements of the present document in parts before. */
+  #before = 0;
+  readonly #parts: { key: string | undefined; keys: DocumentKeys; starts: Uint32Array; ends: Uint32Array }[] =
+    [];
+
+  constructor(job: ChildJob) {
+    this.#job = job;
+    const out = {
+      element: (bytes: Uint8Array, from: number, to: number): void =>
+        this.#part!.rows.writePart(bytes, from, to),
+      ended: (): void => void this.#part!.records++,
+    };
+    this.#splitter = new ElementSplitter(job.elements, out);
+  }
+
+  begin({ name }: SpooledDocument): void {
+    this.#name = name;
+    this.#before = 0;
+  }
+
+  record(bytes: Uint8Array, from: number, to: number): void {
+    this.#part ??= this.#open();
+    const part = this.#part;
+    const first = part.records;
+    if (!this.#splitter.split(bytes, from, to)) {
+      if (isBlank(bytes, from, to)) return;
+      // Nobody knows what it has; it is a bad record here as well.
+      part.rows.writePart(bytes, from, to);
+      part.rows.write(LINE_END);
+      part.records++;
+      return;
+    }
+    if (!this.#job.groups || !this.#splitter.told) return;
+    part.groups.write(OPEN);
+    part.groups.write(this.#splitter.given);
+    part.groups.write(CLOSE);
+    part.keys.addText(this.#splitter.key, ++part.parents);
+    part.starts.push(first);
+    part.ends.push(part.records);
+  }
+
+  get full(): boolean {
+    const { rows, groups } = this.#part ?? {};
+    return rows?.full === true || groups?.full === true;
+  }
+
+  /** Between two records. */
+  async flush(): Promise<void> {
+    const { rows, groups } = this.#part!;
+    await rows.flush();
+    await groups.flush();
+    if (rows.bytes >= DOCUMENT_BYTES) await this.end(undefined);
+  }
+
+  #open(): Part {
+    const { spool } = this.#job;
+    const keys = new KeyHashes([]);
+    return { rows: spool.begin(), groups: spool.begin(), records: 0, parents: 0, keys, starts: [], ends: [] };
+  }
+
+  async end(position: string | undefined): Promise<void> {
+    const part = this.#part;
+    if (!part) return;
+    this.#part = undefined;
+    const { spool, elements } = this.#job;
+    const { rows, groups, records, parents, keys, starts, ends } = part;
+    const from = this.#before === 0 ? '' : ` from ${(this.#before + 1).toLocaleString('en')}`;
+    const name = `${this.#name}, ${elements.path.join('.')}${from}`;
+    this.#before += records;
+    const key = rows.bytes > 0 ? rows.key : undefined;
+    await spool.add(rows, { name, records, position, whole: true });
+    await spool.add(groups, {
+      name: `${name}, parents`,
+      records: parents,
+      position,
+      whole: true,
+      groups: true,
+    });
+    this.#parts.push({
+      key,
+      keys: keys.keys,
+      starts: Uint32Array.from(starts),
+      ends: Uint32Array.from(ends),
+    });
+  }
+
+  found(): ChildDocuments {
+    const keys = this.#parts.map((part) => part.keys);
+    const superseded = new Map<string, Float64Array>();
+    for (const [i, gone] of earlierVersions(keys).entries()) {
+      const { key, starts, ends } = this.#parts[i]!;
+      const lines: number[] = [];
+      for (const number of gone)
+        for (let line = starts[number - 1]!; line < ends[number - 1]!; line++) lines.push(line + 1);
+      if (key !== undefined && lines.length > 0) superseded.set(key, Float64Array.from(lines));
+    }
+    return { documents: this.#job.spool.documents.splice(0), keys, superseded };
+  }
+
+  /** Never throws. */
+  async discard(): Promise<void> {
+    await this.#part?.rows.discard();
+    await this.#part?.groups.discard();
+    await this.#job.spool.drop(this.#job.spool.documents.splice(0));
+  }
+}
+
+function isBlank(bytes: Uint8Array, from: number, to: number): boolean {
+  for (let p = from; p < to; p++) if (bytes[p]! > 0x20) return false;
+  return true;
+}
