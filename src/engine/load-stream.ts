@@ -105,7 +105,7 @@ class StreamLoad {
     // source has to be there at once to see what is gone.
     const refresh = planned.fullRefresh || (restart && this.#keeps);
     const replay = slices.some(({ range }) => range.kind === 'quarantine');
-    if (refresh || (!replay && this.#atOnce())) await this.#together(slices, parallel ? slots.size : 1);
+    if (refresh || (!replay && this.#atOnce(slices))) await this.#together(slices, parallel ? slots.size : 1);
     else {
       this.#rememberParts(slices, parallel);
       await inParallel(slices, parallel ? slots.size : 1, (slice, index) => this.#oneByOne(slice, index));
@@ -121,9 +121,11 @@ class StreamLoad {
     };
   }
 
-  #atOnce(): boolean {
+  #atOnce(slices: readonly Slice[]): boolean {
     const { plan, survey } = this.#job.planned;
     if (this.#strategy.commits(plan.stream) === 'together') return true;
+    // One commit is all at once; and what brings nothing new needs none.
+    if (survey.arrived?.again === true && slices.length < 2 && plan.stream.load === 'append') return false;
     // Rows with a key take the place of those that were loaded when they come again.
     return survey.arrived?.whole === true && plan.stream.load === 'append';
   }

@@ -73,7 +73,9 @@ type ColumnSql = (column: TargetColumn, nullable: boolean) => string;
 
 function createTable(
   columnSql: ColumnSql,
-  ...[name, columns, { history, temporary, key = [] }]: Parameters<SqlDialect['createTable']>
+  ...[name, columns, { history, temporary, key = [], numbered = false }]: Parameters<
+    SqlDialect['createTable']
+  >
 ): string {
   const stage = temporary === true && key.length === 0;
   const unique = history === 'loads' ? [] : key;
@@ -82,7 +84,7 @@ function createTable(
       columnSql(unique.includes(column) ? indexable(column) : column, column.nullable || stage),
     ),
     ...(history ? HISTORY[history] : []),
-    ...(stage ? [`${ROW} BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY`] : []),
+    ...(stage || numbered ? [`${ROW} BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY`] : []),
     ...(key.length > 0 ? [indexSql(key, history)] : []),
   ];
   const mark = markOf(name);

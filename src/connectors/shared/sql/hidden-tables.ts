@@ -1,3 +1,4 @@
+import type { StageOptions } from '../../../core/destination.ts';
 import type { SqlSession, SqlSystem } from './system.ts';
 import type { Place } from './table-shape.ts';
 
@@ -21,16 +22,17 @@ export class HiddenTables {
   }
 
   /** Committed at once, for others to load into it. */
-  async make(): Promise<string> {
+  async make(numbered: boolean = false): Promise<string> {
     const name = this.name();
     const { columns, table } = this.#place;
-    const sql = this.#system.dialect.createTable(name, columns, this.#place);
+    const sql = this.#system.dialect.createTable(name, columns, { ...this.#place, numbered });
     await this.#use((session) => session.query(sql, `loading table "${table}"`));
     return name;
   }
 
-  shared(): Promise<string> {
-    return (this.#shared ??= this.make());
+  /** `distinct`: what is in it is compared with the table, where nothing but a number tells rows apart that have no key. */
+  shared(distinct: StageOptions['distinct']): Promise<string> {
+    return (this.#shared ??= this.make(distinct?.key.length === 0));
   }
 
   /** Never throws: what is left is swept by a later run. */

@@ -15,6 +15,8 @@ export interface Parts {
   rows: number;
   /** Rows that an open load has deleted. */
   deleted: number;
+  /** Of a load aside, whose rows are compared with those of the table when all of them are together. */
+  distinct?: StageOptions['distinct'];
 }
 
 export function wayOf({ supersede, together, distinct }: StageOptions): Way {

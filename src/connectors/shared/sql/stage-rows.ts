@@ -60,7 +60,7 @@ export async function deleteWindow(session: SqlSession, place: Place, how: Super
 export async function addStage(
   session: SqlSession,
   place: Place,
-  stage: Stage & { rows: number; at: string },
+  stage: Stage & { rows: number; at: string; distinct?: StageOptions['distinct'] },
   how: Supersede,
 ): Promise<{ rows: number; changed?: number }> {
   if (how.kind === 'versions') {
@@ -75,9 +75,10 @@ export async function addStage(
   if (how.kind === 'key') return { rows: await mergeRows(session, place, stage, how.key) };
   const { dialect, table } = place;
   const deleted = await deleteWindow(session, place, how);
+  const dropped = stage.distinct ? await dropLoaded(session, place, stage, stage.distinct) : 0;
   const insert = insertAll(place, dialect.table(table), stage.table, stage.columns);
   const doing = `adding rows to table "${table}"`;
   const { count } = await refuseDoubles(place, () => session.query(insert, doing));
-  expectTaken(count, stage.rows, doing);
-  return { rows: count - deleted };
+  expectTaken(count, stage.rows - dropped, doing);
+  return { rows: count - deleted, ...(stage.distinct && { changed: count }) };
 }

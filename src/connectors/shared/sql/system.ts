@@ -175,8 +175,16 @@ export interface SqlDialect {
   createTable(
     table: string,
     columns: readonly TargetColumn[],
-    /** `key`: columns to have an index on, for systems that make it best with the table; unique but for the rows of `loads`. */
-    how: { history: History | undefined; temporary?: boolean; key?: readonly TargetColumn[] },
+    /**
+     * `key`: columns to have an index on, for systems that make it best with the table; unique but for the rows of `loads`. `numbered`: rows
+     * of it are compared as a whole, where that takes a number for each.
+     */
+    how: {
+      history: History | undefined;
+      temporary?: boolean;
+      key?: readonly TargetColumn[];
+      numbered?: boolean;
+    },
   ): string;
   addColumn(table: string, column: TargetColumn): string;
   /** What makes the columns that are ours, in the order of {@link OWN_COLUMNS}. */

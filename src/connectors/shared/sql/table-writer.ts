@@ -134,6 +134,7 @@ export class SqlTableWriter implements TableWriter {
       const timing = options.distinct ? lap('compare') : lap();
       const parts: Parts = { way, session, table, columns, rows: facts.rows - dropped, deleted };
       if (way === 'aside') {
+        parts.distinct = options.distinct;
         await session.query('COMMIT', this.#doing('loading')).catch((error: unknown) => {
           throw inDoubt(error);
         });
@@ -321,7 +322,8 @@ export class SqlTableWriter implements TableWriter {
     options: StageOptions,
   ): Promise<string> {
     if (way === 'open') return this.#table;
-    if (way === 'aside') return options.together ? this.#hidden.shared() : this.#hidden.make();
+    if (way === 'aside')
+      return options.together ? this.#hidden.shared(options.distinct) : this.#hidden.make();
     const { dialect } = this.#place;
     const name = dialect.quote('sluice_stage');
     const key = stageKey(this.#place, options.supersede, { columns, moved: this.#moved });
@@ -359,7 +361,7 @@ export class SqlTableWriter implements TableWriter {
           : await addStage(
               session,
               this.#place,
-              { ...this.#stage(part), rows: part.rows, at: this.#spec.loadedAt },
+              { ...this.#stage(part), rows: part.rows, at: this.#spec.loadedAt, distinct: part.distinct },
               how,
             );
       record.rows += rows;
