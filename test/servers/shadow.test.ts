@@ -1,25 +1,30 @@
 /** Shadow runs: tables beside those that readers see are loaded, compared, put in their place, and taken back. */
-import { readdirSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { expect, it } from 'vitest';
 import { Pair } from '../../guarantees/pair.ts';
+import { BucketSide, LakeSide } from '../../guarantees/lake-side.ts';
 import { MysqlTargetSide } from '../../guarantees/mysql-target-side.ts';
 import { PostgresSide } from '../../guarantees/postgres-side.ts';
 import { SqlDestination } from '../../src/connectors/shared/sql/destination.ts';
 import { postgresOptions } from '../../src/connectors/postgres/options.ts';
 import { PostgresTarget } from '../../src/connectors/postgres/target.ts';
 import type { SluiceError } from '../../src/core/errors.ts';
+import { type ProjectInput, quarantine, run, shadow } from '../../src/index.ts';
 import { openState } from '../../src/engine/context.ts';
 import { compareShadow } from '../../src/engine/shadow-compare.ts';
 import { dropShadow, promoteShadow, rollbackShadow } from '../../src/engine/shadow-exchange.ts';
 import { DuckdbSide } from '../support/duckdb-side.ts';
 import { mariadbPresent, useMariadb } from '../support/mariadb.ts';
 import { FAST } from '../support/mysql-kit.ts';
-import { Pair as LakePair } from '../support/pair.ts';
+import { motoPresent, useMoto } from '../support/moto.ts';
 import { openReplica } from '../support/replica.ts';
 import { useServer } from '../support/server.ts';
 
 const server = useServer();
 const mariadb = useMariadb({ settings: FAST });
+const moto = useMoto();
 const SIGNAL = new AbortController().signal;
 const PLACE = { name: 'to', directory: '.', memoryBytes: 256 << 20, workers: 1 };
 const EQUAL = { lost: [], extra: [], doubled: [] };
@@ -186,12 +191,18 @@ it('refuses what it cannot do without a loss, and leaves everything as it is', a
   expect(await code()).toBe('promoted');
 });
 
-it('swaps tables of a lake', async () => {
+async function swapsLake(lake: (folder: string) => LakeSide | BucketSide): Promise<void> {
   const streams = {
-    'public.orders': { load: 'merge', cursor: 'updated_at', partition: { column: 'updated_at', by: 'day' } },
+    'public.orders': {
+      load: 'merge',
+      cursor: 'updated_at',
+      partition_by: { column: 'updated_at', by: 'day' },
+    },
   } as const;
-  await using pair = await LakePair.open(server(), streams, SHOP);
-  const { db } = pair;
+  const from = await PostgresSide.open(server());
+  await from.db.query(SHOP);
+  await using pair = new Pair(from, lake, streams);
+  const { db } = from;
   const change = (id: number, total: number): Promise<unknown> =>
     db.query(`UPDATE orders SET total = ${total}, updated_at = now() WHERE id = ${id}`);
   await pair.run();
@@ -203,25 +214,57 @@ it('swaps tables of a lake', async () => {
   await pair.run({ into: 'shadow' });
   const found = (await compareShadow(await pair.context(), 'p', {})).streams[0]!;
   expect(found).toMatchObject({ status: 'differs', changed: 1, rows: { present: 500, shadow: 501 } });
-  expect(await pair.query('orders', 'SELECT count(*)::INT AS n FROM orders')).toEqual([{ n: 500 }]);
+  expect(await pair.to.query('orders', 'SELECT count(*)::INT AS n FROM orders')).toEqual([{ n: 500 }]);
   await promoteShadow(await pair.context(), 'p', { force: true });
-  expect(await pair.query('orders', 'SELECT count(*)::INT AS n FROM orders_history')).toEqual([{ n: 501 }]);
+  expect(await pair.to.query('orders', 'SELECT count(*)::INT AS n FROM orders_history')).toEqual([
+    { n: 501 },
+  ]);
   expect((await pair.run()).totals.loaded).toBe(0);
   await change(1, 2);
   expect((await pair.run()).totals.loaded).toBe(1);
-  await pair.expectEqual('orders');
+  expect(await pair.compare('orders')).toMatchObject({ lost: [], extra: [] });
 
   pair.streams = streams;
   await rollbackShadow(await pair.context(), 'p', {});
-  expect(await pair.query('orders', 'SELECT count(*)::INT AS n FROM orders')).toEqual([{ n: 500 }]);
+  expect(await pair.to.query('orders', 'SELECT count(*)::INT AS n FROM orders')).toEqual([{ n: 500 }]);
   await pair.run();
-  await pair.expectEqual('orders');
+  expect(await pair.compare('orders')).toMatchObject({ lost: [], extra: [] });
   await dropShadow(await pair.context(), 'p', {});
-  const left = readdirSync(pair.folder, { recursive: true, withFileTypes: true }).filter(
-    (entry) => entry.isFile() && entry.parentPath.includes('aside'),
-  );
-  expect(left).toEqual([]);
+  const objects = await (await pair.to.storage()).list('_sluice/aside/');
+  expect(objects).toEqual([]);
+}
+
+it('swaps tables of a lake', () => swapsLake((folder) => new LakeSide(folder)));
+
+it('has pipelines that read the lake read a promoted table anew', async () => {
+  const from = await PostgresSide.open(server());
+  await from.db.query(SHOP);
+  const streams = { 'public.orders': { load: 'merge', cursor: 'updated_at' } } as const;
+  await using pair = new Pair(from, (folder) => new LakeSide(folder), streams);
+  const onward: ProjectInput<'on'> = {
+    connections: { lake: { type: 'lake', path: 'lake' }, wh: { type: 'duckdb', path: 'warehouse.duckdb' } },
+    pipelines: {
+      on: { from: 'lake', to: 'wh', streams: { orders: { load: 'merge', cursor: 'updated_at' } } },
+    },
+  };
+  const at = { directory: pair.folder };
+  const total = async (): Promise<unknown> => {
+    expect((await run(onward, 'on', at)).status).toBe('succeeded');
+    const side = new DuckdbSide(pair.folder);
+    return (await side.ask('SELECT total::VARCHAR AS total FROM orders WHERE id = 5'))[0]!['total'];
+  };
+  await pair.run();
+  expect(await total()).toBe('0.71');
+  // Nobody who goes by the cursor sees it.
+  await from.db.query('UPDATE orders SET total = 999 WHERE id = 5');
+  await pair.run({ into: 'shadow' });
+  await promoteShadow(await pair.context(), 'p', { force: true });
+  expect(await total()).toBe('999.00');
 });
+
+it.runIf(motoPresent)('swaps tables of a lake in a bucket', () =>
+  swapsLake((folder) => new BucketSide(folder, moto().endpoint)),
+);
 
 it.runIf(mariadbPresent)('swaps tables of MariaDB', async () => {
   const from = await PostgresSide.open(server());
@@ -268,4 +311,44 @@ it.runIf(mariadbPresent)('swaps tables of MariaDB', async () => {
   expect(await pair.compare('orders')).toEqual(EQUAL);
   await dropShadow(await pair.context(), 'p', {});
   expect(await to.leftovers()).toEqual([]);
+});
+
+it('moves what is in quarantine with its table', async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'sluice-shadow-'));
+  const csv = (name: string, rows: string): void => writeFileSync(path.join(folder, name), `id,v\n${rows}`);
+  const project = (load: 'append' | 'merge'): ProjectInput<'p'> => ({
+    connections: { files: { type: 'files', path: folder }, wh: { type: 'duckdb', path: 'wh.duckdb' } },
+    pipelines: {
+      p: {
+        from: 'files',
+        to: 'wh',
+        streams: { t: { files: '*.csv', load, key: 'id', types: { id: 'int64' } } },
+      },
+    },
+  });
+  const at = { directory: folder };
+  const kept = async (): Promise<string[]> => {
+    const raw: string[] = [];
+    for await (const each of quarantine.read(project('merge'), 'p', at)) raw.push(each.raw);
+    return raw;
+  };
+  const files = (): number =>
+    readdirSync(path.join(folder, '.sluice', 'quarantine'), { recursive: true }).filter((name) =>
+      String(name).endsWith('.parquet'),
+    ).length;
+  csv('a.csv', '1,x\nbad,y\n');
+  await run(project('append'), 'p', at);
+  await shadow.run(project('merge'), 'p', at);
+  expect([await kept(), files()]).toEqual([['bad,y'], 2]);
+  expect((await shadow.promote(project('merge'), 'p', { ...at, force: true })).status).toBe('promoted');
+  // Loads sweep what no checkpoint names.
+  csv('b.csv', '2,x\n');
+  await run(project('merge'), 'p', at);
+  expect([await kept(), files()]).toEqual([['bad,y'], 2]);
+  await shadow.rollback(project('append'), 'p', at);
+  await run(project('append'), 'p', at);
+  expect([await kept(), files()]).toEqual([['bad,y'], 2]);
+  await shadow.run(project('merge'), 'p', { ...at, fullRefresh: true });
+  expect(await kept()).toEqual(['bad,y']);
+  rmSync(folder, { recursive: true });
 });
