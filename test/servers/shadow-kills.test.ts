@@ -129,7 +129,7 @@ async function neverMissing(make: () => Promise<() => SqlSystem>): Promise<void>
   for (let round = 0; round < 5; round++) for (const way of [PROMOTE, ROLLBACK]) await exchange(system, way);
   done = true;
   await Promise.all(readers);
-  expect([...seen].toSorted()).toEqual([1, CAST.length]);
+  expect(seen).toEqual(new Set([1, CAST.length]));
   await system.close();
 }
 

@@ -153,6 +153,48 @@ it('swaps tables of a DuckDB file', async () => {
   expect(await pair.to.leftovers()).toEqual([]);
 });
 
+it('takes foreign keys along when only some of the tables are promoted', async () => {
+  const streams = {
+    'public.customers': { load: 'merge', cursor: 'xmin' },
+    'public.orders': { load: 'replace' },
+  } as const;
+  await using pair = await openReplica(server(), streams, SHOP);
+  const { db } = pair.to;
+  const keys = async (): Promise<unknown> =>
+    (
+      await db.query(
+        `SELECT conrelid::regclass::text AS has, confrelid::regclass::text AS refers FROM pg_constraint WHERE contype = 'f' ORDER BY 1`,
+      )
+    ).rows;
+  await pair.run();
+  await pair.run({ into: 'shadow' });
+  const all = [
+    { has: 'orders', refers: 'customers' },
+    { has: 'public_shadow.orders', refers: 'public_shadow.customers' },
+  ];
+  expect(await keys()).toEqual(all);
+  for (const table of ['customers', 'orders']) {
+    const some = { select: [`public.${table}`] };
+    await promoteShadow(await pair.context(), 'p', some);
+    expect(await keys()).toEqual(all.slice(0, 1));
+    await rollbackShadow(await pair.context(), 'p', some);
+    expect(await keys()).toEqual(all.slice(0, 1));
+  }
+  await promoteShadow(await pair.context(), 'p', {});
+  const former = { has: 'public_former.orders', refers: 'public_former.customers' };
+  expect(await keys()).toEqual([all[0], former]);
+  await rollbackShadow(await pair.context(), 'p', {});
+  expect(await keys()).toEqual(all);
+  // A table that is referred to would have no such rows.
+  await db.query('TRUNCATE public_shadow.customers, public_shadow.orders');
+  await db.query(`UPDATE _sluice.tables SET row_count = 0 WHERE name LIKE '%shadow%'`);
+  const promoted = promoteShadow(await pair.context(), 'p', { select: ['public.customers'], force: true });
+  await expect(promoted).rejects.toMatchObject({ code: 'shadow.held' });
+  expect(await keys()).toEqual(all);
+  await dropShadow(await pair.context(), 'p', { select: ['public.customers'] });
+  expect(await keys()).toEqual(all.slice(0, 1));
+});
+
 it('refuses what it cannot do without a loss, and leaves everything as it is', async () => {
   const streams = { 'public.customers': { load: 'replace' } } as const;
   await using pair = await openReplica(server(), streams, SHOP);

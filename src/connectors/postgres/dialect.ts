@@ -62,7 +62,7 @@ SELECT pg_catalog.string_agg(DISTINCT d.what, ', ') AS reason FROM (
      AND NOT (p.classid = 'pg_catalog.pg_class'::regclass AND EXISTS (SELECT 1 FROM pg_catalog.pg_class o WHERE o.oid = p.objid AND (o.oid = c.oid OR o.relkind IN ('i', 't', 'S'))))
      AND NOT (p.classid = 'pg_catalog.pg_constraint'::regclass AND EXISTS (SELECT 1 FROM pg_catalog.pg_constraint k WHERE k.oid = p.objid AND k.contype IN ('p', 'n', 'f')))
   UNION ALL SELECT 'foreign key ' || k.conname FROM pg_catalog.pg_constraint k WHERE k.contype = 'f' AND c.oid IN (k.confrelid, k.conrelid)
-     AND EXISTS (SELECT 1 FROM pg_catalog.pg_class o WHERE o.oid IN (k.confrelid, k.conrelid) AND NOT (o.relnamespace = c.relnamespace AND o.relname = ANY ($3::text[])))
+     AND $3::bool
   UNION ALL SELECT 'inheritance' FROM pg_catalog.pg_inherits i WHERE c.oid IN (i.inhrelid, i.inhparent)
   UNION ALL SELECT 'partitions' WHERE c.relkind = 'p'
   UNION ALL SELECT 'row level security' WHERE c.relrowsecurity
@@ -141,7 +141,7 @@ export function postgresDialect(schema: string, readers: string = schema): SqlDi
       renameKey(`${quoteName(schema)}.${quoteName(short(name))}`, short(`${name}_pkey`)),
     ],
     sides: sidesOf(schema, readers),
-    holdsOn: (session, name, among = []) => holdsOn(session, [schema, short(name), among.map(short)]),
+    holdsOn: (session, name, how) => holdsOn(session, [schema, short(name), how?.keysMove !== true]),
     tryLock: (owner) =>
       `SELECT pg_catalog.pg_try_advisory_lock(${parseInt(owner.slice(0, 12), 16)}::int8)::int4 AS locked`,
     comparison: postgresComparison((name) => ({ schema, name: short(name) })),
@@ -164,8 +164,8 @@ function sidesOf(schema: string, readers: string): SqlSides {
   };
 }
 
-/** `place`: schema, name, and names of tables whose foreign keys do not count. */
-async function holdsOn(session: SqlSession, place: [string, string, string[]]): Promise<string | undefined> {
+/** `place`: schema, name, and whether foreign keys count. */
+async function holdsOn(session: SqlSession, place: [string, string, boolean]): Promise<string | undefined> {
   const { rows } = await session.query(
     `SELECT h.reason FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
        CROSS JOIN LATERAL (${HOLDS_ON}) h WHERE n.nspname = $1 AND c.relname = $2`,

@@ -20,6 +20,7 @@ import {
   writeRecord,
 } from './table-record.ts';
 import { exchangeApart } from './exchange-apart.ts';
+import { attachForeignKeys, detachForeignKeys } from './side-foreign-keys.ts';
 import { settle } from './swap-apart.ts';
 import { targetColumns } from './table-shape.ts';
 import { hasVersions } from './versions.ts';
@@ -97,7 +98,7 @@ export class SqlSideTables implements SideTables {
       for (const sql of readers.begin(undefined)) await session.query(sql, 'promoting tables');
     const tables: Exchanged[] = [];
     for (const each of given) tables.push(await this.#locate(session, each, dialects));
-    for (const each of tables) await refuseHeld(session, readers, each.table, { ...each.readers, names });
+    for (const each of tables) await refuseHeld(session, readers, each);
     for (const each of tables) await takeOver(session, dialects, each);
     if (!this.together) {
       const [one] = tables as [Exchanged];
@@ -105,6 +106,8 @@ export class SqlSideTables implements SideTables {
       const facts = { after: recordAfter(one, exchange.run), found: one.readers.found !== undefined };
       return exchangeApart(this.#system, session, { ...exchange, table, versions, ...facts });
     }
+    const keys = await detachForeignKeys(session, readers, names);
+    await detachForeignKeys(session, from, names);
     const replaced = tables.filter((each) => each.readers.found).map(({ table }) => table);
     await dropTables(session, to, replaced);
     for (const table of replaced)
@@ -113,6 +116,7 @@ export class SqlSideTables implements SideTables {
     for (const table of names)
       for (const sql of from.sides!.moveTo(table, readers))
         await session.query(sql, `promoting table "${table}"`);
+    await attachForeignKeys(session, readers, names, keys);
     for (const each of tables) await writeRecords(session, dialects, each, exchange.run);
     await session.query('COMMIT', 'promoting tables');
   }
@@ -170,23 +174,21 @@ async function dropTables(
   for (const table of tables)
     if ((await readRecord(session, dialect, table, true)) || dialect.ddlApart) known.push(table);
   if (known.length === 0) return;
+  if (dialect.sides!.foreignKeys) await detachForeignKeys(session, dialect, known);
   const list = known.map((table) => dialect.table(table)).join(', ');
   for (const sql of dialect.sides!.drop(known)) await session.query(sql, `dropping ${list}`);
   for (const table of known) await dropRecord(session, dialect, table);
 }
 
 /** What a table has beside the columns that we load, and what hangs on it, would stay with the old one. */
-async function refuseHeld(
-  session: SqlSession,
-  dialect: SqlDialect,
-  table: string,
-  { found, record, names }: Located & { names: readonly string[] },
-): Promise<void> {
+async function refuseHeld(session: SqlSession, dialect: SqlDialect, exchanged: Exchanged): Promise<void> {
+  const { table } = exchanged;
+  const { found, record } = exchanged.readers;
   if (!found) return;
   const loaded = record ? targetColumns(record.schema, dialect, false).map(({ name }) => name) : [];
   const ours = new Set([...loaded, ...OWN_COLUMNS.loads, ...OWN_COLUMNS.versions]);
   const own = found.columns.filter(({ name }) => !ours.has(name)).map(({ name }) => `column "${name}"`);
-  const reason = own.length > 0 ? own.join(', ') : await dialect.holdsOn(session, table, names);
+  const reason = own.length > 0 ? own.join(', ') : await dialect.holdsOn(session, table, { keysMove: true });
   if (reason === undefined) return;
   throw new ConfigError(
     `promoting table "${table}": the present table has what would stay behind: ${reason}`,

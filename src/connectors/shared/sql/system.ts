@@ -213,11 +213,13 @@ export interface SqlDialect {
   windowCondition(column: TargetColumn, window: Extract<Supersede, { kind: 'window' | 'value' }>): string;
   /** Puts the hidden table in the place of the user's; `old` is a hidden name that the user's may take. */
   swap(hidden: string, name: string, old: string): string[];
-  /**
-   * What hangs on the user's table and would be lost with it; undefined when it can be swapped. Foreign keys between it and
-   * tables of the names `among` do not count.
-   */
-  holdsOn(session: SqlSession, name: string, among?: readonly string[]): Promise<string | undefined>;
+  /** What hangs on the user's table and would be lost with it; undefined when it can be swapped. */
+  holdsOn(
+    session: SqlSession,
+    name: string,
+    /** `keysMove`: foreign keys do not count, where {@link SqlSides.foreignKeys} is set. */
+    how?: { keysMove: boolean },
+  ): Promise<string | undefined>;
   /** Absent where tables beside those of readers cannot take their place. */
   readonly sides?: SqlSides;
   /** Takes a lock that ends with the session: a row with `locked`, 0 when another session has it. */
@@ -231,7 +233,7 @@ export interface SqlDialect {
 export interface SqlSides {
   /** The tables of a place; of readers when it is empty. */
   at(place: string): SqlDialect;
-  /** Whether they can have foreign keys of the same names as those of readers. */
+  /** Whether they can have foreign keys of the same names as those of readers, which can be dropped and made in a transaction. */
   readonly foreignKeys: boolean;
   /** Statements that give a table the place of that of another dialect of the same system, where none is. */
   moveTo(name: string, other: SqlDialect): string[];
