@@ -9,6 +9,8 @@ export interface SessionOptions {
   threads: number;
 }
 
+const LEAST_BUFFERS = 16 << 20;
+
 /** One embedded DuckDB with one connection. Times are UTC; nothing is read from the user's home or the network. */
 export class Session {
   readonly connection: DuckDBConnection;
@@ -88,6 +90,17 @@ export class Session {
    */
   async giveBack(): Promise<void> {
     await this.run(`SET memory_limit = '${kibibytes(this.memoryBytes)}'`, 'giving memory back');
+  }
+
+  /**
+   * Lets go of what is in the buffers only to be read once more, for who writes much and reads nothing of it again: up to the whole
+   * limit it would stay there. What is in use stays.
+   */
+  async emptyBuffers(): Promise<void> {
+    const least = kibibytes(LEAST_BUFFERS);
+    // It fails where less is not possible, and has done what is.
+    await this.connection.run(`SET memory_limit = '${least}'`).catch(() => undefined);
+    await this.giveBack();
   }
 
   close(): void {

@@ -24,6 +24,8 @@ export type EngineTask =
       /** `{}` stands for the rows, whose columns are `c0`, `c1`, …. */
       sql: string;
     }
+  /** Nothing that was written before is read again soon. */
+  | { kind: 'empty-buffers' }
   | { kind: 'begin-rows'; session: number; sql: string; doing: string }
   | { kind: 'next-rows'; session: number; doing: string }
   | { kind: 'interrupt'; session: number }

@@ -117,9 +117,10 @@ export class DuckdbTarget implements SqlSystem {
       decoder: reader.decoder,
       sql,
     } as const;
-    const loaded = await this.#engine.load(() =>
-      feedThread(reader, (ring) => this.#engine.send({ ...task, ring }, onRows), signal),
-    );
+    const loaded = await this.#engine.load(async () => {
+      await this.#engine.send({ kind: 'empty-buffers' });
+      return feedThread(reader, (ring) => this.#engine.send({ ...task, ring }, onRows), signal);
+    });
     const { facts, taken } = loaded as Reply<'loaded'>;
     expectTaken(taken, facts.rows, into.doing);
     return { facts };
@@ -136,6 +137,7 @@ export class DuckdbTarget implements SqlSystem {
     signal.addEventListener('abort', stop, { once: true });
     try {
       const { count } = await this.#engine.load(async () => {
+        await this.#engine.send({ kind: 'empty-buffers' });
         throwIfAborted(signal);
         return this.#query(session, sql, doing);
       });
