@@ -150,8 +150,14 @@ test('api-to-lake fetches what has changed, and the children of each record', as
         'select count(*) from loans_by_partner where partners_id is distinct from partner_id',
       ),
     ).toEqual([[0]]);
+    const schedules = `select (select sum(json_array_length(schedule)) from loans), count(*), count(distinct (loans_id, schedule_index)) from loans_schedule`;
+    const [[all]] = (await inLake(folder, schedules)) as [[number]];
+    expect(all).toBeGreaterThan(0);
+    expect(await inLake(folder, schedules)).toEqual([[all, all, all]]);
     api.day = 1;
     expect(await sluice(folder, 'run')).toMatchObject({ code: 0 });
+    const [[later]] = (await inLake(folder, schedules)) as [[number]];
+    expect(await inLake(folder, schedules)).toEqual([[later, later, later]]);
     expect(api.requests.some(({ url }) => url.includes('updated_since=20'))).toBe(true);
     const [[loans, different]] = (await inLake(folder, 'select count(*), count(distinct id) from loans')) as [
       [number, number],

@@ -255,3 +255,67 @@ it('loads what is behind of what was killed between two commits', async () => {
   }
   expect(seen.has('4 4') || seen.has('3 3')).toBe(true);
 });
+
+it('leaves out elements that a check or the target refuses, and nothing else', async () => {
+  let orders = [
+    order(1, 1, [{ sku: 'a', qty: 1 }]),
+    order(2, 2, [{ sku: 'b', qty: 2 }]),
+    order(3, 3, [{ sku: 'c', qty: 3 }]),
+  ];
+  await using api = await Api.open(changed(() => orders));
+  await using pair = await NestedPair.open('postgres', server(), {
+    'orders.lines': {
+      ...MERGE,
+      max_bad: 9,
+      checks: { some: 'qty > 0', named: 'sku IS NOT NULL' },
+      compute: { twice: 'qty * 2' },
+    },
+  });
+  pair.url = api.url;
+  pair.endpoint = ENDPOINT;
+  const rows = (): Promise<string[]> =>
+    pair.rows('orders_lines', 'orders_id', 'lines_index', 'sku', 'qty', 'twice');
+  await pair.runs();
+  expect(await rows()).toEqual(['1|0|a|1|2', '2|0|b|2|4', '3|0|c|3|6']);
+  await pair.execute(`ALTER TABLE orders_lines ADD CHECK (qty < 100), ADD COLUMN own text DEFAULT 'mine'`);
+  orders = [
+    order(1, 4, [
+      { sku: 'a', qty: 0 },
+      { sku: 'a', qty: 7 },
+      { sku: 'x', qty: 100 },
+    ]),
+    order(2, 5, []),
+    order(3, 6, [{ sku: 'c', qty: 101 }]),
+  ];
+  const { 'orders.lines': second } = await pair.runs();
+  expect(second).toMatchObject({ totals: { loaded: 1, quarantined: 3 } });
+  expect(await rows()).toEqual(['1|1|a|7|14']);
+  expect(await pair.rows('orders_lines', 'own')).toEqual(['mine']);
+});
+
+it('names the elements that share a key of the stream', async () => {
+  let orders = [order(1, 1, [{ sku: 'a' }, { sku: 'b' }])];
+  await using api = await Api.open(changed(() => orders));
+  for (const kind of KINDS) {
+    await using pair = await NestedPair.open(kind, server(), {
+      'orders.lines': { ...MERGE, key: ['orders_id', 'sku'], max_bad: 9 },
+    });
+    pair.url = api.url;
+    pair.endpoint = { ...ENDPOINT, key: undefined };
+    orders = [order(1, 1, [{ sku: 'a' }, { sku: 'b' }])];
+    await pair.runs();
+    orders = [order(1, 2, [{ sku: 'b' }, { sku: 'c' }])];
+    await pair.runs();
+    expect(await pair.rows('orders_lines', 'orders_id', 'sku', 'lines_index')).toEqual(['1|b|0', '1|c|1']);
+    orders = [order(1, 3, [{ sku: 'b' }, { sku: 'b' }, { sku: 'd' }])];
+    const { streams } = await pair.report();
+    const now = await pair.rows('orders_lines', 'orders_id', 'sku', 'lines_index');
+    if (kind === 'lake') {
+      expect(streams[0]!.error).toMatchObject({ code: 'lake.duplicate_key' });
+      expect(now).toEqual(['1|b|0', '1|c|1']);
+    } else {
+      expect(streams[0]).toMatchObject({ totals: { quarantined: 1 } });
+      expect(now).toEqual(['1|b|0', '1|d|2']);
+    }
+  }
+});

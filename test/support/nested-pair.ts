@@ -67,6 +67,11 @@ export class NestedPair extends FileLake {
     return rows.map((row) => row.map((value) => value ?? '-').join('|')).toSorted();
   }
 
+  /** Statements in PostgreSQL. */
+  async execute(sql: string): Promise<void> {
+    await this.#ask(sql);
+  }
+
   async #ask(sql: string): Promise<(string | null)[][]> {
     if (this.#kind === 'lake') return (await this.query(sql)) as (string | null)[][];
     if (this.#kind === 'duckdb') {
