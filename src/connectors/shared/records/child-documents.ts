@@ -72,6 +72,16 @@ async function eachLine(
   if (rest.length > 0) await read(rest, [rest.length]);
 }
 
+/** What is known of a document of elements. */
+interface Written {
+  /** Names of the documents; one without lines is none. */
+  rows: string;
+  groups: string;
+  keys: DocumentKeys;
+  starts: Uint32Array;
+  ends: Uint32Array;
+}
+
 /** A document of elements that is being written, and what is known of it. */
 interface Part {
   rows: SpoolWriter;
@@ -91,8 +101,7 @@ class Output {
   #name = '';
   /** Elements of the present document in parts before. */
   #before = 0;
-  readonly #parts: { key: string | undefined; keys: DocumentKeys; starts: Uint32Array; ends: Uint32Array }[] =
-    [];
+  readonly #parts: Written[] = [];
 
   constructor(job: ChildJob) {
     this.#job = job;
@@ -158,7 +167,6 @@ class Output {
     const from = this.#before === 0 ? '' : ` from ${(this.#before + 1).toLocaleString('en')}`;
     const name = `${this.#name}, ${elements.path.join('.')}${from}`;
     this.#before += records;
-    const key = rows.bytes > 0 ? rows.key : undefined;
     await spool.add(rows, { name, records, position, whole: true });
     await spool.add(groups, {
       name: `${name}, parents`,
@@ -168,7 +176,8 @@ class Output {
       groups: true,
     });
     this.#parts.push({
-      key,
+      rows: rows.key,
+      groups: groups.key,
       keys: keys.keys,
       starts: Uint32Array.from(starts),
       ends: Uint32Array.from(ends),
@@ -179,11 +188,13 @@ class Output {
     const keys = this.#parts.map((part) => part.keys);
     const superseded = new Map<string, Float64Array>();
     for (const [i, gone] of earlierVersions(keys).entries()) {
-      const { key, starts, ends } = this.#parts[i]!;
+      const { rows, groups, starts, ends } = this.#parts[i]!;
       const lines: number[] = [];
       for (const number of gone)
         for (let line = starts[number - 1]!; line < ends[number - 1]!; line++) lines.push(line + 1);
-      if (key !== undefined && lines.length > 0) superseded.set(key, Float64Array.from(lines));
+      if (lines.length > 0) superseded.set(rows, Float64Array.from(lines));
+      // It is named where its rows are: slices are committed in any order.
+      if (gone.length > 0) superseded.set(groups, gone);
     }
     return { documents: this.#job.spool.documents.splice(0), keys, superseded };
   }

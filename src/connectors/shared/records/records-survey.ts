@@ -269,8 +269,9 @@ export function tellingApart(
   return load === 'append' ? [] : key;
 }
 
-function doublesOf({ superseded }: Looked): number {
-  return superseded.values().reduce((sum, lines) => sum + lines.length, 0);
+function doublesOf({ superseded, documents }: Looked): number {
+  const rows = documents.filter(({ groups }) => !groups);
+  return rows.reduce((sum, { key }) => sum + (superseded.get(key)?.length ?? 0), 0);
 }
 
 function doubled(looked: Looked): SurveyNote[] {

@@ -335,7 +335,7 @@ class TextDecoder implements Decoder {
     }
     batch.rows = to;
     this.#texts?.add(bytes, records, { from, to, document: this.#document });
-    if (unread || lenient) return this.#leave(from, to, unread === true);
+    if (unread || lenient) return this.#leave(records, { from, to, all: unread === true });
     this.#facts.rows[this.#document]! += to - from;
     for (let r = from; r < to; r++) {
       if (this.#isSuperseded(records.lines[r]!)) {
@@ -346,10 +346,10 @@ class TextDecoder implements Decoder {
     }
   }
 
-  /** Out of the batch: those that do not fit, or all. */
-  #leave(from: number, to: number, all: boolean): void {
+  /** Out of the batch: those that do not fit or that a later one takes the place of, or all. */
+  #leave({ lines }: Records, { from, to, all }: { from: number; to: number; all: boolean }): void {
     for (let r = from; r < to; r++) {
-      if (!all && this.#marks[r] === 0) continue;
+      if (!all && !this.#isSuperseded(lines[r]!) && this.#marks[r] === 0) continue;
       this.#marks[r] = -1;
       this.#marked = true;
     }
