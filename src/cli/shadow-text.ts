@@ -61,7 +61,7 @@ function differText({ changed, onlyPresent, onlyShadow, differences, changes }: 
       return `${number(count)} ${text}${keyList(named, count)}`;
     });
   const rows = changed + onlyPresent + onlyShadow;
-  if (rows > 0) return `${number(rows)} rows differ: ${parts.join(', ')}`;
+  if (rows > 0) return `${number(rows)} ${rows === 1 ? 'row differs' : 'rows differ'}: ${parts.join(', ')}`;
   return changes.length > 0 ? 'the same rows in other columns' : 'the same rows, other versions of them';
 }
 
@@ -91,7 +91,11 @@ export function renderExchange(report: ExchangeReport, style: Style): string {
     );
     return lines.join('\n');
   }
-  const head = { promoted: 'promoted', 'rolled-back': 'rolled back', dropped: 'dropped' }[status];
+  const head = {
+    promoted: report.already ? 'promoted before, and nothing is beside' : 'promoted',
+    'rolled-back': 'rolled back',
+    dropped: 'dropped',
+  }[status];
   lines.push(
     `${style.bold(pipeline)}   ${style.green(head)}${tables.length === 0 ? ': nothing was there' : ''}`,
   );

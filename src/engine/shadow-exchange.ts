@@ -45,6 +45,8 @@ export function promoteShadow(
     const states = await statesAt(job, job.into);
     const { together } = sideTablesOf(job.session.readers);
     const there = job.streams.filter(({ table }) => states.get(table));
+    const before = there.length === 0 && (await promotedBefore(job));
+    if (before) return before;
     // Whoever was killed between two tables has promoted some.
     if (!together && there.length > 0) job = { ...job, streams: there };
     for (const stream of job.streams) await refuseUnfinished(job, stream, states.get(stream.table));
@@ -57,6 +59,20 @@ export function promoteShadow(
     const report = await exchange(job, { from: job.into, to: FORMER, states });
     return { ...report, status: 'promoted', comparison };
   });
+}
+
+/** Undefined unless all of the tables have former ones. */
+async function promotedBefore(job: Job): Promise<ExchangeReport | undefined> {
+  const { session, streams, pipeline } = job;
+  const former = await statesAt(job, FORMER);
+  if (streams.length === 0 || !streams.every(({ table }) => former.get(table)?.checkpoint)) return undefined;
+  const beside = sideTablesOf(session.readers);
+  const tables = streams.map(({ name: stream, table }) => ({
+    stream,
+    table,
+    was: beside.name(FORMER, table),
+  }));
+  return { pipeline, to: session.config.to, status: 'promoted', already: true, tables };
 }
 
 /** Readers get the former tables; those that they had are the shadow tables again, and can be promoted again. */

@@ -72,6 +72,8 @@ export interface ExchangeReport {
   status: 'promoted' | 'rolled-back' | 'dropped' | 'refused';
   /** What readers have now, and where what they had before is; both for people. */
   tables: { stream: string; table: string; was: string | undefined }[];
+  /** It was promoted by an earlier call, one that was killed perhaps, and there is no other shadow table since. */
+  already?: true;
   /** What was found before a promotion; absent where nothing was compared. */
   comparison?: ShadowReport | undefined;
 }

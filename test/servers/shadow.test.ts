@@ -76,6 +76,8 @@ it('shows what a table would become, swaps it in with its checkpoint, and back',
   await pair.run({ into });
   const promoted = await promoteShadow(await pair.context(), 'p', { force: true });
   expect(promoted.tables.map(({ was }) => was)).toEqual(['public_former.customers', 'public_former.orders']);
+  const again = await promoteShadow(await pair.context(), 'p', {});
+  expect(again).toEqual({ ...promoted, already: true });
   const columns = `SELECT string_agg(attname, ' ' ORDER BY attnum) AS names FROM pg_attribute WHERE attrelid = 'orders'::regclass AND attnum > 0`;
   expect((await db.query(columns)).rows[0]).toEqual({ names: 'id customer amount updated_at' });
   const kept = `SELECT has_table_privilege('reader', 'orders', 'SELECT') AS reads, (SELECT string_agg(indexrelid::regclass::text, ' ' ORDER BY 1) FROM pg_index WHERE indrelid = 'orders'::regclass) AS indexes,
