@@ -74,8 +74,8 @@ export class Grounds implements AsyncDisposable, Servers {
       const kind = kindOf(round.pair);
       const from = await kind.openSource(this, options);
       const pair = new Pair(from, await kind.openDestination(this, options), streams);
-      // Rows go into databases in two ways, and few of them would go one.
-      if (kind.to !== 'lake') pair.defaults = { load_method: ways.pick(['auto', 'statements', 'bulk']) };
+      // By their number the few rows of most attacks would all go one way.
+      if (kind.to !== 'lake') pair.defaults = { load_method: ways.pick(['statements', 'bulk']) };
       pairs.push(pair);
       const text = typeof sql === 'string' ? sql : sql(from.sql);
       if (text !== '') await from.query(text);

@@ -12,8 +12,9 @@ import { sweepLake } from '../src/connectors/lake/sweep.ts';
 import { thisOwner } from '../src/connectors/shared/staging.ts';
 import { listTables } from '../src/connectors/lake/log.ts';
 import { connectors } from '../src/connectors/registry.ts';
-import { LoadFile } from '../src/connectors/mysql/load-in.ts';
+import { LoadFile, LoadInserts } from '../src/connectors/mysql/load-in.ts';
 import { CopyIn } from '../src/connectors/postgres/copy-in.ts';
+import { InsertIn } from '../src/connectors/postgres/insert-in.ts';
 import type { SqlSession, SqlSystem } from '../src/connectors/shared/sql/system.ts';
 import { RingProducer } from '../src/core/byte-ring.ts';
 import type { RunEvent } from '../src/core/events.ts';
@@ -41,7 +42,7 @@ export interface ChildTask {
    * `event:step/publish:2` is the second event `step` with step `publish`; `before:upload:1` the first call of that. What
    * has calls: `upload`, `commit` (a commit record), `other` (any other object that is created), `put`, `delete`; `acquire`,
    * `release`, `record` of the state; `block` (bytes go into the ring) and `end` (there are no more); `link` and `rename`
-   * of the file system. Of a SQL destination: its statements, see child-sql.ts, and `sent` and `finish` of a copy into it.
+   * of the file system. Of a SQL destination: its statements, see child-sql.ts, and `sent` and `finish` of rows into it.
    */
   stopAt: string;
   /** A file that tells it to go on. */
@@ -102,7 +103,7 @@ wrap(RingProducer.prototype, { write: () => 'block', end: () => 'end' });
 const state = await openSqliteState(path.join(project.directory, '.sluice/state.db'));
 wrap(prototypeOf(state), { acquire: () => 'acquire', release: () => 'release', recordRun: () => 'record' });
 await state.close();
-for (const { prototype } of [CopyIn, LoadFile])
+for (const { prototype } of [CopyIn, InsertIn, LoadFile, LoadInserts])
   wrap(prototype, { write: () => 'sent', finish: () => 'finish' });
 for (const { prototype } of SQL_SYSTEMS) {
   const original = Reflect.get(prototype, 'connect');
