@@ -13,7 +13,7 @@ const NAME = (length: number): string =>
 
 export const BOOKS_TABLE: string = `CREATE TABLE IF NOT EXISTS ${BOOKS} (
   name ${NAME(300)}, kind ${NAME(16)}, part ${NAME(64)}, statement ${TEXT} NOT NULL, refers ${TEXT}, taken INT NOT NULL,
-  noted_at DATETIME(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6), PRIMARY KEY (name, kind, part)) ENGINE=InnoDB`;
+  noted_at DATETIME(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6), PRIMARY KEY (name, kind, part)) ENGINE=InnoDB ROW_FORMAT=DYNAMIC`;
 
 /** Seconds; others wait behind who waits for a table. */
 const WAIT = 5;
