@@ -1,6 +1,7 @@
 /** What a Singer tap brings becomes a table, and its state is kept with the rows. */
 import { expect, it, vi } from 'vitest';
-import { record, schema, type Seen, state, TapLake } from '../support/tap-lake.ts';
+import { singerConnector } from '../../src/connectors/singer/index.ts';
+import { record, schema, type Seen, state, TAP, TapLake } from '../support/tap-lake.ts';
 
 const rows = (from: number, to: number): Record<string, unknown>[] =>
   Array.from({ length: to - from + 1 }, (_, i) => ({
@@ -221,6 +222,23 @@ it('brings arrays within records as streams of their own, from one run of the ta
       lines: Array.from({ length: count }, (_, i) => ({ sku: `${String(row['id'])}-${i}` })),
     }));
   pair.config = { streams: { t: { ...stream, rows: nested(1, 20, 2) } } };
+  const config = { ...pair.config, seen: undefined };
+  const options = singerConnector.options.parse({ command: [...TAP], config });
+  const context = { name: 'files', directory: pair.folder, memoryBytes: 512 << 20, workers: 1 };
+  const source = await singerConnector.openSource!(options, context);
+  expect(await source.discover(new AbortController().signal)).toMatchObject([
+    { name: 't', kind: 'endpoint' },
+    {
+      name: 't.lines',
+      parent: 't',
+      schema: {
+        key: ['t_id', 'lines_index'],
+        fields: [{ name: 't_id' }, { name: 'lines_index' }, { name: 'sku' }],
+      },
+      proposal: { load: 'merge' },
+    },
+  ]);
+  await source.close();
   const count = 'SELECT count(*), count(DISTINCT t_id), min(sku), max(sku) FROM t_lines';
   await pair.report();
   expect(await pair.query(count)).toEqual([[40, 20, '1-0', '9-1']]);

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { renderType } from '../../core/types.ts';
-import { typesOf } from './json-schema.ts';
+import { arraysOf, typesOf } from './json-schema.ts';
 
 function typeOf(property: object, more: object = {}): string | undefined {
   const type = typesOf({ type: 'object', properties: { x: property }, ...more }).get('x');
@@ -97,3 +97,31 @@ test.each([undefined, null, 7, [], { properties: [] }, { properties: { x: 7 } }]
     expect([...typesOf(schema).values()].filter(Boolean)).toEqual([]);
   },
 );
+
+test('objects in arrays are found at any depth, whatever leads to them', () => {
+  const schema = {
+    definitions: { tax: { type: 'object', properties: { rate: { type: 'number', multipleOf: 0.01 } } } },
+    type: 'object',
+    properties: {
+      id: { type: 'integer' },
+      tags: { type: 'array', items: { type: 'string' } },
+      lines: {
+        type: ['null', 'array'],
+        items: {
+          type: 'object',
+          properties: {
+            sku: { type: 'string' },
+            taxes: { anyOf: [{ type: 'null' }, { type: 'array', items: { $ref: '#/definitions/tax' } }] },
+          },
+        },
+      },
+      at: { type: 'object', properties: { taxes: { type: 'array', items: { $ref: '#/definitions/tax' } } } },
+    },
+  };
+  expect(arraysOf(schema).map(({ path, types }) => [path.join('.'), [...types.keys()]])).toEqual([
+    ['lines', ['sku', 'taxes']],
+    ['lines.taxes', ['rate']],
+    ['at.taxes', ['rate']],
+  ]);
+  expect(arraysOf({ properties: { a: { $ref: '#' } } })).toEqual([]);
+});

@@ -7,12 +7,66 @@ const MOST_STEPS = 32;
 
 /** Types of the properties; those that the schema says nothing of are told by their values. */
 export function typesOf(schema: unknown): Map<string, LogicalType | undefined> {
-  const root = resolved(asObject(schema), asObject(schema));
+  return typesWithin(asObject(schema), asObject(schema));
+}
+
+function typesWithin(schema: Json, root: Json): Map<string, LogicalType | undefined> {
   const types = new Map<string, LogicalType | undefined>();
-  for (const part of partsOf(root, root))
-    for (const [name, property] of Object.entries(asObject(part['properties'])))
-      types.set(name, typeOfProperty(asObject(property), asObject(schema)));
+  for (const [name, property] of propertiesOf(schema, root)) types.set(name, typeOfProperty(property, root));
   return types;
+}
+
+function propertiesOf(schema: Json, root: Json): [string, Json][] {
+  return partsOf(resolved(schema, root), root)
+    .flatMap((part) => Object.entries(asObject(part['properties'])))
+    .map(([name, property]) => [name, asObject(property)]);
+}
+
+/** Objects in arrays: the names that lead to them, and what they have. */
+export interface SchemaArray {
+  path: string[];
+  types: Map<string, LogicalType | undefined>;
+}
+
+const DEEPEST = 5;
+const MOST_OBJECTS = 1000;
+
+/** At any depth, those of outer ones first. */
+export function arraysOf(schema: unknown): SchemaArray[] {
+  const root = asObject(schema);
+  const found: SchemaArray[] = [];
+  // A schema may have itself within it, more than once.
+  let left = MOST_OBJECTS;
+  const collect = (within: Json, way: readonly string[]): void => {
+    if (way.length === DEEPEST || left-- <= 0) return;
+    for (const [name, property] of propertiesOf(within, root)) {
+      const path = [...way, name];
+      for (const shape of shapesOf(property, root, 0)) {
+        collect(shape, path);
+        for (const items of shapesOf(asObject(shape['items']), root, 0)) {
+          const types = typesWithin(items, root);
+          if (types.size > 0) found.push({ path, types });
+          collect(items, path);
+        }
+      }
+    }
+  };
+  collect(root, []);
+  return found.filter(({ path }, i) => found.findIndex((each) => same(each.path, path)) === i);
+}
+
+function same(a: readonly string[], b: readonly string[]): boolean {
+  return a.join('\0') === b.join('\0');
+}
+
+/** What a property may be. */
+function shapesOf(property: Json, root: Json, depth: number): Json[] {
+  const own = resolved(property, root);
+  const choices = [own['anyOf'], own['oneOf']]
+    .filter((each): each is unknown[] => Array.isArray(each))
+    .flat();
+  if (choices.length === 0 || depth > MOST_STEPS) return [own];
+  return choices.flatMap((each) => shapesOf(asObject(each), root, depth + 1));
 }
 
 /** What all of `allOf` say counts. */

@@ -8,7 +8,7 @@ import type { LogicalType } from '../../core/types.ts';
 import type { FieldForm } from '../shared/text/records.ts';
 import type { Fetched, FeedStream, FetchRequest, RecordFeed, Shape } from '../shared/records/feed.ts';
 import { type Catalog, type CatalogEntry, selectStream } from './catalog.ts';
-import { typesOf } from './json-schema.ts';
+import { arraysOf, typesOf } from './json-schema.ts';
 import type { SingerOptions } from './options.ts';
 import { formOf, parsePosition, type Position } from './position.ts';
 import { Tap } from './tap.ts';
@@ -138,12 +138,17 @@ function noStream(name: string, { entries }: Catalog): ConfigError {
   });
 }
 
+function fieldsOf(types: ReturnType<typeof typesOf>): { name: string; type: LogicalType }[] {
+  return [...types].map(([name, type]) => ({ name, type: type ?? { kind: 'json' } }));
+}
+
 function streamOf({ id, key, schema, replicationKeys, method }: CatalogEntry): FeedStream {
   const types = typesOf(schema);
   return {
     name: id,
     key,
-    fields: [...types].map(([name, type]) => ({ name, type: type ?? { kind: 'json' } })),
+    fields: fieldsOf(types),
+    arrays: arraysOf(schema).map(({ path: way, types: own }) => ({ path: way, fields: fieldsOf(own) })),
     cursors: replicationKeys,
     proposal: {
       load:

@@ -4,10 +4,10 @@ import path from 'node:path';
 import { asSluiceError } from '../../../core/errors.ts';
 import type { StreamInfo } from '../../../core/source.ts';
 import type { StreamConfig } from '../../../core/stream.ts';
-import { renderType } from '../../../core/types.ts';
+import { type LogicalType, renderType } from '../../../core/types.ts';
 import { arraysIn } from './arrays-in.ts';
 import { childDocuments } from './child-documents.ts';
-import { childColumns, childName, childShape } from './child-stream.ts';
+import { childColumns, childName, childShape, type ChildStream } from './child-stream.ts';
 import type { Fetched, FeedStream, RecordFeed } from './feed.ts';
 import { type Fetching, lookThrough, surveyOf } from './records-survey.ts';
 import { Spool } from './spool.ts';
@@ -38,7 +38,8 @@ async function look(feed: RecordFeed, stream: FeedStream, signal: AbortSignal): 
     proposal: stream.proposal ?? { load: 'replace' },
     notes,
   };
-  if (stream.fields) return [{ ...nothing, ...known(stream, stream.fields) }];
+  if (stream.fields)
+    return [{ ...nothing, ...known(stream, stream.fields) }, ...knownArrays(stream, stream.fields)];
   try {
     const config = plainStream(name);
     const request = {
@@ -120,23 +121,47 @@ async function arraysWithin(
       const shape = childShape(child, config, { ...fetched, key });
       const fetching = { spool: own, documents: made.documents, round: '', shape, fetched };
       const found = await columnsOf(fetching, config, signal);
-      streams.push({
-        name: config.name,
-        kind: 'array',
-        parent,
-        schema: found.schema,
-        estimatedRows: undefined,
-        bytes: undefined,
-        cursors: [],
-        proposal: { load: key.length > 0 ? 'merge' : 'replace' },
-        notes: [],
-      });
+      streams.push(arrayStream(child, found.schema, key));
     } finally {
       await own.close();
     }
   }
   return streams;
 }
+
+function arrayStream(child: ChildStream, schema: StreamInfo['schema'], key: readonly string[]): StreamInfo {
+  return {
+    name: childName(child),
+    kind: 'array',
+    parent: child.parent,
+    schema,
+    estimatedRows: undefined,
+    bytes: undefined,
+    cursors: [],
+    proposal: { load: key.length > 0 ? 'merge' : 'replace' },
+    notes: [],
+  };
+}
+
+function knownArrays(
+  { name, key, arrays = [] }: FeedStream,
+  of: NonNullable<FeedStream['fields']>,
+): StreamInfo[] {
+  return arrays.map(({ path: way, fields }) => {
+    const child = { parent: name, path: way };
+    const { carried, indexes } = childColumns(child, plainStream(childName(child)), key);
+    const given = carried.flatMap(({ field, column }) => {
+      const found = of.find((each) => each.name === field);
+      return found ? [{ ...found, name: column, nullable: false }] : [];
+    });
+    const places = indexes.map((column) => ({ name: column, type: INDEX, nullable: false }));
+    const own = fields.map((field) => ({ ...field, nullable: true }));
+    const all = key.length > 0 ? [...given, ...places].map((field) => field.name) : [];
+    return arrayStream(child, { fields: [...given, ...places, ...own], key: all }, key);
+  });
+}
+
+const INDEX: LogicalType = { kind: 'int64' };
 
 /** Who knows the columns need not be asked for records. */
 function known(

@@ -34,6 +34,8 @@ export interface FeedStream {
   key: readonly string[];
   /** Its columns, where they are known without a look at records. */
   fields?: readonly Pick<Field, 'name' | 'type'>[] | undefined;
+  /** Objects in arrays of its records, where they are known: the names that lead to them, and their columns. */
+  arrays?: readonly { path: readonly string[]; fields: NonNullable<FeedStream['fields']> }[] | undefined;
   /** Columns by which it can be asked for what is new, best first; undefined: as their names look. */
   cursors?: readonly string[] | undefined;
   /** What a stream of it begins with, see {@link StreamInfo.proposal}. */

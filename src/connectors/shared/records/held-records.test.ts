@@ -179,9 +179,11 @@ test('closing ends a fetch that waits for room', async () => {
 });
 
 test('records that could not be looked at are fetched anew, for nobody has them any more', async () => {
-  const records = held(new Feed(pages(2, (page, n) => page * 10 + n)));
+  const feed = new Feed(pages(2, (page, n) => page * 10 + n));
+  const records = held(feed);
+  await vi.waitFor(() => expect(feed.added).toBe(2));
   const [spool] = readdirSync(folder);
-  await vi.waitFor(() => rmSync(path.join(folder, spool!, '0000001.jsonl')));
+  rmSync(path.join(folder, spool!, '0000001.jsonl'));
   await expect(records.round(undefined, NEVER)).rejects.toThrow();
   expect(records.broken).toBe(true);
   await records.close();
