@@ -158,6 +158,40 @@ it('a server that does not know the parameter of the page gives its records once
   expect(await all(pair)).toEqual([9, 9, 45]);
 });
 
+it('records that move faster than they can be fetched fail the stream; the watermark and a table that is replaced stay', async () => {
+  let moving = false;
+  let next = 0;
+  const [api, pair] = await open(({ query }) => {
+    const from = Number(query['offset']);
+    const at = (minute: number): string => new Date(Date.UTC(2026, 0, 1) + minute * 60_000).toISOString();
+    const all = Array.from({ length: 20 }, (_, i) => ({
+      id: moving ? 1000 + next++ : i,
+      updated_at: at(moving ? i + 60 : i),
+    }));
+    return { json: { data: all.slice(from, from + 5) } };
+  });
+  await using _api = api;
+  await using _pair = pair;
+  const paging = { by: 'offset', size: 5 };
+  pair.endpoints = { t: { path: '/t', records: 'data', paging, since: 'since' } };
+  for (const load of ['replace', 'merge'] as const) {
+    moving = false;
+    pair.stream = { load, key: 'id', ...(load === 'merge' && { cursor: 'updated_at' }) };
+    await pair.run();
+    const since = api.calls.length;
+    moving = true;
+    expect(await failure(pair)).toMatchObject({ code: 'rest.moving' });
+    // One attempt, with an end: each would load something, and none all.
+    expect(api.calls.length - since).toBeLessThan(200);
+    expect(await pair.query('SELECT count(*) FROM t WHERE id < 20')).toEqual([[20]]);
+    if (load === 'replace') expect(await all(pair)).toEqual([20, 20, 190]);
+    moving = false;
+    await pair.run();
+    const asked = api.calls.at(-1)!.query['since'];
+    expect(asked).toBe(load === 'merge' ? '2026-01-01T00:19:00.000000Z' : undefined);
+  }
+});
+
 it('cursors that lead in a circle end', async () => {
   const [api, pair] = await open(({ query }) => ({
     json: {

@@ -1,5 +1,5 @@
 /** In which order the pages of an endpoint are asked for, and what of each is new. */
-import { TransientError } from '../../core/errors.ts';
+import { DataError } from '../../core/errors.ts';
 import type { SluiceError } from '../../core/errors.ts';
 import { LastOf, lastLineOf, linesOf } from './page-lines.ts';
 import type { PageRequest, Paging } from './paging.ts';
@@ -274,7 +274,8 @@ export class OverlappingCourse implements Course {
 
   #tooFast(): SluiceError | undefined {
     if (this.#extra <= MOST_EXTRA + 2 * this.#useful) return undefined;
-    return new TransientError(
+    // Each attempt would load something, and so be worth another one.
+    return new DataError(
       `fetching ${this.#name}: its records move faster from page to page than pages can be fetched`,
       {
         code: 'rest.moving',
