@@ -62,7 +62,7 @@ export class Lane {
     return { facts: slice.format === 'bytes' ? facts : { ...slice.facts(), rows: facts.rows }, files };
   }
 
-  /** DuckDB reads the files, which takes no thread of ours: two at a time. */
+  /** DuckDB reads the files, which takes no thread of ours. */
   async #read(
     task: StageRequest,
     { direct, schema }: BytesReader & { direct: DelimitedForm },
@@ -73,7 +73,9 @@ export class Lane {
     const { scan } = direct;
     const facts = direct.facts();
     const select = task.meta === undefined ? task.data : `${task.data}, ${task.meta}`;
-    const queries = partsOfScan(scan, READERS).map(
+    // To take partitions out of their rows, a writer needs the memory of all.
+    const readers = task.files.partitions.length > 0 ? 1 : READERS;
+    const queries = partsOfScan(scan, readers).map(
       (part) => `SELECT ${select} FROM (${delimitedQuery({ scan: part, schema })})`,
     );
     const rowBytes = textRowBytes(schema, facts);
