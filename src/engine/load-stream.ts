@@ -158,7 +158,8 @@ class StreamLoad {
     const windowed = ownWindow && planned.plan.stream.cursor.length > 0;
     const checkpoint = windowed ? this.#unmoved(advanced, loads) : this.#withDay(advanced, loads);
     const how = this.#replacing();
-    if (how.kind === 'nothing' && this.#nothingChanged(loads, checkpoint)) await this.#writer.abort(loads);
+    if (how.kind === 'nothing' && (await this.#nothingChanged(loads, checkpoint)))
+      await this.#writer.abort(loads);
     else await this.#commit(loads, how, checkpoint);
   }
 
@@ -219,7 +220,8 @@ class StreamLoad {
     // Records that are read again are behind the watermark, of which nothing else is known here; files are known by name.
     if (load.slice.range.kind === 'quarantine' && !stream.files) {
       if (load.rows > 0) return this.#commit([load], this.#supersede(load.slice), this.#checkpoint!);
-      return this.#giveUp(load);
+      this.#job.totals.quarantined += load.facts.quarantined ?? 0;
+      return this.#writer.abort([load]);
     }
     const last = this.#left === 0;
     const advanced = source.advance({
@@ -234,18 +236,10 @@ class StreamLoad {
       ? this.#unmoved(advanced, [load])
       : this.#withDay(advanced, [load]);
     const checkpoint = { ...moved, ...(unfinished && { unfinished }) };
-    if (this.#nothingChanged([load], checkpoint)) {
-      return this.#giveUp(load);
-    }
+    if (await this.#nothingChanged([load], checkpoint)) return this.#writer.abort([load]);
     await this.#commit([load], this.#supersede(load.slice), checkpoint);
     this.#fresh ||= this.#restart;
     this.#restart = false;
-  }
-
-  /** Nothing has to be written. */
-  async #giveUp(load: Load): Promise<void> {
-    this.#job.totals.quarantined += load.facts.quarantined ?? 0;
-    await this.#writer.abort([load]);
   }
 
   #supersede(slice: Slice): Supersede {
@@ -275,7 +269,7 @@ class StreamLoad {
   }
 
   /** A slice that brought nothing is worth a commit only when what was read need not be read again after it. */
-  #nothingChanged(loads: readonly Load[], checkpoint: Checkpoint): boolean {
+  async #nothingChanged(loads: readonly Load[], checkpoint: Checkpoint): Promise<boolean> {
     const { planned } = this.#job;
     const before = this.#checkpoint;
     if (
@@ -289,7 +283,8 @@ class StreamLoad {
     )
       return false;
     const read = loads.some(({ facts }) => facts.rows > 0);
-    return essence(before, read) === essence(checkpoint, read);
+    if (essence(before, read) !== essence(checkpoint, read)) return false;
+    return !(await this.#aside.hasFresh(loads, before.quarantine));
   }
 
   async #commit(loads: Load[], supersede: Supersede, checkpoint: Checkpoint): Promise<void> {

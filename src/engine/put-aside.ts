@@ -6,7 +6,7 @@ import type { StreamTotals } from '../core/events.ts';
 import type { QuarantineFile, RefusedRow } from '../core/quarantine.ts';
 import type { SliceToRead } from '../core/source.ts';
 import type { Slice } from '../core/stream.ts';
-import type { Quarantine } from '../gate/quarantine.ts';
+import type { Earlier, Quarantine } from '../gate/quarantine.ts';
 import { exceeded } from '../gate/threshold.ts';
 import { limitsRequest } from './limits-request.ts';
 import type { Planned } from './plan-stream.ts';
@@ -113,8 +113,8 @@ export class PutAside {
         const scratch = this.#scratch.get(load);
         if (scratch === undefined) continue;
         const [origin] = replayed([load]);
-        const earlier = origin === undefined && this.#readsAgain(load.slice) ? before : undefined;
-        const file = await quarantine.keep(scratch, load.slice, { origin, earlier: earlier ?? [] });
+        const earlier = origin === undefined ? this.#earlier(load.slice, before) : undefined;
+        const file = await quarantine.keep(scratch, load.slice, { origin, earlier });
         if (file) kept.push(file);
         fresh.set(load, file?.rows ?? 0);
         used.push(scratch);
@@ -136,14 +136,27 @@ export class PutAside {
     }
   }
 
+  /** Whether the loads have put records aside that are not among those of \`before\`. */
+  async hasFresh(loads: readonly Load[], before: readonly QuarantineFile[] | undefined): Promise<boolean> {
+    for (const load of loads) {
+      const scratch = this.#scratch.get(load);
+      if (scratch === undefined) continue;
+      const earlier = this.#earlier(load.slice, before);
+      if (!earlier || (await this.#job.quarantine.count(scratch, earlier)) > 0) return true;
+    }
+    return false;
+  }
+
   /**
-   * Whether rows of the slice may be there since an earlier run. With a key no two rows are the same; of others only what is
-   * compared with the table, or takes the place of a day, has been read before.
+   * Where rows of the slice may be since an earlier run. With a key no two rows are the same; of others only what is compared
+   * with the table, or takes the place of a day, has been read before. Files are known by name, and read once.
    */
-  #readsAgain({ range, overlap }: Slice): boolean {
-    const { plan, schema } = this.#job.planned;
-    if (plan.stream.files || range.kind === 'files') return false;
-    return schema.key.length > 0 || overlap || range.kind === 'column';
+  #earlier({ range, overlap }: Slice, files: readonly QuarantineFile[] = []): Earlier | undefined {
+    const { plan, schema, survey } = this.#job.planned;
+    if (plan.stream.files) return undefined;
+    const fetched = range.kind === 'files';
+    const compared = fetched ? survey.arrived?.again === true : overlap || range.kind === 'column';
+    return schema.key.length > 0 || compared ? { files, anywhere: fetched } : undefined;
   }
 
   /** What a file has put aside before it changed goes with its rows, when it is loaded again. */

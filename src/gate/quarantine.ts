@@ -19,10 +19,17 @@ export interface QuarantineScope {
   stream: string;
 }
 
+/** Records that may be there. */
+export interface Earlier {
+  files: readonly QuarantineFile[];
+  /** What they are read from has another name each time: they are told by their text alone. */
+  anywhere: boolean;
+}
+
 /** What is known of records beside themselves. */
 interface Keeping {
   origin?: Pick<QuarantineFile, 'run' | 'at'> | undefined;
-  earlier?: readonly QuarantineFile[];
+  earlier?: Earlier | undefined;
 }
 
 /** What is wrong with the records of a load, most frequent first. */
@@ -64,7 +71,7 @@ export class Quarantine {
   async keep(
     scratch: string,
     slice: { id: string },
-    { origin, earlier = [] }: Keeping = {},
+    { origin, earlier }: Keeping = {},
   ): Promise<QuarantineFile | undefined> {
     const { stream } = this.#scope;
     const { run, at } = origin ?? { run: this.#scope.run, at: new Date().toISOString() };
@@ -74,25 +81,48 @@ export class Quarantine {
     const name = `${this.#scope.run}-${short}.parquet`;
     const unfinished = path.join(this.#place.scratch, name);
     const longest = await longestLine(scratch);
-    const copies = await fetchKept(
-      this.#place.storage,
-      earlier.map(({ file }) => file),
-    );
     const records = `WITH lines AS NOT MATERIALIZED (SELECT * FROM ${read(scratch, longest)}),
         forms AS (SELECT document, any_value(form) AS form FROM lines WHERE form IS NOT NULL GROUP BY document)
       SELECT ${text(run)} AS run, ${text(stream)} AS stream, ${text(id)} AS slice, r.document AS file, r.line,
         r."column", r.code, r.reason, CASE WHEN r.base64 THEN from_base64(r.raw) ELSE encode(r.raw) END AS raw, f.form
       FROM lines r LEFT JOIN forms f USING (document) WHERE r.form IS NULL`;
-    const [written] = await withDuck(this.#place.scratch, BUFFERS * longest, (session) =>
-      session.rows(
-        `COPY (${without(records, copies.paths)}) TO ${text(unfinished)} (${KEPT_FORM})`,
-        'writing records to quarantine',
-      ),
-    ).finally(() => copies.release());
-    const rows = Number(written!['Count']);
+    const rows = await this.#beside(earlier, longest, (others) => ({
+      sql: `COPY (${without(records, others)}) TO ${text(unfinished)} (${KEPT_FORM})`,
+      doing: 'writing records to quarantine',
+    }));
     if (rows > 0) return { file: await this.#finish(name), rows, run, at };
     await this.discardScratch(unfinished);
     return undefined;
+  }
+
+  /** How many of the records that a reader has put aside are not among those of before. */
+  async count(scratch: string, earlier: Earlier): Promise<number> {
+    const longest = await longestLine(scratch);
+    const records = `SELECT document AS file, line, CASE WHEN base64 THEN from_base64(raw) ELSE encode(raw) END AS raw
+      FROM ${read(scratch, longest)} WHERE form IS NULL`;
+    return this.#beside(earlier, longest, (others) => ({
+      sql: `SELECT count(*) AS "Count" FROM (${without(records, others)})`,
+      doing: 'looking at records that do not fit',
+    }));
+  }
+
+  /** Asks DuckDB, which can open the files of before; returns what is in `Count`. */
+  async #beside(
+    earlier: Earlier | undefined,
+    longest: number,
+    query: (others: Others) => { sql: string; doing: string },
+  ): Promise<number> {
+    const files = (earlier?.files ?? []).map(({ file }) => file);
+    const copies = await fetchKept(this.#place.storage, files);
+    try {
+      const { sql, doing } = query({ paths: copies.paths, anywhere: earlier?.anywhere === true });
+      const [found] = await withDuck(this.#place.scratch, BUFFERS * longest, (session) =>
+        session.rows(sql, doing),
+      );
+      return Number(found!['Count']);
+    } finally {
+      copies.release();
+    }
   }
 
   /** Gives a whole file its place, which is its key. */
@@ -171,13 +201,19 @@ export class Quarantine {
   }
 }
 
+interface Others {
+  paths: readonly string[];
+  anywhere: boolean;
+}
+
 /** The records, each as often as there are more of it than in the files. */
-function without(records: string, files: readonly string[]): string {
-  if (files.length === 0) return records;
-  const before = `SELECT file, raw, count(*) AS n FROM read_parquet([${files.map(text).join(', ')}]) GROUP BY ALL`;
+function without(records: string, { paths, anywhere }: Others): string {
+  if (paths.length === 0) return records;
+  const told = anywhere ? 'raw' : 'file, raw';
+  const before = `SELECT ${told}, count(*) AS n FROM read_parquet([${paths.map(text).join(', ')}]) GROUP BY ALL`;
   return `SELECT * EXCLUDE (n, nth) FROM (
-      SELECT *, row_number() OVER (PARTITION BY file, raw) AS nth FROM (${records})
-    ) LEFT JOIN (${before}) USING (file, raw) WHERE nth > coalesce(n, 0) ORDER BY line`;
+      SELECT *, row_number() OVER (PARTITION BY ${told}) AS nth FROM (${records})
+    ) LEFT JOIN (${before}) USING (${told}) WHERE nth > coalesce(n, 0) ORDER BY line`;
 }
 
 /** Removes files when nothing names them any more. */

@@ -190,6 +190,33 @@ it('puts records aside that do not fit, names their page, and reads them again',
 });
 
 it.each([
+  { key: 'id', cursor: undefined },
+  { key: 'id', cursor: 'updated_at' },
+])('a record that does not fit is put aside once, however often it comes: %o', async ({ key, cursor }) => {
+  let all: object[] = [item(1), item(2), { ...item(3), id: 'three' }];
+  await using api = await Api.open(() => ({ json: all }));
+  await using pair = new ApiLake({ load: 'merge', key, cursor, types: { id: 'int64' }, max_bad: 5 });
+  pair.url = api.url;
+  pair.endpoints = { t: { path: '/t' } };
+  const aside = async (): Promise<number> =>
+    (await Array.fromAsync(quarantine.read(pair.project, 'p', { directory: pair.folder }))).length;
+  expect((await pair.run()).totals).toMatchObject({ loaded: 2, quarantined: 1 });
+  for (let run = 0; run < 2; run++) {
+    expect((await pair.run()).totals.quarantined).toBe(0);
+    expect(await aside()).toBe(1);
+  }
+  // Nothing else is new, and it is kept all the same.
+  all = [...all, { ...item(3), id: 'four' }];
+  expect((await pair.run()).totals.quarantined).toBe(1);
+  expect(await aside()).toBe(2);
+  expect((await pair.run()).totals.quarantined).toBe(0);
+  all = [...all, item(5)];
+  expect((await pair.run()).totals.quarantined).toBe(0);
+  expect(await aside()).toBe(2);
+  expect(await pair.query('SELECT count(*), count(DISTINCT id) FROM t')).toEqual([[3, 3]]);
+});
+
+it.each([
   ['nothing else', {}, { n: 'BIGINT', mostly: 'VARCHAR', none: 'VARCHAR' }],
   ['a number with decimals', { n: 0.5 }, { n: 'DECIMAL(5,1)' }],
   ['a number in quotes', { n: '12' }, { n: 'VARCHAR' }],
