@@ -52,6 +52,15 @@ it('a count that cannot be had is a warning, checksums that cannot be had are an
   expect(await bench.run({ verify: 'off' })).toMatchObject({ status: 'succeeded' });
 });
 
+it('closes the destination once: whoever closes a connection again waits for an end that was', async () => {
+  const bench = new Bench({ a: { load: 'replace' } });
+  bench.write('a', [1, 'one']);
+  const close = vi.fn(async () => {});
+  bench.destination = () => Object.assign(new MemoryDestination(bench.store), { close });
+  await bench.run();
+  expect(close).toHaveBeenCalledTimes(1);
+});
+
 it('warns when a table that was loaded before is gone, and loads it again', async () => {
   const bench = new Bench({ a: { cursor: 'at', load: 'merge' } });
   bench.write('a', [1, 'one']);

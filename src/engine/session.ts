@@ -164,6 +164,6 @@ function withArrays(found: readonly StreamInfo[], names: readonly string[]): { n
 }
 
 export async function closePipeline(session: PipelineSession): Promise<void> {
-  await Promise.allSettled([session.source.close(), session.destination.close()]);
-  await session.readers.close().catch(() => undefined);
+  const { source, destination, readers } = session;
+  await Promise.allSettled([source, ...new Set([destination, readers])].map((each) => each.close()));
 }
