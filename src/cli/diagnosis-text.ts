@@ -3,7 +3,7 @@ import { formatSeconds } from '../core/units.ts';
 import type { DiagnosedProblem, DiagnosisReport, StreamDiagnosis } from '../engine/diagnose-types.ts';
 import type { Style } from '../observe/style.ts';
 import { padEnd, padStart, textWidth } from '../observe/text-width.ts';
-import { keyList, number } from './verify-text.ts';
+import { keyList, number } from './comparison-text.ts';
 
 /** What a load would change or refuse, for people: a line for each stream, and below it what was found. */
 export function renderDiagnosis(report: DiagnosisReport, style: Style): string {

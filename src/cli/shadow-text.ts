@@ -1,29 +1,17 @@
 import { formatSeconds } from '../core/units.ts';
-import type {
-  ExchangeReport,
-  ShadowComparison,
-  ShadowDifference,
-  ShadowReport,
-} from '../engine/shadow-types.ts';
+import type { ExchangeReport, ShadowComparison, ShadowReport } from '../engine/shadow-types.ts';
 import type { Style } from '../observe/style.ts';
-import { padEnd, padStart, textWidth } from '../observe/text-width.ts';
-import { keyList, number } from './verify-text.ts';
+import { differingColumns, kindParts, number, renderStreams } from './comparison-text.ts';
 
 /** What a comparison of shadow tables found, for people: a line for each stream, and what has to be said about it. */
 export function renderShadow(report: ShadowReport, style: Style): string {
   const { pipeline, to, streams, seconds } = report;
-  const lines = [
-    `${style.bold(pipeline)}   ${to}, shadow against present   ${style.dim(`compared in ${formatSeconds(seconds)}`)}`,
-  ];
-  if (streams.length === 0) lines.push('  no stream matches');
-  const names = Math.max(...streams.map(({ stream }) => textWidth(stream)), 0);
-  const counts = streams.map(countText);
-  const widest = Math.max(...counts.map(textWidth), 0);
-  streams.forEach((stream, i) => {
-    const head = `  ${padEnd(stream.stream, names)}   ${padStart(counts[i]!, widest)}`;
-    lines.push(`${head}   ${verdict(stream, style)}`, ...detailLines(stream, style));
+  const compared = style.dim(`compared in ${formatSeconds(seconds)}`);
+  return renderStreams(`${style.bold(pipeline)}   ${to}, shadow against present   ${compared}`, streams, {
+    count: countText,
+    verdict: (stream) => verdict(stream, style),
+    details: (stream) => detailLines(stream, style),
   });
-  return lines.join('\n');
 }
 
 function countText({ status, rows }: ShadowComparison): string {
@@ -49,33 +37,20 @@ function verdict(stream: ShadowComparison, style: Style): string {
 
 /** `12 rows differ: 2 changed (id 7, 8), 10 only shadow (id 101, …)` */
 function differText({ changed, onlyPresent, onlyShadow, differences, changes }: ShadowComparison): string {
-  const kinds: readonly (readonly [ShadowDifference['kind'], string, number])[] = [
+  const parts = kindParts(differences, [
     ['changed', 'changed', changed],
     ['only-present', 'only present', onlyPresent],
     ['only-shadow', 'only shadow', onlyShadow],
-  ];
-  const parts = kinds
-    .filter(([, , count]) => count > 0)
-    .map(([kind, text, count]) => {
-      const named = differences.filter((row) => row.kind === kind);
-      return `${number(count)} ${text}${keyList(named, count)}`;
-    });
+  ]);
   const rows = changed + onlyPresent + onlyShadow;
-  if (rows > 0) return `${number(rows)} ${rows === 1 ? 'row differs' : 'rows differ'}: ${parts.join(', ')}`;
+  if (rows > 0) return `${number(rows)} ${rows === 1 ? 'row differs' : 'rows differ'}: ${parts}`;
   return changes.length > 0 ? 'the same rows in other columns' : 'the same rows, other versions of them';
 }
 
 function detailLines({ changes, differences, notes, error }: ShadowComparison, style: Style): string[] {
   const lines: string[] = [];
   if (changes.length > 0) lines.push(changes.join('; '));
-  const columns = new Map<string, number>();
-  for (const { columns: names } of differences)
-    for (const name of names) columns.set(name, (columns.get(name) ?? 0) + 1);
-  if (columns.size > 0) {
-    const most = [...columns].toSorted(([, a], [, b]) => b - a);
-    lines.push(`values differ in ${most.map(([name, count]) => `${name} (${number(count)})`).join(', ')}`);
-  }
-  lines.push(...notes);
+  lines.push(...differingColumns(differences), ...notes);
   if (error?.remedy !== undefined) lines.push(error.remedy);
   return lines.map((line) => `    ${style.dim(line)}`);
 }

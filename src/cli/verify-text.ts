@@ -1,24 +1,17 @@
 import { formatSeconds } from '../core/units.ts';
-import type { RowDifference, StreamComparison, VerifyReport } from '../engine/verify-types.ts';
+import type { StreamComparison, VerifyReport } from '../engine/verify-types.ts';
 import type { Style } from '../observe/style.ts';
-import { cellText } from '../observe/table.ts';
-import { padEnd, padStart, textWidth } from '../observe/text-width.ts';
+import { differingColumns, kindParts, number, renderStreams } from './comparison-text.ts';
 
 /** What a comparison found, for people: a line for each stream, and what has to be said about it. */
 export function renderVerification(report: VerifyReport, style: Style): string {
   const { pipeline, from, to, streams, seconds } = report;
-  const lines = [
-    `${style.bold(pipeline)}   ${from} → ${to}   ${style.dim(`compared in ${formatSeconds(seconds)}`)}`,
-  ];
-  if (streams.length === 0) lines.push('  no stream matches');
-  const names = Math.max(...streams.map(({ stream }) => textWidth(stream)), 0);
-  const counts = streams.map(countText);
-  const widest = Math.max(...counts.map(textWidth), 0);
-  streams.forEach((stream, i) => {
-    const head = `  ${padEnd(stream.stream, names)}   ${padStart(counts[i]!, widest)}`;
-    lines.push(`${head}   ${verdict(stream, style)}`, ...detailLines(stream, style));
+  const compared = style.dim(`compared in ${formatSeconds(seconds)}`);
+  return renderStreams(`${style.bold(pipeline)}   ${from} → ${to}   ${compared}`, streams, {
+    count: countText,
+    verdict: (stream) => verdict(stream, style),
+    details: (stream) => detailLines(stream, style),
   });
-  return lines.join('\n');
 }
 
 function countText({ status, rows }: StreamComparison): string {
@@ -51,54 +44,19 @@ function equalTail({ extra, waiting }: StreamComparison): string {
 /** `3 differ: 2 changed (order_id 77120, 90211), 1 missing (order_id 1204)` */
 function differText(stream: StreamComparison): string {
   const { changed, missing, extra, waiting, differences } = stream;
-  const parts = (
-    [
-      ['changed', changed],
-      ['missing', missing],
-      ['extra', extra],
-    ] as const
-  )
-    .filter(([, count]) => count > 0)
-    .map(([kind, count]) => {
-      const named = differences.filter((row) => row.kind === kind);
-      return `${number(count)} ${kind}${keyList(named, count)}`;
-    });
+  const parts = kindParts(differences, [
+    ['changed', 'changed', changed],
+    ['missing', 'missing', missing],
+    ['extra', 'extra', extra],
+  ]);
   const tail = waiting > 0 ? `; ${number(waiting)} waiting for the next run` : '';
-  return `${number(changed + missing + extra + 0)} differ: ${parts.join(', ')}${tail}`;
-}
-
-/** Of keys with one column, its name is said once. `count`: how many rows there are in all. */
-export function keyList(rows: readonly Pick<RowDifference, 'key'>[], count: number): string {
-  if (rows.length === 0) return '';
-  const columns = Object.keys(rows[0]!.key);
-  const shown =
-    columns.length === 1
-      ? [`${columns[0]} ${rows.map(({ key }) => cellText(key[columns[0]!])).join(', ')}`]
-      : rows.map(({ key }) =>
-          Object.entries(key)
-            .map(([name, value]) => `${name} ${cellText(value)}`)
-            .join(', '),
-        );
-  const more = count > rows.length ? [`and ${number(count - rows.length)} more`] : [];
-  return ` (${[...shown, ...more].join(columns.length === 1 ? ', ' : '; ')})`;
+  return `${number(changed + missing + extra + 0)} differ: ${parts}${tail}`;
 }
 
 function detailLines(stream: StreamComparison, style: Style): string[] {
   const { differences, notes, status, error } = stream;
-  const lines: string[] = [];
-  const columns = new Map<string, number>();
-  for (const { columns: names } of differences)
-    for (const name of names) columns.set(name, (columns.get(name) ?? 0) + 1);
-  if (columns.size > 0) {
-    const most = [...columns].toSorted(([, a], [, b]) => b - a);
-    lines.push(`values differ in ${most.map(([name, count]) => `${name} (${number(count)})`).join(', ')}`);
-  }
+  const lines = differingColumns(differences);
   if (status !== 'skipped') lines.push(...notes);
   if (error?.remedy !== undefined) lines.push(error.remedy);
   return lines.map((line) => `    ${style.dim(line)}`);
-}
-
-/** With all digits: whoever compares wants to know exactly. */
-export function number(count: number): string {
-  return new Intl.NumberFormat('en-US').format(count);
 }

@@ -1,31 +1,16 @@
 /** A process that is killed while rows of a database go aside, or while they are loaded again: each is in one place, and in one only. */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
-import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import type { StreamOptions } from '../../src/core/project.ts';
 import { readQuarantine, replayQuarantine } from '../../src/engine/quarantine-ops.ts';
+import { killedAt } from '../support/killed-at.ts';
 import { Pair } from '../support/pair.ts';
 import { useServer } from '../support/server.ts';
 
 const server = useServer();
-const root = fileURLToPath(new URL('../..', import.meta.url));
 
-/** Whether it was killed. */
-async function killedAt(pair: Pair, at: number, args: string[]): Promise<boolean> {
-  const { project } = await pair.context();
-  const { connections, pipelines } = project;
-  writeFileSync(path.join(pair.folder, 'sluice.yaml'), JSON.stringify({ connections, pipelines }));
-  const child = spawn(
-    process.execPath,
-    ['--import', './test/support/die-at.ts', 'src/cli/main.ts', ...args, '--project', pair.folder, '--json'],
-    { cwd: root, env: { ...process.env, DIE_AT: String(at) }, stdio: 'ignore' },
-  );
-  const [code, signal] = (await once(child, 'exit')) as [number | null, string | null];
-  if (signal === null) expect(code).toBe(0);
-  return signal !== null;
+async function wasKilled(pair: Pair, at: number, args: string[]): Promise<boolean> {
+  const { connections, pipelines } = (await pair.context()).project;
+  return killedAt({ folder: pair.folder, project: { connections, pipelines } }, at, { args });
 }
 
 interface Places {
@@ -57,21 +42,21 @@ it('loses and doubles nothing, wherever it is killed', async () => {
       `CREATE TABLE t (id int PRIMARY KEY, at timestamptz NOT NULL); INSERT INTO t SELECT i, '2026-01-01Z' FROM generate_series(1, 4) i`,
     );
     const loaded: Places = { rows: [2, 4], kept: [rowOf(1), rowOf(3)] };
-    first &&= await killedAt(pair, at, ['run']);
+    first &&= await wasKilled(pair, at, ['run']);
     expect([{ rows: [], kept: [] }, loaded]).toContainEqual(await places(pair));
     await pair.run();
     expect(await places(pair)).toEqual(loaded);
 
     await pair.db.query(`INSERT INTO t SELECT i, '2026-01-01Z' FROM generate_series(5, 6) i`);
     const more: Places = { rows: [2, 4, 6], kept: [...loaded.kept, rowOf(5)] };
-    second &&= await killedAt(pair, at, ['run']);
+    second &&= await wasKilled(pair, at, ['run']);
     expect([loaded, more]).toContainEqual(await places(pair));
     await pair.run();
     expect(await places(pair)).toEqual(more);
 
     pair.streams = { 'public.t': { ...stream, checks: { small: 'id < 5' } } };
     const all: Places = { rows: [1, 2, 3, 4, 6], kept: [rowOf(5)] };
-    replay &&= await killedAt(pair, at, ['quarantine', 'replay', 'p']);
+    replay &&= await wasKilled(pair, at, ['quarantine', 'replay', 'p']);
     if (replay) replays++;
     const between = await places(pair);
     // Each file of quarantine has a commit of its own.

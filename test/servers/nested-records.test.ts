@@ -243,7 +243,7 @@ it('loads what is behind of what was killed between two commits', async () => {
     orders = before;
     await pair.runs({ workers: 1 });
     orders = after;
-    killed = await killedAt(pair, at, 'commits');
+    killed = await killedAt(pair, at, { on: 'commits' });
     // Whoever reads now sees all of a load, or nothing of it, in each of the tables.
     const between = [(await pair.rows('orders', 'id')).length, (await lines()).length];
     expect([3, 4]).toContain(between[0]);

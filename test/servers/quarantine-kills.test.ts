@@ -1,27 +1,8 @@
 /** A process that is killed while it puts records aside, or while it loads them again: each is in one place, and in one only. */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
-import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { quarantine } from '../../src/index.ts';
 import { FileLake } from '../support/file-lake.ts';
-
-const root = fileURLToPath(new URL('../..', import.meta.url));
-
-/** Whether it was killed. */
-async function killedAt(pair: FileLake, at: number, args: string[]): Promise<boolean> {
-  writeFileSync(path.join(pair.folder, 'sluice.yaml'), JSON.stringify(pair.project));
-  const child = spawn(
-    process.execPath,
-    ['--import', './test/support/die-at.ts', 'src/cli/main.ts', ...args, '--project', pair.folder, '--json'],
-    { cwd: root, env: { ...process.env, DIE_AT: String(at) }, stdio: 'ignore' },
-  );
-  const [code, signal] = (await once(child, 'exit')) as [number | null, string | null];
-  if (signal === null) expect(code).toBe(0);
-  return signal !== null;
-}
+import { killedAt } from '../support/killed-at.ts';
 
 async function places(pair: FileLake): Promise<{ rows: number[]; kept: string[] }> {
   const rows = (await pair.query('SELECT n FROM t ORDER BY n').catch(() => [])) as [number][];
@@ -35,7 +16,7 @@ it('loses and doubles nothing, wherever it is killed', async () => {
   for (let at = 1, run = true, replay = true; run || replay; at++) {
     await using pair = new FileLake({ files: '*.csv', types: { n: 'int64' } });
     pair.write('a.csv', 'n\n1\nx\n3\ny\n');
-    run &&= await killedAt(pair, at, ['run']);
+    run &&= await killedAt(pair, at, { args: ['run'] });
     const { rows, kept } = await places(pair);
     expect([rows, kept]).toEqual(
       rows.length === 0
@@ -49,7 +30,7 @@ it('loses and doubles nothing, wherever it is killed', async () => {
     expect(await places(pair)).toEqual({ rows: [1, 3], kept: ['x', 'y'] });
 
     pair.stream = { files: { path: '*.csv', null: ['x'] }, types: { n: 'int64' } };
-    replay &&= await killedAt(pair, at, ['quarantine', 'replay', 'p']);
+    replay &&= await killedAt(pair, at, { args: ['quarantine', 'replay', 'p'] });
     if (replay) replays++;
     const after = await places(pair);
     expect([

@@ -1,9 +1,5 @@
 /** Rows that tables of users refuse (CHECK, unique index, trigger) go to quarantine in every database and with every way of loading. */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { MysqlTargetSide } from '../../guarantees/mysql-target-side.ts';
 import { PostgresSide } from '../../guarantees/postgres-side.ts';
@@ -11,12 +7,12 @@ import type { StreamOptions } from '../../src/core/project.ts';
 import { type ConnectionConfig, quarantine } from '../../src/index.ts';
 import { askDuckdb } from '../support/duckdb-reader.ts';
 import { FileLake } from '../support/file-lake.ts';
+import { killedAt } from '../support/killed-at.ts';
 import { mariadbPresent, useMariadb } from '../support/mariadb.ts';
 import { useServer } from '../support/server.ts';
 
 const postgres = useServer();
 const mariadb = useMariadb();
-const root = fileURLToPath(new URL('../..', import.meta.url));
 
 type Ask = (sql: string) => Promise<Record<string, unknown>[]>;
 type Load = 'append' | 'merge' | 'replace' | 'scd2';
@@ -316,17 +312,3 @@ describe.each(Object.entries(DATABASES))('%s', (_, database) => {
     }
   });
 });
-
-/** Whether it was killed. */
-async function killedAt(pair: FileLake, at: number): Promise<boolean> {
-  writeFileSync(path.join(pair.folder, 'sluice.yaml'), JSON.stringify(pair.project));
-  const command = ['src/cli/main.ts', 'run', '--project', pair.folder, '--json'];
-  const child = spawn(process.execPath, ['--import', './test/support/die-at.ts', ...command], {
-    cwd: root,
-    env: { ...process.env, DIE_AT: String(at) },
-    stdio: 'ignore',
-  });
-  const [code, signal] = (await once(child, 'exit')) as [number | null, string | null];
-  if (signal === null) expect(code).toBe(0);
-  return signal !== null;
-}

@@ -24,11 +24,11 @@ it.each(['merge', 'append', 'replace'])('%s', async (load) => {
     pair.url = api.url;
     pair.endpoints = { t: { path: '/t', paging: { by: 'page' }, since: 'since' } };
     shown = 25;
-    killed = await killedAt(pair, at);
+    killed = await killedAt(pair, at, { on: 'spool|commits' });
     await pair.run();
     expect(await pair.query('SELECT count(*), count(DISTINCT id) FROM t')).toEqual([[25, 25]]);
     shown = 40;
-    killed = (await killedAt(pair, at)) || killed;
+    killed = (await killedAt(pair, at, { on: 'spool|commits' })) || killed;
     await pair.run();
     expect(await pair.query('SELECT count(*), count(DISTINCT id) FROM t')).toEqual([[40, 40]]);
   }

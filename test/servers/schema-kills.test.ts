@@ -1,32 +1,13 @@
 /** A process that is killed while it accepts changes of columns, or while it loads what was accepted. */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
-import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { changeText } from '../../src/core/schema-changes.ts';
 import { schema } from '../../src/index.ts';
 import { FileLake } from '../support/file-lake.ts';
-
-const root = fileURLToPath(new URL('../..', import.meta.url));
+import { killedAt } from '../support/killed-at.ts';
 
 async function historyOf(pair: FileLake): Promise<string[][]> {
   const [found] = await schema.history(pair.project, 'p', { directory: pair.folder });
   return found!.versions.map(({ changes }) => changes.map(changeText)).toReversed();
-}
-
-/** Whether it was killed. */
-async function killedAt(pair: FileLake, at: number, args: string[]): Promise<boolean> {
-  writeFileSync(path.join(pair.folder, 'sluice.yaml'), JSON.stringify(pair.project));
-  const child = spawn(
-    process.execPath,
-    ['--import', './test/support/die-at.ts', 'src/cli/main.ts', ...args, '--project', pair.folder, '--json'],
-    { cwd: root, env: { ...process.env, DIE_AT: String(at) }, stdio: 'ignore' },
-  );
-  const [code, signal] = (await once(child, 'exit')) as [number | null, string | null];
-  if (signal === null) expect(code).toBe(0);
-  return signal !== null;
 }
 
 it('leaves one of two states, wherever it is killed', async () => {
@@ -35,9 +16,9 @@ it('leaves one of two states, wherever it is killed', async () => {
     pair.write('a.csv', 'id\n1\n');
     await pair.run();
     pair.write('b.csv', 'id,extra\n2,x\n');
-    accepting &&= await killedAt(pair, at, ['schema', 'accept', 'p', 't']);
+    accepting &&= await killedAt(pair, at, { args: ['schema', 'accept', 'p', 't'] });
     await schema.accept(pair.project, 'p', 't', { directory: pair.folder });
-    loading &&= await killedAt(pair, at, ['run']);
+    loading &&= await killedAt(pair, at, { args: ['run'] });
     const killed = await historyOf(pair);
     expect([[[]], [[], ['+ extra utf8']]]).toContainEqual(killed);
     const rows = await pair.query('SELECT id FROM t ORDER BY id');

@@ -9,7 +9,7 @@ import type { LogicalType } from '../../core/types.ts';
 import { fileStamp } from '../shared/file-stamp.ts';
 import type { FileColumn } from '../shared/look/contract.ts';
 import type { DocumentFacts } from '../shared/text/text-decoder.ts';
-import type { ColumnSample } from '../shared/text/sniff-columns.ts';
+import { COUNTS } from '../shared/text/sniff-columns.ts';
 import type { FilesSurvey, ReadDocument } from './survey.ts';
 
 /** Name of the form among those that destinations accept. */
@@ -139,18 +139,7 @@ const READ_ALIKE: Partial<Record<LogicalType['kind'], readonly Kind[]>> = {
   bool: ['bools'],
   date: ['dates'],
 };
-type Kind = (typeof KINDS)[number];
-const KINDS = [
-  'integers',
-  'decimals',
-  'floats',
-  'bools',
-  'dates',
-  'moments',
-  'instants',
-  'texts',
-  'nested',
-] as const satisfies readonly (keyof ColumnSample)[];
+type Kind = (typeof COUNTS)[number];
 
 /** Digits that numbers of these types have for sure. */
 const DIGITS: Partial<Record<LogicalType['kind'], number>> = { int16: 4, int32: 9, int64: 18, float64: 15 };
@@ -161,7 +150,7 @@ function isReadAlike({ type, sample }: Pick<FileColumn, 'type' | 'sample'>, null
   if (!nullable && sample.nulls > 0) return false;
   if (type.kind === 'utf8') return true;
   const kinds = type.kind === 'timestamp' ? momentsOf(type.zone) : READ_ALIKE[type.kind];
-  if (!kinds || sample.unusual > 0 || KINDS.some((kind) => sample[kind] > 0 && !kinds.includes(kind)))
+  if (!kinds || sample.unusual > 0 || COUNTS.some((kind) => sample[kind] > 0 && !kinds.includes(kind)))
     return false;
   if (type.kind === 'decimal')
     return sample.scale <= type.scale && sample.whole <= type.precision - type.scale;

@@ -61,8 +61,8 @@ export function emptySample(): ColumnSample {
   };
 }
 
-/** By kind. */
-const COUNTS = [
+/** By kind: how many values of it there are. */
+export const COUNTS = [
   'texts',
   'integers',
   'decimals',
