@@ -91,5 +91,5 @@ export function oldRowsSql({ state, files }: Rows, old: string): string {
 /** A query for the rows, with all columns of the files; `old` is the table that holds what {@link oldVersionsSql} found. */
 export function rowsSql(rows: Rows, old: string | undefined): string {
   if (old === undefined) return scan(rows, false);
-  return `SELECT * FROM (${scan(rows, true)}) AS s WHERE NOT EXISTS (SELECT 1 FROM ${old} AS o WHERE o.f = s.${FILE_NUMBER} AND o.r = s.${ROW_NUMBER})`;
+  return `SELECT * FROM (${scan(rows, true)}) AS s ANTI JOIN ${old} AS o ON o.f = s.${FILE_NUMBER} AND o.r = s.${ROW_NUMBER}`;
 }

@@ -47,13 +47,16 @@ export function metaColumn(schema: Schema, field: string): SqlColumn {
   return columnsOf(schemaToJson(schema)).find((column) => column.meta && column.field === field)!;
 }
 
-/** A condition on rows called `old`: their key is among those of `table`. NULLs in a key that may hold them equal each other. */
-export function keyIn(schema: Schema, key: readonly string[], table: string): string {
+/**
+ * That rows `old` and `new` have the same key, for a join: of `EXISTS` over rows that meet a condition, DuckDB would first keep all
+ * their different keys. NULLs in a key that may hold them equal each other.
+ */
+export function sameKey(schema: Schema, key: readonly string[]): string {
   const same = key.map((field) => {
     const { name, nullable } = fileColumn(schema, field);
     return `new.${duckName(name)} ${nullable ? 'IS NOT DISTINCT FROM' : '='} old.${duckName(name)}`;
   });
-  return `EXISTS (SELECT 1 FROM ${table} AS new WHERE ${same.join(' AND ')})`;
+  return same.join(' AND ');
 }
 
 type Distinct = NonNullable<StageOptions['distinct']>;
@@ -91,11 +94,11 @@ function freshSql(table: Schema, distinct: Distinct, asText: readonly SqlColumn[
   const incoming = read('sluice_incoming');
   const met =
     key === ''
-      ? `hash(${list}) IN (SELECT hash(${list}) FROM (${incoming}))`
-      : keyIn(table, distinct.key, `(${incoming})`);
+      ? `WHERE hash(${list}) IN (SELECT hash(${list}) FROM (${incoming}))`
+      : `SEMI JOIN (${incoming}) AS new ON ${sameKey(table, distinct.key)}`;
   const newest =
     key === '' ? '' : ` QUALIFY row_number() OVER (PARTITION BY ${key} ORDER BY ${LOAD_ID} DESC) = 1`;
-  const committed = `SELECT ${list} FROM (${read('sluice_committed')}) AS old WHERE ${met}${newest}`;
+  const committed = `SELECT ${list} FROM (${read('sluice_committed')}) AS old ${met}${newest}`;
   return `${incoming} EXCEPT ALL (${committed})`;
 }
 

@@ -20,7 +20,7 @@ import { type Operand, rowText } from '../shared/row-hash.ts';
 import type { FoldedState } from './records.ts';
 import { DELETED, OPERATION, scanSql } from './records-sql.ts';
 import { changedAmong, notAmong, notMeeting, type Replacement, rewrite, type Touched } from './rewrite.ts';
-import { fileColumn, keyIn, metaColumn } from './stage-sql.ts';
+import { fileColumn, metaColumn, sameKey } from './stage-sql.ts';
 
 export interface SupersedeJob {
   storage: ObjectStorage;
@@ -117,7 +117,7 @@ function matched(job: SupersedeJob, files: readonly StagedFile[], key: string[])
         ? undefined
         : `SELECT ${names}, ${FILE_NUMBER}, ${ROW_NUMBER} FROM (${placedRows(job)})`,
     hash: `hash(${names})`,
-    met: keyIn(schema, key, 'sluice_keys'),
+    met: sameKey(schema, key),
     files: { ...job.files, directory: join(job.files.directory, 'places'), partitions: [] },
   });
 }
@@ -143,7 +143,7 @@ async function byHash(job: SupersedeJob, { how, columns }: GoneRows): Promise<Re
     rows: staged.reduce((total, file) => total + file.rows, 0),
     table: `SELECT ${hash} AS ${KEY_HASH}, ${FILE_NUMBER}, ${ROW_NUMBER} FROM (${placedRows(job)}) WHERE ${alive}`,
     hash: `hash(${KEY_HASH})`,
-    met: `EXISTS (SELECT 1 FROM sluice_keys AS new WHERE new.${KEY_HASH} = old.${KEY_HASH})`,
+    met: `new.${KEY_HASH} = old.${KEY_HASH}`,
     files: { ...job.files, directory: join(job.files.directory, 'places'), partitions: [] },
   });
   if (places.length === 0) return NOTHING;

@@ -29,7 +29,9 @@ export async function matchKeys(session: Session, task: MatchTask): Promise<Matc
     found.distinct += Number(count!['n']);
     if (task.table === undefined) continue;
     found.places.push(
-      await write(`SELECT ${FILE_NUMBER}, ${ROW_NUMBER} FROM (${right}) AS old WHERE ${task.met}`),
+      await write(
+        `SELECT ${FILE_NUMBER}, ${ROW_NUMBER} FROM (${right}) AS old SEMI JOIN sluice_keys AS new ON ${task.met}`,
+      ),
     );
   }
   return found;

@@ -104,7 +104,7 @@ export interface MatchTask {
   table: string | undefined;
   /** Of a key; the same for keys that are equal. */
   hash: string;
-  /** Condition on a row `old` of the table: its key is in `sluice_keys`. */
+  /** That a row `old` of the table has the key `new`. */
   met: string;
   /** For what is found. */
   files: FileOptions;
