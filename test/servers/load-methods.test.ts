@@ -45,6 +45,18 @@ function values(rows: number): string {
       timestamp '1970-01-01' + i * interval '1 hour 1 us', now() FROM generate_series(4, ${rows}) i`;
 }
 
+/** How many rows have a value there, how many values there are, and the greatest of them, moments in UTC. */
+async function marksOf(side: Side, column: string): Promise<{ n: number; marks: number; newest: string }> {
+  const sql = (newest: string): string =>
+    `SELECT count(${column}) AS n, count(DISTINCT ${column}) AS marks, ${newest} AS newest FROM v`;
+  const utc = column === '_sluice_load_id' ? '' : ` AT TIME ZONE 'UTC'`;
+  const [row] =
+    side instanceof PostgresTargetSide
+      ? (await side.db.query(sql(`(max(${column})${utc})::text`))).rows
+      : await side.query(sql(`CAST(max(${column}) AS CHAR)`));
+  return { n: Number(row!['n']), marks: Number(row!['marks']), newest: String(row!['newest']) };
+}
+
 const ways = ({ totals }: StreamReport): unknown =>
   totals.methods?.map(({ method, why, loads, rows }) => ({ method, why, loads, rows }));
 
@@ -59,6 +71,28 @@ describe.each(CASES)('$name, $method', ({ target, method }) => {
     expect(ways(report)).toEqual([{ method, why: 'asked', loads: 1, rows: 3000 }]);
     expect(report.verification).toMatchObject({ by: 'checksums', status: 'equal' });
     expect(await pair.compare('v')).toEqual({ lost: [], extra: [], doubled: [] });
+  });
+
+  it.each([
+    ['append', 'as the source sends them', {}, ['_sluice_load_id', '_sluice_loaded_at']],
+    ['append', 'decoded', { checks: { any: 'true' } }, ['_sluice_load_id', '_sluice_loaded_at']],
+    ['scd2', 'as the source sends them', {}, ['_sluice_valid_from']],
+  ] as const)('gives all rows of a load the same mark: %s, %s', async (load, _, more, columns) => {
+    const stream = { load, key: 'id', cursor: 'at', load_method: method, ...more } as const;
+    const sql = `CREATE TABLE v (id int PRIMARY KEY, at timestamptz DEFAULT clock_timestamp()); INSERT INTO v SELECT generate_series(1, 3000)`;
+    await using pair = await open(await target(), { 'public.v': stream }, sql);
+    let last = 0;
+    for (let run = 0; run < 2; run++) {
+      const began = Date.now();
+      await pair.run();
+      for (const column of columns) {
+        const { n, marks, newest } = await marksOf(pair.to, column);
+        expect({ column, n, marks }).toEqual({ column, n: 3000 + run, marks: 1 + run });
+        if (column === '_sluice_load_id') expect(last).toBeLessThan((last = Number(newest)));
+        else expect(Math.abs(Date.parse(`${newest}Z`) - began)).toBeLessThan(60_000);
+      }
+      await pair.from.db.query(`UPDATE v SET at = clock_timestamp() WHERE id = 5`);
+    }
   });
 
   it('changes the same values by rule, and counts them', async () => {

@@ -212,7 +212,7 @@ function listOf(into: LoadTarget): string[] {
 }
 
 function stampsOf({ stamped }: LoadTarget, { stamps }: SqlDialect): SqlDialect['stamps'][History] {
-  return stamped === undefined ? [] : stamps[stamped];
+  return stamped ? stamps[stamped.history] : [];
 }
 
 /** In CHARACTER SET binary the bytes go into texts as they are, and into binary columns as well. */

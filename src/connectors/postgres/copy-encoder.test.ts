@@ -163,3 +163,16 @@ it('replaces U+0000 in texts, counted, and nothing else', () => {
   ]);
   expect(encoder.coerced()).toEqual({ f0: 1 });
 });
+
+it('ends each row with the same fields', () => {
+  const types: LogicalType[] = [{ kind: 'utf8' }];
+  const stamp = { columns: ['load'], bytes: Buffer.from([0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 77]) };
+  const encoder = createCopyEncoder(schemaOf(types), stamp);
+  const bytes = asServer(encoder.encode(toBatch(schemaOf(types), [['a'], [null], ['long enough']])), 2);
+  const both: LogicalType[] = [...types, { kind: 'int64' }];
+  expect(allRows(decoderOver(bytes, { types: both, formats: ['text', 'int8'] }))).toEqual([
+    ['a', 77n],
+    [null, 77n],
+    ['long enough', 77n],
+  ]);
+});

@@ -8,8 +8,10 @@ import {
   fieldWidth,
   fieldWriter,
   type WriteFields,
+  writeSame,
 } from './encode-columns.ts';
 import { NumericFields } from './encode-numeric.ts';
+import type { LoadStamp } from './load-stamp.ts';
 
 /** CopyData: byte 'd', int32 length (with itself). https://www.postgresql.org/docs/current/protocol-message-formats.html */
 const COPY_DATA = 100;
@@ -19,21 +21,28 @@ const MOST_BYTES = 0x3fff_ffff;
 /** U+FFFD, which stands for what text cannot hold. */
 const REPLACEMENT = Buffer.from('\uFFFD');
 
-/** Encodes batches as rows of `COPY … FROM STDIN (FORMAT binary)`, each batch one CopyData message; header and trailer are the sender's. */
-export function createCopyEncoder(schema: Schema): Encoder {
-  return new CopyEncoder(schema);
+/**
+ * Encodes batches as rows of `COPY … FROM STDIN (FORMAT binary)`, each batch one CopyData message; header and trailer are the sender's.
+ * `options`: the {@link LoadStamp} that rows end with, if any.
+ */
+export function createCopyEncoder(schema: Schema, options?: unknown): Encoder {
+  return new CopyEncoder(schema, options as LoadStamp | undefined);
 }
+
+const NO_STAMP: LoadStamp = { columns: [], bytes: new Uint8Array() };
 
 class CopyEncoder implements Encoder {
   readonly #schema: Schema;
   readonly #writers: WriteFields[];
   readonly #numerics: (NumericFields | undefined)[];
   readonly #changed: number[];
+  readonly #stamp: LoadStamp;
   #at = new Int32Array(0);
   #out: Buffer = Buffer.alloc(0);
 
-  constructor(schema: Schema) {
+  constructor(schema: Schema, stamp: LoadStamp = NO_STAMP) {
     this.#schema = schema;
+    this.#stamp = stamp;
     this.#writers = schema.fields.map(({ type }) => fieldWriter(type));
     this.#numerics = schema.fields.map(({ type }) =>
       type.kind === 'decimal' ? new NumericFields() : undefined,
@@ -54,12 +63,14 @@ class CopyEncoder implements Encoder {
     const view = new DataView(out.buffer, out.byteOffset, out.length);
     view.setUint8(0, COPY_DATA);
     view.setInt32(1, end - 1);
+    const fields = sources.length + this.#stamp.columns.length;
     for (let r = 0; r < rows; r++) {
-      view.setInt16(this.#at[r]!, sources.length);
+      view.setInt16(this.#at[r]!, fields);
       this.#at[r]! += 2;
     }
     const target = { view, bytes: out, at: this.#at, rows };
     for (const [i, source] of sources.entries()) this.#writers[i]!(source, target);
+    writeSame(this.#stamp.bytes, target);
     return out.subarray(0, end);
   }
 
@@ -86,7 +97,7 @@ class CopyEncoder implements Encoder {
   #place(sources: readonly FieldSource[], rows: number): number {
     if (this.#at.length < rows) this.#at = new Int32Array(rows);
     const sizes = this.#at.fill(0, 0, rows);
-    let common = 2;
+    let common = 2 + this.#stamp.bytes.length;
     for (const source of sources) {
       const width = fieldWidth(source.column.type);
       common += 4 + (width ?? 0);

@@ -19,7 +19,11 @@ class FakeSocket extends EventEmitter {
   }
 }
 
-function open(): { copy: CopyIn; socket: FakeSocket; ended: () => number } {
+function open(stamp?: ConstructorParameters<typeof CopyIn>[1]): {
+  copy: CopyIn;
+  socket: FakeSocket;
+  ended: () => number;
+} {
   const socket = new FakeSocket();
   let ends = 0;
   const connection = {
@@ -28,7 +32,7 @@ function open(): { copy: CopyIn; socket: FakeSocket; ended: () => number } {
     endCopyFrom: () => ends++,
     sendCopyFail: () => undefined,
   };
-  const copy = new CopyIn('COPY t FROM STDIN');
+  const copy = new CopyIn('COPY t FROM STDIN', stamp);
   copy.submit(connection as unknown as pg.Connection);
   return { copy, socket, ended: () => ends };
 }
@@ -105,4 +109,67 @@ it('ends when the server refuses rows, also for who waits for room', async () =>
   expect(copy.write(large, 0, large.length)).toBe(0);
   await expect(copy.finish()).rejects.toThrow('refused');
   expect(ended()).toBe(0);
+});
+
+/** Rows of one field, with the count of fields that they have then, and what they end with. */
+function rowsOf(sizes: readonly number[], fields: number, end: Buffer): Buffer[] {
+  return sizes.map((size, i) => {
+    const row = Buffer.alloc(6 + size, i % 251);
+    row.writeInt16BE(fields, 0);
+    row.writeInt32BE(size, 2);
+    return Buffer.concat([row, end]);
+  });
+}
+
+const FILE_HEADER = Buffer.from('PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0', 'latin1');
+const TRAILER = Buffer.from([0xff, 0xff]);
+const STAMP = { columns: ['b'], bytes: Buffer.from('\0\0\0\x08a stamp!', 'latin1'), fields: 2 };
+const NONE = Buffer.alloc(0);
+
+/** As a server sends rows, and what another one is to get. */
+function stampedRows(sizes: readonly number[], headerAlone: boolean): { sent: Buffer; wanted: Buffer } {
+  const [first, ...others] = rowsOf(sizes, 1, NONE);
+  const begin = first && !headerAlone ? [Buffer.concat([FILE_HEADER, first])] : [FILE_HEADER, first ?? NONE];
+  const sent = Buffer.concat([...begin, ...others, TRAILER].map(message));
+  return { sent, wanted: Buffer.concat([FILE_HEADER, ...rowsOf(sizes, 2, STAMP.bytes), TRAILER]) };
+}
+
+async function throughPieces(bytes: Buffer, pieces: readonly number[]): Promise<Buffer> {
+  const { copy, socket } = open(STAMP);
+  let at = 0;
+  for (const end of [...pieces, bytes.length])
+    while (at < end) {
+      at += copy.write(bytes, at, end);
+      await copy.room();
+    }
+  copy.handleReadyForQuery();
+  await copy.finish();
+  return payload(Buffer.concat(socket.written));
+}
+
+it('puts a stamp behind each row, wherever the bytes are cut', async () => {
+  for (const headerAlone of [false, true]) {
+    const { sent, wanted } = stampedRows([3, 0, 40, 1], headerAlone);
+    for (let cut = 0; cut <= sent.length; cut++)
+      expect(await throughPieces(sent, [cut, Math.min(cut + 1, sent.length)]), `cut at ${cut}`).toEqual(
+        wanted,
+      );
+  }
+});
+
+it('puts none where there are no rows', async () => {
+  const { sent, wanted } = stampedRows([], false);
+  expect(await throughPieces(sent, [])).toEqual(wanted);
+  const together = message(Buffer.concat([FILE_HEADER, TRAILER]));
+  expect(await throughPieces(together, [4, 9])).toEqual(wanted);
+});
+
+it('puts stamps behind rows that fill messages of the server to their last byte, or are larger than one', async () => {
+  const sizes = Array.from({ length: 300 }, (_, i) => 200_000 - i * 997 + (i % 7)).filter((size) => size > 0);
+  // One after the other they end at each place near the end of a message.
+  const ends = Array.from({ length: 60 }, (_, i) => 262_144 - 19 - 5 - 6 - 30 + i);
+  for (const list of [sizes, ...ends.map((size) => [size, 5, 700_000])]) {
+    const { sent, wanted } = stampedRows(list, false);
+    expect((await throughPieces(sent, [])).equals(wanted)).toBe(true);
+  }
 });

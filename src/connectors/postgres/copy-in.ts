@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type pg from 'pg';
 import type { ByteSink } from '../../core/byte-ring.ts';
+import type { LoadStamp } from './load-stamp.ts';
 
 /** The parts of pg's connection that a COPY … FROM STDIN takes; not in its published types. */
 interface WireConnection {
@@ -13,6 +14,10 @@ interface WireConnection {
 /** CopyData: byte 'd', int32 length (with itself). https://www.postgresql.org/docs/current/protocol-message-formats.html */
 const COPY_DATA = 100;
 const HEADER = 5;
+/** What a binary COPY begins with. */
+const FILE_HEADER = 19;
+/** The count of fields that a row begins with, and which the trailer is instead of a row. */
+const COUNT = 2;
 /** What goes to the socket at a time, as one message; the buffers go round. */
 const PIECE_BYTES = 256 << 10;
 /** Pieces on their way before the producer has to wait. */
@@ -25,6 +30,7 @@ const PIECES = 4;
  */
 export class CopyIn implements ByteSink, pg.Submittable {
   readonly #sql: string;
+  readonly #stamp: (LoadStamp & { fields: number }) | undefined;
   readonly #opened = Promise.withResolvers<void>();
   readonly #done = Promise.withResolvers<void>();
   readonly #free: Buffer[] = [];
@@ -40,9 +46,19 @@ export class CopyIn implements ByteSink, pg.Submittable {
   #wake: (() => void) | undefined;
   #error: Error | undefined;
   #rows = 0;
+  /** Bytes of a message up to the end of the count of fields, which are those of the file's header as well at first. */
+  #head = FILE_HEADER + COUNT;
+  /** Of the row that is being read: how many of these are still to come, and whether it is one. */
+  #toCount = 0;
+  #isRow = false;
 
-  constructor(sql: string) {
+  /**
+   * `stamp` is for messages that are a row each, but for the first one, which has the header of the file as well, and for the trailer:
+   * it is put behind each row, which has so many `fields` then.
+   */
+  constructor(sql: string, stamp?: LoadStamp & { fields: number }) {
     this.#sql = sql;
+    this.#stamp = stamp;
     // Nobody may be waiting yet.
     this.#opened.promise.catch(() => undefined);
     this.#done.promise.catch(() => undefined);
@@ -62,6 +78,7 @@ export class CopyIn implements ByteSink, pg.Submittable {
     while (at < to && !this.abandoned) {
       if (this.#left === 0) {
         at = this.#readHeader(source, at, to);
+        if (this.#stamp && this.#left > 0) this.#beginRow();
         continue;
       }
       const piece = (this.#piece ??= this.#newPiece());
@@ -73,9 +90,31 @@ export class CopyIn implements ByteSink, pg.Submittable {
       this.#filled += size;
       this.#left -= size;
       at += size;
-      if (this.#filled === PIECE_BYTES) this.#send();
+      if (this.#isRow) this.#stampRow(piece, size);
+      if (this.#filled >= PIECE_BYTES) this.#send();
     }
     return at - from;
+  }
+
+  #beginRow(): void {
+    this.#isRow = this.#left > this.#head;
+    this.#toCount = this.#head;
+    this.#head = COUNT;
+    // It is changed where it lies.
+    if (this.#piece && PIECE_BYTES - this.#filled < this.#toCount) this.#send();
+  }
+
+  /** After so many more bytes of it: changes its count once that is there, and ends it. */
+  #stampRow(piece: Buffer, size: number): void {
+    const { fields, bytes } = this.#stamp!;
+    if (this.#toCount > 0) {
+      this.#toCount -= size;
+      if (this.#toCount <= 0) piece.writeInt16BE(fields, this.#filled + this.#toCount - COUNT);
+    }
+    if (this.#left > 0) return;
+    for (let k = 0; k < bytes.length; k++) piece[this.#filled + k] = bytes[k]!;
+    this.#filled += bytes.length;
+    this.#isRow = false;
   }
 
   /** Takes the header of a message, or as much of it as there is; where reading goes on. */
@@ -97,7 +136,7 @@ export class CopyIn implements ByteSink, pg.Submittable {
   #newPiece(): Buffer | undefined {
     if (this.#under >= PIECES) return undefined;
     this.#filled = HEADER;
-    return this.#free.pop() ?? Buffer.allocUnsafeSlow(PIECE_BYTES);
+    return this.#free.pop() ?? Buffer.allocUnsafeSlow(PIECE_BYTES + (this.#stamp?.bytes.length ?? 0));
   }
 
   #send(): void {

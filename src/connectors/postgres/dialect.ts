@@ -22,7 +22,16 @@ import type { History, LoadSizes } from '../../core/destination.ts';
 import type { TableStructure } from '../../core/structure.ts';
 import { BOOKS, BOOKS_TABLE, postgresParts } from './table-parts.ts';
 import { readStructure } from './structure.ts';
-import { dropLoaded, gone, groups, merge, MOMENT, versions, windowCondition } from './target-rows.ts';
+import {
+  dropLoaded,
+  gone,
+  groups,
+  merge,
+  MOMENT,
+  ONE_MOMENT,
+  versions,
+  windowCondition,
+} from './target-rows.ts';
 import { targetLimits } from './target-limits.ts';
 import { keepsType, sameForm, targetType, widensType } from './target-types.ts';
 
@@ -38,6 +47,16 @@ const SET_UP_LOCK = `SELECT pg_catalog.pg_advisory_xact_lock(7095810)`;
 const SET_UP = `CREATE TABLE ${RECORDS} (
   name text PRIMARY KEY, stream text NOT NULL, version int8 NOT NULL, fence int8 NOT NULL, row_count int8 NOT NULL,
   table_schema text NOT NULL, checkpoint text, shaped int4 NOT NULL)`;
+
+const LOAD = `pg_catalog.current_setting('sluice.load_id', true)::bigint`;
+/** Computed once in a statement: a default is computed for each of its rows. */
+const STAMPS: SqlDialect['stamps'] = {
+  loads: [
+    { column: LOAD_ID, value: `(SELECT ${LOAD})` },
+    { column: LOADED_AT, value: ONE_MOMENT },
+  ],
+  versions: [{ column: VALID_FROM, value: ONE_MOMENT }],
+};
 
 /** Columns of a table, whether it has rows, and its size. */
 const COLUMNS = `
@@ -89,7 +108,7 @@ export function postgresDialect(schema: string, readers: string = schema): SqlDi
     loadSizes: LOAD_SIZES,
     enforcesKeys: true,
     rowLock: ' FOR UPDATE',
-    stamps: { loads: [], versions: [{ column: VALID_FROM, value: MOMENT }] },
+    stamps: STAMPS,
     begin,
     claims: {
       claim: (session, name, fence) =>
@@ -251,12 +270,9 @@ async function find(session: SqlSession, schema: string, name: string): Promise<
   };
 }
 
-/** Columns of ours get their values from settings of the session, so that a COPY need not bring them. */
+/** Columns of ours get their values from settings of the session, where nothing brings them. */
 const HISTORY: Readonly<Record<History, readonly string[]>> = {
-  loads: [
-    `${LOAD_ID} bigint DEFAULT pg_catalog.current_setting('sluice.load_id', true)::bigint`,
-    `${LOADED_AT} timestamp with time zone DEFAULT ${MOMENT}`,
-  ],
+  loads: [`${LOAD_ID} bigint DEFAULT ${LOAD}`, `${LOADED_AT} timestamp with time zone DEFAULT ${MOMENT}`],
   versions: [
     `${VALID_FROM} timestamp with time zone NOT NULL DEFAULT ${MOMENT}`,
     `${VALID_TO} timestamp with time zone`,

@@ -109,6 +109,16 @@ const bytes: WriteFields = (source, target) => {
   nulls(column, target);
 };
 
+/** The same bytes into each row: fields with their lengths. */
+export function writeSame(from: Uint8Array, { bytes: into, at, rows }: FieldTarget): void {
+  const { length } = from;
+  for (let r = 0; r < rows && length > 0; r++) {
+    const p = at[r]!;
+    for (let k = 0; k < length; k++) into[p + k] = from[k]!;
+    at[r] = p + length;
+  }
+}
+
 /** Bytes of each field without its length; undefined: see the offsets of its {@link FieldSource}. */
 export function fieldWidth(type: LogicalType): number | undefined {
   switch (type.kind) {

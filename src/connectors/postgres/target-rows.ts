@@ -17,6 +17,8 @@ import {
 
 /** The moment of a load, see `begin` of the dialect. */
 export const MOMENT = `pg_catalog.current_setting('sluice.loaded_at', true)::timestamptz`;
+/** The same, computed once in a statement. */
+export const ONE_MOMENT: string = `(SELECT ${MOMENT})`;
 
 /** A row in the columns of the table after the load. As bytes and as text it tells 1.0 from 1.00 and 0 from -0. */
 function rowOf(alias: string, columns: readonly TargetColumn[], there: ReadonlySet<string>): string {
@@ -137,7 +139,7 @@ export function gone({ table, hash, stage, key, mark }: GoneJob): string {
 export function versions(job: VersionJob): VersionStatements {
   const { stage, table, columns, key, staged, compared } = job;
   const all = new Set(columns.map(({ name }) => name));
-  const end = `UPDATE ${table} t SET ${VALID_TO} = ${MOMENT}`;
+  const end = `UPDATE ${table} t SET ${VALID_TO} = ${ONE_MOMENT}`;
   const met = `${isValid('t')} AND ${sameKey('t', 's', key)}`;
   const same = sameRow(rowOf('t', compared, all), rowOf('s', compared, staged));
   const list = columns.map(({ name }) => quoteName(name)).join(', ');
@@ -146,6 +148,6 @@ export function versions(job: VersionJob): VersionStatements {
     prepare: prepare(job),
     gone: `${end} WHERE ${isValid('t')} AND NOT EXISTS (SELECT 1 FROM ${stage} s WHERE ${sameKey('t', 's', key)})`,
     changed: `${end} FROM ${stage} s WHERE ${met} AND NOT (${same})`,
-    insert: `INSERT INTO ${table} (${list}, ${VALID_FROM}) SELECT ${values}, ${MOMENT} FROM ${stage} s WHERE NOT EXISTS (SELECT 1 FROM ${table} t WHERE ${met})`,
+    insert: `INSERT INTO ${table} (${list}, ${VALID_FROM}) SELECT ${values}, ${ONE_MOMENT} FROM ${stage} s WHERE NOT EXISTS (SELECT 1 FROM ${table} t WHERE ${met})`,
   };
 }

@@ -28,6 +28,7 @@ import { COPY_FORM } from './copy-out.ts';
 import { LOAD_SIZES, postgresDialect } from './dialect.ts';
 import { postgresError } from './errors.ts';
 import { InsertIn } from './insert-in.ts';
+import { type LoadStamp, stampOf } from './load-stamp.ts';
 import type { PostgresOptions } from './options.ts';
 import { breakSoon, disconnect, watch } from './watch.ts';
 
@@ -143,12 +144,14 @@ export class PostgresTarget implements SqlSystem {
         pool: this.#pool,
         direct: COPY_FORM,
         open: async (method) => {
-          const rows = openRows(client, into, method);
+          // Statements of a few rows leave it to the server.
+          const stamp = method === 'bulk' ? stampOf(into) : undefined;
+          const rows = openRows(client, into, { method, direct, stamp });
           to.rows = rows;
           if (rows instanceof CopyIn) await rows.opened();
           // When nobody wants bytes any more, the end of the load tells why.
           if (!direct) await sendAll(rows, HEADER);
-          return { sink: rows, encoder: ENCODER };
+          return { sink: rows, encoder: { ...ENCODER, options: stamp } };
         },
         onRows,
         signal,
@@ -169,10 +172,17 @@ export class PostgresTarget implements SqlSystem {
 }
 
 /** What takes the rows: both take the messages of a binary COPY. */
-function openRows(client: pg.Client, into: LoadTarget, method: LoadMethod): CopyIn | InsertIn {
-  const columns = into.columns.map((column) => quoteName(column.name));
+function openRows(
+  client: pg.Client,
+  into: LoadTarget,
+  { method, direct, stamp }: { method: LoadMethod; direct: boolean; stamp: LoadStamp | undefined },
+): CopyIn | InsertIn {
+  const names = [...into.columns.map(({ name }) => name), ...(stamp?.columns ?? [])];
+  const columns = names.map(quoteName);
   if (method === 'statements') return new InsertIn(client, into.table, columns);
-  const copy = new CopyIn(`COPY ${into.table} (${columns.join(', ')}) FROM STDIN (FORMAT binary)`);
+  // An encoder has put it behind each row.
+  const rowStamp = direct && stamp ? { ...stamp, fields: names.length } : undefined;
+  const copy = new CopyIn(`COPY ${into.table} (${columns.join(', ')}) FROM STDIN (FORMAT binary)`, rowStamp);
   client.query(copy);
   return copy;
 }

@@ -43,8 +43,8 @@ export interface LoadTarget {
   /** Quoted. */
   table: string;
   columns: readonly TargetColumn[];
-  /** It has columns for the {@link LoadMark} of the transaction. */
-  stamped: History | undefined;
+  /** It has columns for the mark of the transaction. */
+  stamped: (LoadMark & { history: History }) | undefined;
   /** Of the two ways of {@link SqlDialect.loadSizes}, what the user wants. */
   method?: LoadMethod | undefined;
 }

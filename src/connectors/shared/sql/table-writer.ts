@@ -25,6 +25,7 @@ import { byTable, type DoneBefore, type Parts, sumOf, type Way, wayOf } from './
 import { lockRecord, type OnSwapStep, swapApart } from './swap-apart.ts';
 import {
   type LoadMark,
+  type LoadTarget,
   type SqlDialect,
   type SqlSession,
   type SqlSystem,
@@ -111,7 +112,7 @@ export class SqlTableWriter implements TableWriter {
       const table = await this.#tableFor(merges ? 'temporary' : way, session, columns, options);
       let deleted = way === 'open' ? await deleteWindow(session, this.#place, options.supersede) : 0;
       if (options.supersede.kind !== 'nothing' && way === 'open') lap('delete');
-      const stamped = way === 'temporary' ? undefined : this.#spec.history;
+      const stamped = way === 'temporary' ? undefined : this.#mark;
       const { loadMethod: method } = this.#spec;
       const into = { doing: this.#doing('writing rows of'), table, columns, stamped, method };
       const { facts: read, by } = await refuseDoubles(this.#place, () =>
@@ -226,8 +227,9 @@ export class SqlTableWriter implements TableWriter {
     return { table, columns, tableRows: this.#rows ?? 0 };
   }
 
-  get #mark(): LoadMark | undefined {
-    return this.#spec.history ? { loadId: this.#version + 1, loadedAt: this.#spec.loadedAt } : undefined;
+  get #mark(): LoadTarget['stamped'] {
+    const { history, loadedAt } = this.#spec;
+    return history && { history, loadId: this.#version + 1, loadedAt };
   }
 
   async #connect(signal: AbortSignal, leave: () => void = () => undefined): Promise<SqlSession> {
