@@ -118,7 +118,9 @@ export class RestFeed implements RecordFeed {
     };
   }
 
-  async close(): Promise<void> {}
+  async close(): Promise<void> {
+    this.#client.close();
+  }
 
   #endpoint(name: string): EndpointOptions {
     const endpoint = Object.hasOwn(this.#options.endpoints, name) ? this.#options.endpoints[name] : undefined;

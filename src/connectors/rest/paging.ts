@@ -1,5 +1,6 @@
 /** Where the next page is, from what the last one said. One record of functions for each way that APIs have. Pure. */
 import { DataError } from '../../core/errors.ts';
+import type { AnswerHeaders } from '../shared/http/http-client.ts';
 import type { PagingOptions } from './options.ts';
 
 /** What is put into a request for a page. */
@@ -21,7 +22,7 @@ interface PageFacts {
   records: number;
   /** The body without its records. */
   around: unknown;
-  headers: Headers;
+  headers: AnswerHeaders;
 }
 
 export interface Paging {

@@ -1,7 +1,13 @@
 /** One page: asked for, its records into the spool, and what it says besides. */
 import { crc32 } from 'node:zlib';
 import { ConfigError, DataError, TransientError } from '../../core/errors.ts';
-import { type HttpClient, type HttpRequest, type HttpResponse, shown } from '../shared/http/http-client.ts';
+import {
+  type AnswerHeaders,
+  type HttpClient,
+  type HttpRequest,
+  type HttpResponse,
+  shown,
+} from '../shared/http/http-client.ts';
 import { RecordSplitter, type SplitBody } from '../shared/records/record-splitter.ts';
 import type { Spool, SpoolWriter } from '../shared/records/spool.ts';
 import type { Tally } from '../shared/records/tally.ts';
@@ -12,7 +18,7 @@ export interface ReadPage {
   writer: SpoolWriter;
   records: number;
   around: unknown;
-  headers: Headers;
+  headers: AnswerHeaders;
   /** Alike for pages with the same records. */
   digest: string;
   /** There is no such page. */
@@ -118,7 +124,7 @@ async function copy(
   return { records: Math.max(0, lines + (last === LF ? 0 : 1) - 1), around: undefined };
 }
 
-function refuseOther(request: HttpRequest, headers: Headers): void {
+function refuseOther(request: HttpRequest, headers: AnswerHeaders): void {
   const type = headers.get('content-type') ?? '';
   if (!/^text\/html\b/i.test(type)) return;
   throw new ConfigError(`asking ${shown(request)}: it answered with a page for people (${type})`, {

@@ -12,14 +12,10 @@ import {
   throwIfAborted,
   TransientError,
 } from '../../../core/errors.ts';
+import { type Answer, type AnswerHeaders, Exchange, type HttpRequest } from './exchange.ts';
 import { Pace } from './pace.ts';
 
-export interface HttpRequest {
-  method: string;
-  url: URL;
-  headers: Readonly<Record<string, string>>;
-  body?: string | undefined;
-}
+export type { AnswerHeaders, HttpRequest } from './exchange.ts';
 
 export interface HttpLimits {
   /** Tries of one request. */
@@ -40,11 +36,14 @@ export interface HttpLimits {
 
 export interface HttpResponse {
   status: number;
-  headers: Headers;
+  headers: AnswerHeaders;
   /** Of the answer, after redirects. */
   url: URL;
   body: AsyncIterable<Uint8Array>;
 }
+
+/** An answer that is no redirect. */
+type Arrived = Answer & Pick<HttpResponse, 'url'>;
 
 /** Who we are to the host that it is for, and to nobody else. */
 export interface Access {
@@ -69,6 +68,7 @@ export class HttpClient {
   readonly #limits: HttpLimits;
   readonly #access: Access | undefined;
   readonly #pace: Pace;
+  readonly #exchange = new Exchange();
 
   constructor(limits: HttpLimits, access: Access | undefined) {
     this.#limits = limits;
@@ -108,6 +108,11 @@ export class HttpClient {
     }
   }
 
+  /** Never throws. */
+  close(): void {
+    this.#exchange.close();
+  }
+
   async #attempt<T>(
     request: HttpRequest,
     take: (response: HttpResponse) => Promise<T>,
@@ -116,59 +121,50 @@ export class HttpClient {
   ): Promise<T> {
     const watch = new Watch(signal, this.#limits);
     const doing = `asking ${shown(request)}`;
+    let response: Arrived | undefined;
     try {
-      const response = await this.#follow(request, watch, signal);
-      if (!response.ok && !accepts.includes(response.status)) {
+      response = await this.#follow(request, watch, signal);
+      const { status, headers, url } = response;
+      if ((status < 200 || status > 299) && !accepts.includes(status)) {
         const said = await whatItSays(response, watch);
         // A server may repeat what it was sent.
         const told = this.#access?.credentials.shows(said) === true ? '' : said;
-        throw refusal(response, `${doing}: it answered ${response.status}${told}`);
+        throw refusal(response, `${doing}: it answered ${status}${told}`);
       }
-      this.#pace.heed(response.headers);
-      return await take({
-        status: response.status,
-        headers: response.headers,
-        url: new URL(response.url),
-        body: this.#body(response, watch, doing),
-      });
+      this.#pace.heed(headers);
+      return await take({ status, headers, url, body: this.#body(response, watch, doing) });
     } catch (error) {
       throw watch.explain(error, doing);
     } finally {
       watch.stop();
+      response?.drop();
     }
   }
 
   /** Goes where the server points to. Credentials stay with the host that they are for. */
-  async #follow(request: HttpRequest, watch: Watch, signal: AbortSignal): Promise<Response> {
+  async #follow(request: HttpRequest, watch: Watch, signal: AbortSignal): Promise<Arrived> {
     const { origin, credentials } = this.#access ?? {};
     // An address that a server has handed out may be anybody's.
     let next = origin === undefined || request.url.origin === origin ? request : bare(request, request.url);
     for (let hops = 0; ; hops++) {
       const ours = credentials && next.url.origin === origin;
       const sent = ours ? await credentials.authorize(next, signal) : next;
-      const response = await fetch(sent.url, {
-        method: sent.method,
-        headers: sent.headers,
-        ...(sent.body !== undefined && { body: sent.body }),
-        redirect: 'manual',
-        signal: watch.signal,
-      });
-      const location = response.headers.get('location');
-      if (!REDIRECTS.has(response.status) || location === null) return response;
-      await response.body?.cancel();
+      const answer = await this.#exchange.send(sent, watch.signal);
+      const location = answer.headers.get('location');
+      if (!REDIRECTS.has(answer.status) || location === null) return { ...answer, url: sent.url };
+      answer.drop();
       if (hops === MOST_REDIRECTS)
         throw new DataError(`asking ${shown(request)}: more than ${MOST_REDIRECTS} redirects`, {
           code: 'http.redirects',
           remedy: 'does the url of the connection have to end in another way, or begin with https?',
         });
-      next = redirected(next, new URL(location, sent.url), response.status);
+      next = redirected(next, new URL(location, sent.url), answer.status);
     }
   }
 
-  async *#body(response: Response, watch: Watch, doing: string): AsyncGenerator<Uint8Array> {
+  async *#body({ body }: Answer, watch: Watch, doing: string): AsyncGenerator<Uint8Array> {
     let bytes = 0;
-    // What fetch returns can be iterated over, whatever its type says.
-    for await (const piece of (response.body ?? []) as unknown as AsyncIterable<Uint8Array>) {
+    for await (const piece of body) {
       watch.alive();
       bytes += piece.length;
       if (bytes > this.#limits.responseBytes)
@@ -256,29 +252,25 @@ class Watch {
   }
 }
 
-/** What fetch throws says little; its cause says what happened. */
 function networkError(error: unknown, doing: string): unknown {
-  if (!(error instanceof TypeError) && !(error instanceof Error && 'code' in error)) return error;
-  const cause = (error as { cause?: { code?: unknown } }).cause ?? (error as { code?: unknown });
-  const code = typeof cause.code === 'string' ? cause.code : undefined;
-  if (code === undefined && !/fetch failed|terminated|socket|network/i.test(error.message)) return error;
-  if (code !== undefined && /CERT|SELF_SIGNED|UNABLE_TO_VERIFY|ERR_TLS/.test(code))
+  const { code } = error as { code?: unknown };
+  if (!(error instanceof Error) || typeof code !== 'string') return error;
+  if (/CERT|SELF_SIGNED|UNABLE_TO_VERIFY|ERR_TLS/.test(code))
     return new ConfigError(`${doing}: its certificate is not trusted (${code})`, {
       code: 'http.certificate',
       remedy: 'NODE_EXTRA_CA_CERTS names a file with further authorities to trust',
     });
-  if (code !== undefined && /^Z_|ERR_.*(BROTLI|ZLIB|ZSTD)/.test(code))
+  if (/^Z_|ERR_.*(BROTLI|ZLIB|ZSTD)/.test(code))
     return new TransientError(`${doing}: its body cannot be unpacked (${code})`, { code: 'http.body' });
-  return new TransientError(`${doing}: ${code ?? 'the connection broke off'}`, {
+  return new TransientError(`${doing}: ${code}`, {
     code: 'http.connection',
     remedy: 'is the url right, and the API reachable from here?',
     cause: error,
   });
 }
 
-function refusal(response: Response, found: string): SluiceError {
-  const { status } = response;
-  const retryAfterMs = RETRIED.has(status) ? retryAfter(response.headers) : undefined;
+function refusal({ status, headers }: Answer, found: string): SluiceError {
+  const retryAfterMs = RETRIED.has(status) ? retryAfter(headers) : undefined;
   const details = { status };
   if (status === 429)
     return new TransientError(found, {
@@ -308,10 +300,10 @@ function refusal(response: Response, found: string): SluiceError {
 }
 
 /** A member called `message` or the like, which is written for people; anything else may be data. */
-async function whatItSays(response: Response, watch: Watch): Promise<string> {
+async function whatItSays({ body: all }: Answer, watch: Watch): Promise<string> {
   let text = '';
   try {
-    for await (const piece of (response.body ?? []) as unknown as AsyncIterable<Uint8Array>) {
+    for await (const piece of all) {
       watch.alive();
       text += Buffer.from(piece).toString('utf8');
       if (text.length > MOST_SAID) return '';
@@ -327,7 +319,7 @@ async function whatItSays(response: Response, watch: Watch): Promise<string> {
 }
 
 /** RFC 9110, 10.2.3: seconds, or a date. */
-export function retryAfter(headers: Headers, now: number = Date.now()): number | undefined {
+export function retryAfter(headers: AnswerHeaders, now: number = Date.now()): number | undefined {
   const written = headers.get('retry-after')?.trim();
   if (written === undefined || written === '') return undefined;
   if (/^\d+(\.\d+)?$/.test(written)) return Number(written) * 1000;

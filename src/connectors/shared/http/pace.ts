@@ -1,6 +1,7 @@
 /** When requests are made: so many at once, so many in a time, and none while the server has asked for a pause. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CancelledError } from '../../../core/errors.ts';
+import type { AnswerHeaders } from './exchange.ts';
 
 /** Longer than that nobody waits because of a header that only gives advice. */
 const LONGEST_ADVICE_MS = 15 * 60_000;
@@ -40,7 +41,7 @@ export class Pace {
   }
 
   /** Servers that count requests say how many are left, and when they count anew. */
-  heed(headers: Headers, now: number = Date.now()): void {
+  heed(headers: AnswerHeaders, now: number = Date.now()): void {
     const left = number(headers, 'ratelimit-remaining') ?? number(headers, 'x-ratelimit-remaining');
     if (left === undefined || left > 0) return;
     const reset = number(headers, 'ratelimit-reset') ?? number(headers, 'x-ratelimit-reset');
@@ -72,7 +73,7 @@ export class Pace {
   }
 }
 
-function number(headers: Headers, name: string): number | undefined {
+function number(headers: AnswerHeaders, name: string): number | undefined {
   const written = headers.get(name);
   const value = written === null || written.trim() === '' ? Number.NaN : Number(written);
   return Number.isNaN(value) ? undefined : value;
