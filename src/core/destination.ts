@@ -214,6 +214,12 @@ export interface StageOptions {
   onRows: (rows: number, bytes: number) => void;
 }
 
+export interface TriedSlices {
+  /** More than one is tried, for one commit. */
+  several: boolean;
+  signal: AbortSignal;
+}
+
 /** Rows meet the table as those of a load would, load after load, and nothing of it stays. */
 export interface RowTrial {
   /** Those of a slice that the table refuses. */
@@ -237,6 +243,6 @@ export interface TableWriter {
    * Called for sources whose rows can be left out, when loads or their commit have failed with `error` and are aborted: begins
    * to look for the rows at fault. Undefined when it is no error of rows; absent where nothing but the schema decides what fits.
    */
-  tryRows?(how: Supersede, error: unknown, signal: AbortSignal): Promise<RowTrial | undefined>;
+  tryRows?(how: Supersede, error: unknown, tried: TriedSlices): Promise<RowTrial | undefined>;
   close(): Promise<void>;
 }

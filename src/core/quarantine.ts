@@ -15,7 +15,8 @@ export interface Aside {
 export interface RefusedRow {
   /** Among those that fit the schema, from 1. */
   row: number;
-  code: 'row.refused' | 'row.duplicate';
+  /** `row.superseded`: a slice that was tried before this one has its key. */
+  code: 'row.refused' | 'row.duplicate' | 'row.superseded';
   /** For people, without values. */
   reason: string;
 }

@@ -42,7 +42,7 @@ export async function loadStream(job: LoadJob): Promise<LoadOutcome> {
       loadedAt: source.at,
       operation: planned.checkpoint ? 'upsert' : 'snapshot',
       history: STRATEGIES[stream.load].history,
-      givenKey: stream.load === 'merge' && stream.key !== undefined,
+      givenKey: stream.key !== undefined && (stream.load === 'merge' || isSet(planned)),
       structure: job.structure,
       loadMethod: stream.loadMethod,
       export: stream.export,
@@ -60,6 +60,11 @@ export async function loadStream(job: LoadJob): Promise<LoadOutcome> {
   } finally {
     await writer.close();
   }
+}
+
+/** Records without a catalog that says what their key is. */
+function isSet({ plan, survey }: LoadJob['planned']): boolean {
+  return plan.stream.load === 'replace' && survey.arrived !== undefined;
 }
 
 const NOTHING: Supersede = { kind: 'nothing' };

@@ -105,9 +105,13 @@ function rowsOf(files: readonly QuarantineFile[]): number {
   return files.reduce((sum, { rows }) => sum + rows, 0);
 }
 
-/** Elsewhere rows of later files take the place of those of earlier ones. */
 function sideBySide({ load }: StreamConfig): boolean {
-  return load === 'append' || load === 'replace';
+  return !laterReplace(load);
+}
+
+/** Whether rows of later files take the place of those of earlier ones. */
+export function laterReplace(load: StreamConfig['load']): boolean {
+  return load !== 'append' && load !== 'replace';
 }
 
 function planDays(request: SliceRequest): SlicePlan {

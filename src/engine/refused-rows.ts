@@ -3,9 +3,11 @@
  * error. Out: whether they can be staged again without rows that were found.
  */
 import type { Supersede, TableWriter } from '../core/destination.ts';
+import type { RefusedRow } from '../core/quarantine.ts';
 import type { Snapshot } from '../core/source.ts';
 import type { Slice } from '../core/stream.ts';
 import type { Quarantine } from '../gate/quarantine.ts';
+import { laterReplace } from './plan-slices.ts';
 import type { Planned } from './plan-stream.ts';
 import type { PutAside } from './put-aside.ts';
 
@@ -26,11 +28,12 @@ export async function leaveOutRefused(
 ): Promise<boolean> {
   const { stream } = planned.plan;
   if (!planned.survey.arrived) return false;
-  const trial = await writer.tryRows?.(how, error, signal);
+  const trial = await writer.tryRows?.(how, error, { several: slices.length > 1, signal });
   if (!trial) return false;
-  let found = 0;
+  const replaces = laterReplace(stream.load);
+  const found = new Map<Slice, RefusedRow[]>();
   try {
-    for (const slice of slices) {
+    for (const slice of replaces ? slices.toReversed() : slices) {
       const scratch = quarantine.scratch();
       const wanted = await aside.wanted(slice, scratch);
       const reader = await source.read(stream, planned.survey, wanted, signal);
@@ -38,8 +41,7 @@ export async function leaveOutRefused(
         // Only records of text can be left out, for they are what quarantine keeps.
         if (reader.format !== 'bytes') return false;
         const rows = await trial.refused(reader);
-        aside.leaveOut(slice, rows);
-        found += rows.length;
+        found.set(slice, replaces ? rows : rows.map(asDouble));
       } finally {
         await reader.close();
         await quarantine.discardScratch(scratch);
@@ -48,5 +50,23 @@ export async function leaveOutRefused(
   } finally {
     await trial.close();
   }
-  return found > 0;
+  return leaveOut(found, aside);
+}
+
+/** Who is to take the place of another one may be refused after all: as long as some are, nobody's place is taken. */
+function leaveOut(found: ReadonlyMap<Slice, RefusedRow[]>, aside: PutAside): boolean {
+  const isBad = ({ code }: RefusedRow): boolean => code !== 'row.superseded';
+  const bad = [...found.values()].some((rows) => rows.some(isBad));
+  let out = 0;
+  for (const [slice, all] of found) {
+    const rows = bad ? all.filter(isBad) : all;
+    aside.leaveOut(slice, rows);
+    out += rows.length;
+  }
+  return out > 0;
+}
+
+/** Rows of one load are a set where they do not follow each other. */
+function asDouble(row: RefusedRow): RefusedRow {
+  return row.code === 'row.superseded' ? { ...row, code: 'row.duplicate' } : row;
 }

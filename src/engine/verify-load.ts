@@ -10,6 +10,7 @@ import type { Snapshot } from '../core/source.ts';
 import { hasRules, type LoadCheck, type SliceRange } from '../core/stream.ts';
 import { STRATEGIES } from '../strategies/index.ts';
 import type { Planned } from './plan-stream.ts';
+import { laterReplace } from './plan-slices.ts';
 import { compareTables } from './compare-tables.ts';
 import { verifyStream } from './verify-stream.ts';
 import type { StreamComparison } from './verify-types.ts';
@@ -120,8 +121,9 @@ function wholeOf({ planned, ownWindow }: LoadedStream): SliceRange | undefined {
   const replaces = history === undefined && strategy.commits(stream) === 'together';
   const alone = anew || replaces || (table?.rows ?? 0) === 0;
   // Rows of later files take the place of those of earlier ones.
-  if (survey.arrived && stream.load === 'merge') return undefined;
   const ranges = all.slices.map(({ range }) => range);
+  const several = stream.load === 'merge' || ranges.length > 1;
+  if (survey.arrived && laterReplace(stream.load) && several) return undefined;
   if (!alone || action === 'resume' || action === 'load' || ranges.length === 0) return undefined;
   if (stream.date) {
     const [first, last] = [ranges[0], ranges.at(-1)];

@@ -7,6 +7,7 @@ import { DuckDBInstance } from '@duckdb/node-api';
 import { describe, expect, it } from 'vitest';
 import { reloadFiles } from '../../src/engine/ledger-ops.ts';
 import { showState } from '../../src/engine/state-ops.ts';
+import { quarantine } from '../../src/index.ts';
 import { FileLake } from '../support/file-lake.ts';
 
 const REAL = fileURLToPath(new URL('../../../shared/data/snapshots', import.meta.url));
@@ -83,7 +84,7 @@ describe('a stream of files', () => {
     expect((await pair.report()).streams[0]!.error?.message).toContain('needs a `file_column`');
   });
 
-  it('merges files in their order, and refuses two records of one file with one key', async () => {
+  it('merges files in their order, and puts the second record of a key in a file aside', async () => {
     await using pair = new FileLake({ files: '*.csv', load: 'merge', key: ['id'] });
     pair.write('a_20260102.csv', 'id,n\n2,21\n3,30\n');
     pair.write('a_20260101.csv', 'id,n\n1,10\n2,20\n');
@@ -95,9 +96,33 @@ describe('a stream of files', () => {
     ]);
     await using first = new FileLake({ files: '*.csv', load: 'merge', key: ['id'] });
     first.write('b.csv', 'id,n\n1,10\n2,20\n1,11\n');
-    expect((await first.report()).streams[0]).toMatchObject({ error: { code: 'lake.duplicate_key' } });
-    first.write('b.csv', 'id,n\n1,10\n2,20\n');
-    expect(await first.run()).toMatchObject({ totals: { loaded: 2 } });
+    expect(await first.run()).toMatchObject({ totals: { loaded: 2, quarantined: 1 } });
+    first.write('c.csv', 'id,n\n2,21\n2,22\n3,30\n');
+    expect(await first.run()).toMatchObject({ totals: { loaded: 2, quarantined: 1 } });
+    expect(await first.query('SELECT id, n FROM t ORDER BY id')).toEqual([
+      [1, 10],
+      [2, 21],
+      [3, 30],
+    ]);
+  });
+
+  it('finds keys that are far apart, in several columns and under names that DuckDB has', async () => {
+    const key = ['file_row_number', 'Äpfel'];
+    await using pair = new FileLake({
+      files: { path: '*.csv', file_column: false },
+      load: 'merge',
+      key,
+      types: { file_row_number: 'int64', Äpfel: 'text' },
+      max_bad: '100 %',
+    });
+    // Rows 40,000 apart are alike.
+    const keyOf = (i: number): string => `${i % 40_000},${i % 2 === 0 ? 'x' : 'é'}`;
+    const rows = Array.from({ length: 100_000 }, (_none, i) => `${i},${keyOf(i)}\n`);
+    pair.write('a.csv', `n,file_row_number,Äpfel\n${rows.join('')}`);
+    expect(await pair.run()).toMatchObject({ totals: { loaded: 40_000, quarantined: 60_000 } });
+    expect(await pair.query('SELECT count(*), min(n), max(n) FROM t')).toEqual([[40_000, 0, 39_999]]);
+    const kept = await Array.fromAsync(quarantine.read(pair.project, 'p', { directory: pair.folder }));
+    expect(kept.map(({ line }) => line)).toEqual(Array.from({ length: 60_000 }, (_none, i) => 40_002 + i));
   });
 
   it('waits for a file that grows, and for one without bytes', async () => {

@@ -158,6 +158,7 @@ export function versions(job: VersionJob): VersionStatements {
     prepare: [refuseSharedKeys(stage, key)],
     gone: `${end} WHERE t.${VALID_TO} IS NULL AND NOT EXISTS (SELECT 1 FROM ${stage} s WHERE ${sameKey('t', 's', key)})`,
     changed: `${end} FROM ${stage} s WHERE ${met} AND NOT (${same})`,
+    replaced: `DELETE FROM ${table} AS t USING ${stage} s WHERE ${sameKey('t', 's', key)} AND t.${VALID_FROM} = ${MOMENT} AND t.${VALID_TO} = ${MOMENT}`,
     // What has a valid version now is as it was. The last one counts.
     insert: `DELETE FROM ${stage} s USING ${table} t WHERE ${met}; INSERT INTO ${table} (${list}, ${VALID_FROM}) SELECT ${values}, ${MOMENT} FROM ${stage} s`,
   };

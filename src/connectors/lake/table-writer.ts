@@ -5,10 +5,12 @@ import {
   type Load,
   type StageOptions,
   type Supersede,
+  type RowTrial,
   type TableSpec,
   type TableWriter,
+  type TriedSlices,
 } from '../../core/destination.ts';
-import { ConflictError, InternalError, TransientError } from '../../core/errors.ts';
+import { ConflictError, DataError, InternalError, TransientError } from '../../core/errors.ts';
 import { schemaFromJson, schemaToJson } from '../../core/schema.ts';
 import type { SliceReader } from '../../core/source.ts';
 import { sourceColumn } from '../../duckdb/types.ts';
@@ -27,6 +29,7 @@ import { type CommitDraft, currentSchema, type FoldedState, schemaVersionFor } f
 import { LOADED_AT, scanSql } from './records-sql.ts';
 import { dataSelect, type LoadMark, metaSelect, minusSql } from './stage-sql.ts';
 import type { Replacement } from './rewrite.ts';
+import { KeyTrial } from './key-trial.ts';
 import { readsTable, refuseShared, supersede, type SupersedeJob } from './supersede.ts';
 
 /** How often a compaction may get in the way of one commit; each has found something to merge. */
@@ -286,6 +289,23 @@ export class LakeTableWriter implements TableWriter {
 
   async abort(loads: Load[]): Promise<void> {
     for (const load of loads) for (const each of (load.parts as Parts).directories) discard(each);
+  }
+
+  async tryRows(how: Supersede, error: unknown, tried: TriedSlices): Promise<RowTrial | undefined> {
+    if (!(error instanceof DataError) || error.code !== 'lake.duplicate_key') return undefined;
+    const { storage, pool } = this.#context;
+    const { schema, stream } = this.#spec;
+    const state = how.kind === 'nothing' ? this.#state : undefined;
+    const place = {
+      schema,
+      stream,
+      pool,
+      error,
+      files: (): FileOptions => ({ ...this.#fileOptions(this.#context.scratch()), partitions: [] }),
+      table: state && { scan: this.#scan(state), rows: state.rows },
+      reading: <T>(work: () => Promise<T>) => withFiles({ storage, files: state?.files ?? [] }, work),
+    };
+    return new KeyTrial(place, tried);
   }
 
   async close(): Promise<void> {}

@@ -51,8 +51,8 @@ function workOf(job: RefusalJob): string[] {
     return [...prepare, add];
   }
   if (job.meets === 'versions') {
-    const { changed, insert } = versions(job);
-    return [changed, insert];
+    const { changed, replaced, insert } = versions(job);
+    return [changed, replaced, insert];
   }
   const { stage, table, columns, staged, stamps } = job;
   const list = columns.filter(({ name }) => staged.has(name)).map(({ name }) => quoteBackticks(name));

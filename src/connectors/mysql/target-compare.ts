@@ -147,6 +147,7 @@ export function versions({ stage, table, columns, key, staged, compared }: Versi
     prepare: [],
     gone: `UPDATE ${table} t SET ${end} WHERE ${IS_VALID} AND NOT EXISTS (SELECT 1 FROM ${stage} s WHERE ${sameKey('t', 's', key)})`,
     changed: `UPDATE ${stage} s STRAIGHT_JOIN ${table} t SET ${end} WHERE ${met} AND NOT (${['1 = 1', ...same].join(' AND ')})`,
+    replaced: `DELETE t FROM ${stage} s STRAIGHT_JOIN ${table} t WHERE ${sameKey('t', 's', key)} AND t.${quoteBackticks(VALID_FROM)} = @sluice_loaded_at AND ${end}`,
     insert: `INSERT INTO ${table} (${list}, ${quoteBackticks(VALID_FROM)}) SELECT ${values}, @sluice_loaded_at FROM ${stage} s
        WHERE NOT EXISTS (SELECT 1 FROM ${table} t WHERE ${met})`,
   };

@@ -148,6 +148,7 @@ export function versions(job: VersionJob): VersionStatements {
     prepare: prepare(job),
     gone: `${end} WHERE ${isValid('t')} AND NOT EXISTS (SELECT 1 FROM ${stage} s WHERE ${sameKey('t', 's', key)})`,
     changed: `${end} FROM ${stage} s WHERE ${met} AND NOT (${same})`,
+    replaced: `DELETE FROM ${table} t USING ${stage} s WHERE ${sameKey('t', 's', key)} AND t.${VALID_FROM} = ${MOMENT} AND t.${VALID_TO} = ${MOMENT}`,
     insert: `INSERT INTO ${table} (${list}, ${VALID_FROM}) SELECT ${values}, ${ONE_MOMENT} FROM ${stage} s WHERE NOT EXISTS (SELECT 1 FROM ${table} t WHERE ${met})`,
   };
 }

@@ -21,7 +21,9 @@ export async function matchKeys(session: Session, task: MatchTask): Promise<Matc
     partsFor(task.rows * rowBytes, session.memoryBytes),
     write,
   )) {
-    await session.run(`CREATE OR REPLACE TEMP VIEW sluice_keys AS ${left}`, 'looking at new keys');
+    const first = `SELECT ${task.first}, min(${ROW_NUMBER}) AS ${ROW_NUMBER} FROM (${left}) GROUP BY ALL`;
+    const keys = task.first === undefined ? left : first;
+    await session.run(`CREATE OR REPLACE TEMP VIEW sluice_keys AS ${keys}`, 'looking at new keys');
     const [count] = await session.rows(
       'SELECT count(*) AS n FROM (SELECT DISTINCT * FROM sluice_keys)',
       'counting new keys',

@@ -100,6 +100,8 @@ export interface MatchTask {
   /** The keys of the new rows, and how many rows that are. */
   keys: string;
   rows: number;
+  /** Columns of the keys: of new rows that agree in them only the one with the least {@link ROW_NUMBER} counts. */
+  first?: string;
   /** Keys of the table's rows, with where these are; undefined: it has none. */
   table: string | undefined;
   /** Of a key; the same for keys that are equal. */

@@ -12,6 +12,7 @@ import type {
   Supersede,
   TableSpec,
   TableWriter,
+  TriedSlices,
 } from '../../../core/destination.ts';
 import { SluiceError, TransientError } from '../../../core/errors.ts';
 import type { SliceReader } from '../../../core/source.ts';
@@ -66,8 +67,8 @@ export class PartsWriter implements TableWriter {
     return this.#inner.abort(loads);
   }
 
-  async tryRows(how: Supersede, error: unknown, signal: AbortSignal): Promise<RowTrial | undefined> {
-    const trial = await this.#orWithout(() => this.#inner.tryRows!(how, error, signal));
+  async tryRows(how: Supersede, error: unknown, tried: TriedSlices): Promise<RowTrial | undefined> {
+    const trial = await this.#orWithout(() => this.#inner.tryRows!(how, error, tried));
     if (!trial) return undefined;
     const refused: RowTrial['refused'] = async (reader) => {
       try {

@@ -3,7 +3,7 @@
  * them, and from there to the user's, in a transaction that is undone.
  */
 import { asBytes } from '../../../core/batch-wire.ts';
-import type { RowTrial, Supersede } from '../../../core/destination.ts';
+import type { RowTrial, Supersede, TriedSlices } from '../../../core/destination.ts';
 import { DataError } from '../../../core/errors.ts';
 import type { RefusedRow } from '../../../core/quarantine.ts';
 import type { SliceReader } from '../../../core/source.ts';
@@ -17,11 +17,10 @@ import { readRecord } from './table-record.ts';
 import { canSwap, columnOf, type Place, prepareTable } from './table-shape.ts';
 import { comparedColumns } from './versions.ts';
 
-interface TrialSession {
+interface TrialSession extends TriedSlices {
   place: Place;
   session: SqlSession;
   how: Supersede;
-  signal: AbortSignal;
   /** Undoes what was begun. */
   close: () => Promise<void>;
 }
@@ -69,11 +68,16 @@ export async function openTrial(given: TrialPlace): Promise<RowTrial> {
   }
 }
 
+/** Numbers in one statement. */
+const LISTED = 1000;
+
 class SqlRowTrial implements RowTrial {
   readonly #at: TrialSession;
   /** Quoted; takes the rows. */
   readonly #table: string;
   readonly #doing: string;
+  /** Slices whose keys are noted. */
+  #tried = 0;
 
   constructor(at: TrialSession, table: string) {
     this.#at = at;
@@ -82,7 +86,7 @@ class SqlRowTrial implements RowTrial {
   }
 
   async refused(given: SliceReader): Promise<RefusedRow[]> {
-    const { place, session, how, signal } = this.#at;
+    const { place, session, how, several, signal } = this.#at;
     const { dialect, schema, history, key } = place;
     const reader = given.format === 'bytes' ? given : asBytes(given);
     const columns = reader.schema.fields.map(({ name }) => columnOf(place, name));
@@ -97,7 +101,9 @@ class SqlRowTrial implements RowTrial {
     }
     const into = { doing: this.#doing, table: stage, columns, stamped: undefined };
     await session.load(into, reader, () => undefined, signal);
-    const doubles = history !== 'loads' && key.length > 0 ? await this.#takeDoubles(stage) : [];
+    const keyed = history !== 'loads' && key.length > 0;
+    const doubles = keyed ? await this.#takeDoubles(stage) : [];
+    const superseded = keyed && several ? await this.#takeSuperseded(stage) : [];
     // Rows that are as they were are not written again.
     const distinct = { key: [...schema.key], cursor: [], from: undefined };
     const kept = how.kind === 'versions' ? distinct : undefined;
@@ -117,12 +123,13 @@ class SqlRowTrial implements RowTrial {
       goesOn: how.kind === 'everything',
     });
     await this.#ask(dialect.trial.drop(stage));
+    if (keyed && several) await this.#keepKeys(refused);
     const rows = refused.map(({ row, reason }): RefusedRow => ({
       row,
       code: 'row.refused',
       reason: `the target refuses it: ${reason}`,
     }));
-    return [...doubles, ...rows].toSorted((a, b) => a.row - b.row);
+    return [...doubles, ...superseded, ...rows].toSorted((a, b) => a.row - b.row);
   }
 
   close(): Promise<void> {
@@ -131,20 +138,74 @@ class SqlRowTrial implements RowTrial {
 
   /** The first row of a key stays. */
   async #takeDoubles(stage: string): Promise<RefusedRow[]> {
-    const { dialect, key, schema } = this.#at.place;
-    const names = key.map(({ name }) => dialect.quote(name)).join(', ');
+    const { dialect, schema } = this.#at.place;
     const { number } = dialect.trial;
-    const doubles = dialect.quote('sluice_doubles');
-    // Some systems cannot delete from a table that they read.
-    await this.#ask(
-      `CREATE TEMPORARY TABLE ${doubles} AS SELECT n.place FROM (
-         SELECT ${number} AS place, row_number() OVER (PARTITION BY ${names} ORDER BY ${number}) AS nth FROM ${stage}) n WHERE n.nth > 1`,
+    const places = await this.#take(
+      stage,
+      `SELECT n.place FROM (
+         SELECT ${number} AS place, row_number() OVER (PARTITION BY ${this.#key()} ORDER BY ${number}) AS nth FROM ${stage}) n WHERE n.nth > 1`,
     );
-    await this.#ask(`DELETE FROM ${stage} WHERE ${number} IN (SELECT place FROM ${doubles})`);
-    const rows = await this.#ask(`SELECT place FROM ${doubles}`);
-    await this.#ask(dialect.trial.drop(doubles));
     const reason = `an earlier record of the load has its key (${schema.key.join(', ')})`;
-    return rows.map(({ place }) => ({ row: Number(place), code: 'row.duplicate', reason }));
+    return places.map((row) => ({ row, code: 'row.duplicate', reason }));
+  }
+
+  /** Rows with a key that a slice before this one has; the keys of the others are noted. */
+  async #takeSuperseded(stage: string): Promise<RefusedRow[]> {
+    const { dialect, key, schema } = this.#at.place;
+    const { number } = dialect.trial;
+    const [seen, fresh] = this.#keyTables();
+    const noted = `SELECT ${number} AS sluice_place, ${this.#key()} FROM ${stage}`;
+    let places: number[] = [];
+    if (this.#tried === 0) await this.#ask(`CREATE TEMPORARY TABLE ${seen} AS ${noted} WHERE 1 = 0`);
+    else {
+      const same = key.map(({ name, nullable }) => {
+        const [a, b] = [`s.${dialect.quote(name)}`, `k.${dialect.quote(name)}`];
+        return nullable ? `(${a} = ${b} OR (${a} IS NULL AND ${b} IS NULL))` : `${a} = ${b}`;
+      });
+      places = await this.#take(
+        stage,
+        `SELECT s.${number} AS place FROM ${stage} s WHERE EXISTS (SELECT 1 FROM ${seen} k WHERE ${same.join(' AND ')})`,
+      );
+    }
+    this.#tried++;
+    await this.#ask(`CREATE TEMPORARY TABLE ${fresh} AS ${noted}`);
+    const reason = `another record of the load has its key (${schema.key.join(', ')})`;
+    return places.map((row) => ({ row, code: 'row.superseded', reason }));
+  }
+
+  /** What is refused takes no other's place. */
+  async #keepKeys(refused: readonly { row: number }[]): Promise<void> {
+    const { dialect } = this.#at.place;
+    const [seen, fresh] = this.#keyTables();
+    for (let at = 0; at < refused.length; at += LISTED) {
+      const rows = refused.slice(at, at + LISTED).map(({ row }) => row);
+      await this.#ask(`DELETE FROM ${fresh} WHERE sluice_place IN (${rows.join(', ')})`);
+    }
+    await this.#ask(`INSERT INTO ${seen} SELECT * FROM ${fresh}`);
+    await this.#ask(dialect.trial.drop(fresh));
+  }
+
+  #keyTables(): [string, string] {
+    const { dialect } = this.#at.place;
+    return [dialect.quote('sluice_seen'), dialect.quote('sluice_fresh')];
+  }
+
+  #key(): string {
+    const { dialect, key } = this.#at.place;
+    return key.map(({ name }) => dialect.quote(name)).join(', ');
+  }
+
+  /** Numbers of the rows that a query finds, which go out of the stage. */
+  async #take(stage: string, query: string): Promise<number[]> {
+    const { dialect } = this.#at.place;
+    const { number } = dialect.trial;
+    const found = dialect.quote('sluice_found');
+    // Some systems cannot delete from a table that they read.
+    await this.#ask(`CREATE TEMPORARY TABLE ${found} AS ${query}`);
+    await this.#ask(`DELETE FROM ${stage} WHERE ${number} IN (SELECT place FROM ${found})`);
+    const rows = await this.#ask(`SELECT place FROM ${found}`);
+    await this.#ask(dialect.trial.drop(found));
+    return rows.map(({ place }) => Number(place));
   }
 
   async #ask(sql: string): Promise<Record<string, unknown>[]> {

@@ -18,6 +18,14 @@ export interface Stage {
   tableRows: number;
 }
 
+export interface LoadedStage extends Stage {
+  rows: number;
+  at: string;
+  /** A load of the same moment was committed before. */
+  again: boolean;
+  distinct?: StageOptions['distinct'];
+}
+
 /** Takes away what the table holds already; how many rows that were. */
 export async function dropLoaded(
   session: SqlSession,
@@ -60,12 +68,12 @@ export async function deleteWindow(session: SqlSession, place: Place, how: Super
 export async function addStage(
   session: SqlSession,
   place: Place,
-  stage: Stage & { rows: number; at: string; distinct?: StageOptions['distinct'] },
+  stage: LoadedStage,
   how: Supersede,
 ): Promise<{ rows: number; changed?: number }> {
   if (how.kind === 'versions') {
-    const { begun, gone } = await addVersions(session, place, stage, how);
-    return { rows: begun, changed: begun + gone };
+    const { begun, gone, removed } = await addVersions(session, place, stage, how);
+    return { rows: begun - removed, changed: begun + gone };
   }
   if (how.kind === 'gone') {
     const count = await removeGone(session, place, stage, { how, at: stage.at });

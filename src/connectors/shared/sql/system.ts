@@ -373,6 +373,8 @@ export interface VersionStatements {
   gone: string;
   /** Ends versions that differ from the row of the stage with their key. */
   changed: string;
+  /** Removes those of them that began at the moment of this load, in a load before it. */
+  replaced: string;
   /** Begins versions of all keys of the stage without one that is valid. */
   insert: string;
 }

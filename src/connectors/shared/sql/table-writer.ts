@@ -13,6 +13,7 @@ import type {
   Supersede,
   TableSpec,
   TableWriter,
+  TriedSlices,
 } from '../../../core/destination.ts';
 import { DataError, InternalError } from '../../../core/errors.ts';
 import type { SliceReader } from '../../../core/source.ts';
@@ -196,14 +197,15 @@ export class SqlTableWriter implements TableWriter {
     await this.#hidden.drop(parts.filter(({ way }) => way === 'aside').map(({ table }) => table));
   }
 
-  async tryRows(how: Supersede, error: unknown, signal: AbortSignal): Promise<RowTrial | undefined> {
+  async tryRows(how: Supersede, error: unknown, tried: TriedSlices): Promise<RowTrial | undefined> {
+    const { signal } = tried;
     if (!mayBeRows(error, this.#dialect)) return undefined;
     if (how.kind !== 'everything') await this.#prepare(signal);
     const session = await this.#connect(signal, await this.#takeTurn());
     const begin = (): Promise<void> => this.#begin(session, this.#mark);
     const close = (): Promise<void> => this.#release(session);
     const at = { system: this.#system, place: this.#place, hidden: this.#hidden, session, begin, close };
-    return openTrial({ ...at, structure: this.#spec.structure, how, signal });
+    return openTrial({ ...at, structure: this.#spec.structure, how, ...tried });
   }
 
   async close(): Promise<void> {
@@ -356,19 +358,18 @@ export class SqlTableWriter implements TableWriter {
     // That of an open load was made before its rows.
     if (!this.#dialect.ddlApart && parts.every(({ way }) => way !== 'open'))
       await growTable(session, this.#place, { record: before, straight: false });
+    const moment = { at: this.#spec.loadedAt, again: this.#version > this.#spec.expectedVersion };
     for (const part of byTable(parts)) {
       const { rows, changed } =
         part.way === 'open'
           ? { rows: part.rows - part.deleted }
-          : await addStage(
-              session,
-              this.#place,
-              { ...this.#stage(part), rows: part.rows, at: this.#spec.loadedAt, distinct: part.distinct },
-              how,
-            );
+          : await addStage(session, this.#place, { ...this.#stage(part), ...part, ...moment }, how);
       record.rows += rows;
       if (changed !== undefined) record.changed = (record.changed ?? 0) + changed;
     }
+    // No index looks at rows that are added to others.
+    if (shaped && this.#moved && how.kind === 'nothing' && this.#rows! > 0)
+      await addKey(session, this.#place, this.#table);
     if (!this.#dialect.ddlApart && !record.shaped && checkpoint && !checkpoint.unfinished) {
       await addKey(session, this.#place, this.#table);
       const { first, indexes } = shapeOf(this.#place, this.#table, this.#spec.structure);

@@ -16,6 +16,8 @@ export interface VersionCounts {
   begun: number;
   /** Keys that are gone. */
   gone: number;
+  /** That an earlier load of the same moment had begun. */
+  removed: number;
 }
 
 export function hasVersions(found: FoundTable): boolean {
@@ -44,13 +46,13 @@ export function comparedColumns({ columns, history }: Place): readonly TargetCol
 export async function addVersions(
   session: SqlSession,
   place: Place,
-  stage: Stage,
+  stage: Stage & { again: boolean },
   how: Extract<Supersede, { kind: 'versions' }>,
 ): Promise<VersionCounts> {
   const { dialect, table, columns } = place;
   const key = how.key.map((field) => columnOf(place, field));
   const doing = `adding versions to table "${table}"`;
-  const { prepare, gone, changed, insert } = dialect.versions({
+  const { prepare, gone, changed, replaced, insert } = dialect.versions({
     stage: stage.table,
     table: dialect.table(table),
     columns,
@@ -65,6 +67,7 @@ export async function addVersions(
   await refuseNullDoubles(session, place, stage.table);
   const ended = how.gone ? (await session.query(gone, `ending versions of table "${table}"`)).count : 0;
   await session.query(changed, `ending versions of table "${table}"`);
+  const removed = stage.again ? (await session.query(replaced, doing)).count : 0;
   const begun = await refuseDoubles(place, () => session.query(insert, doing));
-  return { begun: begun.count, gone: ended };
+  return { begun: begun.count, gone: ended, removed };
 }

@@ -370,6 +370,7 @@ class TextDecoder implements Decoder {
     const { code, reason } = this.#options.refused![this.#refused++]!;
     this.#marked = true;
     this.#marks[row] = -1;
+    if (code === 'row.superseded') return;
     const raw = this.#input.bytes.subarray(records.from[row], records.to[row]);
     this.#note({ line: records.lines[row]!, column: undefined, code, reason, raw });
   }

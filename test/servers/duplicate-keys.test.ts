@@ -1,0 +1,173 @@
+/** Records of one load that share their key end in the same way in every destination: table, quarantine and replay. */
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { MysqlTargetSide } from '../../guarantees/mysql-target-side.ts';
+import { PostgresSide } from '../../guarantees/postgres-side.ts';
+import { quarantine } from '../../src/index.ts';
+import { askDuckdb } from '../support/duckdb-reader.ts';
+import { FileLake } from '../support/file-lake.ts';
+import { mariadbPresent, useMariadb } from '../support/mariadb.ts';
+import { useServer } from '../support/server.ts';
+
+const postgres = useServer();
+const mariadb = useMariadb();
+
+type Rows = [id: number, name: string][];
+type Read = (condition?: string) => Promise<Rows>;
+
+const asRows = (all: Record<string, unknown>[]): Rows =>
+  all.map(({ id, name }) => [Number(id), String(name)]);
+const sqlOf = (condition = '1 = 1'): string => `SELECT id, name FROM t WHERE ${condition} ORDER BY id, name`;
+
+/** How each is made the target of the pair, and read. */
+const DESTINATIONS: Readonly<Record<string, (pair: FileLake) => Promise<Read>>> = {
+  lake: async (pair) => async () =>
+    (await pair.query(sqlOf())).map(([id, name]) => [Number(id), String(name)]),
+  duckdb: async (pair) => {
+    pair.target = { type: 'duckdb', path: './t.duckdb' };
+    return async (condition) => asRows(await askDuckdb(path.join(pair.folder, 't.duckdb'), sqlOf(condition)));
+  },
+  postgres: async (pair) => {
+    const db = await PostgresSide.open(postgres());
+    pair.target = { type: 'postgres', url: db.url };
+    return async (condition) => asRows(await db.query(sqlOf(condition)));
+  },
+  ...(mariadbPresent && {
+    mariadb: async (pair) => {
+      const db = await MysqlTargetSide.open(mariadb());
+      pair.target = { type: 'mysql', url: db.url };
+      return async (condition) => asRows(await db.query(sqlOf(condition)));
+    },
+  }),
+};
+
+/** Keys of the records of three files; a key comes up to twice in a file, next to itself or far away. */
+const FILES: Readonly<Record<string, number[]>> = {
+  'a_20260701.csv': [1, 2, 2, 3, 4, 5, 6, 7, 1, 8],
+  'b_20260702.csv': [2, 9, 10, 9, 4, 11, 3, 3],
+  'c_20260703.csv': [12, 4, 13, 5, 14, 14, 2, 15],
+};
+
+interface Expected {
+  table: Rows;
+  aside: [file: string, line: number][];
+  /** When what is aside has taken the place of what is there. */
+  replayed: Rows;
+}
+
+const nameOf = (file: string, line: number): string => `${file[0]}${line}`;
+
+/** Within a file the first record of a key stays; `follow`: of several files the last one. */
+function expected(follow: boolean): Expected {
+  const table = new Map<number, string>();
+  const aside: Expected['aside'] = [];
+  const late: [number, string][] = [];
+  for (const [file, keys] of Object.entries(FILES)) {
+    const first = new Map<number, string>();
+    for (const [i, key] of keys.entries()) {
+      const line = i + 2;
+      if (first.has(key) || (!follow && table.has(key))) {
+        aside.push([file, line]);
+        late.push([key, nameOf(file, line)]);
+      } else first.set(key, nameOf(file, line));
+    }
+    for (const each of first) table.set(...each);
+  }
+  const sorted = (rows: Iterable<[number, string]>): Rows => [...rows].toSorted(([a], [b]) => a - b);
+  return { table: sorted(table), aside, replayed: sorted(new Map([...table, ...late])) };
+}
+
+async function asideOf(pair: FileLake): Promise<{ places: [string, number][]; codes: string[] }> {
+  const records = await Array.fromAsync(quarantine.read(pair.project, 'p', { directory: pair.folder }));
+  const sorted = records.toSorted((a, b) => a.file.localeCompare(b.file) || a.line - b.line);
+  return {
+    places: sorted.map(({ file, line }) => [file, line]),
+    codes: [...new Set(records.map(({ code }) => code))],
+  };
+}
+
+function pairOf(load: 'merge' | 'replace' | 'scd2'): FileLake {
+  const pair = new FileLake({
+    files: { path: '*.csv', file_column: false },
+    key: ['id'],
+    load,
+    max_bad: '100 %',
+  });
+  for (const [file, keys] of Object.entries(FILES))
+    pair.write(file, `id,name\n${keys.map((key, i) => `${key},${nameOf(file, i + 2)}\n`).join('')}`);
+  return pair;
+}
+
+describe.each(Object.entries(DESTINATIONS))('%s', (name, open) => {
+  it.each([{}, { fullRefresh: true }])('merges files one after the other, with %o', async (options) => {
+    await using pair = pairOf('merge');
+    const read = await open(pair);
+    const { table, aside, replayed } = expected(true);
+    await pair.run(options);
+    expect(await read()).toEqual(table);
+    expect(await asideOf(pair)).toEqual({ places: aside, codes: ['row.duplicate'] });
+    expect((await quarantine.replay(pair.project, 'p', { directory: pair.folder }))?.status).toBe(
+      'succeeded',
+    );
+    expect(await read()).toEqual(replayed);
+    expect((await asideOf(pair)).places).toEqual([]);
+  });
+
+  it('takes files that replace a table as one set of rows', async () => {
+    await using pair = pairOf('replace');
+    const read = await open(pair);
+    const { table, aside } = expected(false);
+    await pair.run();
+    expect(await read()).toEqual(table);
+    expect(await asideOf(pair)).toEqual({ places: aside, codes: ['row.duplicate'] });
+    // Their places are taken, and stay so.
+    expect((await quarantine.replay(pair.project, 'p', { directory: pair.folder }))?.status).toBe(
+      'succeeded',
+    );
+    expect(await read()).toEqual(table);
+    expect((await asideOf(pair)).places).toEqual(aside);
+  });
+
+  it.runIf(name !== 'lake').each([{}, { fullRefresh: true }])(
+    'keeps one version of a key that several files of a run have, with %o',
+    async (options) => {
+      await using pair = pairOf('scd2');
+      const read = await open(pair);
+      const { table, aside } = expected(true);
+      await pair.run(options);
+      expect(await read()).toEqual(table);
+      expect(await read('_sluice_valid_to IS NULL')).toEqual(table);
+      expect(await asideOf(pair)).toEqual({ places: aside, codes: ['row.duplicate'] });
+      pair.write('d_20260704.csv', 'id,name\n1,d2\n2,d3\n');
+      pair.write('e_20260705.csv', 'id,name\n1,e2\n16,e3\n');
+      await pair.run();
+      const now = new Map([...table, [1, 'e2'], [2, 'd3'], [16, 'e3']] as Rows);
+      expect(await read('_sluice_valid_to IS NULL')).toEqual([...now].toSorted(([a], [b]) => a - b));
+      expect(await read('_sluice_valid_to IS NOT NULL')).toEqual(
+        table.filter(([id]) => id === 1 || id === 2),
+      );
+    },
+  );
+
+  it('loads the record of an earlier file where the later one is refused', async () => {
+    await using pair = new FileLake({
+      files: { path: '*.csv', file_column: false },
+      key: ['id'],
+      load: 'merge',
+      types: { name: 'int32' },
+      max_bad: '100 %',
+    });
+    const read = await open(pair);
+    pair.write('a.csv', 'id,name\n1,1\n2,2\n1,3\n');
+    pair.write('b.csv', 'id,name\n1,odd\n2,5\n');
+    await pair.run({ fullRefresh: true });
+    expect(await read()).toEqual([
+      [1, '1'],
+      [2, '5'],
+    ]);
+    expect((await asideOf(pair)).places).toEqual([
+      ['a.csv', 4],
+      ['b.csv', 2],
+    ]);
+  });
+});
