@@ -1,11 +1,28 @@
 /** Which of the two ways of a destination a stream's loads are expected to go, and whether what is asked for is to be had. */
 import type { Destination } from '../core/destination.ts';
 import { ConfigError } from '../core/errors.ts';
+import type { Listener } from '../core/events.ts';
+import type { PipelineConfig } from '../core/project.ts';
 import type { Survey } from '../core/source.ts';
 import type { LoadMethod, StreamConfig } from '../core/stream.ts';
-import type { StreamPlan } from './types.ts';
+import type { RunOptions, StreamPlan } from './types.ts';
 
 type Ways = Pick<Destination, 'loadSizes'>;
+
+/** Whether a run asks for one of two ways where there is only one: what is asked of many pipelines passes some of them by. */
+export function hasNoChoice({ loadSizes }: Ways, asked: RunOptions['loadMethod']): boolean {
+  return asked !== undefined && asked !== 'auto' && !loadSizes;
+}
+
+export function tellNoChoice(
+  { destination, config }: { destination: Ways; config: PipelineConfig },
+  { loadMethod }: RunOptions,
+  emit: Listener,
+): void {
+  if (!hasNoChoice(destination, loadMethod)) return;
+  const message = `"${config.to}" loads all rows in one way: nothing comes of asking for ${loadMethod}`;
+  emit({ kind: 'warning', stream: undefined, code: 'run.load_method', message });
+}
 
 function checkMethod({ name, loadMethod }: StreamConfig, { loadSizes }: Ways): void {
   if (loadMethod === undefined) return;

@@ -14,6 +14,7 @@ import { translateForeignKeys } from './foreign-keys.ts';
 import { Journal } from './journal.ts';
 import { HeldLease } from './leases.ts';
 import { inOrder } from './load-order.ts';
+import { tellNoChoice } from './load-method.ts';
 import { loadStream } from './load-stream.ts';
 import { inParallel } from './parallel.ts';
 import { planStream } from './plan-stream.ts';
@@ -93,6 +94,7 @@ export async function runPipeline(
       at: startedAt,
     });
     await journal.begin();
+    tellNoChoice(session, options, emit);
     const streams = await loadAll(run, configs);
     // Whoever is told may take a while to answer: the source's snapshot need not wait for that.
     await snapshot.close();

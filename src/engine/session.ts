@@ -25,6 +25,7 @@ import {
   type ProjectContext,
   type Resources,
 } from './context.ts';
+import { hasNoChoice } from './load-method.ts';
 import type { RunOptions } from './types.ts';
 
 export interface PipelineSession {
@@ -151,8 +152,9 @@ export async function chooseStreams(
   session.destination.accept?.(all);
   source.expect?.(streams);
   const { loadMethod: way } = options;
+  if (way === undefined || hasNoChoice(session.destination, way)) return { streams, all };
   const asked = { loadMethod: way === 'auto' ? undefined : way };
-  return { streams: way === undefined ? streams : streams.map((each) => ({ ...each, ...asked })), all };
+  return { streams: streams.map((each) => ({ ...each, ...asked })), all };
 }
 
 /** What wildcards stand for, and arrays within records that are named: not every record has them. */

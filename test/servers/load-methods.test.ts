@@ -5,7 +5,7 @@ import { Pair, type Streams } from '../../guarantees/pair.ts';
 import { pauseAt } from '../../guarantees/pause.ts';
 import { PostgresSide } from '../../guarantees/postgres-side.ts';
 import { PostgresTargetSide } from '../../guarantees/postgres-target-side.ts';
-import type { StreamReport } from '../../src/index.ts';
+import type { RunOptions, StreamReport } from '../../src/index.ts';
 import { FileLake } from '../support/file-lake.ts';
 import { mariadbPresent, useMariadb } from '../support/mariadb.ts';
 import { useServer } from '../support/server.ts';
@@ -201,3 +201,24 @@ describe.each(Object.entries(TARGETS))('%s', (name, target) => {
     ]);
   });
 });
+
+it.each([
+  { type: 'lake', path: './lake' },
+  { type: 'duckdb', path: './out.duckdb' },
+] as const)(
+  'is asked of a run into a $type, which has one way: that is said, and nothing else',
+  async (to) => {
+    await using pair = new FileLake({ files: 't.csv', load: 'append' });
+    pair.target = to;
+    pair.write('t.csv', 'id\n1');
+    const said: unknown[] = [];
+    const onEvent: RunOptions['onEvent'] = (event) => event.kind === 'warning' && said.push(event.code);
+    expect(await pair.run({ loadMethod: 'bulk', onEvent })).toMatchObject({ totals: { loaded: 1 } });
+    expect(said).toEqual(['run.load_method']);
+    pair.write('t.csv', 'id\n1\n2');
+    pair.stream = { ...pair.stream, load_method: 'bulk' };
+    expect((await pair.report({ loadMethod: 'statements' })).streams[0]!.error?.code).toBe(
+      'stream.load_method',
+    );
+  },
+);
