@@ -1,15 +1,12 @@
 /** Exports that die at every change of the disk: what is there is whole, old or new, and the next run completes and tidies. */
-import { spawnSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Exports } from '../support/exports.ts';
+import { killedAt } from '../support/killed-at.ts';
 import { useServer } from '../support/server.ts';
 
 const server = useServer();
-const file = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 
 let url: string;
 let db: pg.Client;
@@ -20,25 +17,9 @@ beforeAll(async () => {
 });
 afterAll(() => db.end());
 
-/** True when the process came to its end before. */
-function dieAt(to: Exports, n: number, ...more: string[]): boolean {
-  writeFileSync(path.join(to.folder, 'sluice.yaml'), JSON.stringify(to.project));
-  const { status, signal, stderr } = spawnSync(
-    process.execPath,
-    [
-      '--import',
-      file('../support/die-at.ts'),
-      file('../../src/cli/main.ts'),
-      'run',
-      '-C',
-      to.folder,
-      ...more,
-    ],
-    { env: { ...process.env, DIE_AT: String(n), DIE_ON: `^${to.out}/` }, encoding: 'utf8' },
-  );
-  if (signal === 'SIGKILL') return false;
-  expect(status, stderr).toBe(0);
-  return true;
+/** Whether the process was killed, before a change in the folder of the exports. */
+function killed(to: Exports, n: number, ...more: string[]): Promise<boolean> {
+  return killedAt(to, n, { args: ['run', ...more], on: `^${to.out}/` });
 }
 
 /** Some bytes that a storage has written beside their place are swept by itself, in a day. */
@@ -62,7 +43,7 @@ it('a snapshot is the old one or the new one', async () => {
   let before = to.text('t.csv.gz');
   for (let n = 1; ; n++) {
     await write(n);
-    const ended = dieAt(to, n);
+    const ended = !(await killed(to, n));
     expect(to.files()).toEqual(['t.csv.gz']);
     const rounds = new Set(
       to
@@ -101,7 +82,7 @@ it('days are whole, and each is there once all are', async () => {
   let n = 0;
   for (let ended = false; !ended;) {
     await db.query(`UPDATE d SET round = ${++n}`);
-    ended = dieAt(to, n, '--from', window.from, '--to', window.to);
+    ended = !(await killed(to, n, '--from', window.from, '--to', window.to));
     for (const name of to.files()) {
       expect(days).toContain(name);
       const lines = to.text(name).trimEnd().split('\n');

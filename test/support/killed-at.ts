@@ -8,23 +8,45 @@ import { expect } from 'vitest';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
-/** Whether it was killed, before the change number `at` of files whose paths fit `on`; when absent, those that die-at.ts names. */
-export async function killedAt(
+interface Options {
+  /** The command, `run` when absent. */
+  args?: readonly string[];
+  /** Paths of files whose changes count; when absent, those that die-at.ts names. */
+  on?: string;
+  /** Its standard input. */
+  input?: string;
+}
+
+export interface Died {
+  killed: boolean;
+  /** Lines of its standard output. */
+  lines: string[];
+}
+
+/** Runs a command that is killed before the change number `at`; one that comes to its end has to succeed. */
+export async function dieAt(
   pair: { folder: string; project: object },
   at: number,
-  { args = ['run'], on }: { args?: readonly string[]; on?: string } = {},
-): Promise<boolean> {
+  { args = ['run'], on, input = '' }: Options = {},
+): Promise<Died> {
   writeFileSync(path.join(pair.folder, 'sluice.yaml'), JSON.stringify(pair.project));
   const child = spawn(
     process.execPath,
-    ['--import', './test/support/die-at.ts', 'src/cli/main.ts', ...args, '--project', pair.folder, '--json'],
-    {
-      cwd: root,
-      env: { ...process.env, DIE_AT: String(at), ...(on !== undefined && { DIE_ON: on }) },
-      stdio: 'ignore',
-    },
+    ['--import', './test/support/die-at.ts', 'src/cli/main.ts', ...args, '--project', pair.folder],
+    { cwd: root, env: { ...process.env, DIE_AT: String(at), ...(on !== undefined && { DIE_ON: on }) } },
   );
-  const [code, signal] = (await once(child, 'exit')) as [number | null, string | null];
-  if (signal === null) expect(code).toBe(0);
-  return signal !== null;
+  let [out, told] = ['', ''];
+  child.stdout.on('data', (text) => (out += String(text)));
+  child.stderr.on('data', (text) => (told += String(text)));
+  // It may be gone before it has read all.
+  child.stdin.on('error', () => undefined);
+  child.stdin.end(input);
+  const [code, signal] = (await once(child, 'close')) as [number | null, string | null];
+  if (signal === null) expect(code, told).toBe(0);
+  return { killed: signal !== null, lines: out.split('\n').slice(0, -1) };
+}
+
+/** The same; only whether it was killed. */
+export async function killedAt(...args: Parameters<typeof dieAt>): Promise<boolean> {
+  return (await dieAt(...args)).killed;
 }
