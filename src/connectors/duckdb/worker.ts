@@ -157,6 +157,8 @@ async function load(task: Task<'load'>): Promise<void> {
       }
     });
     if (ring.end !== 'ended') throw sourceFailed();
+    // Of all threads: what was freed of pages and files lies between what is in use, and would stay while the rows are merged.
+    await engine.giveBack();
     reply({ kind: 'loaded', id: task.id, facts: decoder.facts(), taken });
     keepShapes(decoder, source);
   } catch (error) {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { JsonScanner } from '../text/json-scanner.ts';
 import { Records } from '../text/records.ts';
-import { type DocumentKeys, earlierVersions, KeyHashes } from './key-hashes.ts';
+import { type DocumentKeys, earlierVersions, KeyHashes, KeySet } from './key-hashes.ts';
 
 function keysOf(rows: readonly object[], key: string[]): DocumentKeys {
   const text = Buffer.from(`${rows.map((row) => JSON.stringify(row)).join('\n')}\n\0`);
@@ -35,6 +35,20 @@ test('many keys are told apart, and each that comes again is found', () => {
   const ids = Array.from({ length: 3000 }, (_, i) => ({ id: `key-${i % 2000}` }));
   const [lines] = earlierVersions([keysOf(ids, ['id'])]);
   expect(lines).toEqual(Float64Array.from({ length: 1000 }, (_, i) => i + 1));
+});
+
+test.each([2, 4] as const)('a set that has grown knows all keys that it was given, by %s words', (words) => {
+  const hashes = new KeyHashes([]);
+  const texts = Array.from({ length: 50_000 }, (_, i) => Buffer.from(`key-${i}`));
+  for (const text of [...texts, ...texts]) hashes.addText(text, 1);
+  const { keys } = hashes;
+  const set = new KeySet(words);
+  const half = { hashes: keys.hashes.subarray(0, 4 * 50_000), lines: keys.lines.subarray(0, 50_000) };
+  expect(set.addAll(half)).toBe(true);
+  expect(set.size).toBe(50_000);
+  const fresh = Array.from(keys.lines, (_, r) => set.add(keys.hashes, r)).filter(Boolean);
+  expect(fresh).toEqual([]);
+  expect(set.size).toBe(50_000);
 });
 
 test('without a key, records are alike when all of their text is', () => {

@@ -9,13 +9,17 @@ export interface DocumentKeys {
 
 const WORDS = 4;
 const SEEDS = [0x1b873593, 0x85ebca6b, 0xc2b2ae35, 0x27d4eb2f] as const;
-const FIRST_RECORDS = 1024;
+/** Of the pieces that hashes are gathered in. */
+const LEAST_RECORDS = 1024;
+const MOST_RECORDS = 16_384;
 
 /** Hashes of the keys of one document. */
 export class KeyHashes {
   readonly #key: readonly string[];
-  #hashes: Uint32Array = new Uint32Array(FIRST_RECORDS * WORDS);
-  #lines: Float64Array = new Float64Array(FIRST_RECORDS);
+  /** Full ones, before that which is filled: nothing is copied while they grow in number. */
+  readonly #full: DocumentKeys[] = [];
+  #hashes: Uint32Array = new Uint32Array(LEAST_RECORDS * WORDS);
+  #lines: Float64Array = new Float64Array(LEAST_RECORDS);
   #count = 0;
 
   /** `key`: names of the columns; none: records are alike when all of their text is. */
@@ -31,11 +35,9 @@ export class KeyHashes {
   ): void {
     const fields = this.#key.map((name) => names.indexOf(name));
     if (fields.includes(-1)) return;
-    this.#reserve(end - first);
     const { starts, ends, flags, stride, lines, from, to } = records;
     for (let r = first; r < end; r++) {
-      const at = this.#count * WORDS;
-      this.#hashes.set(SEEDS, at);
+      this.#begin();
       let whole = true;
       if (fields.length === 0) this.#mix(bytes, from[r]!, to[r]!);
       for (const field of fields) {
@@ -50,8 +52,7 @@ export class KeyHashes {
 
   /** A key whose text is this, of the record that begins on `line`. */
   addText(bytes: Uint8Array, line: number): void {
-    this.#reserve(1);
-    this.#hashes.set(SEEDS, this.#count * WORDS);
+    this.#begin();
     this.#mix(bytes, 0, bytes.length);
     this.#lines[this.#count++] = line;
   }
@@ -62,23 +63,34 @@ export class KeyHashes {
     for (let w = 0; w < WORDS; w++) this.#hashes[at + w] = hashed(bytes, start, end, this.#hashes[at + w]!);
   }
 
-  #reserve(rows: number): void {
-    const needed = this.#count + rows;
-    if (needed <= this.#lines.length) return;
-    const length = Math.max(needed, this.#lines.length * 2);
-    const hashes = new Uint32Array(length * WORDS);
-    hashes.set(this.#hashes.subarray(0, this.#count * WORDS));
-    const lines = new Float64Array(length);
-    lines.set(this.#lines.subarray(0, this.#count));
-    this.#hashes = hashes;
-    this.#lines = lines;
+  /** The record that is next. */
+  #begin(): void {
+    if (this.#count === this.#lines.length) {
+      this.#full.push({ hashes: this.#hashes, lines: this.#lines });
+      const records = Math.min(MOST_RECORDS, this.#count * 2);
+      this.#hashes = new Uint32Array(records * WORDS);
+      this.#lines = new Float64Array(records);
+      this.#count = 0;
+    }
+    this.#hashes.set(SEEDS, this.#count * WORDS);
   }
 
+  /** A copy of all. */
   get keys(): DocumentKeys {
-    return {
-      hashes: this.#hashes.slice(0, this.#count * WORDS),
-      lines: this.#lines.slice(0, this.#count),
+    const last = {
+      hashes: this.#hashes.subarray(0, this.#count * WORDS),
+      lines: this.#lines.subarray(0, this.#count),
     };
+    const pieces = [...this.#full, last];
+    const records = pieces.reduce((sum, { lines }) => sum + lines.length, 0);
+    const all = { hashes: new Uint32Array(records * WORDS), lines: new Float64Array(records) };
+    let at = 0;
+    for (const { hashes, lines } of pieces) {
+      all.hashes.set(hashes, at * WORDS);
+      all.lines.set(lines, at);
+      at += lines.length;
+    }
+    return all;
   }
 }
 
@@ -120,13 +132,28 @@ export function earlierVersions(documents: readonly (DocumentKeys | undefined)[]
     .reverse();
 }
 
-/** Hashes of keys, by open addressing; half full at most. */
+/** Each grows by itself, so that only a part is there twice while it does. */
+const PIECES = 64;
+const FIRST_SLOTS = 64;
+/** Of a piece, at most. */
+const FULL = 0.75;
+
+/** Hashes of keys, by open addressing. */
 export class KeySet {
-  #slots: Uint32Array = new Uint32Array(FIRST_RECORDS * WORDS);
-  #count = 0;
+  readonly #words: number;
+  readonly #pieces: { slots: Uint32Array<ArrayBuffer>; count: number }[];
+
+  /** `words`: how much of each hash is kept. With two, the chance that any of a million keys is taken for another one is 3 to 10⁸. */
+  constructor(words: 2 | 4 = WORDS) {
+    this.#words = words;
+    this.#pieces = Array.from({ length: PIECES }, () => ({
+      slots: new Uint32Array(FIRST_SLOTS * words),
+      count: 0,
+    }));
+  }
 
   get size(): number {
-    return this.#count;
+    return this.#pieces.reduce((sum, { count }) => sum + count, 0);
   }
 
   /** Whether none of them was there; the others are added in any case. */
@@ -138,34 +165,40 @@ export class KeySet {
 
   /** Record `r` of them; false when it was there. */
   add(hashes: Uint32Array, r: number): boolean {
-    if (this.#count * 2 * WORDS >= this.#slots.length) this.#grow();
-    if (!this.#put(hashes, r * WORDS)) return false;
-    this.#count++;
+    const at = r * WORDS;
+    const piece = this.#pieces[hashes[at + 1]! & (PIECES - 1)]!;
+    if (piece.count * this.#words >= piece.slots.length * FULL) piece.slots = this.#grown(piece.slots);
+    if (!this.#put(piece.slots, hashes, at)) return false;
+    piece.count++;
     return true;
   }
 
-  #grow(): void {
-    const before = this.#slots;
-    this.#slots = new Uint32Array(before.length * 2);
-    for (let s = 0; s < before.length; s += WORDS) if (!isFree(before, s)) this.#put(before, s);
+  #grown(before: Uint32Array<ArrayBuffer>): Uint32Array<ArrayBuffer> {
+    const after = new Uint32Array(before.length * 2);
+    for (let s = 0; s < before.length; s += this.#words)
+      if (!this.#isFree(before, s)) this.#put(after, before, s);
+    // It lies outside of V8's heap, and would be found to be garbage late.
+    before.buffer.transfer(0);
+    return after;
   }
 
-  #put(hashes: Uint32Array, at: number): boolean {
-    const slots = this.#slots;
-    const mask = slots.length / WORDS - 1;
+  #put(slots: Uint32Array, hashes: Uint32Array, at: number): boolean {
+    const words = this.#words;
+    const mask = slots.length / words - 1;
     for (let slot = hashes[at]! & mask; ; slot = (slot + 1) & mask) {
-      const s = slot * WORDS;
-      if (isFree(slots, s)) {
-        for (let w = 0; w < WORDS; w++) slots[s + w] = hashes[at + w]!;
+      const s = slot * words;
+      if (this.#isFree(slots, s)) {
+        for (let w = 0; w < words; w++) slots[s + w] = hashes[at + w]!;
         return true;
       }
       let same = 0;
-      while (same < WORDS && slots[s + same] === hashes[at + same]) same++;
-      if (same === WORDS) return false;
+      while (same < words && slots[s + same] === hashes[at + same]) same++;
+      if (same === words) return false;
     }
   }
-}
 
-function isFree(slots: Uint32Array, s: number): boolean {
-  return (slots[s]! | slots[s + 1]! | slots[s + 2]! | slots[s + 3]!) === 0;
+  #isFree(slots: Uint32Array, s: number): boolean {
+    for (let w = 0; w < this.#words; w++) if (slots[s + w] !== 0) return false;
+    return true;
+  }
 }

@@ -18,7 +18,7 @@ import { Spool, type SpooledDocument } from './spool.ts';
 /** Bytes of text that one slice has, and one round. */
 export const SLICE_BYTES = 32_000_000;
 export const ROUND_BYTES = 96_000_000;
-/** Keys that are remembered to tell whether what comes later was there: 32 bytes each. */
+/** Keys that are remembered to tell whether what comes later was there: 11 to 21 bytes each. */
 const MOST_KEYS = 2_000_000;
 
 export interface HeldPlace {
@@ -51,8 +51,8 @@ export class HeldRecords {
   #rounds = 0;
   /** All of the last round was read, and is committed unless that has failed. */
   #ended = false;
-  /** Of what was loaded without a look at all of it. */
-  #keys: KeySet | undefined = new KeySet();
+  /** Of what was loaded without a look at all of it. Two keys that are taken for one cost time, and no row. */
+  #keys: KeySet | undefined = new KeySet(2);
 
   constructor(place: HeldPlace) {
     this.#place = place;

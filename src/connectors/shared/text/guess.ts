@@ -39,12 +39,14 @@ export function guessable({ kind }: LogicalType): boolean {
 export class Guess {
   readonly #given: ReadonlySet<number>;
   readonly #unknown: ReadonlySet<number>;
-  readonly #keys: KeyHashes | undefined;
+  #hashes: KeyHashes | undefined;
+  /** Of all records, once they have come to their end. */
+  keys: DocumentKeys | undefined;
 
   constructor({ given, unknown, key }: GuessOptions) {
     this.#given = new Set(given);
     this.#unknown = new Set(unknown);
-    this.#keys = key && new KeyHashes(key);
+    this.#hashes = key && new KeyHashes(key);
   }
 
   /** Records that were taken apart, with the names of their fields. */
@@ -53,7 +55,7 @@ export class Guess {
     bytes: Uint8Array,
     range: { names: readonly string[]; from: number; to: number },
   ): void {
-    this.#keys?.add(records, bytes, range);
+    this.#hashes?.add(records, bytes, range);
   }
 
   /** Values of a column of the schema. */
@@ -70,12 +72,10 @@ export class Guess {
 
   /** Throws when two records are the same one. */
   end(): void {
-    const { keys } = this;
-    if (keys && earlierVersions([keys])[0]!.length > 0) throw otherwise();
-  }
-
-  get keys(): DocumentKeys | undefined {
-    return this.#keys?.keys;
+    if (!this.#hashes) return;
+    this.keys = this.#hashes.keys;
+    this.#hashes = undefined;
+    if (earlierVersions([this.keys])[0]!.length > 0) throw otherwise();
   }
 }
 
