@@ -187,6 +187,7 @@ function streamConfig(name: string, options: StreamOptions): StreamConfig {
     sliceBy: list(options.slice_by),
     verify: options.verify,
     loadMethod: options.load_method === 'auto' ? undefined : options.load_method,
+    loadColumns: options.load_columns,
     deletes: deletesConfig(options.deletes),
     maxBad: maxBad(options.max_bad),
     schema: schemaRules(options.schema),

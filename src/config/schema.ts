@@ -275,6 +275,12 @@ const sharedOptions = {
     .describe(
       'How rows go into tables of PostgreSQL, MySQL and MariaDB. auto (when absent): a load of few rows by INSERT statements, others in bulk (COPY, LOAD DATA), as each turns out when it is read; statements or bulk: all of them.',
     ),
+  load_columns: z
+    .boolean()
+    .optional()
+    .describe(
+      'Tables of databases have the columns _sluice_load_id and _sluice_loaded_at: by which load a row came or last changed, and when. When absent: those of REST APIs, Singer taps and sources of your own, and all with `load: append`. Lakes always have them.',
+    ),
   deletes: deletes.optional(),
   schema: z
     .union([policy, schemaRules])

@@ -137,6 +137,8 @@ export interface TableSpec {
   structure: TableStructure | undefined;
   /** Of the two ways of loading; by the size of each load when absent. */
   loadMethod?: LoadMethod | undefined;
+  /** Its rows tell by which load they came, and when, whether or not it has a history. */
+  loadColumns?: boolean | undefined;
   /** For destinations that write files. */
   export?: ExportConfig | undefined;
   /** Spare indexes are taken away before the first rows come; `TableParts.restore` makes them again. */

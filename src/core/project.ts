@@ -74,6 +74,7 @@ export interface StreamOptions {
   slice_by?: string | string[] | undefined;
   verify?: LoadCheck | undefined;
   load_method?: 'auto' | LoadMethod | undefined;
+  load_columns?: boolean | undefined;
   deletes?: DeletesMode | DeletesOptions | undefined;
   alerts?: AlertThresholds | undefined;
   max_bad?: number | string | MaxBad | undefined;

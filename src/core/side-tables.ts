@@ -2,7 +2,7 @@
  * Tables of the same names beside those that readers see: a place called `shadow` has what a pipeline would load, one called
  * `former` what readers saw before. Each table has its own checkpoint, wherever it is.
  */
-import type { Destination } from './destination.ts';
+import type { Destination, History } from './destination.ts';
 
 /** Of readers. */
 export const READERS = '';
@@ -45,6 +45,8 @@ export interface Exchange {
 
 export interface ExchangedTable {
   table: string;
+  /** Of the table that readers get. */
+  history?: History | undefined;
   /** Of the lease of the readers' table. */
   fence: number;
   /** As they were when it was decided; undefined: readers have none. */

@@ -115,6 +115,8 @@ export interface Survey {
    * The `groups` of readers say which those are, for some may have no rows any more.
    */
   group?: readonly string[] | undefined;
+  /** Rows were fetched, and no table of the source has them: in databases they tell by which load they came, unless the stream says otherwise. */
+  fetched?: true | undefined;
   /** Records with values that are not of the types of the schema are put aside, and not loaded. */
   putsAside?: boolean | undefined;
   /**

@@ -89,6 +89,8 @@ export interface StreamConfig {
   verify?: LoadCheck | undefined;
   /** How rows go to destinations with two ways; undefined: by the size of each load. */
   loadMethod?: LoadMethod | undefined;
+  /** Rows in databases tell by which load they came; undefined: those of records that were fetched. */
+  loadColumns?: boolean | undefined;
   /** Absent: rows stay whose key is gone. */
   deletes?: DeletesConfig | undefined;
   /** Absent: evolve, side. */

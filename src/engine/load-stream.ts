@@ -45,6 +45,7 @@ export async function loadStream(job: LoadJob): Promise<LoadOutcome> {
       givenKey: stream.key !== undefined && (stream.load === 'merge' || isSet(planned)),
       structure: job.structure,
       loadMethod: stream.loadMethod,
+      loadColumns: stream.loadColumns ?? planned.survey.fetched,
       export: stream.export,
       indexesOff: planned.plan.indexesOff !== undefined,
     },

@@ -6,6 +6,7 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { MissingPart, TableState } from '../core/destination.ts';
+import { STRATEGIES } from '../strategies/index.ts';
 import { ConfigError } from '../core/errors.ts';
 import { FORMER, READERS, SHADOW, shadowHistory } from '../core/side-tables.ts';
 import type { StateStore } from '../core/state.ts';
@@ -174,8 +175,9 @@ async function exchange(
   const { session, streams, held, run, pipeline, signal } = job;
   const beside = sideTablesOf(session.readers);
   const readers = await statesAt(job, READERS);
-  const tables = streams.map(({ table }) => ({
+  const tables = streams.map(({ table, load }) => ({
     table,
+    history: STRATEGIES[load].history,
     fence: held.get(leaseName({ config: session.config, aside: '' }, table))!.fence,
     versions: { from: states.get(table)!.version, readers: readers.get(table)?.version },
   }));

@@ -45,16 +45,21 @@ function values(rows: number): string {
       timestamp '1970-01-01' + i * interval '1 hour 1 us', now() FROM generate_series(4, ${rows}) i`;
 }
 
-/** How many rows have a value there, how many values there are, and the greatest of them, moments in UTC. */
-async function marksOf(side: Side, column: string): Promise<{ n: number; marks: number; newest: string }> {
-  const sql = (newest: string): string =>
-    `SELECT count(${column}) AS n, count(DISTINCT ${column}) AS marks, ${newest} AS newest FROM v`;
+const DECODED = { checks: { any: 'true' } };
+const MARKED = { load_columns: true, verify: 'checksums' } as const;
+const MARKED_TABLE = `CREATE TABLE v (id int PRIMARY KEY, at timestamptz DEFAULT clock_timestamp());
+  INSERT INTO v SELECT generate_series(1, 3000)`;
+
+/** How many rows have a value there, the greatest of them, moments in UTC, and how many rows have that one. */
+async function marksOf(side: Side, column: string): Promise<{ n: number; newest: string; those: number }> {
+  const sql = (newest: string): string => `SELECT count(${column}) AS n, ${newest} AS newest,
+      (SELECT count(*) FROM v w WHERE w.${column} = (SELECT max(x.${column}) FROM v x)) AS those FROM v`;
   const utc = column === '_sluice_load_id' ? '' : ` AT TIME ZONE 'UTC'`;
   const [row] =
     side instanceof PostgresTargetSide
       ? (await side.db.query(sql(`(max(${column})${utc})::text`))).rows
       : await side.query(sql(`CAST(max(${column}) AS CHAR)`));
-  return { n: Number(row!['n']), marks: Number(row!['marks']), newest: String(row!['newest']) };
+  return { n: Number(row!['n']), newest: String(row!['newest']), those: Number(row!['those']) };
 }
 
 const ways = ({ totals }: StreamReport): unknown =>
@@ -74,25 +79,53 @@ describe.each(CASES)('$name, $method', ({ target, method }) => {
   });
 
   it.each([
-    ['append', 'as the source sends them', {}, ['_sluice_load_id', '_sluice_loaded_at']],
-    ['append', 'decoded', { checks: { any: 'true' } }, ['_sluice_load_id', '_sluice_loaded_at']],
-    ['scd2', 'as the source sends them', {}, ['_sluice_valid_from']],
-  ] as const)('gives all rows of a load the same mark: %s, %s', async (load, _, more, columns) => {
-    const stream = { load, key: 'id', cursor: 'at', load_method: method, ...more } as const;
-    const sql = `CREATE TABLE v (id int PRIMARY KEY, at timestamptz DEFAULT clock_timestamp()); INSERT INTO v SELECT generate_series(1, 3000)`;
-    await using pair = await open(await target(), { 'public.v': stream }, sql);
-    let last = 0;
+    ['append', 'as the source sends them', {}, 1],
+    ['append', 'decoded', DECODED, 1],
+    ['merge', 'as the source sends them', MARKED, 1],
+    ['merge', 'decoded', { ...MARKED, ...DECODED }, 1],
+    ['replace', 'as the source sends them', MARKED, 3000],
+    ['scd2', 'as the source sends them', {}, 1],
+  ] as const)('marks rows with the load that brought them: %s, %s', async (load, _, more, changed) => {
+    const stream = {
+      load,
+      key: 'id',
+      load_method: method,
+      ...more,
+      ...(load !== 'replace' && { cursor: 'at' }),
+    };
+    await using pair = await open(await target(), { 'public.v': stream }, MARKED_TABLE);
+    const columns = load === 'scd2' ? ['_sluice_valid_from'] : ['_sluice_load_id', '_sluice_loaded_at'];
+    let last: string | undefined;
     for (let run = 0; run < 2; run++) {
       const began = Date.now();
       await pair.run();
       for (const column of columns) {
-        const { n, marks, newest } = await marksOf(pair.to, column);
-        expect({ column, n, marks }).toEqual({ column, n: 3000 + run, marks: 1 + run });
-        if (column === '_sluice_load_id') expect(last).toBeLessThan((last = Number(newest)));
-        else expect(Math.abs(Date.parse(`${newest}Z`) - began)).toBeLessThan(60_000);
+        const { n, newest, those } = await marksOf(pair.to, column);
+        expect({ n, those }).toEqual({
+          n: 3000 + (load === 'append' || load === 'scd2' ? run : 0),
+          those: run === 0 ? 3000 : changed,
+        });
+        if (column === '_sluice_load_id') {
+          if (last !== undefined) expect(Number(newest)).toBeGreaterThan(Number(last));
+          last = newest;
+        } else expect(Math.abs(Date.parse(`${newest}Z`) - began)).toBeLessThan(60_000);
       }
       await pair.from.db.query(`UPDATE v SET at = clock_timestamp() WHERE id = 5`);
     }
+  });
+
+  it('marks rows of a table that was loaded without marks from then on', async () => {
+    const to = await target();
+    const stream = { load: 'merge', key: 'id', cursor: 'at', load_method: method } as const;
+    await using pair = await open(to, { 'public.v': stream }, MARKED_TABLE);
+    await pair.run();
+    await pair.from.db.query(
+      `UPDATE v SET at = clock_timestamp() WHERE id <= 5; INSERT INTO v VALUES (5000)`,
+    );
+    Object.assign(stream, { load_columns: true });
+    await pair.run();
+    expect(await marksOf(to, '_sluice_load_id')).toMatchObject({ n: 6, those: 6 });
+    expect(await marksOf(to, '_sluice_loaded_at')).toMatchObject({ n: 6, those: 6 });
   });
 
   it('changes the same values by rule, and counts them', async () => {

@@ -199,21 +199,22 @@ async function find(session: SqlSession, place: Place, name: string): Promise<Fo
   };
 }
 
-const HISTORY: Readonly<Record<History, readonly string[]>> = {
-  loads: [`${LOAD_ID} BIGINT`, `${LOADED_AT} TIMESTAMPTZ`],
-  versions: [`${VALID_FROM} TIMESTAMPTZ NOT NULL`, `${VALID_TO} TIMESTAMPTZ`],
+const HISTORY: SqlDialect['ownColumns'] = {
+  loads: [{ sql: `${LOAD_ID} BIGINT` }, { sql: `${LOADED_AT} TIMESTAMPTZ` }],
+  versions: [{ sql: `${VALID_FROM} TIMESTAMPTZ NOT NULL` }, { sql: `${VALID_TO} TIMESTAMPTZ` }],
 };
 
 function createTable(
   name: string,
   columns: readonly TargetColumn[],
-  { history, temporary }: { history: History | undefined; temporary?: boolean },
+  { stamp, temporary }: { stamp?: History | undefined; temporary?: boolean },
 ): string {
   const list = columns.map(
     (column) =>
       `${duckName(column.name)} ${column.type}${column.nullable || temporary === true ? '' : ' NOT NULL'}`,
   );
-  const all = [...list, ...(history ? HISTORY[history] : [])].join(', ');
+  const own = stamp ? HISTORY[stamp].map(({ sql }) => sql) : [];
+  const all = [...list, ...own].join(', ');
   return `CREATE ${temporary === true ? 'TEMPORARY ' : ''}TABLE ${name} (${all})`;
 }
 

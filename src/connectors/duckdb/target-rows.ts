@@ -96,12 +96,15 @@ export function dropLoaded(job: DistinctJob): string[] {
  * Where DuckDB changes rows, it keeps the old ones in memory until the commit; rows that are deleted cost it a number each. And a
  * statement that adds rows to a table has no memory left for a large join beside it.
  */
-export function merge({ stage, table, columns, key, staged, others }: MergeJob): MergeStatements {
+export function merge({ stage, table, columns, key, staged, stamps, others }: MergeJob): MergeStatements {
   const changed = columns.filter((column) => !key.includes(column));
-  const set = changed.map((column) => `${duckName(column.name)} = ${valueOf('s', column, staged)}`);
+  const set = [
+    ...changed.map((column) => `${duckName(column.name)} = ${valueOf('s', column, staged)}`),
+    ...stamps.map(({ column, value }) => `${column} = ${value}`),
+  ];
   const met = sameKey('t', 's', key);
   const refused = refuseSharedKeys(stage, key);
-  const add = insertAll(table, columns, staged, stage);
+  const add = insertAll({ table, columns, staged, stage, stamps });
   if (!others)
     return { prepare: [refused], remove: `DELETE FROM ${table} AS t USING ${stage} s WHERE ${met}`, add };
   const update = `UPDATE ${table} AS t SET ${set.join(', ')} FROM ${stage} s WHERE ${met}`;
@@ -111,15 +114,19 @@ export function merge({ stage, table, columns, key, staged, others }: MergeJob):
   };
 }
 
-function insertAll(
-  table: string,
-  columns: readonly TargetColumn[],
-  staged: ReadonlySet<string>,
-  stage: string,
-): string {
-  const list = columns.map(({ name }) => duckName(name)).join(', ');
-  const values = columns.map((column) => valueOf('s', column, staged)).join(', ');
-  return `INSERT INTO ${table} (${list}) SELECT ${values} FROM ${stage} s`;
+function insertAll({
+  table,
+  columns,
+  staged,
+  stage,
+  stamps,
+}: Pick<MergeJob, 'table' | 'columns' | 'staged' | 'stage' | 'stamps'>): string {
+  const all = [
+    ...columns.map((column) => ({ column: duckName(column.name), value: valueOf('s', column, staged) })),
+    ...stamps,
+  ];
+  const list = all.map(({ column }) => column).join(', ');
+  return `INSERT INTO ${table} (${list}) SELECT ${all.map(({ value }) => value).join(', ')} FROM ${stage} s`;
 }
 
 export function groups({

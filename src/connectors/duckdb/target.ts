@@ -100,7 +100,7 @@ export class DuckdbTarget implements SqlSystem {
     into: LoadTarget,
     { reader, onRows, signal }: { reader: BytesReader; onRows: OnProgress; signal: AbortSignal },
   ): Promise<LoadedRows> {
-    const stamps = into.stamped ? this.dialect.stamps[into.stamped.history] : [];
+    const stamps = into.stamped ? this.dialect.stamps[into.stamped.stamp] : [];
     const names = [...into.columns.map(({ name }) => duckName(name)), ...stamps.map(({ column }) => column)];
     const values = [...into.columns.map((_, i) => sourceColumn(i)), ...stamps.map(({ value }) => value)];
     const sql = `INSERT INTO ${into.table} (${names.join(', ')}) SELECT ${values.join(', ')} FROM {}`;

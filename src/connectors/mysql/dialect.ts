@@ -73,7 +73,7 @@ type ColumnSql = (column: TargetColumn, nullable: boolean) => string;
 
 function createTable(
   columnSql: ColumnSql,
-  ...[name, columns, { history, temporary, key = [], numbered = false }]: Parameters<
+  ...[name, columns, { history, stamp, temporary, key = [], numbered = false }]: Parameters<
     SqlDialect['createTable']
   >
 ): string {
@@ -83,7 +83,7 @@ function createTable(
     ...columns.map((column) =>
       columnSql(unique.includes(column) ? indexable(column) : column, column.nullable || stage),
     ),
-    ...(history ? HISTORY[history] : []),
+    ...(stamp ? HISTORY[stamp].map(({ sql }) => sql) : []),
     ...(stage || numbered ? [`${ROW} BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY`] : []),
     ...(key.length > 0 ? [indexSql(key, history)] : []),
   ];
@@ -284,9 +284,9 @@ function begin(load: LoadMark | undefined): readonly string[] {
   return [`SET @sluice_load_id = ${load.loadId}, @sluice_loaded_at = ${at}`, 'START TRANSACTION'];
 }
 
-const HISTORY: Readonly<Record<History, readonly string[]>> = {
-  loads: [`\`${LOAD_ID}\` BIGINT NULL`, `\`${LOADED_AT}\` DATETIME(6) NULL`],
-  versions: [`\`${VALID_FROM}\` DATETIME(6) NOT NULL`, `\`${VALID_TO}\` DATETIME(6) NULL`],
+const HISTORY: SqlDialect['ownColumns'] = {
+  loads: [{ sql: `\`${LOAD_ID}\` BIGINT NULL` }, { sql: `\`${LOADED_AT}\` DATETIME(6) NULL` }],
+  versions: [{ sql: `\`${VALID_FROM}\` DATETIME(6) NOT NULL` }, { sql: `\`${VALID_TO}\` DATETIME(6) NULL` }],
 };
 
 const EXISTS = `SELECT 1 AS n FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ?`;

@@ -104,19 +104,24 @@ function valueOf({ name }: TargetColumn, staged: ReadonlySet<string>): string {
 }
 
 /** The stage has its key since it was made. */
-export function merge({ stage, table, columns, key, staged }: MergeJob): MergeStatements {
-  const value = (column: TargetColumn): string => valueOf(column, staged);
-  const set = columns
-    .filter((column) => !key.includes(column))
-    .map((column) => `t.${quoteBackticks(column.name)} = ${value(column)}`);
-  const list = columns.map(({ name }) => quoteBackticks(name)).join(', ');
+export function merge({ stage, table, columns, key, staged, stamps }: MergeJob): MergeStatements {
+  const all = [
+    ...columns.map((column) => ({
+      column: quoteBackticks(column.name),
+      value: valueOf(column, staged),
+      changes: !key.includes(column),
+    })),
+    ...stamps.map((stamp) => ({ ...stamp, changes: true })),
+  ];
+  const set = all.filter(({ changes }) => changes).map(({ column, value }) => `t.${column} = ${value}`);
+  const list = all.map(({ column }) => column).join(', ');
   const met = sameKey('t', 's', key);
   return {
     prepare:
       set.length === 0
         ? []
         : [`UPDATE ${stage} s STRAIGHT_JOIN ${table} t SET ${set.join(', ')} WHERE ${met}`],
-    add: `INSERT INTO ${table} (${list}) SELECT ${columns.map(value).join(', ')} FROM ${stage} s
+    add: `INSERT INTO ${table} (${list}) SELECT ${all.map(({ value }) => value).join(', ')} FROM ${stage} s
        WHERE NOT EXISTS (SELECT 1 FROM ${table} t WHERE ${met})`,
   };
 }

@@ -212,7 +212,7 @@ function listOf(into: LoadTarget): string[] {
 }
 
 function stampsOf({ stamped }: LoadTarget, { stamps }: SqlDialect): SqlDialect['stamps'][History] {
-  return stamped ? stamps[stamped.history] : [];
+  return stamped ? stamps[stamped.stamp] : [];
 }
 
 /** In CHARACTER SET binary the bytes go into texts as they are, and into binary columns as well. */

@@ -271,24 +271,30 @@ async function find(session: SqlSession, schema: string, name: string): Promise<
 }
 
 /** Columns of ours get their values from settings of the session, where nothing brings them. */
-const HISTORY: Readonly<Record<History, readonly string[]>> = {
-  loads: [`${LOAD_ID} bigint DEFAULT ${LOAD}`, `${LOADED_AT} timestamp with time zone DEFAULT ${MOMENT}`],
+const HISTORY: SqlDialect['ownColumns'] = {
+  loads: [
+    { sql: `${LOAD_ID} bigint`, default: LOAD },
+    { sql: `${LOADED_AT} timestamp with time zone`, default: MOMENT },
+  ],
   versions: [
-    `${VALID_FROM} timestamp with time zone NOT NULL DEFAULT ${MOMENT}`,
-    `${VALID_TO} timestamp with time zone`,
+    { sql: `${VALID_FROM} timestamp with time zone NOT NULL`, default: MOMENT },
+    { sql: `${VALID_TO} timestamp with time zone` },
   ],
 };
 
 function createTable(
   name: string,
   columns: readonly TargetColumn[],
-  { history, temporary }: { history: History | undefined; temporary?: boolean },
+  { stamp, temporary }: { stamp?: History | undefined; temporary?: boolean },
 ): string {
   const list = columns.map(
     (column) =>
       `${quoteName(column.name)} ${column.type}${column.nullable || temporary === true ? '' : ' NOT NULL'}`,
   );
-  const all = [...list, ...(history ? HISTORY[history] : [])].join(', ');
+  const own = (stamp ? HISTORY[stamp] : []).map(({ sql, default: value }) =>
+    value === undefined ? sql : `${sql} DEFAULT ${value}`,
+  );
+  const all = [...list, ...own].join(', ');
   return temporary === true
     ? `CREATE TEMPORARY TABLE ${name} (${all}) ON COMMIT DROP`
     : `CREATE TABLE ${name} (${all})`;

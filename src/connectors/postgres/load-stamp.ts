@@ -16,9 +16,9 @@ export interface LoadStamp {
 
 export function stampOf({ stamped }: LoadTarget): LoadStamp | undefined {
   if (!stamped) return undefined;
-  const { history, loadId, loadedAt } = stamped;
+  const { stamp, loadId, loadedAt } = stamped;
   const moment = int64(parseCursor(loadedAt, { kind: 'timestamp', zone: true }) - EPOCH_MICROS);
-  if (history === 'versions') return { columns: [VALID_FROM], bytes: moment };
+  if (stamp === 'versions') return { columns: [VALID_FROM], bytes: moment };
   return { columns: [LOAD_ID, LOADED_AT], bytes: Buffer.concat([int64(BigInt(loadId)), moment]) };
 }
 

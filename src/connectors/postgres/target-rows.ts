@@ -94,7 +94,7 @@ function valueOf({ name, type }: TargetColumn, staged: ReadonlySet<string>): str
 }
 
 /** The stage gets its key, and the server knows how many rows are where. */
-function prepare({ stage, table, key, rows }: Omit<MergeJob, 'others'>): string[] {
+function prepare({ stage, table, key, rows }: Pick<MergeJob, 'stage' | 'table' | 'key' | 'rows'>): string[] {
   const keys = key.map(({ name }) => quoteName(name)).join(', ');
   return [
     `CREATE UNIQUE INDEX ON ${stage} (${keys})`,
@@ -105,12 +105,19 @@ function prepare({ stage, table, key, rows }: Omit<MergeJob, 'others'>): string[
 
 /** The keys that were found are kept, so that the table is looked through once for both. */
 export function merge(job: MergeJob): MergeStatements {
-  const { stage, table, columns, key, staged } = job;
-  const set = columns
+  const { stage, table, columns, key, staged, stamps } = job;
+  const marks = stamps.map(({ column, value }) => `${column} = ${value}`);
+  const changed = columns
     .filter((column) => !key.includes(column))
     .map((column) => `${quoteName(column.name)} = ${valueOf(column, staged)}`);
-  const list = columns.map(({ name }) => quoteName(name)).join(', ');
-  const values = columns.map((column) => valueOf(column, staged)).join(', ');
+  const set = [...changed, ...marks];
+  const list = [...columns.map(({ name }) => quoteName(name)), ...stamps.map(({ column }) => column)].join(
+    ', ',
+  );
+  const values = [
+    ...columns.map((column) => valueOf(column, staged)),
+    ...stamps.map(({ value }) => value),
+  ].join(', ');
   const found = key.map(({ name }) => `s.${quoteName(name)}`).join(', ');
   const update = `UPDATE ${table} t SET ${set.join(', ')} FROM ${stage} s WHERE ${sameKey('t', 's', key)} RETURNING ${found}`;
   const insert = (among: string): string =>

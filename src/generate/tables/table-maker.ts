@@ -124,7 +124,7 @@ export class TableMaker {
       : made;
     const columns = targetColumns(schema, dialect, true);
     const key = columns.filter(({ field }) => schema.key.includes(field));
-    return { dialect, table: this.#entity.name, schema, columns, history: undefined, key };
+    return { dialect, table: this.#entity.name, schema, columns, history: undefined, stamp: undefined, key };
   }
 
   async #load(

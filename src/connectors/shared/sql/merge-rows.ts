@@ -2,7 +2,7 @@
 import { DataError, TransientError } from '../../../core/errors.ts';
 import { refuseDoubles, refuseNullDoubles } from './shape-table.ts';
 import type { Stage } from './stage-rows.ts';
-import type { SqlResult, SqlSession } from './system.ts';
+import { OWN_COLUMNS, type SqlResult, type SqlSession } from './system.ts';
 import { columnOf, type Place } from './table-shape.ts';
 
 /** By how many rows the table has grown. */
@@ -12,14 +12,15 @@ export async function mergeRows(
   stage: Stage,
   key: readonly string[],
 ): Promise<number> {
-  const { dialect, table, columns } = place;
+  const { dialect, table, columns, stamp } = place;
   const doing = `adding rows to table "${table}"`;
-  const names = new Set(columns.map(({ name }) => name));
+  const names = new Set([...columns.map(({ name }) => name), ...(stamp ? OWN_COLUMNS[stamp] : [])]);
   const found = await dialect.find(session, table);
   const { prepare, remove, add } = dialect.merge({
     stage: stage.table,
     table: dialect.table(table),
     columns,
+    stamps: stamp ? dialect.stamps[stamp] : [],
     others: found?.columns.some(({ name }) => !names.has(name)) === true,
     staged: new Set(stage.columns.map(({ name }) => name)),
     key: key.map((field) => columnOf(place, field)),

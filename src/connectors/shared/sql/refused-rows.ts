@@ -87,7 +87,7 @@ class SqlRowTrial implements RowTrial {
 
   async refused(given: SliceReader): Promise<RefusedRow[]> {
     const { place, session, how, several, signal } = this.#at;
-    const { dialect, schema, history, key } = place;
+    const { dialect, schema, history, stamp, key } = place;
     const reader = given.format === 'bytes' ? given : asBytes(given);
     const columns = reader.schema.fields.map(({ name }) => columnOf(place, name));
     const stage = dialect.quote('sluice_tried');
@@ -118,7 +118,7 @@ class SqlRowTrial implements RowTrial {
       compared: comparedColumns(place),
       rows: 0,
       meets: how.kind === 'key' ? 'rows' : how.kind === 'versions' ? 'versions' : 'nothing',
-      stamps: history ? dialect.stamps[history] : [],
+      stamps: stamp ? dialect.stamps[stamp] : [],
       history,
       goesOn: how.kind === 'everything',
     });

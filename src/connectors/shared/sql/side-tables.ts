@@ -3,14 +3,7 @@ import type { Destination } from '../../../core/destination.ts';
 import { ConfigError, ConflictError } from '../../../core/errors.ts';
 import { nextVersions } from '../../../core/schema-changes.ts';
 import type { Exchange, ExchangedTable, SideTables } from '../../../core/side-tables.ts';
-import {
-  type FoundTable,
-  LOAD_ID,
-  OWN_COLUMNS,
-  type SqlDialect,
-  type SqlSession,
-  type SqlSystem,
-} from './system.ts';
+import { type FoundTable, OWN_COLUMNS, type SqlDialect, type SqlSession, type SqlSystem } from './system.ts';
 import {
   checkUnchanged,
   dropRecord,
@@ -23,7 +16,6 @@ import { exchangeApart } from './exchange-apart.ts';
 import { attachForeignKeys, detachForeignKeys } from './side-foreign-keys.ts';
 import { settle } from './swap-apart.ts';
 import { targetColumns } from './table-shape.ts';
-import { hasVersions } from './versions.ts';
 
 /** A table of a place as the transaction has it. */
 interface Located {
@@ -205,11 +197,10 @@ async function refuseHeld(session: SqlSession, dialect: SqlDialect, exchanged: E
 async function takeOver(
   session: SqlSession,
   { from, readers }: Dialects,
-  { table, from: side, readers: there }: Exchanged,
+  { table, history, from: side, readers: there }: Exchanged,
 ): Promise<void> {
   if (!there.found) return;
   const doing = `making the indexes of table "${table}"`;
-  const history = historyOf(side.found!);
   const columns = targetColumns(side.record!.schema, from, false).filter(({ name }) =>
     there.found!.columns.some((each) => each.name === name),
   );
@@ -228,11 +219,6 @@ async function takeOver(
     sql.replace('{}', () => from.table(table)),
   );
   for (const sql of [...first, ...indexes, ...grants]) await session.query(sql, doing);
-}
-
-function historyOf(found: FoundTable): 'loads' | 'versions' | undefined {
-  if (hasVersions(found)) return 'versions';
-  return found.columns.some(({ name }) => name === LOAD_ID) ? 'loads' : undefined;
 }
 
 async function writeRecords(

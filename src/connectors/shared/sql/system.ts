@@ -43,8 +43,8 @@ export interface LoadTarget {
   /** Quoted. */
   table: string;
   columns: readonly TargetColumn[];
-  /** It has columns for the mark of the transaction. */
-  stamped: (LoadMark & { history: History }) | undefined;
+  /** It has columns of ours, for the mark of the transaction. */
+  stamped: (LoadMark & { stamp: History }) | undefined;
   /** Of the two ways of {@link SqlDialect.loadSizes}, what the user wants. */
   method?: LoadMethod | undefined;
 }
@@ -181,14 +181,16 @@ export interface SqlDialect {
      */
     how: {
       history: History | undefined;
+      /** Columns of ours. */
+      stamp?: History | undefined;
       temporary?: boolean;
       key?: readonly TargetColumn[];
       numbered?: boolean;
     },
   ): string;
   addColumn(table: string, column: TargetColumn): string;
-  /** What makes the columns that are ours, in the order of {@link OWN_COLUMNS}. */
-  readonly ownColumns: Readonly<Record<History, readonly string[]>>;
+  /** What makes the columns that are ours, in the order of {@link OWN_COLUMNS}: rows that nothing brings them for have the default. */
+  readonly ownColumns: Readonly<Record<History, readonly { sql: string; default?: string }[]>>;
   changeType(table: string, column: TargetColumn): string;
   dropNotNull(table: string, column: TargetColumn): string;
   /** `name` is the user's name of the table, for that of the index. */
@@ -296,6 +298,8 @@ export interface MergeJob {
   columns: readonly TargetColumn[];
   /** The table has columns of its owner, whose values stay in rows that change. */
   others: boolean;
+  /** Of rows that are new or have changed. */
+  stamps: SqlDialect['stamps'][History];
   staged: ReadonlySet<string>;
   key: readonly TargetColumn[];
   /** Of the table, as far as we know. */
@@ -362,7 +366,7 @@ export interface Refusal {
   reason: string;
 }
 
-export interface VersionJob extends Omit<MergeJob, 'others'> {
+export interface VersionJob extends Omit<MergeJob, 'others' | 'stamps'> {
   /** Some of the columns: rows that agree in them are one version. */
   compared: readonly TargetColumn[];
 }
@@ -379,7 +383,7 @@ export interface VersionStatements {
   insert: string;
 }
 
-/** Columns of tables with the history `loads`. */
+/** Columns of tables with the history `loads`, and of others whose rows tell by which load they came. */
 export const LOAD_ID = '_sluice_load_id';
 export const LOADED_AT = '_sluice_loaded_at';
 /** Columns of tables with the history `versions`: a row was valid in [from, to), and is now where the end is NULL. */
@@ -391,7 +395,7 @@ export function versionKey(key: readonly TargetColumn[]): TargetColumn[] {
   return [...key, { field: VALID_FROM, name: VALID_FROM, type: 'timestamp', nullable: false }];
 }
 
-/** What Sluice adds to a table that keeps more than the newest rows. */
+/** What Sluice adds to a table. */
 export const OWN_COLUMNS: Readonly<Record<History, readonly string[]>> = {
   loads: [LOAD_ID, LOADED_AT],
   versions: [VALID_FROM, VALID_TO],

@@ -13,6 +13,8 @@ export interface Place {
   schema: Schema;
   columns: readonly TargetColumn[];
   history: History | undefined;
+  /** Which columns of ours it has. */
+  stamp: History | undefined;
   /** Of the schema. */
   key: readonly TargetColumn[];
 }
@@ -58,7 +60,7 @@ export async function prepareTable(
   record: TableRecord | undefined,
   straight: boolean = false,
 ): Promise<boolean> {
-  const { dialect, table, columns, history } = place;
+  const { dialect, table, columns, stamp } = place;
   const quoted = dialect.table(table);
   const doing = `changing the columns of table "${table}"`;
   const found = await dialect.find(session, table);
@@ -80,24 +82,34 @@ export async function prepareTable(
       if (loosens) await session.query(dialect.dropNotNull(quoted, { ...column, type }), doing);
     }
   }
-  // Of the user's, and empty; whoever wants versions there is told.
-  if (history === 'loads' && !found.filled)
+  // Whoever wants versions there is told.
+  if (stamp === 'loads')
     for (const [i, name] of OWN_COLUMNS.loads.entries())
-      if (!there.has(name))
-        await session.query(`ALTER TABLE ${quoted} ADD COLUMN ${dialect.ownColumns.loads[i]}`, doing);
+      if (!there.has(name)) for (const sql of addOwn(place, i)) await session.query(sql, doing);
   return false;
+}
+
+/** Rows that are there came by none of the loads that tell: a column that is added with its default would have it in all of them. */
+function addOwn({ dialect, table }: Place, i: number): string[] {
+  const quoted = dialect.table(table);
+  const { sql, default: value } = dialect.ownColumns.loads[i]!;
+  const add = `ALTER TABLE ${quoted} ADD COLUMN ${sql}`;
+  const name = dialect.quote(OWN_COLUMNS.loads[i]!);
+  return value === undefined
+    ? [add]
+    : [add, `ALTER TABLE ${quoted} ALTER COLUMN ${name} SET DEFAULT ${value}`];
 }
 
 /** Whether another table may take the place of the user's: nothing of theirs would be lost with it. */
 export async function canSwap(
   session: SqlSession,
-  { dialect, table, columns, history }: Place,
+  { dialect, table, columns, stamp }: Place,
   before: TableRecord | undefined,
 ): Promise<boolean> {
   const found = await dialect.find(session, table);
   const were = before?.version ? targetColumns(before.schema, dialect, false) : [];
   const ours = new Set([...columns, ...were].map(({ name }) => name));
-  if (history) for (const name of OWN_COLUMNS[history]) ours.add(name);
+  if (stamp) for (const name of OWN_COLUMNS[stamp]) ours.add(name);
   if (found?.columns.some(({ name }) => !ours.has(name))) return false;
   return (await dialect.holdsOn(session, table)) === undefined;
 }
@@ -144,12 +156,12 @@ function misfit(table: string, column: TargetColumn, found: string): SchemaError
 
 /** All rows of one table into another one; `columns` are those that `from` has. */
 export function insertAll(
-  { dialect, history }: Place,
+  { dialect, stamp }: Place,
   into: string,
   from: string,
   columns: readonly TargetColumn[],
 ): string {
-  const stamps = history ? dialect.stamps[history] : [];
+  const stamps = stamp ? dialect.stamps[stamp] : [];
   const list = columns.map(({ name }) => dialect.quote(name));
   const names = [...list, ...stamps.map(({ column }) => column)].join(', ');
   return `INSERT INTO ${into} (${names}) SELECT ${[...list, ...stamps.map(({ value }) => value)].join(', ')} FROM ${from}`;

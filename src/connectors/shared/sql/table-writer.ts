@@ -85,6 +85,7 @@ export class SqlTableWriter implements TableWriter {
   constructor(system: SqlSystem, spec: TableSpec, hidden: WriterPlace) {
     const { dialect } = system;
     const { table, schema, history } = spec;
+    const stamp = history ?? (spec.loadColumns === true ? 'loads' : undefined);
     const columns = targetColumns(schema, dialect, history !== 'loads' && schema.key.length > 0);
     const key = schema.key.map((field) => columns.find((each) => each.field === field)!);
     this.#system = system;
@@ -92,7 +93,7 @@ export class SqlTableWriter implements TableWriter {
     this.#spec = spec;
     this.#rows = hidden.rows;
     this.#onSwapStep = hidden.onStep;
-    this.#place = { dialect, table, schema, columns, history, key };
+    this.#place = { dialect, table, schema, columns, history, stamp, key };
     this.#hidden = new HiddenTables(system, this.#place, hidden.name);
     this.#version = spec.expectedVersion;
     this.#moved = !dialect.enforcesKeys && key.length > 0 && history === undefined;
@@ -230,8 +231,8 @@ export class SqlTableWriter implements TableWriter {
   }
 
   get #mark(): LoadTarget['stamped'] {
-    const { history, loadedAt } = this.#spec;
-    return history && { history, loadId: this.#version + 1, loadedAt };
+    const { stamp } = this.#place;
+    return stamp && { stamp, loadId: this.#version + 1, loadedAt: this.#spec.loadedAt };
   }
 
   async #connect(signal: AbortSignal, leave: () => void = () => undefined): Promise<SqlSession> {
