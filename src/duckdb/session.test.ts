@@ -103,3 +103,20 @@ it('has a type for every logical type, which DuckDB takes', async () => {
     'DECIMAL(38,38)',
   ]);
 });
+
+it('keeps freed memory while it works, gives it back meanwhile, and does as before afterwards', async () => {
+  const threshold = async (): Promise<unknown> => {
+    const name = 'allocator_bulk_deallocation_flush_threshold';
+    return (await session.rows(`SELECT current_setting('${name}') AS value`, 'asking'))[0]!['value'];
+  };
+  const before = await threshold();
+  const sum = await session.keepingFreed(async () => {
+    expect(await threshold()).not.toBe(before);
+    const [row] = await session.rows('SELECT sum(i)::BIGINT AS n FROM range(20_000_000) t(i)', 'adding');
+    return row!['n'];
+  });
+  expect(sum).toBe('199999990000000');
+  expect(await threshold()).toBe(before);
+  await expect(session.keepingFreed(() => session.run('SELEC 1', 'testing'))).rejects.toThrow(InternalError);
+  expect(await threshold()).toBe(before);
+});

@@ -41,4 +41,21 @@ describe('files without a doubt in them', () => {
     const merged = { load: 'merge', key: ['id'] };
     expect(await loaded('duckdb', false, merged)).toEqual(expected);
   });
+
+  it('are read in larger slices than what is taken apart here', async () => {
+    const slices = async (note: string): Promise<unknown> => {
+      await using pair = new FileLake({ files: '*.csv' });
+      pair.connection = { slice_size: '1 MB' };
+      const rows = Array.from({ length: 9000 }, (_, i) => `${i},${'x'.repeat(90)},1`);
+      for (const name of ['a', 'b', 'c'])
+        pair.write(`${name}.csv`, ['id,text,value', ...rows, `9999,${note}`, ''].join('\n'));
+      const [stream] = (await pair.plan()).streams;
+      const report = await pair.run();
+      expect(report).toMatchObject({ totals: { rows: 27_003, loaded: 27_003 } });
+      return stream!.slices.length;
+    };
+    expect(await slices('x,2')).toBe(1);
+    // A number that DuckDB may read otherwise.
+    expect(await slices('x,1e2')).toBe(3);
+  });
 });

@@ -5,7 +5,7 @@ import { engineMemory } from '../../core/memory.ts';
 import { schemaToJson } from '../../core/schema.ts';
 import type { BytesReader, DecodeFacts, DelimitedForm } from '../../core/source.ts';
 import { duckName, sourceColumn } from '../../duckdb/types.ts';
-import { delimitedQuery, expectScanned, scanError } from '../shared/duckdb/delimited-scan.ts';
+import { delimitedQuery, expectScanned, partsOfScan, scanError } from '../shared/duckdb/delimited-scan.ts';
 import { feedThread } from '../shared/feed-thread.ts';
 import type {
   LoadedRows,
@@ -22,6 +22,9 @@ import { engineOf, type WriteEngine } from './engine.ts';
 import { type DatabaseFile, databaseFile } from './file.ts';
 import type { DuckdbOptions } from './options.ts';
 import type { EngineReply } from './target-protocol.ts';
+
+/** Text that one statement reads: what it writes stays in DuckDB's buffers until the next one. */
+const PART_BYTES = 64e6;
 
 interface Scanning {
   direct: DelimitedForm;
@@ -106,8 +109,10 @@ export class DuckdbTarget implements SqlSystem {
     const sql = `INSERT INTO ${into.table} (${names.join(', ')}) SELECT ${values.join(', ')} FROM {}`;
     const { direct, schema } = reader;
     if (direct?.format === 'delimited-files') {
-      const query = sql.replace('{}', () => `(${delimitedQuery({ scan: direct.scan, schema })})`);
-      return { facts: await this.#read(session, query, { direct, doing: into.doing, onRows, signal }) };
+      const queries = partsOfScan(direct.scan, Math.ceil(direct.facts().bytes / PART_BYTES)).map((scan) =>
+        sql.replace('{}', () => `(${delimitedQuery({ scan, schema })})`),
+      );
+      return { facts: await this.#read(session, queries, { direct, doing: into.doing, onRows, signal }) };
     }
     const task = {
       kind: 'load',
@@ -129,19 +134,21 @@ export class DuckdbTarget implements SqlSystem {
   /** DuckDB reads files by itself. */
   async #read(
     session: number,
-    sql: string,
+    queries: readonly string[],
     { direct, doing, onRows, signal }: Scanning,
   ): Promise<DecodeFacts> {
     throwIfAborted(signal);
     const stop = (): void => void this.#engine.send({ kind: 'interrupt', session }).catch(() => undefined);
     signal.addEventListener('abort', stop, { once: true });
     try {
-      const { count } = await this.#engine.load(async () => {
-        await this.#engine.send({ kind: 'empty-buffers' });
-        throwIfAborted(signal);
-        return this.#query(session, sql, doing);
-      });
-      await expectScanned(direct, count);
+      let rows = 0;
+      for (const sql of queries)
+        rows += await this.#engine.load(async () => {
+          await this.#engine.send({ kind: 'empty-buffers' });
+          throwIfAborted(signal);
+          return (await this.#query(session, sql, doing)).count;
+        });
+      await expectScanned(direct, rows);
       const facts = direct.facts();
       onRows(facts.rows, facts.bytes);
       return facts;

@@ -98,19 +98,32 @@ function plainFiles(
   return first && files.every(alike) ? files : undefined;
 }
 
+/** Whether a DuckDB makes the same of the values of all columns; of where they lie nothing is said. */
+export function readsAlike({
+  form,
+  read,
+  forms,
+  schema,
+}: Pick<FilesSurvey, 'form' | 'read' | 'forms' | 'schema'>): boolean {
+  return (
+    form.dialect.format === 'csv' &&
+    read.every((column, i) => forms[i] === undefined && isReadAlike(column, schema.fields[i]!.nullable))
+  );
+}
+
 function scanOf(
   files: readonly PlainFile[],
   survey: FilesSurvey,
   required: ReadonlySet<string>,
 ): DelimitedScan | undefined {
-  const { form, read, forms, schema } = survey;
-  if (form.dialect.format !== 'csv') return undefined;
+  const { form, read, schema } = survey;
+  if (form.dialect.format !== 'csv' || !readsAlike(survey)) return undefined;
   const columns: (number | (string | null)[])[] = [];
   for (const [i, column] of read.entries()) {
     const places = files.map(({ document }) => document.places.get(column.name) ?? null);
     const field = schema.fields[i]!;
     const nullable = field.nullable && !required.has(field.name);
-    if (forms[i] !== undefined || !isReadAlike(column, nullable)) return undefined;
+    if (!isReadAlike(column, nullable)) return undefined;
     if (!nullable && places.includes(null)) return undefined;
     const texts = places.filter((place) => typeof place !== 'number');
     const [first] = places;

@@ -109,6 +109,7 @@ class FilesSnapshot implements Snapshot {
       engine: this.#engine,
       scratch: this.#scratch,
       sliceBytes: this.#options.slice_size,
+      direct: this.#direct,
     };
     return survey(place, stream, { checkpoint, window }, signal);
   }

@@ -12,6 +12,7 @@ import type { ReadForm } from '../shared/look/read-form.ts';
 import type { LookedDocument } from '../shared/look/sniffer.ts';
 import { contractJson, contractOf, type FileColumn } from '../shared/look/contract.ts';
 import { partsOf } from './cut-files.ts';
+import { readsAlike } from './delimited-files.ts';
 import { checksumOf, type FileProblem, refuseMixed } from '../shared/look/documents.ts';
 import {
   findFiles,
@@ -91,6 +92,8 @@ export interface SurveyPlace {
   /** For what has to be unpacked. */
   scratch: string;
   sliceBytes: number;
+  /** Whether the destination may read files by itself. */
+  direct: boolean;
 }
 
 export async function survey(
@@ -140,6 +143,7 @@ export async function survey(
       sorted,
       ledger: ledger?.files,
       bytes: place.sliceBytes,
+      direct: place.direct && readsAlike({ form: facts.form, ...held }),
     }),
     files: new Map(loaded.map(({ key }) => [key, surveyed(layouts.get(key)!, found.columns)])),
     window: windowText(found, sorted),

@@ -4,8 +4,8 @@ import type { DelimitedForm, DelimitedScan } from '../../../core/source.ts';
 import type { Schema } from '../../../core/schema.ts';
 import { duckText, duckType, literalPattern, sourceColumn } from '../../../duckdb/types.ts';
 
-/** For parts of each file that is being read; DuckDB's own are four times as large. */
-const BUFFER_BYTES = 8 << 20;
+/** For parts of each file that is being read; DuckDB's own are eight times as large. */
+const BUFFER_BYTES = 4 << 20;
 
 /** A query with the columns of the schema as `c0`, `c1`, …. It fails where a file is not as it was found to be. */
 export function delimitedQuery({ scan, schema }: { scan: DelimitedScan; schema: Schema }): string {

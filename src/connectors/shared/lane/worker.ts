@@ -180,7 +180,7 @@ function interrupt(): void {
 async function read(task: ReadTask): Promise<void> {
   reading = true;
   try {
-    const files = await readAll(task);
+    const files = await session.keepingFreed(() => readAll(task));
     reply({ kind: 'staged', id: task.id, facts: NO_FACTS, files });
   } finally {
     reading = false;
