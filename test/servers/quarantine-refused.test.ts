@@ -312,3 +312,74 @@ describe.each(Object.entries(DATABASES))('%s', (_, database) => {
     }
   });
 });
+
+describe.runIf(mariadbPresent)('mariadb', () => {
+  const database = DATABASES['mariadb']!;
+
+  it.each(['utf8mb4_bin', 'utf8mb4_general_ci'])(
+    'leaves the last word to the table, with %s',
+    async (collation) => {
+      const made = (name: string): string =>
+        `CREATE TABLE ${name} (id bigint NOT NULL PRIMARY KEY, name longtext COLLATE ${collation}, n bigint, CHECK (name <> 'abc' AND n < 9))`;
+      const { pair, ask } = await open(database, 'merge', [made('t'), made('other')]);
+      await using files = pair;
+      const takes = (sql: string): Promise<boolean> =>
+        ask(`INSERT INTO other VALUES ${sql}`).then(
+          () => true,
+          () => false,
+        );
+      expect(await takes("(2, 'abc', 1)")).toBe(false);
+      const lines = (await takes("(3, 'ABC', 1)")) ? [3] : [3, 4];
+      files.write('a.csv', 'id,name,n\n1,b,1\n2,abc,1\n3,ABC,1\n4,,1\n');
+      await files.run();
+      expect((await kept(files)).map(({ line, code }) => [line, code])).toEqual(
+        lines.map((line) => [line, 'row.refused']),
+      );
+      // Rows that are there are changed, or stay.
+      files.write('b.csv', 'id,name,n\n1,c,9\n4,d,2\n5,e,9\n6,f,8\n');
+      await files.run();
+      const rows = await ask('SELECT id, n FROM t WHERE id IN (1, 4, 5, 6) ORDER BY id');
+      expect(rows.map(({ id, n }) => [Number(id), Number(n)])).toEqual([
+        [1, 1],
+        [4, 2],
+        [6, 8],
+      ]);
+      expect((await kept(files)).filter(({ file }) => file === 'b.csv').map(({ line }) => line)).toEqual([
+        2, 4,
+      ]);
+    },
+  );
+
+  it('loads rows that a trigger makes fit', async () => {
+    const { pair, ask } = await open(database, 'append', [
+      table(database, 'append', 'CONSTRAINT positive CHECK (n > 0)'),
+      'CREATE TRIGGER mend BEFORE INSERT ON t FOR EACH ROW SET new.n = abs(new.n)',
+    ]);
+    await using files = pair;
+    files.write('a.csv', 'id,name,n\n1,a,-5\n2,b,0\n3,c,7\n4,d,-1\n');
+    await files.run();
+    expect(await ids(ask)).toEqual([1, 3, 4]);
+    expect((await kept(files)).map(({ line }) => line)).toEqual([3]);
+  });
+
+  it.each(['append', 'merge'] as const)('finds each row in few statements, by %s', async (load) => {
+    const statements = async (bad: number): Promise<number> => {
+      const { pair, ask } = await open(database, load, [
+        table(database, load, 'CONSTRAINT positive CHECK (n > 0)'),
+        ...database.trigger,
+      ]);
+      await using files = pair;
+      const rows = Array.from(
+        { length: 3000 },
+        (_none, i) => `${i},${i < bad * 50 && i % 50 === 0 ? 'odd' : 'a'},1`,
+      );
+      files.write('a.csv', `id,name,n\n${rows.join('\n')}\n`);
+      const asked = async (): Promise<number> =>
+        Number((await ask("SHOW GLOBAL STATUS LIKE 'Questions'"))[0]!['Value']);
+      const before = await asked();
+      expect((await files.run()).totals).toMatchObject({ loaded: 3000 - bad, quarantined: bad });
+      return (await asked()) - before;
+    };
+    expect((await statements(60)) - (await statements(10))).toBeLessThanOrEqual(50 * 5);
+  });
+});

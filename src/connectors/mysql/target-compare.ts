@@ -18,7 +18,7 @@ import {
 import { literal } from './target-types.ts';
 
 const DOOMED = '`sluice_doomed`';
-const IS_VALID = `t.${quoteBackticks(VALID_TO)} IS NULL`;
+export const IS_VALID: string = `t.${quoteBackticks(VALID_TO)} IS NULL`;
 
 /** What can be compared in the place of a value: it tells 0 from -0, keeps all digits, and is NULL for NULL. */
 function valueText({ name, type }: TargetColumn, alias: string): string {
@@ -44,7 +44,7 @@ function rowHash(alias: string, columns: readonly TargetColumn[], there: Readonl
 }
 
 /** Some collations do not see trailing blanks, which lengths tell. */
-function sameKey(a: string, b: string, key: readonly TargetColumn[]): string {
+export function sameKey(a: string, b: string, key: readonly TargetColumn[]): string {
   return key
     .flatMap(({ name, type, nullable }) => {
       const [left, right] = [`${a}.${quoteBackticks(name)}`, `${b}.${quoteBackticks(name)}`];
