@@ -4,9 +4,12 @@
  */
 import bindings, { type DataChunk } from '@duckdb/node-bindings';
 import type { Column } from '../core/batch.ts';
+import { givenUp } from '../core/collect-garbage.ts';
 
 const STRING_BYTES = 16;
 const INLINED = 12;
+/** For which a chunk has room, however many it has. */
+const CHUNK_ROWS = 2048;
 /**
  * What lies between two strings may be read with them when it is less than a page of memory: every byte of it is then in the
  * page where the one ends, or in that where the other begins.
@@ -23,9 +26,11 @@ export class ChunkRows {
   readonly rows: number;
   readonly #chunk: DataChunk;
   readonly #columns: ChunkColumn[];
+  readonly #bytes: number;
 
   constructor(chunk: DataChunk, columns: readonly Column[]) {
     this.#chunk = chunk;
+    this.#bytes = columns.reduce((sum, column) => sum + vectorWidth(column) * CHUNK_ROWS, 0);
     this.rows = bindings.data_chunk_get_size(chunk);
     this.#columns = columns.map((column, index) => {
       const vector = bindings.data_chunk_get_vector(chunk, index);
@@ -56,9 +61,10 @@ export class ChunkRows {
     });
   }
 
-  /** Gives the memory of strings back, after the last read: JavaScript knows nothing of it, and would collect the chunk late. */
+  /** After the last read. Gives the memory of strings back; that of their places and of other values comes back with the chunk. */
   release(): void {
     bindings.data_chunk_reset(this.#chunk);
+    givenUp(this.#bytes);
   }
 }
 

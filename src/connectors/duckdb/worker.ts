@@ -9,7 +9,7 @@ import { BatchSource } from '../../duckdb/batch-source.ts';
 import { Session } from '../../duckdb/session.ts';
 import { duckName } from '../../duckdb/types.ts';
 import { rowLimit } from '../shared/duckdb/row-limit.ts';
-import { collectGarbage, keepShapes } from '../shared/collect-garbage.ts';
+import { collectGarbage, keepShapes } from '../../core/collect-garbage.ts';
 import { sourceFailed } from '../shared/feed-thread.ts';
 import type { ThreadReply } from '../shared/task-thread.ts';
 import { duckdbError } from './errors.ts';

@@ -7,7 +7,7 @@ import { errorToJson } from '../../core/error-json.ts';
 import { schemaFromJson, type SchemaJson } from '../../core/schema.ts';
 import type { DecodeFacts, DecoderSpec } from '../../core/source.ts';
 import { codec, withCoerced } from './codec.ts';
-import { collectGarbage, keepShapes } from './collect-garbage.ts';
+import { collectGarbage, keepShapes } from '../../core/collect-garbage.ts';
 import { sourceFailed } from './feed-thread.ts';
 import type { ThreadReply } from './task-thread.ts';
 

@@ -10,7 +10,7 @@ import type { DecodeFacts } from '../../../core/source.ts';
 import { BatchSource } from '../../../duckdb/batch-source.ts';
 import { duckError } from '../../../duckdb/errors.ts';
 import { Session } from '../../../duckdb/session.ts';
-import { collectGarbage, keepShapes } from '../collect-garbage.ts';
+import { collectGarbage, keepShapes } from '../../../core/collect-garbage.ts';
 import { sourceFailed } from '../feed-thread.ts';
 import type {
   CopyTask,

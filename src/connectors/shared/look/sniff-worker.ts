@@ -2,7 +2,7 @@
 import { parentPort } from 'node:worker_threads';
 import { RingConsumer } from '../../../core/byte-ring.ts';
 import { errorToJson } from '../../../core/error-json.ts';
-import { collectGarbage } from '../collect-garbage.ts';
+import { collectGarbage } from '../../../core/collect-garbage.ts';
 import { sourceFailed } from '../feed-thread.ts';
 import type { ThreadReply } from '../task-thread.ts';
 import { DocumentInput } from '../text/document-input.ts';

@@ -24,8 +24,26 @@ export function keepShapes(...used: object[]): void {
 /** For the end of a task of a thread. */
 export function collectGarbage(): void {
   if (process.memoryUsage().arrayBuffers - kept < WORTH_BYTES) return;
+  collectNow();
+}
+
+/** What is given up in a thread before its owners are looked for. */
+const UNSEEN_BYTES = 128 << 20;
+let unseen = 0;
+
+/**
+ * For memory of a library that comes back once V8 has found its owner to be garbage, and of which V8 knows nothing: it sees an
+ * owner of a few bytes, and might look for it after hours. Called when so many bytes are not needed any more.
+ */
+export function givenUp(bytes: number): void {
+  unseen += bytes;
+  if (unseen >= UNSEEN_BYTES) collectNow();
+}
+
+function collectNow(): void {
   collect ??= collector();
   collect();
+  unseen = 0;
   kept = process.memoryUsage().arrayBuffers;
 }
 
