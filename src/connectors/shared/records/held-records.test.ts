@@ -139,6 +139,33 @@ test('a key that comes again in a later round is no secret', async () => {
   await records.close();
 });
 
+test('a large round is read as the one before it was, until that fails', async () => {
+  const large = Array.from({ length: 8 }, (_, page) =>
+    Array.from({ length: 30 }, (__, n) => ({
+      id: page * 30 + n,
+      ...(page === 7 && { extra: 1 }),
+      filler: 'x'.repeat(100_000),
+    })),
+  );
+  const at = { ...place(), roundBytes: 10_000_000 };
+  const feeding = new SharedFetch({ ...at, feed: new Feed(large), checkpoint: undefined }, ['t']).take('t')!;
+  const records = new HeldRecords({ ...at, feeding });
+  const looks = ({ sniffed, unseen, documents, samples }: Looked): unknown[] => [
+    sniffed.documents.length,
+    unseen.size,
+    documents.length,
+    [...samples.keys()],
+  ];
+  const first = await records.round(undefined, NEVER);
+  expect(looks(first)).toEqual([1, 3, 4, ['id', 'filler']]);
+  const second = await records.round(first.round, NEVER);
+  expect(looks(second)).toEqual([0, 4, 4, ['id', 'filler']]);
+  records.reading();
+  expect(records.failed(first.round)).toBe(true);
+  expect(looks(await records.lookAtAll(NEVER))).toEqual([4, 0, 4, ['id', 'filler', 'extra']]);
+  await records.close();
+});
+
 test('doubles that show when slices are read lead to a look at everything', async () => {
   const records = held(new Feed(pages(4, (page, n) => page * 10 + n)));
   const looked = await records.round(undefined, NEVER);

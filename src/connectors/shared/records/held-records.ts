@@ -134,6 +134,7 @@ export class HeldRecords {
         shape,
         fetched: fetched && { ...fetched, ...shape },
         superseded: made?.superseded,
+        before: this.#looked,
       },
       { whole: false, signal },
     );

@@ -22,6 +22,7 @@ import { chosenColumns, refuseMistakes } from '../stream-columns.ts';
 import { guessable, type GuessOptions } from '../text/guess.ts';
 import { type ColumnSample, emptySample, hasValues } from '../text/sniff-columns.ts';
 import type { Fetched, RecordFeed, Shape } from './feed.ts';
+import { asBefore, sampleOf, standsFor } from './records-sample.ts';
 import { bytesOf, type Spool, type SpooledDocument } from './spool.ts';
 
 /** Records as they were fetched, looked through. They stay until they are loaded. */
@@ -78,35 +79,20 @@ interface LookOptions {
   signal: AbortSignal;
 }
 
-/** What is smaller is looked at as a whole. */
-const SMALL_BYTES = 8_000_000;
-const SAMPLE_BYTES = 3_000_000;
-/** A document that is longer is cut, which takes a look at it. */
-const CUT_BYTES = 32_000_000;
-
-/** Documents that stand for all: the first ones and the last, for what changes changes in time. */
-function sampleOf(documents: readonly SpooledDocument[]): readonly SpooledDocument[] {
-  if (bytesOf(documents) <= SMALL_BYTES || documents.some(({ bytes }) => bytes > CUT_BYTES)) return documents;
-  const sample: SpooledDocument[] = [documents.at(-1)!];
-  let bytes = sample[0]!.bytes;
-  for (const document of documents) {
-    if (bytes >= SAMPLE_BYTES || document === sample[0]) break;
-    sample.push(document);
-    bytes += document.bytes;
-  }
-  return sample;
-}
-
 /** What is looked through. */
 export type Fetching = Pick<Looked, 'spool' | 'documents' | 'round' | 'shape' | 'fetched'> & {
   /** Where that is known already: nobody looks for it. */
   superseded?: Looked['superseded'] | undefined;
+  /** What was loaded before them. */
+  before?: Looked | undefined;
 };
 
 export async function lookThrough(
-  { spool, documents: all, round, shape, fetched, superseded }: Fetching,
+  { before, ...fetching }: Fetching,
   { key, partBytes, whole, signal }: LookOptions,
 ): Promise<Looked> {
+  if (before && !whole && standsFor(before, fetching)) return asBefore(before, fetching, key);
+  const { spool, documents: all, round, shape, fetched, superseded } = fetching;
   const config: FilesConfig = {
     path: '',
     format: 'json',
