@@ -199,9 +199,23 @@ function float(field: TextField, column: Column, row: number): number {
 
 const TRUE: ReadonlySet<string> = new Set(['true', 't', 'yes', 'y', '1', 'on']);
 const FALSE: ReadonlySet<string> = new Set(['false', 'f', 'no', 'n', '0', 'off']);
+const TRUE_BYTES: Uint8Array = Buffer.from('true');
+const FALSE_BYTES: Uint8Array = Buffer.from('false');
+
+function isWritten(bytes: Uint8Array, start: number, end: number, word: Uint8Array): boolean {
+  if (end - start !== word.length) return false;
+  for (let k = 0; k < word.length; k++) if (bytes[start + k] !== word[k]) return false;
+  return true;
+}
 
 function bool(field: TextField, column: Column, row: number): number {
   const { bytes, start, end } = field;
+  // As nearly all are written: without a string for each.
+  if (isWritten(bytes, start, end, TRUE_BYTES)) {
+    column.u8[row >> 3]! |= 1 << (row & 7);
+    return 0;
+  }
+  if (isWritten(bytes, start, end, FALSE_BYTES)) return 0;
   const text = end - start > 5 ? '' : ascii(bytes, start, end).toLowerCase();
   if (TRUE.has(text)) column.u8[row >> 3]! |= 1 << (row & 7);
   else if (!FALSE.has(text)) return TYPE;
@@ -223,6 +237,7 @@ function text(run: TextRun, column: Column, bad: BadRows, mark: number): void {
   const checked = column.type.kind !== 'binary';
   let at = run.from === 0 ? 0 : offsets[run.from]!;
   offsets[run.from] = at;
+  let wide = false;
   let f = run.first;
   for (let r = run.from; r < run.to; r++, f += stride) {
     const flag = flags[f]!;
@@ -268,8 +283,22 @@ function text(run: TextRun, column: Column, bad: BadRows, mark: number): void {
     offsets[r + 1] = at;
     if (!checked) continue;
     if (low === 0) refuse(column, bad, r, mark | NUL);
-    else if (high > 127 && !isUtf8(out.subarray(begin, at))) refuse(column, bad, r, mark | UTF8);
+    wide ||= high > 127;
   }
+  if (checked && wide) checkUtf8(run, column, bad, mark);
+}
+
+/** All at once: a view for each value would be more garbage than all else that is read. */
+function checkUtf8({ from, to }: TextRun, column: Column, bad: BadRows, mark: number): void {
+  const { offsets, bytes } = column;
+  // What is whole together is whole by itself, unless one of them begins within a character.
+  let apart = true;
+  for (let r = from; r < to && apart; r++)
+    apart = offsets[r] === offsets[r + 1] || (bytes[offsets[r]!]! & 0xc0) !== 0x80;
+  if (apart && isUtf8(bytes.subarray(offsets[from], offsets[to]))) return;
+  for (let r = from; r < to; r++)
+    if (!column.isNull(r) && !isUtf8(bytes.subarray(offsets[r], offsets[r + 1])))
+      refuse(column, bad, r, mark | UTF8);
 }
 
 /** Geometries are kept with a number of four bytes before them. */

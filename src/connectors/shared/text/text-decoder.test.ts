@@ -413,6 +413,17 @@ describe('types', () => {
     ]);
   });
 
+  it('refuses two texts that are UTF-8 only one behind the other', async () => {
+    const [first, second] = [Buffer.of(0x61, 0xc3), Buffer.of(0xa9, 0x62)];
+    const text = Buffer.concat([Buffer.from('é\n'), first, Buffer.from('\n'), second, Buffer.from('\nö\n')]);
+    const { rows, bad } = await read([text], { types: ['utf8'] });
+    expect(rows).toEqual([['é'], ['ö']]);
+    expect(bad).toMatchObject([
+      { line: 2, code: 'row.utf8', raw: first.toString('base64') },
+      { line: 3, code: 'row.utf8', raw: second.toString('base64') },
+    ]);
+  });
+
   it('wants values where they have to be', async () => {
     const { rows, bad } = await read(['1,a\n,b\n2,\n'], { types: ['int64', 'utf8'], key: true });
     expect(rows).toEqual([['1', 'a']]);
