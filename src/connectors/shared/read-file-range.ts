@@ -6,11 +6,15 @@ import { isMissing, storageError } from './storage-error.ts';
 
 const CHUNK_BYTES = 256 << 10;
 
-/** A part of a local file as `ObjectStorage.read` promises it. The file is opened when the first bytes are asked for. */
+/**
+ * A part of a local file as `ObjectStorage.read` promises it. The file is opened when the first bytes are asked for. With a `buffer`
+ * all pieces lie in it: each is gone when the next one is asked for.
+ */
 export async function* readFileRange(
   file: string,
   range: ByteRange = { from: 0 },
   signal?: AbortSignal,
+  buffer?: Buffer,
 ): AsyncGenerator<Uint8Array, void> {
   if (signal !== undefined) throwIfAborted(signal);
   const handle = await openFile(file);
@@ -19,7 +23,10 @@ export async function* readFileRange(
     const end = Math.min(range.to ?? Infinity, Number(before.size));
     let at = range.from;
     while (at < end) {
-      const chunk = await readChunk(handle, file, { from: at, to: Math.min(at + CHUNK_BYTES, end) });
+      const bytes = Math.min(buffer?.length ?? CHUNK_BYTES, end - at);
+      // What is not read is cut off, so nobody sees what was there before.
+      const into = buffer?.subarray(0, bytes) ?? Buffer.allocUnsafeSlow(bytes);
+      const chunk = await readChunk(handle, file, { into, at });
       if (signal !== undefined) throwIfAborted(signal);
       if (chunk.length === 0) throw changed(file);
       at += chunk.length;
@@ -49,13 +56,11 @@ async function statusOf(handle: FileHandle, file: string): Promise<BigIntStats> 
 async function readChunk(
   handle: FileHandle,
   file: string,
-  { from, to }: Required<ByteRange>,
+  { into, at }: { into: Buffer; at: number },
 ): Promise<Uint8Array> {
-  // What is not read is cut off below, so nobody sees what was there before.
-  const buffer = Buffer.allocUnsafeSlow(Number(to) - from);
   try {
-    const { bytesRead } = await handle.read(buffer, 0, buffer.length, from);
-    return buffer.subarray(0, bytesRead);
+    const { bytesRead } = await handle.read(into, 0, into.length, at);
+    return into.subarray(0, bytesRead);
   } catch (error) {
     throw storageError(error, `reading "${file}"`);
   }

@@ -23,7 +23,7 @@ export interface TextListener {
 }
 
 export async function* textOf(
-  storage: ObjectStorage,
+  storage: Pick<ObjectStorage, 'read'>,
   file: Pick<FilePart, 'path' | 'range'>,
   form: TextForm,
   { signal, onRaw, onEncoding }: TextListener,
@@ -67,7 +67,7 @@ async function* tapped(
 
 /** The bytes of a file or of an entry, whatever they are, without what they are packed in. */
 export async function* bytesOf(
-  storage: ObjectStorage,
+  storage: Pick<ObjectStorage, 'read'>,
   { path, range }: Pick<FilePart, 'path' | 'range'>,
   { packing, entry }: Pick<TextForm, 'packing' | 'entry'>,
   { signal, onRaw }: TextListener,

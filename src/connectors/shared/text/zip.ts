@@ -203,7 +203,7 @@ function wideNumbers(extra: Buffer): number[] {
 
 /** The bytes of an entry as they are stored. */
 export async function* storedBytes(
-  storage: ObjectStorage,
+  storage: Pick<ObjectStorage, 'read'>,
   path: string,
   entry: ZipEntry,
   signal: AbortSignal,
