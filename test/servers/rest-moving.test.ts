@@ -89,7 +89,7 @@ async function fetchAll(
       signal: new AbortController().signal,
     });
     spool.end();
-    const { documents } = await spool.take(() => 0);
+    const documents = spool.takeAll();
     const found: Item[] = [];
     for (const { key, records } of documents) {
       let text = '';

@@ -205,7 +205,7 @@ export class RestFeed implements RecordFeed {
       for (const { problem } of walked) if (problem) throw problem;
       const found = new Map<string, Parents>();
       spool.end();
-      for (const { key } of (await spool.take(() => 0)).documents) {
+      for (const { key } of spool.takeAll()) {
         const lines = createInterface({
           input: Readable.from(spool.storage.read(key, undefined, walking.signal)),
         });

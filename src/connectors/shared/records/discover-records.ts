@@ -54,7 +54,7 @@ async function look(feed: RecordFeed, stream: FeedStream, signal: AbortSignal): 
     };
     const fetched = await feed.fetch(request);
     spool.end();
-    const { documents } = await spool.take(() => 0);
+    const documents = spool.takeAll();
     const found = await columnsOf({ spool, documents, round: '', shape: fetched, fetched }, config, signal);
     const said = fetched.notes.map(({ message }) => message);
     const own = {

@@ -97,6 +97,7 @@ test('rounds are loaded while more is fetched, which waits when there is enough'
   expect(feed.added).toBeLessThanOrEqual(10);
   const seen = [...names(first)];
   for (let looked = first; ;) {
+    expect(records.apart).toBe(true);
     records.loaded(NO_LOADS, true);
     if (records.finished) break;
     // Whether a commit comes to be shows in the checkpoint only.
@@ -106,8 +107,27 @@ test('rounds are loaded while more is fetched, which waits when there is enough'
     expect(seen.length).toBeLessThanOrEqual(20);
   }
   expect(seen).toEqual(Array.from({ length: 20 }, (_, i) => `page ${i + 1}`));
-  expect(records.apart).toBe(true);
   await records.close();
+  expect(readdirSync(folder)).toEqual([]);
+});
+
+test('who comes when all is there already loads it in rounds as well', async () => {
+  const feed = new Feed(pages(20, (page, n) => page * 10 + n));
+  const fetch = new SharedFetch({ ...place(), feed, checkpoint: undefined }, ['t', 'u']);
+  const feeding = fetch.take('t')!;
+  await feeding.fetched;
+  expect(feed.added).toBe(20);
+  const records = new HeldRecords({ ...place(), feeding });
+  const rounds: number[] = [];
+  for (let round: string | undefined; !records.finished;) {
+    const looked = await records.round(round, NEVER);
+    ({ round } = looked);
+    rounds.push(names(looked).length);
+    records.loaded(NO_LOADS, true);
+  }
+  expect(rounds).toEqual([3, 3, 3, 3, 3, 3, 2]);
+  await records.close();
+  await fetch.close();
   expect(readdirSync(folder)).toEqual([]);
 });
 

@@ -206,6 +206,8 @@ export class HeldRecords {
       if (keys && known && !this.#remember(keys)) throw otherwise();
     }
     this.#ended ||= last && this.#looked?.fetched !== undefined;
+    // It waits for the end of the run, and others of the same fetch are still to come.
+    if (this.#ended) this.#keys = undefined;
   }
 
   /** Never throws. */

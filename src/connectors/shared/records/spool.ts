@@ -78,11 +78,19 @@ export class Spool {
     this.#changed();
   }
 
-  /** All documents that wait, once they have so many bytes, or when no more come. */
+  /** The first documents that have so many bytes together, or all when no more come; `ended`: these are the last ones. */
   async take(bytes: () => number): Promise<{ documents: SpooledDocument[]; ended: boolean }> {
     while (!this.#ended && bytesOf(this.documents) < bytes()) await this.#change();
-    const documents = this.documents.splice(0);
-    return { documents, ended: this.#ended };
+    const most = bytes();
+    let [count, sum] = [0, 0];
+    while (count < this.documents.length && sum < most) sum += this.documents[count++]!.bytes;
+    const documents = this.documents.splice(0, count);
+    return { documents, ended: this.#ended && this.documents.length === 0 };
+  }
+
+  /** All documents that are there. */
+  takeAll(): SpooledDocument[] {
+    return this.documents.splice(0);
   }
 
   /** A part of a document, of which each piece is gone when the next one is asked for. Throws like the storage. */
