@@ -1,13 +1,15 @@
 /** Records with arrays in them, from an API into tables of some system. */
 import path from 'node:path';
 import pg from 'pg';
+import { mysqlRows, mysqlSession } from '../../guarantees/mysql-session.ts';
 import type { StreamOptions } from '../../src/core/project.ts';
 import type { ProjectDefinition, RunOptions, StreamReport } from '../../src/index.ts';
+import type { MariadbServer } from '../../src/testing/mariadb-server.ts';
 import type { PostgresServer } from '../../src/testing/postgres-server.ts';
 import { askDuckdb } from './duckdb-reader.ts';
 import { FileLake } from './file-lake.ts';
 
-export type TargetKind = 'postgres' | 'lake' | 'duckdb';
+export type TargetKind = 'postgres' | 'mysql' | 'lake' | 'duckdb';
 
 let databases = 0;
 
@@ -30,13 +32,13 @@ export class NestedPair extends FileLake {
 
   static async open(
     kind: TargetKind,
-    server: PostgresServer,
+    server: PostgresServer | MariadbServer,
     streams: Record<string, StreamOptions>,
   ): Promise<NestedPair> {
     const pair = new NestedPair(kind, streams);
-    if (kind === 'postgres') {
+    if (kind === 'postgres' || kind === 'mysql') {
       pair.#database = await server.createDatabase(`nested_${process.pid}_${++databases}`);
-      pair.target = { type: 'postgres', url: pair.#database };
+      pair.target = { type: kind, url: pair.#database };
     } else if (kind === 'duckdb') pair.target = { type: 'duckdb', path: './out.duckdb' };
     return pair;
   }
@@ -60,14 +62,16 @@ export class NestedPair extends FileLake {
 
   /** Rows as texts in their order: values with `|` between them, `-` for NULL. */
   async rows(table: string, ...columns: string[]): Promise<string[]> {
-    const list = columns.map((column) => `CAST(${column} AS VARCHAR) AS ${column}`).join(', ');
+    const list = columns
+      .map((column) => `CAST(${column} AS ${this.#kind === 'mysql' ? 'CHAR' : 'VARCHAR'}) AS ${column}`)
+      .join(', ');
     const order = columns.map((_, i) => i + 1).join(', ');
     const sql = `SELECT ${list} FROM ${table} ORDER BY ${order}`;
     const rows = await this.#ask(sql);
     return rows.map((row) => row.map((value) => value ?? '-').join('|')).toSorted();
   }
 
-  /** Statements in PostgreSQL. */
+  /** Statements in a database. */
   async execute(sql: string): Promise<void> {
     await this.#ask(sql);
   }
@@ -77,6 +81,15 @@ export class NestedPair extends FileLake {
     if (this.#kind === 'duckdb') {
       const found = await askDuckdb(path.join(this.folder, 'out.duckdb'), sql);
       return found.map((row) => Object.values(row) as (string | null)[]);
+    }
+    if (this.#kind === 'mysql') {
+      const session = await mysqlSession(this.#database);
+      try {
+        const found = await mysqlRows(session, sql);
+        return found.map((row) => Object.values(row) as (string | null)[]);
+      } finally {
+        await session.end();
+      }
     }
     const client = new pg.Client(this.#database);
     await client.connect();
