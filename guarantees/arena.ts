@@ -6,6 +6,7 @@ import type { Arena, Tally } from './attack.ts';
 import { type AnyPair, type Difference, Pair, type Streams } from './pair.ts';
 import { kindOf, type OpenOptions, type Servers } from './pairs.ts';
 import { Random } from './random.ts';
+import type { SourceSide, SqlSide } from './sides.ts';
 import type { SourceSql } from './source-sql.ts';
 
 /** Lines of a difference that an error shows; the rest is counted. */
@@ -77,8 +78,10 @@ export class Grounds implements AsyncDisposable, Servers {
       // By their number the few rows of most attacks would all go one way.
       if (kind.to !== 'lake') pair.defaults = { load_method: ways.pick(['statements', 'bulk']) };
       pairs.push(pair);
-      const text = typeof sql === 'string' ? sql : sql(from.sql);
-      if (text !== '') await from.query(text);
+      if (isSql(from)) {
+        const text = typeof sql === 'string' ? sql : sql(from.sql);
+        if (text !== '') await from.query(text);
+      }
       return pair;
     };
     return {
@@ -103,6 +106,10 @@ export class Grounds implements AsyncDisposable, Servers {
       this.#bucket?.then((server) => server.stop()),
     ]);
   }
+}
+
+function isSql(side: SourceSide): side is SqlSide {
+  return 'query' in side;
 }
 
 async function verify(tally: Tally, pair: AnyPair, tables: readonly string[]): Promise<void> {

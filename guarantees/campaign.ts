@@ -61,9 +61,9 @@ export async function runCampaign(campaign: Campaign): Promise<Result[]> {
 }
 
 /**
- * With a limit of time all attacks get their first round before any gets its second, in an order that the seed draws, for few
- * get one when it is short, and random ones go on with more seeds than a whole run has; without one each attack gets all its
- * rounds in a row.
+ * With a limit of time all attacks get their first round before any gets its second, one of each pair in turn in an order that
+ * the seed draws, for few get one when it is short, and random ones go on with more seeds than a whole run has; without one
+ * each attack gets all its rounds in a row.
  */
 function* schedule(results: readonly Result[], campaign: Campaign): Generator<[Result, number]> {
   const wanted = ({ attack }: Result): number => campaign.rounds ?? (campaign.brief ? 1 : attack.rounds);
@@ -71,7 +71,7 @@ function* schedule(results: readonly Result[], campaign: Campaign): Generator<[R
     for (const result of results) for (let round = 0; round < wanted(result); round++) yield [result, round];
     return;
   }
-  const order = shuffled(results, new Random(campaign.seed));
+  const order = inTurns(shuffled(results, new Random(campaign.seed)));
   for (let round = 0; ; round++) {
     const more = order.filter(
       (result) =>
@@ -88,6 +88,17 @@ function shuffled<T>(items: readonly T[], random: Random): T[] {
     .map((item) => ({ item, place: random.next() }))
     .toSorted((a, b) => a.place - b.place)
     .map(({ item }) => item);
+}
+
+/** The first one of each pair, then the second ones, and so on. */
+function inTurns(results: readonly Result[]): Result[] {
+  const turns = new Map<string, number>();
+  const placed = results.map((result) => {
+    const turn = turns.get(result.attack.pair) ?? 0;
+    turns.set(result.attack.pair, turn + 1);
+    return { result, turn };
+  });
+  return placed.toSorted((a, b) => a.turn - b.turn).map(({ result }) => result);
 }
 
 async function runRound(

@@ -5,12 +5,12 @@ import type { Schema } from '../src/core/schema.ts';
 import type { MariadbServer } from '../src/testing/mariadb-server.ts';
 import { mysqlLines } from './mysql-row.ts';
 import { mysqlRows, mysqlSession, urlAs } from './mysql-session.ts';
-import type { SourceSide, SqlSession } from './sides.ts';
+import type { SqlSide, SqlSession } from './sides.ts';
 import { MYSQL_SQL, type SourceSql } from './source-sql.ts';
 
 let databases = 0;
 
-export class MysqlSide implements SourceSide {
+export class MysqlSide implements SqlSide {
   readonly type = 'mysql';
   readonly sql: SourceSql = MYSQL_SQL;
   /** May be changed between runs. */

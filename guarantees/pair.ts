@@ -9,13 +9,20 @@ import { openState, type ProjectContext } from '../src/engine/context.ts';
 import { planPipeline } from '../src/engine/plan.ts';
 import { runPipeline } from '../src/engine/run.ts';
 import type { PipelinePlan, RunOptions, RunReport, StreamReport } from '../src/engine/types.ts';
+import type { ApiSide } from './api-side.ts';
 import type { LakeSide } from './lake-side.ts';
 import type { PostgresSide } from './postgres-side.ts';
-import type { DestinationSide, SourceSide } from './sides.ts';
+import type { DestinationSide, SourceSide, SqlSide } from './sides.ts';
 
 export type Streams = Record<string, StreamOptions>;
 
 export type AnyPair = Pair<SourceSide, DestinationSide>;
+
+/** Reads a database. */
+export type SqlPair = Pair<SqlSide, DestinationSide>;
+
+/** Reads an API. */
+export type ApiPair = Pair<ApiSide, DestinationSide>;
 
 /** What a comparison found, each as lines of text; all empty when the two are equal. */
 export interface Difference {

@@ -2,6 +2,7 @@
 import { mariadbMissing, type MariadbServer } from '../src/testing/mariadb-server.ts';
 import type { PostgresServer } from '../src/testing/postgres-server.ts';
 import { motoMissing, type MotoServer } from '../src/testing/moto-server.ts';
+import { ApiSide } from './api-side.ts';
 import { BucketSide, LakeSide } from './lake-side.ts';
 import { MysqlSide } from './mysql-side.ts';
 import { MysqlTargetSide } from './mysql-target-side.ts';
@@ -33,7 +34,7 @@ export interface PairKind {
   title: string;
   /** Says why its servers cannot be started on this machine; without it they come with npm, and npm test attacks them. */
   missing?: () => string | undefined;
-  from: 'postgres' | 'mysql';
+  from: 'postgres' | 'mysql' | 'rest';
   to: 'lake' | 'postgres' | 'mysql';
   openSource(servers: Servers, options: OpenOptions): Promise<SourceSide>;
   /** Returns what makes the side once the folder of the project is known. */
@@ -84,6 +85,8 @@ const toMysql: To = {
   },
 };
 
+const fromRest: From = { from: 'rest', openSource: () => ApiSide.open() };
+
 /** The first one is meant where an id names none. */
 export const PAIRS: readonly [PairKind, ...PairKind[]] = [
   { name: 'postgres-lake', title: 'PostgreSQL to a lake', ...fromPostgres, ...toLake },
@@ -93,17 +96,21 @@ export const PAIRS: readonly [PairKind, ...PairKind[]] = [
   { name: 'mysql-postgres', title: 'MariaDB to PostgreSQL', ...fromMysql, ...toPostgres },
   { name: 'mysql-mysql', title: 'MariaDB to MariaDB', ...fromMysql, ...toMysql },
   { name: 'mysql-lake', title: 'MariaDB to a lake', ...fromMysql, ...toLake },
+  { name: 'rest-postgres', title: 'REST to PostgreSQL', ...fromRest, ...toPostgres },
+  { name: 'rest-lake', title: 'REST to a lake', ...fromRest, ...toLake },
 ];
 
 function named(fits: (pair: PairKind) => boolean): readonly string[] {
   return PAIRS.filter(fits).map(({ name }) => name);
 }
 
-/** For attacks that know nothing of a pair but its sides. */
-export const ALL_PAIRS: readonly string[] = named(() => true);
+/** For attacks that know nothing of a pair but its sides, of which one is a database that they write to. */
+export const FROM_DATABASES: readonly string[] = named(({ from }) => from !== 'rest');
+
+export const FROM_APIS: readonly string[] = named(({ from }) => from === 'rest');
 
 /** For attacks on databases that are written to, whatever they read. */
-export const TO_DATABASES: readonly string[] = named(({ to }) => to !== 'lake');
+export const TO_DATABASES: readonly string[] = named(({ from, to }) => from !== 'rest' && to !== 'lake');
 
 export function kindOf(pair: string): PairKind {
   return PAIRS.find(({ name }) => name === pair)!;

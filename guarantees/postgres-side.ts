@@ -3,12 +3,12 @@ import pg from 'pg';
 import type { Schema } from '../src/core/schema.ts';
 import type { PostgresServer } from '../src/testing/postgres-server.ts';
 import { postgresText } from './row-text.ts';
-import type { SourceSide, SqlSession } from './sides.ts';
+import type { SqlSide, SqlSession } from './sides.ts';
 import { POSTGRES_SQL, type SourceSql } from './source-sql.ts';
 
 let databases = 0;
 
-export class PostgresSide implements SourceSide {
+export class PostgresSide implements SqlSide {
   readonly type = 'postgres';
   readonly sql: SourceSql = POSTGRES_SQL;
   /** May be changed between runs. */

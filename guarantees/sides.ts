@@ -12,19 +12,23 @@ export interface SqlSession {
 
 export interface SourceSide {
   readonly type: string;
-  readonly sql: SourceSql;
   /** Options of the connection in the project file; may be changed between runs. */
   connection: Record<string, unknown>;
+  /** What `lines` knows a table of the destination by. */
+  nameOf(table: string): string;
+  /** Rows as sorted lines of text, in the columns and types of the destination's table. */
+  lines(from: string, schema: Schema): Promise<string[]>;
+  close(): Promise<void>;
+}
+
+/** A database that is read. */
+export interface SqlSide extends SourceSide {
+  readonly sql: SourceSql;
   query(sql: string): Promise<Record<string, unknown>[]>;
   /** Another session, closed with the side; `role` logs in as somebody else. */
   session(role?: string): Promise<SqlSession>;
   /** The database's URL for another role. */
   urlOf(role: string): string;
-  /** A table that attacks have made, for FROM. */
-  nameOf(table: string): string;
-  /** Rows as sorted lines of text, in the columns and types of the destination's table. */
-  lines(from: string, schema: Schema): Promise<string[]>;
-  close(): Promise<void>;
 }
 
 export type ReadBy =

@@ -5,7 +5,7 @@ import { asSluiceError } from '../../src/core/errors.ts';
 import type { ErrorInfo } from '../../src/core/events.ts';
 import type { RunOptions } from '../../src/engine/types.ts';
 import type { Arena } from '../attack.ts';
-import type { AnyPair } from '../pair.ts';
+import type { SqlPair } from '../pair.ts';
 
 /** What the error of a run that meets a fault has to say. */
 export interface Expected {
@@ -34,7 +34,7 @@ export interface Fault {
  * All of it: inject, run (must fail as expected, readers see no change), heal, run (must make the tables equal, leave no
  * lease and nothing lying about). Counts one fault and returns the code.
  */
-export async function meetFault(arena: Arena<AnyPair>, pair: AnyPair, fault: Fault): Promise<string> {
+export async function meetFault(arena: Arena<SqlPair>, pair: SqlPair, fault: Fault): Promise<string> {
   const before = await seen(pair, fault.tables);
   const options = await fault.inject();
   arena.tally.faults++;
@@ -47,7 +47,7 @@ export async function meetFault(arena: Arena<AnyPair>, pair: AnyPair, fault: Fau
 
 /** Rows that readers see, and whether there is a table at all. */
 export async function seen(
-  pair: AnyPair,
+  pair: SqlPair,
   tables: readonly string[],
 ): Promise<Map<string, string[] | undefined>> {
   const rows = new Map<string, string[] | undefined>();
@@ -58,7 +58,7 @@ export async function seen(
 
 /** Throws when readers see something else than `before` (from {@link seen}), or with `part` anything but rows of the source. */
 export async function expectVisible(
-  pair: AnyPair,
+  pair: SqlPair,
   tables: readonly string[],
   before: Map<string, string[] | undefined>,
   visible: Expected['visible'] = 'unchanged',
@@ -84,7 +84,7 @@ export async function expectVisible(
 }
 
 /** Runs the pipeline and returns the error of the run, or of the first stream that failed; undefined when all went well. */
-export async function errorOf(pair: AnyPair, options: RunOptions = {}): Promise<ErrorInfo | undefined> {
+export async function errorOf(pair: SqlPair, options: RunOptions = {}): Promise<ErrorInfo | undefined> {
   try {
     const report = await pair.attempt(options);
     return report.streams.find((stream) => stream.error)?.error;
@@ -94,7 +94,7 @@ export async function errorOf(pair: AnyPair, options: RunOptions = {}): Promise<
 }
 
 /** Runs the pipeline, which must fail with an error as expected: code, names, a remedy, no lease left. Returns the code. */
-export async function mustFail(pair: AnyPair, expected: Expected, options: RunOptions = {}): Promise<string> {
+export async function mustFail(pair: SqlPair, expected: Expected, options: RunOptions = {}): Promise<string> {
   const error = await errorOf(pair, options);
   if (!error) throw new Error(`the run went well; expected ${expected.codes.join(' or ')}`);
   expectError(error, expected);
@@ -115,8 +115,8 @@ export function expectError(error: ErrorInfo, expected: Expected): void {
 
 /** Runs the pipeline, which must make the tables equal to the source and leave no lease and nothing lying about. */
 export async function mustHeal(
-  arena: Arena<AnyPair>,
-  pair: AnyPair,
+  arena: Arena<SqlPair>,
+  pair: SqlPair,
   tables: readonly string[],
   options: RunOptions = {},
 ): Promise<void> {
@@ -127,8 +127,8 @@ export async function mustHeal(
 
 /** Throws unless the tables are equal to the source, nobody holds a lease and nothing unseen lies about. */
 export async function mustBeWhole(
-  arena: Arena<AnyPair>,
-  pair: AnyPair,
+  arena: Arena<SqlPair>,
+  pair: SqlPair,
   tables: readonly string[],
 ): Promise<void> {
   await arena.verify(pair, tables);

@@ -1,6 +1,6 @@
 /** The tables that faults of the source are tried on: one for each way of loading. */
 import type { Arena } from '../attack.ts';
-import type { AnyPair, Pair, Streams } from '../pair.ts';
+import type { SqlPair, Pair, Streams } from '../pair.ts';
 import type { OpenOptions } from '../pairs.ts';
 import type { SourceSql } from '../source-sql.ts';
 
@@ -32,7 +32,7 @@ export function tablesSql(rows: number, names: readonly string[] = TABLES): (sql
 }
 
 /** New rows everywhere, and changed ones where they can be followed. */
-export async function write(pair: AnyPair, rows: number): Promise<void> {
+export async function write(pair: SqlPair, rows: number): Promise<void> {
   const names = Object.keys(pair.streams);
   const { now, numbers } = pair.from.sql;
   for (const name of rows > 0 ? names : [])

@@ -4,11 +4,11 @@ import type { Pair, Streams } from '../pair.ts';
 import { type OpenOptions, POSTGRES_TO_POSTGRES, TO_DATABASES } from '../pairs.ts';
 import type { PostgresSide } from '../postgres-side.ts';
 import type { PostgresTargetSide } from '../postgres-target-side.ts';
-import type { SourceSide, TargetSide } from '../sides.ts';
+import type { SqlSide, TargetSide } from '../sides.ts';
 import { errorOf, expectError } from './expect.ts';
 import { STREAMS, tablesSql, write } from './source-tables.ts';
 
-export type Replica = Pair<SourceSide, TargetSide>;
+export type Replica = Pair<SqlSide, TargetSide>;
 export type PostgresReplica = Pair<PostgresSide, PostgresTargetSide>;
 
 type What = Pick<Attack, 'part' | 'promise' | 'rounds' | 'brief' | 'pairs'>;

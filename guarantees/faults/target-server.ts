@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import type { RunOptions } from '../../src/engine/types.ts';
 import type { Attack } from '../attack.ts';
-import type { AnyPair } from '../pair.ts';
+import type { SqlPair } from '../pair.ts';
 import { pauseAt } from '../pause.ts';
 import { mountDisk, NO_ROOT } from './destination-ground.ts';
 import { errorOf, expectError } from './expect.ts';
@@ -316,4 +316,4 @@ function owner(pid: number): { uid: string } {
   return { uid: /^Uid:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]! };
 }
 
-export const TARGET_SERVER: readonly Attack<AnyPair>[] = [restarts, cuts, unanswered, rights, settings, full];
+export const TARGET_SERVER: readonly Attack<SqlPair>[] = [restarts, cuts, unanswered, rights, settings, full];

@@ -1,6 +1,6 @@
 /** What users do to the tables that are written to: constraints, triggers, changes, older backups. */
 import type { Arena, Attack } from '../attack.ts';
-import type { AnyPair } from '../pair.ts';
+import type { SqlPair } from '../pair.ts';
 import { pauseAt } from '../pause.ts';
 import {
   codeOf,
@@ -411,7 +411,7 @@ async function toldBy(pair: Replica): Promise<string | undefined> {
   return streams[0]!.error?.code;
 }
 
-export const TARGET_TABLES: readonly Attack<AnyPair>[] = [
+export const TARGET_TABLES: readonly Attack<SqlPair>[] = [
   refusedRows,
   dependants,
   tableLost,

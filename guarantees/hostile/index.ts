@@ -1,5 +1,5 @@
 import type { Attack } from '../attack.ts';
-import type { AnyPair } from '../pair.ts';
+import type { SqlPair } from '../pair.ts';
 import { BOUNDARIES } from './boundaries.ts';
 import { DOCUMENTS } from './documents.ts';
 import { ENCODINGS } from './encodings.ts';
@@ -11,7 +11,7 @@ import { SESSION_SETTINGS } from './session-settings.ts';
 import { SHAPES } from './shapes.ts';
 import { TARGET_ATTACKS } from './target.ts';
 
-export const HOSTILE_ATTACKS: readonly Attack<AnyPair>[] = [
+export const HOSTILE_ATTACKS: readonly Attack<SqlPair>[] = [
   SHAPES,
   BOUNDARIES,
   DOCUMENTS,

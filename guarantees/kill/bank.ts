@@ -9,7 +9,7 @@ import type { Streams } from '../pair.ts';
 import { endWith } from '../pause.ts';
 import type { Random } from '../random.ts';
 import type { ReaderTask } from './reader.ts';
-import type { AnyPair } from '../pair.ts';
+import type { SqlPair } from '../pair.ts';
 import type { SourceSql } from '../source-sql.ts';
 
 export const BANK: readonly string[] = ['appended', 'merged', 'replaced', 'parted'];
@@ -39,7 +39,7 @@ export const bankSql = ({ stamp, now, numbers, laterDay, analyze }: SourceSql): 
   ).join(';');
 
 /** A few transactions on each table: money is moved, accounts are opened in pairs. */
-export async function doBusiness(pair: AnyPair, random: Random): Promise<void> {
+export async function doBusiness(pair: SqlPair, random: Random): Promise<void> {
   const { now, numbers, laterDay } = pair.from.sql;
   for (const table of BANK) {
     const amount = random.int(1, 100);
@@ -63,7 +63,7 @@ export interface Reader {
 const SCRIPT = fileURLToPath(new URL('reader.ts', import.meta.url));
 
 /** Reads all tables of the bank in a process of its own, from now on; they have to be there. */
-export function startReader(pair: AnyPair): Reader {
+export function startReader(pair: SqlPair): Reader {
   const task: ReaderTask = {
     by: pair.to.readBy,
     tables: BANK,

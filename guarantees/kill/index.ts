@@ -4,6 +4,7 @@ import { MANY_READERS } from './many-readers.ts';
 import { PART_ATTACKS } from './parts.ts';
 import { POWER_CUT } from './power-cut.ts';
 import { RANDOM_TIMES } from './random-times.ts';
+import { RECORD_KILLS } from './records.ts';
 import { SIDE_BY_SIDE } from './side-by-side.ts';
 import { SIGNALS } from './signals.ts';
 import { STEP_ATTACKS } from './steps.ts';
@@ -20,4 +21,5 @@ export const KILL_ATTACKS: readonly Attack<AnyPair>[] = [
   SIDE_BY_SIDE,
   MANY_READERS,
   POWER_CUT,
+  ...RECORD_KILLS,
 ];

@@ -1,5 +1,5 @@
 /** Named steps of a run, in the order in which it comes by, for lakes and for databases. */
-import type { AnyPair } from '../pair.ts';
+import type { SqlPair } from '../pair.ts';
 
 /** What a reader sees after a kill: the table before, the whole load, or either with nothing in between. */
 export type Seen = 'before' | 'after' | 'whole';
@@ -15,7 +15,7 @@ export interface Both<T> {
   mysql?: T;
 }
 
-export function of<T>(pair: AnyPair, { lake, bucket = lake, sql, mysql = sql }: Both<T>): T {
+export function of<T>(pair: SqlPair, { lake, bucket = lake, sql, mysql = sql }: Both<T>): T {
   return { lake, bucket, postgres: sql, mysql }[pair.to.readBy.type];
 }
 

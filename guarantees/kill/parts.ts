@@ -2,8 +2,8 @@
 import type { StreamOptions } from '../../src/core/project.ts';
 import type { Arena, Attack } from '../attack.ts';
 import { killAt } from '../pause.ts';
-import type { AnyPair } from '../pair.ts';
-import { ALL_PAIRS } from '../pairs.ts';
+import type { SqlPair } from '../pair.ts';
+import { FROM_DATABASES } from '../pairs.ts';
 import type { SourceSql } from '../source-sql.ts';
 import { type Both, of } from './moments.ts';
 import { expectAtRest, expectSoundState, linesOf } from './rest.ts';
@@ -135,19 +135,19 @@ const CASES: readonly Case[] = [
   },
 ];
 
-export const PART_ATTACKS: readonly Attack<AnyPair>[] = CASES.map((each) => ({
+export const PART_ATTACKS: readonly Attack<SqlPair>[] = CASES.map((each) => ({
   name: each.name,
   part: 'kill',
   promise: 'whole-or-not',
   tries: each.tries,
   rounds: 1,
-  pairs: ALL_PAIRS,
+  pairs: FROM_DATABASES,
   brief: false,
   run: (arena) => killInParts(arena, each),
 }));
 
 async function killInParts(
-  arena: Arena<AnyPair>,
+  arena: Arena<SqlPair>,
   { options, source, moments: both, check }: Case,
 ): Promise<string> {
   // Each in a database of its own.
@@ -176,7 +176,7 @@ async function killInParts(
   }
 }
 
-async function expectOnlySource(pair: AnyPair, seen: readonly string[]): Promise<void> {
+async function expectOnlySource(pair: SqlPair, seen: readonly string[]): Promise<void> {
   if (seen.length === 0) return;
   const source = new Set(await pair.sourceLines('t'));
   const history = await pair.to.lines('t', 'history');

@@ -3,8 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Arena, Attack } from '../attack.ts';
 import { BANK, bankSql, BANK_STREAMS, doBusiness, startReader } from './bank.ts';
 import { runCommand, startCommand } from './command.ts';
-import type { AnyPair } from '../pair.ts';
-import { ALL_PAIRS } from '../pairs.ts';
+import type { SqlPair } from '../pair.ts';
+import { FROM_DATABASES } from '../pairs.ts';
 import { expectAtRest, expectSoundState, linesOf, same } from './rest.ts';
 
 const KILLS = 10;
@@ -13,18 +13,18 @@ const AGAIN = 0.3;
 /** How often leases and history are objects in the lake. */
 const LAKE_STATE = 0.3;
 
-export const RANDOM_TIMES: Attack<AnyPair> = {
+export const RANDOM_TIMES: Attack<SqlPair> = {
   name: 'random-times',
   part: 'kill',
   promise: 'whole-or-not',
   tries: `kills the command \`sluice run\` ${KILLS} times a round with SIGKILL at random moments while four tables are loaded in four ways and another process reads them, and runs again`,
   rounds: 20,
-  pairs: ALL_PAIRS,
+  pairs: FROM_DATABASES,
   brief: false,
   run: killAtRandomTimes,
 };
 
-async function killAtRandomTimes(arena: Arena<AnyPair>): Promise<string> {
+async function killAtRandomTimes(arena: Arena<SqlPair>): Promise<string> {
   const { random, tally } = arena;
   const pair = await arena.open(BANK_STREAMS, bankSql);
   if (random.chance(LAKE_STATE) && pair.to.type === 'lake')
@@ -60,7 +60,7 @@ async function killAtRandomTimes(arena: Arena<AnyPair>): Promise<string> {
 }
 
 /** Kills a run after a while; what readers see then is each table as it was or as it should become. */
-async function runAndKill(pair: AnyPair, delay: number): Promise<boolean> {
+async function runAndKill(pair: SqlPair, delay: number): Promise<boolean> {
   const before = new Map<string, string[]>();
   for (const table of BANK) before.set(table, await linesOf(pair, table));
   const command = await startCommand(pair, ['run']);
@@ -78,7 +78,7 @@ async function runAndKill(pair: AnyPair, delay: number): Promise<boolean> {
 }
 
 /** The next run, by the command or in this process, finds nothing in its way: a dead process holds no lease. */
-async function runToTheEnd(pair: AnyPair, byCommand: boolean): Promise<void> {
+async function runToTheEnd(pair: SqlPair, byCommand: boolean): Promise<void> {
   if (byCommand) await runCommand(pair, ['run']);
   else await pair.run();
 }

@@ -4,20 +4,20 @@ import type { Arena, Attack } from '../attack.ts';
 import type { Random } from '../random.ts';
 import { BANK, bankSql, BANK_STREAMS, doBusiness, startReader } from './bank.ts';
 import { type Ended, runCommand, startCommand } from './command.ts';
-import type { AnyPair } from '../pair.ts';
-import { ALL_PAIRS } from '../pairs.ts';
+import type { SqlPair } from '../pair.ts';
+import { FROM_DATABASES } from '../pairs.ts';
 import { expectAtRest, expectSoundState, linesOf, same } from './rest.ts';
 
 const STOPS = 8;
 const CODES: Readonly<Record<string, number>> = { SIGINT: 130, SIGTERM: 143 };
 
-export const SIGNALS: Attack<AnyPair> = {
+export const SIGNALS: Attack<SqlPair> = {
   name: 'signals',
   part: 'kill',
   promise: 'whole-or-not',
   tries: `stops the command \`sluice run\` ${STOPS} times a round with SIGTERM, Ctrl-C or two of them at random moments, looks for what it left, and runs again`,
   rounds: 3,
-  pairs: ALL_PAIRS,
+  pairs: FROM_DATABASES,
   brief: false,
   async run(arena) {
     const pair = await arena.open(BANK_STREAMS, bankSql);
@@ -53,7 +53,7 @@ function draw(random: Random, wholeMs: number): Stop {
   };
 }
 
-async function stopOnce(arena: Arena<AnyPair>, pair: AnyPair, stop: Stop): Promise<void> {
+async function stopOnce(arena: Arena<SqlPair>, pair: SqlPair, stop: Stop): Promise<void> {
   const what = `${stop.signal} after ${stop.afterMs} ms${stop.againMs === undefined ? '' : ` and ${stop.againMs} ms`}`;
   arena.say(what);
   const before = new Map<string, string[]>();
@@ -73,7 +73,7 @@ async function stopOnce(arena: Arena<AnyPair>, pair: AnyPair, stop: Stop): Promi
 
 /** What is not as promised after a stop. */
 async function findWrong(
-  pair: AnyPair,
+  pair: SqlPair,
   before: ReadonlyMap<string, string[]>,
   { stop, ended }: { stop: Stop; ended: Ended },
 ): Promise<string | undefined> {

@@ -3,8 +3,8 @@ import type { StreamOptions } from '../../src/core/project.ts';
 import type { Arena, Attack } from '../attack.ts';
 import type { ChildTask } from '../child-run.ts';
 import { killAt } from '../pause.ts';
-import type { AnyPair } from '../pair.ts';
-import { ALL_PAIRS, PAIRS } from '../pairs.ts';
+import type { SqlPair } from '../pair.ts';
+import { FROM_DATABASES, PAIRS } from '../pairs.ts';
 import type { SourceSql } from '../source-sql.ts';
 import {
   after,
@@ -148,13 +148,13 @@ const WAYS: readonly Way[] = [
   },
 ];
 
-export const STEP_ATTACKS: readonly Attack<AnyPair>[] = WAYS.map((way) => ({
+export const STEP_ATTACKS: readonly Attack<SqlPair>[] = WAYS.map((way) => ({
   name: `steps-${way.name}`,
   part: 'kill',
   promise: 'whole-or-not',
   tries: `kills a run with SIGKILL at named steps of ${way.says} (${stepsOf(way.moments)}), looks at once, and runs again`,
   rounds: 1,
-  pairs: way.pairs ?? ALL_PAIRS,
+  pairs: way.pairs ?? FROM_DATABASES,
   brief: way.brief === true,
   run: (arena) => killAtSteps(arena, way),
 }));
@@ -163,7 +163,7 @@ function stepsOf({ lake, sql, mysql = sql }: Both<Moments>): string {
   return `${lake.length} for a lake, ${sql.length} for PostgreSQL, ${mysql.length} for MariaDB`;
 }
 
-async function killAtSteps(arena: Arena<AnyPair>, way: Way): Promise<string> {
+async function killAtSteps(arena: Arena<SqlPair>, way: Way): Promise<string> {
   const pair = await arena.open({ t: way.options }, table);
   await pair.run(way.run);
   const moments = of(pair, way.moments).filter(([moment]) => !arena.brief || BRIEF.has(moment));
@@ -187,7 +187,7 @@ async function killAtSteps(arena: Arena<AnyPair>, way: Way): Promise<string> {
   return 'works';
 }
 
-async function expectSeen(pair: AnyPair, before: readonly string[], seen: Seen): Promise<void> {
+async function expectSeen(pair: SqlPair, before: readonly string[], seen: Seen): Promise<void> {
   const now = await linesOf(pair, 't');
   const after = await pair.from.lines(pair.from.nameOf('t'), (await pair.to.schema('t'))!);
   const describe = `readers see ${now.length} rows, before there were ${before.length}, then ${after.length}`;

@@ -4,8 +4,8 @@ import { sweepLake } from '../../src/connectors/lake/sweep.ts';
 import { thisOwner } from '../../src/connectors/shared/staging.ts';
 import { openLocalStorage } from '../../src/connectors/shared/local-storage.ts';
 import type { Arena, Attack } from '../attack.ts';
-import type { AnyPair, Pair } from '../pair.ts';
-import { ALL_PAIRS } from '../pairs.ts';
+import type { SqlPair, Pair } from '../pair.ts';
+import { FROM_DATABASES } from '../pairs.ts';
 import { pauseAt } from '../pause.ts';
 import type { SourceSql } from '../source-sql.ts';
 import { runCommand, startCommand } from './command.ts';
@@ -20,7 +20,7 @@ const APPEND = { t: { cursor: 'at' } };
 const MERGE = { t: { cursor: 'at', load: 'merge' } } as const;
 
 /** Other values in the rows where it holds. */
-async function change({ from }: AnyPair, value: string, where: string): Promise<void> {
+async function change({ from }: SqlPair, value: string, where: string): Promise<void> {
   await from.query(`UPDATE t SET v = ${value}, at = ${from.sql.now} WHERE ${where}`);
 }
 const REFUSED: readonly (string | undefined)[] = [
@@ -34,13 +34,13 @@ const REFUSED: readonly (string | undefined)[] = [
 /** A lease lasts a minute; nobody may wait for it much longer. */
 const PATIENCE_MS = 180_000;
 
-const SECOND_RUN: Attack<AnyPair> = {
+const SECOND_RUN: Attack<SqlPair> = {
   name: 'second-run',
   part: 'kill',
   promise: 'one-at-a-time',
   tries: 'runs the command while another process holds one of two tables, then while it holds both',
   rounds: 1,
-  pairs: ALL_PAIRS,
+  pairs: FROM_DATABASES,
   brief: false,
   async run(arena) {
     const streams = { ...APPEND, u: { load: 'replace' as const } };
@@ -99,13 +99,13 @@ const SLEEPS: Both<readonly string[]> = {
   ],
 };
 
-const SLEEPER: Attack<AnyPair> = {
+const SLEEPER: Attack<SqlPair> = {
   name: 'sleeper',
   part: 'kill',
   promise: 'one-at-a-time',
   tries: `stops a run with SIGSTOP at ${SLEEPS.lake.length} named steps, has its lease end (once by waiting for it), lets another run load the table, changes rows and wakes it`,
   rounds: 1,
-  pairs: ALL_PAIRS,
+  pairs: FROM_DATABASES,
   brief: true,
   async run(arena) {
     for (let i = 0; i < (arena.brief ? 1 : SLEEPS.lake.length); i++) {
@@ -120,13 +120,13 @@ const SLEEPER: Attack<AnyPair> = {
   },
 };
 
-const FIRST_SLEEPER: Attack<AnyPair> = {
+const FIRST_SLEEPER: Attack<SqlPair> = {
   name: 'sleeper-first-load',
   part: 'kill',
   promise: 'one-at-a-time',
   tries: 'the same at 3 steps of a first load, when there is no table yet that could be fenced',
   rounds: 1,
-  pairs: ALL_PAIRS,
+  pairs: FROM_DATABASES,
   brief: false,
   async run(arena) {
     for (let i = 0; i < 3; i++) {
@@ -140,8 +140,8 @@ const FIRST_SLEEPER: Attack<AnyPair> = {
 };
 
 async function sleepThrough(
-  arena: Arena<AnyPair>,
-  pair: AnyPair,
+  arena: Arena<SqlPair>,
+  pair: SqlPair,
   { moment, wait }: { moment: string; wait: boolean },
 ): Promise<void> {
   arena.say(moment);
@@ -168,7 +168,7 @@ async function sleepThrough(
 }
 
 /** Tries until the lease of the sleeper has run out by itself. */
-async function loadWhenFree(arena: Arena<AnyPair>, pair: AnyPair): Promise<void> {
+async function loadWhenFree(arena: Arena<SqlPair>, pair: SqlPair): Promise<void> {
   for (const end = performance.now() + PATIENCE_MS; performance.now() < end;) {
     arena.signal.throwIfAborted();
     const { streams } = await pair.attempt();
@@ -181,14 +181,14 @@ async function loadWhenFree(arena: Arena<AnyPair>, pair: AnyPair): Promise<void>
   throw new Error(`a lease outlived its time: ${JSON.stringify(await pair.leases())}`);
 }
 
-const MEETING: Attack<AnyPair> = {
+const MEETING: Attack<SqlPair> = {
   name: 'sleeper-meets-its-heir',
   part: 'kill',
   promise: 'one-at-a-time',
   tries:
     'wakes a run that was stopped right before its commit while the one that took its table over is still at work',
   rounds: 1,
-  pairs: ALL_PAIRS,
+  pairs: FROM_DATABASES,
   brief: false,
   async run(arena) {
     const pair = await arena.open(MERGE, table);
@@ -209,13 +209,13 @@ const MEETING: Attack<AnyPair> = {
   },
 };
 
-const STRANGERS: Attack<AnyPair> = {
+const STRANGERS: Attack<SqlPair> = {
   name: 'strangers',
   part: 'kill',
   promise: 'one-at-a-time',
   tries: 'two processes that have no state in common load one table at once, while rows are changed',
   rounds: 3,
-  pairs: ALL_PAIRS,
+  pairs: FROM_DATABASES,
   brief: false,
   async run(arena) {
     const streams = arena.random.chance(0.5) ? MERGE : APPEND;
@@ -284,7 +284,7 @@ async function tidyDuring(
   await arena.verify(pair, ['t']);
 }
 
-export const TWO_AT_ONCE_ATTACKS: readonly Attack<AnyPair>[] = [
+export const TWO_AT_ONCE_ATTACKS: readonly Attack<SqlPair>[] = [
   SECOND_RUN,
   SLEEPER,
   FIRST_SLEEPER,

@@ -3,8 +3,8 @@ import { openCatalog } from '../../src/catalog/index.ts';
 import { openLocalStorage } from '../../src/connectors/shared/local-storage.ts';
 import type { Arena, Attack } from '../attack.ts';
 import type { ChildTask } from '../child-run.ts';
-import type { AnyPair, Pair } from '../pair.ts';
-import { ALL_PAIRS } from '../pairs.ts';
+import type { SqlPair, Pair } from '../pair.ts';
+import { FROM_DATABASES } from '../pairs.ts';
 import { killAt } from '../pause.ts';
 import type { SourceSql } from '../source-sql.ts';
 import { runCommand } from './command.ts';
@@ -18,21 +18,21 @@ const APPEND = { t: { cursor: 'at' } };
 const MERGE = { t: { cursor: 'at', load: 'merge' } } as const;
 const PARTED = { t: { ...APPEND.t, partition_by: { column: 'day', by: 'day' } } } as const;
 
-async function change({ from }: AnyPair): Promise<void> {
+async function change({ from }: SqlPair): Promise<void> {
   const { now } = from.sql;
   await from.query(`
     UPDATE t SET v = v || 'y', at = ${now} WHERE id % 3 = 0;
     INSERT INTO t SELECT max(id) + 1, 'new', '2026-01-02', ${now} FROM t`);
 }
 
-const FENCE: Attack<AnyPair> = {
+const FENCE: Attack<SqlPair> = {
   name: 'fence',
   part: 'kill',
   promise: 'whole-or-not',
   tries:
     'kills a run with SIGKILL, then the next one while it shuts the first one out, then the one after that',
   rounds: 1,
-  pairs: ALL_PAIRS,
+  pairs: FROM_DATABASES,
   brief: false,
   async run(arena) {
     const pair = await arena.open(MERGE, table);
@@ -51,14 +51,14 @@ const FENCE: Attack<AnyPair> = {
   },
 };
 
-const STATE_CHANGES: Attack<AnyPair> = {
+const STATE_CHANGES: Attack<SqlPair> = {
   name: 'state-changes',
   part: 'kill',
   promise: 'whole-or-not',
   tries:
     '`state reset` and `state set` are killed with SIGKILL at 5 named steps, and the pipeline runs again',
   rounds: 1,
-  pairs: ALL_PAIRS,
+  pairs: FROM_DATABASES,
   brief: false,
   async run(arena) {
     const pair = await arena.open(APPEND, table);
@@ -151,11 +151,11 @@ const SWEEP: Attack = {
   },
 };
 
-export const UPKEEP_ATTACKS: readonly Attack<AnyPair>[] = [FENCE, STATE_CHANGES, COMPACTION, SWEEP];
+export const UPKEEP_ATTACKS: readonly Attack<SqlPair>[] = [FENCE, STATE_CHANGES, COMPACTION, SWEEP];
 
 async function killIt(
-  arena: Arena<AnyPair>,
-  pair: AnyPair,
+  arena: Arena<SqlPair>,
+  pair: SqlPair,
   moment: string,
   options: ChildTask['options'] = {},
 ): Promise<void> {

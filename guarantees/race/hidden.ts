@@ -1,6 +1,6 @@
 /** Races in which Sluice may not see the transactions of others. */
 import type { Arena } from '../attack.ts';
-import type { AnyPair } from '../pair.ts';
+import type { SqlPair } from '../pair.ts';
 import { finish, follow, openField, sizeOf } from './race.ts';
 import { writeScript } from './script.ts';
 import type { RaceTable } from './tables.ts';
@@ -10,7 +10,7 @@ const LOADER = 'loader';
 /** So many writers have that role too, and can be seen. */
 const SEEN = 2;
 
-export async function raceHidden(arena: Arena<AnyPair>, tables: readonly RaceTable[]): Promise<string> {
+export async function raceHidden(arena: Arena<SqlPair>, tables: readonly RaceTable[]): Promise<string> {
   const size = sizeOf(arena);
   const owners = Array.from({ length: size.writers - SEEN }, () => undefined);
   const field = await openField(arena, tables, owners);

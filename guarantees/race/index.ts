@@ -1,9 +1,10 @@
 /** Writers against loads: whatever they do, nothing is lost and nothing doubled. */
 import type { Attack } from '../attack.ts';
-import type { AnyPair } from '../pair.ts';
-import { ALL_PAIRS } from '../pairs.ts';
+import type { AnyPair, SqlPair } from '../pair.ts';
+import { FROM_DATABASES } from '../pairs.ts';
 import { raceHidden } from './hidden.ts';
 import { race } from './race.ts';
+import { RECORDS } from './records.ts';
 import { storm } from './storm.ts';
 import {
   CLOCK_TABLES,
@@ -19,10 +20,10 @@ const WHAT = {
   promise: 'nothing-lost',
   rounds: 20,
   brief: false,
-  pairs: ALL_PAIRS,
+  pairs: FROM_DATABASES,
 } as const;
 
-export const RACE_ATTACKS: readonly Attack<AnyPair>[] = [
+const WRITER_ATTACKS: readonly Attack<SqlPair>[] = [
   {
     ...WHAT,
     name: 'timestamps',
@@ -67,3 +68,5 @@ export const RACE_ATTACKS: readonly Attack<AnyPair>[] = [
     run: (arena) => storm(arena, STORM_TABLES),
   },
 ];
+
+export const RACE_ATTACKS: readonly Attack<AnyPair>[] = [...WRITER_ATTACKS, RECORDS];

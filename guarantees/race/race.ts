@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RunEvent } from '../../src/core/events.ts';
 import type { Arena } from '../attack.ts';
-import type { AnyPair } from '../pair.ts';
+import type { SqlPair } from '../pair.ts';
 import type { SqlSession } from '../sides.ts';
 import { NaiveReader } from './naive-reader.ts';
 import { type ScriptSize, type Step, writeScript } from './script.ts';
@@ -16,7 +16,7 @@ const SIZE: ScriptSize = { writers: 8, loads: 8, turns: 80 };
 const BRIEF: ScriptSize = { writers: 8, loads: 3, turns: 60 };
 
 export interface Field {
-  pair: AnyPair;
+  pair: SqlPair;
   writers: Writers;
   tables: readonly RaceTable[];
   sessions: SqlSession[];
@@ -25,7 +25,7 @@ export interface Field {
 
 /** `roles` are those of the writers, one each; undefined is the owner of the tables. */
 export async function openField(
-  arena: Arena<AnyPair>,
+  arena: Arena<SqlPair>,
   tables: readonly RaceTable[],
   roles: readonly (string | undefined)[],
 ): Promise<Field> {
@@ -39,11 +39,11 @@ export async function openField(
   return { pair, writers, tables: writers.tables, sessions, naive };
 }
 
-export function sizeOf(arena: Arena<AnyPair>): ScriptSize {
+export function sizeOf(arena: Arena<SqlPair>): ScriptSize {
   return arena.brief ? BRIEF : SIZE;
 }
 
-export async function race(arena: Arena<AnyPair>, tables: readonly RaceTable[]): Promise<string> {
+export async function race(arena: Arena<SqlPair>, tables: readonly RaceTable[]): Promise<string> {
   const size = sizeOf(arena);
   const roles = Array.from({ length: size.writers }, () => undefined);
   const field = await openField(arena, tables, roles);
@@ -52,7 +52,7 @@ export async function race(arena: Arena<AnyPair>, tables: readonly RaceTable[]):
 }
 
 /** The steps go on while a load runs; the next load waits for it. */
-export async function follow(arena: Arena<AnyPair>, field: Field, steps: readonly Step[]): Promise<void> {
+export async function follow(arena: Arena<SqlPair>, field: Field, steps: readonly Step[]): Promise<void> {
   const { writers, sessions, naive } = field;
   let failure: Error | undefined;
   let load: Promise<unknown> = Promise.resolve();
@@ -86,7 +86,7 @@ function startLoad(
 }
 
 /** After one last load the two are equal, and another one finds nothing. */
-export async function finish(arena: Arena<AnyPair>, { pair, tables, naive }: Field): Promise<string> {
+export async function finish(arena: Arena<SqlPair>, { pair, tables, naive }: Field): Promise<string> {
   const naiveRowsLost = await naive.lost();
   if (naiveRowsLost === 0) throw new Error('the naive reader lost nothing: there was no race');
   arena.tally.races++;

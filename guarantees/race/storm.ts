@@ -1,7 +1,7 @@
 /** The same writers without a schedule: each goes its own way, as fast as it can, while loads run in a loop. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Arena } from '../attack.ts';
-import type { AnyPair } from '../pair.ts';
+import type { SqlPair } from '../pair.ts';
 import type { Random } from '../random.ts';
 import type { SqlSession } from '../sides.ts';
 import { type Field, finish, openField } from './race.ts';
@@ -26,7 +26,7 @@ interface Writer {
   nextRow: number;
 }
 
-export async function storm(arena: Arena<AnyPair>, tables: readonly RaceTable[]): Promise<string> {
+export async function storm(arena: Arena<SqlPair>, tables: readonly RaceTable[]): Promise<string> {
   const roles = Array.from({ length: WRITERS }, () => undefined);
   const field = await openField(arena, tables, roles);
   const over = new AbortController();

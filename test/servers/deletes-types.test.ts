@@ -6,7 +6,7 @@ import { MysqlTargetSide } from '../../guarantees/mysql-target-side.ts';
 import { Pair, type Streams } from '../../guarantees/pair.ts';
 import { PostgresSide } from '../../guarantees/postgres-side.ts';
 import { PostgresTargetSide } from '../../guarantees/postgres-target-side.ts';
-import type { DestinationSide, SourceSide } from '../../guarantees/sides.ts';
+import type { DestinationSide, SqlSide } from '../../guarantees/sides.ts';
 import { verifyPipeline } from '../../src/engine/verify.ts';
 import { DuckdbSide } from '../support/duckdb-side.ts';
 import { mariadbPresent, useMariadb } from '../support/mariadb.ts';
@@ -48,7 +48,7 @@ const MARIADB: Record<string, [type: string, value: string]> = {
 
 interface Kind {
   from: string;
-  open: () => Promise<SourceSide>;
+  open: () => Promise<SqlSide>;
   types: Record<string, [type: string, value: string]>;
   rows: string;
   now: string;
@@ -96,7 +96,7 @@ it
     const streams: Streams = {};
     for (const name of names)
       streams[`${schema}k_${name}`] = { load: 'merge', cursor: 'at', deletes: 'remove' };
-    const pair = new Pair<SourceSide, DestinationSide>(
+    const pair = new Pair<SqlSide, DestinationSide>(
       from,
       (made) => ((folder = made), undefined as never),
       streams,

@@ -6,7 +6,7 @@ import { MysqlTargetSide } from '../../guarantees/mysql-target-side.ts';
 import { Pair } from '../../guarantees/pair.ts';
 import { PostgresSide } from '../../guarantees/postgres-side.ts';
 import { PostgresTargetSide } from '../../guarantees/postgres-target-side.ts';
-import type { DestinationSide, SourceSide } from '../../guarantees/sides.ts';
+import type { DestinationSide, SqlSide } from '../../guarantees/sides.ts';
 import { verifyPipeline } from '../../src/engine/verify.ts';
 import { DuckdbSide } from '../support/duckdb-side.ts';
 import { mariadbPresent, useMariadb } from '../support/mariadb.ts';
@@ -47,7 +47,7 @@ const TARGETS: [string, (folder: string) => Promise<DestinationSide>, Flagged][]
   ],
 ];
 
-const SOURCES: [string, () => Promise<SourceSide>][] = [
+const SOURCES: [string, () => Promise<SqlSide>][] = [
   ['PostgreSQL', () => PostgresSide.open(postgres())],
   ['MariaDB', () => MysqlSide.open(mariadb())],
 ];
@@ -64,7 +64,7 @@ const MAKE: Record<string, string> = {
 };
 const NOW: Record<string, string> = { postgres: 'clock_timestamp()', mysql: 'NOW(6)' };
 
-async function statements(from: SourceSide, ...list: string[]): Promise<void> {
+async function statements(from: SqlSide, ...list: string[]): Promise<void> {
   for (const sql of list) await from.query(sql.replaceAll('{now}', NOW[from.type]!));
 }
 
@@ -107,13 +107,13 @@ describe.runIf(mariadbPresent).each(PAIRS)('$from to $to', ({ source, target, fl
 });
 
 async function openPair(
-  from: SourceSide,
+  from: SqlSide,
   target: (folder: string) => Promise<DestinationSide>,
   name: string,
-): Promise<Pair<SourceSide, DestinationSide>> {
+): Promise<Pair<SqlSide, DestinationSide>> {
   // The folder is known before its side is made, which for databases takes a while.
   let folder = '';
-  const pair = new Pair<SourceSide, DestinationSide>(
+  const pair = new Pair<SqlSide, DestinationSide>(
     from,
     (made) => {
       folder = made;
@@ -125,7 +125,7 @@ async function openPair(
   return pair;
 }
 
-async function verify(pair: Pair<SourceSide, DestinationSide>): Promise<unknown[]> {
+async function verify(pair: Pair<SqlSide, DestinationSide>): Promise<unknown[]> {
   return (await verifyPipeline(await pair.context(), 'p', {})).streams;
 }
 

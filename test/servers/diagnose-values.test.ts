@@ -2,10 +2,10 @@
 import { describe, expect, it } from 'vitest';
 import { MysqlSide } from '../../guarantees/mysql-side.ts';
 import { MysqlTargetSide } from '../../guarantees/mysql-target-side.ts';
-import { type AnyPair, Pair } from '../../guarantees/pair.ts';
+import { type SqlPair, Pair } from '../../guarantees/pair.ts';
 import { PostgresSide } from '../../guarantees/postgres-side.ts';
 import { PostgresTargetSide } from '../../guarantees/postgres-target-side.ts';
-import type { DestinationSide, SourceSide } from '../../guarantees/sides.ts';
+import type { DestinationSide, SqlSide } from '../../guarantees/sides.ts';
 import type { StreamDiagnosis } from '../../src/engine/diagnose-types.ts';
 import { agree, diagnose } from '../support/diagnosis.ts';
 import { mariadbPresent, useMariadb } from '../support/mariadb.ts';
@@ -23,7 +23,7 @@ function pinned(native: string, values: string[], types: (string | undefined)[])
 
 interface Job {
   cases: readonly Case[];
-  from: SourceSide;
+  from: SqlSide;
   to: DestinationSide;
   /** What names of streams begin with. */
   schema: string;
@@ -39,7 +39,7 @@ async function hold(
   { cases, from, to, schema, refuses }: Job,
   look: (said: StreamDiagnosis[]) => Promise<void> = async () => {},
 ): Promise<void> {
-  await using pair: AnyPair = new Pair<SourceSide, DestinationSide>(from, () => to, {});
+  await using pair: SqlPair = new Pair<SqlSide, DestinationSide>(from, () => to, {});
   const stream = (table: string, [native, , type]: Case): void => {
     const key = [native.endsWith('UNIQUE') ? 'v' : 'id'];
     const types = type === undefined ? {} : { types: { v: type } };

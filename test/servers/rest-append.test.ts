@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { MysqlTargetSide } from '../../guarantees/mysql-target-side.ts';
 import { Pair } from '../../guarantees/pair.ts';
 import { PostgresTargetSide } from '../../guarantees/postgres-target-side.ts';
-import type { DestinationSide, SourceSide } from '../../guarantees/sides.ts';
+import type { DestinationSide } from '../../guarantees/sides.ts';
 import { DuckdbSide } from '../support/duckdb-side.ts';
 import { mariadbPresent, useMariadb } from '../support/mariadb.ts';
 import { RestSide } from '../support/rest-side.ts';
@@ -23,7 +23,7 @@ if (mariadbPresent)
 
 it.each(targets)('into %s', async (_, open) => {
   for (const keyed of [true, false]) {
-    const from = (await RestSide.open()) as RestSide & SourceSide;
+    const from = await RestSide.open();
     if (!keyed) from.endpoint['key'] = undefined;
     // More than one slice: they are compared when all of them are there.
     const wide = 'x'.repeat(40_000);

@@ -9,20 +9,19 @@ import { Pair } from '../../guarantees/pair.ts';
 import { pauseAt } from '../../guarantees/pause.ts';
 import { PostgresTargetSide } from '../../guarantees/postgres-target-side.ts';
 import { Random } from '../../guarantees/random.ts';
-import type { SourceSide } from '../../guarantees/sides.ts';
 import { type PostgresServer, startPostgres } from '../../src/testing/postgres-server.ts';
 import { RestSide } from '../support/rest-side.ts';
 import { useServer } from '../support/server.ts';
 
 type Load = 'merge' | 'append' | 'replace';
-type RestPair = Pair<RestSide & SourceSide, PostgresTargetSide>;
+type RestPair = Pair<RestSide, PostgresTargetSide>;
 
 const LOADS = ['merge', 'append', 'replace'] as const;
 const server = useServer();
 
 /** 2000 records are loaded, and then 700 have changed or come. */
 async function open(load: Load, on: PostgresServer = server()): Promise<RestPair> {
-  const from = (await RestSide.open()) as RestSide & SourceSide;
+  const from = await RestSide.open();
   const to = await PostgresTargetSide.open(on);
   const stream = { load, key: 'id', ...(load !== 'replace' && { cursor: 'seq' }) };
   const pair = new Pair(from, () => to, { t: stream });

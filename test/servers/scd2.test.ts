@@ -6,7 +6,7 @@ import { Pair } from '../../guarantees/pair.ts';
 import { PostgresSide } from '../../guarantees/postgres-side.ts';
 import { PostgresTargetSide } from '../../guarantees/postgres-target-side.ts';
 import { Random } from '../../guarantees/random.ts';
-import type { DestinationSide, SourceSide } from '../../guarantees/sides.ts';
+import type { DestinationSide, SqlSide } from '../../guarantees/sides.ts';
 import type { StreamOptions } from '../../src/core/project.ts';
 import { mariadbPresent, useMariadb } from '../support/mariadb.ts';
 import { FAST } from '../support/mysql-kit.ts';
@@ -104,9 +104,9 @@ class Expected {
 interface Direction {
   source: System;
   target: System;
-  from(): Promise<SourceSide & Queries>;
+  from(): Promise<SqlSide & Queries>;
   to(): Promise<DestinationSide & Queries>;
-  stream(from: SourceSide): string;
+  stream(from: SqlSide): string;
   moment: string;
 }
 
@@ -182,7 +182,7 @@ describe.each(DIRECTIONS)('%s', (name, direction) => {
       table: 't',
       ...(incremental && { cursor: 'at', overlap: 3600 }),
     };
-    await using pair = new Pair<SourceSide, DestinationSide>(from, () => to, {
+    await using pair = new Pair<SqlSide, DestinationSide>(from, () => to, {
       [direction.stream(from)]: options,
     });
     const random = new Random(incremental ? 7 : 8);

@@ -11,8 +11,7 @@ export interface ApiRecord {
 
 const SIZE = 400;
 
-/** It has no SQL: attacks that write to their source by it are not for it. */
-export class RestSide implements Omit<SourceSide, 'sql' | 'query' | 'session' | 'urlOf'> {
+export class RestSide implements SourceSide {
   readonly type = 'rest';
   readonly api: Api;
   connection: Record<string, unknown>;
