@@ -120,3 +120,13 @@ it('keeps freed memory while it works, gives it back meanwhile, and does as befo
   await expect(session.keepingFreed(() => session.run('SELEC 1', 'testing'))).rejects.toThrow(InternalError);
   expect(await threshold()).toBe(before);
 });
+
+it('works with less memory than else, and has its own again afterwards', async () => {
+  const limit = async (): Promise<unknown> =>
+    (await session.rows(`SELECT current_setting('memory_limit') AS value`, 'asking'))[0]!['value'];
+  expect(await session.within(50 << 20, limit)).toBe('50.0 MiB');
+  await expect(session.within(50 << 20, () => session.run('SELEC 1', 'testing'))).rejects.toThrow(
+    InternalError,
+  );
+  expect(await limit()).toBe('100.0 MiB');
+});

@@ -119,6 +119,16 @@ export class Session {
     }
   }
 
+  /** Does work with less memory than else. */
+  async within<T>(bytes: number, work: () => Promise<T>): Promise<T> {
+    await this.run(`SET memory_limit = '${kibibytes(bytes)}'`, 'setting up DuckDB');
+    try {
+      return await work();
+    } finally {
+      await this.giveBack();
+    }
+  }
+
   /**
    * Lets go of what is in the buffers only to be read once more, for who writes much and reads nothing of it again: up to the whole
    * limit it would stay there. What is in use stays.

@@ -24,6 +24,8 @@ export type EngineTask =
       /** `{}` stands for the rows, whose columns are `c0`, `c1`, …. */
       sql: string;
     }
+  /** Rows that DuckDB reads by itself, of about so many bytes each. */
+  | { kind: 'insert'; session: number; sql: string; doing: string; rowBytes: number }
   /** Nothing that was written before is read again soon. */
   | { kind: 'empty-buffers' }
   | { kind: 'begin-rows'; session: number; sql: string; doing: string }
@@ -36,4 +38,5 @@ export type EngineReply =
   | { kind: 'done'; id: number }
   | { kind: 'result'; id: number; rows: Record<string, unknown>[]; count: number }
   | { kind: 'loaded'; id: number; facts: DecodeFacts; taken: number }
+  | { kind: 'inserted'; id: number; rows: number }
   | { kind: 'rows'; id: number; rows: unknown[][] };

@@ -2,11 +2,12 @@
 import type { ConnectorContext } from '../../core/connector.ts';
 import { throwIfAborted } from '../../core/errors.ts';
 import { engineMemory } from '../../core/memory.ts';
-import { schemaToJson } from '../../core/schema.ts';
+import { type Schema, schemaToJson } from '../../core/schema.ts';
 import type { BytesReader, DecodeFacts, DelimitedForm } from '../../core/source.ts';
 import { duckName, sourceColumn } from '../../duckdb/types.ts';
-import { delimitedQuery, expectScanned, partsOfScan, scanError } from '../shared/duckdb/delimited-scan.ts';
+import { delimitedQuery, expectScanned, scanError } from '../shared/duckdb/delimited-scan.ts';
 import { feedThread } from '../shared/feed-thread.ts';
+import { textRowBytes } from '../shared/lane/row-groups.ts';
 import type {
   LoadedRows,
   LoadTarget,
@@ -23,11 +24,9 @@ import { type DatabaseFile, databaseFile } from './file.ts';
 import type { DuckdbOptions } from './options.ts';
 import type { EngineReply } from './target-protocol.ts';
 
-/** Text that one statement reads: what it writes stays in DuckDB's buffers until the next one. */
-const PART_BYTES = 64e6;
-
 interface Scanning {
   direct: DelimitedForm;
+  schema: Schema;
   doing: string;
   onRows: OnProgress;
   signal: AbortSignal;
@@ -109,10 +108,10 @@ export class DuckdbTarget implements SqlSystem {
     const sql = `INSERT INTO ${into.table} (${names.join(', ')}) SELECT ${values.join(', ')} FROM {}`;
     const { direct, schema } = reader;
     if (direct?.format === 'delimited-files') {
-      const queries = partsOfScan(direct.scan, Math.ceil(direct.facts().bytes / PART_BYTES)).map((scan) =>
-        sql.replace('{}', () => `(${delimitedQuery({ scan, schema })})`),
-      );
-      return { facts: await this.#read(session, queries, { direct, doing: into.doing, onRows, signal }) };
+      const query = sql.replace('{}', () => `(${delimitedQuery({ scan: direct.scan, schema })})`);
+      return {
+        facts: await this.#read(session, query, { direct, schema, doing: into.doing, onRows, signal }),
+      };
     }
     const task = {
       kind: 'load',
@@ -134,22 +133,26 @@ export class DuckdbTarget implements SqlSystem {
   /** DuckDB reads files by itself. */
   async #read(
     session: number,
-    queries: readonly string[],
-    { direct, doing, onRows, signal }: Scanning,
+    sql: string,
+    { direct, schema, doing, onRows, signal }: Scanning,
   ): Promise<DecodeFacts> {
     throwIfAborted(signal);
     const stop = (): void => void this.#engine.send({ kind: 'interrupt', session }).catch(() => undefined);
     signal.addEventListener('abort', stop, { once: true });
     try {
-      let rows = 0;
-      for (const sql of queries)
-        rows += await this.#engine.load(async () => {
-          await this.#engine.send({ kind: 'empty-buffers' });
-          throwIfAborted(signal);
-          return (await this.#query(session, sql, doing)).count;
-        });
-      await expectScanned(direct, rows);
       const facts = direct.facts();
+      const inserted = await this.#engine.load(async () => {
+        await this.#engine.send({ kind: 'empty-buffers' });
+        throwIfAborted(signal);
+        return this.#engine.send({
+          kind: 'insert',
+          session,
+          sql,
+          doing,
+          rowBytes: textRowBytes(schema, facts),
+        });
+      });
+      await expectScanned(direct, (inserted as Reply<'inserted'>).rows);
       onRows(facts.rows, facts.bytes);
       return facts;
     } catch (error) {

@@ -1,4 +1,5 @@
 /** The thread that has the DuckDB of a target: all its connections, and the decoders whose batches go into its tables. */
+import { availableParallelism } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { DuckDBConnection, DuckDBResult, DuckDBValue } from '@duckdb/node-api';
 import { RingConsumer } from '../../core/byte-ring.ts';
@@ -28,6 +29,9 @@ interface Open {
 const PROGRESS_MS = 200;
 /** How often a row has to fit: in the batch, in vectors, in the table, and in the block that is written. */
 const COPIES = 12;
+
+/** Rows that a table of DuckDB keeps together. */
+const ROW_GROUP = 122_880;
 
 const port = parentPort!;
 const { file, ...options } = workerData as EngineOptions;
@@ -61,6 +65,8 @@ async function run(task: Task): Promise<void> {
       return query(task);
     case 'load':
       return load(task);
+    case 'insert':
+      return insert(task);
     case 'empty-buffers':
       await engine.emptyBuffers();
       return reply({ kind: 'done', id });
@@ -111,6 +117,24 @@ async function query({ id, session, sql, doing, values }: Task<'query'>): Promis
   );
   if (result.rowsChanged > 1 && LEAVES_GAPS.test(sql)) await takeOutGaps();
   reply({ kind: 'result', id, rows: result.getRowObjectsJson(), count: result.rowsChanged });
+}
+
+/**
+ * Two threads where a group of rows of each fits into half of the memory. They get no more than that: what is written already would
+ * take the rest, and nobody reads it again.
+ */
+async function insert({ id, session, sql, doing, rowBytes }: Task<'insert'>): Promise<void> {
+  const { connection } = open.get(session)!;
+  const half = options.memoryBytes / 2;
+  const read = async (): Promise<number> => (await connection.run(sql)).rowsChanged;
+  const both = availableParallelism() > 1 && 2 * ROW_GROUP * rowBytes <= half;
+  if (both) await engine.run('SET threads = 2', doing);
+  try {
+    const rows = await translated(doing, () => (both ? engine.within(half, read) : read()));
+    reply({ kind: 'inserted', id, rows });
+  } finally {
+    await engine.run(`SET threads = ${options.threads}`, doing);
+  }
 }
 
 const LEAVES_GAPS = /^\s*(DELETE|UPDATE|MERGE)\b/i;
