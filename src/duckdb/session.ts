@@ -13,7 +13,7 @@ const LEAST_BUFFERS = 16 << 20;
 const FLUSH = 'allocator_bulk_deallocation_flush_threshold';
 const FLUSH_AT = '1MB';
 const KEPT = '16MB';
-const GIVE_BACK_MS = 200;
+const GIVE_BACK_MS = 150;
 
 /** One embedded DuckDB with one connection. Times are UTC; nothing is read from the user's home or the network. */
 export class Session {
