@@ -7,7 +7,8 @@ import type { ApiPair } from '../pair.ts';
 import { FROM_APIS } from '../pairs.ts';
 import { expectWhole } from '../race/records.ts';
 import { type Command, type Ended, runCommand, startCommand } from './command.ts';
-import { expectAtRest, expectSoundState, linesOf, same } from './rest.ts';
+import { runAndKill } from './random-times.ts';
+import { expectAtRest } from './rest.ts';
 
 const KILLS = 6;
 const TURNS = 5;
@@ -43,10 +44,12 @@ async function killAtRandomTimes(arena: Arena<ApiPair>): Promise<string> {
     if (moves) pair.from.beforeAnswer = (name) => pair.from.change(random, name);
     const delay = random.int(0, wholeMs);
     arena.say(`kill after ${delay} ms`);
-    if (await killAfter(pair, { delay, moves })) {
+    if (await runAndKill(pair, { delay, tables: Object.keys(API_TABLES), moves })) {
       killed++;
       tally.kills++;
     }
+    // Nothing is known to stand still for whoever was killed, but no row may be there twice.
+    await expectWhole(pair, new Map(Object.keys(API_TABLES).map((table) => [table, new Map()])));
     pair.from.beforeAnswer = () => undefined;
     if (random.chance(AGAIN)) continue;
     await expectHealed(arena, pair);
@@ -55,30 +58,6 @@ async function killAtRandomTimes(arena: Arena<ApiPair>): Promise<string> {
   await expectAtRest(pair);
   if (killed < KILLS) throw new Error(`only ${killed} of ${KILLS} runs lived long enough to be killed`);
   return 'works';
-}
-
-/** What readers see after a kill is each table as it was or as it should become. */
-async function killAfter(
-  pair: ApiPair,
-  { delay, moves }: { delay: number; moves: boolean },
-): Promise<boolean> {
-  const before = new Map<string, string[]>();
-  for (const table of Object.keys(API_TABLES)) before.set(table, await linesOf(pair, table));
-  const command = await startCommand(pair, ['run']);
-  await sleep(delay);
-  command.kill('SIGKILL');
-  const { signal } = await command.ended;
-  await pair.to.settled();
-  for (const [table, was] of before) {
-    if (moves) break;
-    const now = await linesOf(pair, table);
-    if (same(now, was) || same(now, await pair.sourceLines(table))) continue;
-    throw new Error(`killed after ${delay} ms: ${table} is neither as before nor as it should become`);
-  }
-  // Nothing is known to stand still for whoever was killed, but no row may be there twice.
-  await expectWhole(pair, new Map(Object.keys(API_TABLES).map((table) => [table, new Map()])));
-  await expectSoundState(pair);
-  return signal === 'SIGKILL';
 }
 
 const RECORDS_TWICE: Attack<ApiPair> = {
