@@ -127,14 +127,16 @@ async function insert({ id, session, sql, doing, rowBytes }: Task<'insert'>): Pr
   const { connection } = open.get(session)!;
   const half = options.memoryBytes / 2;
   const read = async (): Promise<number> => (await connection.run(sql)).rowsChanged;
+  const inTwo = async (): Promise<number> => {
+    await engine.run('SET threads = 2', doing);
+    try {
+      return await engine.within(half, read);
+    } finally {
+      await engine.run(`SET threads = ${options.threads}`, doing);
+    }
+  };
   const both = availableParallelism() > 1 && 2 * ROW_GROUP * rowBytes <= half;
-  if (both) await engine.run('SET threads = 2', doing);
-  try {
-    const rows = await translated(doing, () => (both ? engine.within(half, read) : read()));
-    reply({ kind: 'inserted', id, rows });
-  } finally {
-    await engine.run(`SET threads = ${options.threads}`, doing);
-  }
+  reply({ kind: 'inserted', id, rows: await translated(doing, both ? inTwo : read) });
 }
 
 const LEAVES_GAPS = /^\s*(DELETE|UPDATE|MERGE)\b/i;
