@@ -5,6 +5,7 @@ import { InternalError } from '../../core/errors.ts';
 import type { Schema } from '../../core/schema.ts';
 import type { DecodeFacts } from '../../core/source.ts';
 import { COLUMN_DECODERS, type ColumnDecoder, type FieldRun, type WireFormat } from './copy-columns.ts';
+import { FILE_HEADER, MESSAGE_HEADER } from './copy-wire.ts';
 import { HighWater } from '../shared/high-water.ts';
 import { LargeRow } from './large-row.ts';
 
@@ -19,10 +20,6 @@ export interface CopyDecoderOptions {
   maxBytes: number;
 }
 
-/** CopyData: byte 'd', int32 length (with itself). https://www.postgresql.org/docs/current/protocol-message-formats.html */
-const MESSAGE_HEADER = 5;
-/** `PGCOPY\n\xff\r\n\0`, int32 flags, int32 length of the extension that follows. */
-const FILE_HEADER = 19;
 /** The buffer for messages across borders of blocks; after a larger message it gets this size again. */
 const STITCH_BYTES = 1 << 16;
 const KEPT_STITCH_BYTES = 8 << 20;

@@ -2,6 +2,7 @@ import type { Batch, Column } from '../../core/batch.ts';
 import type { Encoder } from '../../core/encoder.ts';
 import { DataError } from '../../core/errors.ts';
 import type { Schema } from '../../core/schema.ts';
+import { COPY_DATA, MESSAGE_HEADER } from './copy-wire.ts';
 import {
   clipCalendar,
   type FieldSource,
@@ -13,9 +14,6 @@ import {
 import { NumericFields } from './encode-numeric.ts';
 import type { LoadStamp } from './load-stamp.ts';
 
-/** CopyData: byte 'd', int32 length (with itself). https://www.postgresql.org/docs/current/protocol-message-formats.html */
-const COPY_DATA = 100;
-const MESSAGE_HEADER = 5;
 /** What the server takes in one message. */
 const MOST_BYTES = 0x3fff_ffff;
 /** U+FFFD, which stands for what text cannot hold. */

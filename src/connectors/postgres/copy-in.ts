@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type pg from 'pg';
 import type { ByteSink } from '../../core/byte-ring.ts';
+import { COPY_DATA, FILE_HEADER, MESSAGE_HEADER } from './copy-wire.ts';
 import type { LoadStamp } from './load-stamp.ts';
 
 /** The parts of pg's connection that a COPY … FROM STDIN takes; not in its published types. */
@@ -11,17 +12,15 @@ interface WireConnection {
   sendCopyFail(message: string): void;
 }
 
-/** CopyData: byte 'd', int32 length (with itself). https://www.postgresql.org/docs/current/protocol-message-formats.html */
-const COPY_DATA = 100;
-const HEADER = 5;
-/** What a binary COPY begins with. */
-const FILE_HEADER = 19;
 /** The count of fields that a row begins with, and which the trailer is instead of a row. */
 const COUNT = 2;
 /** What goes to the socket at a time, as one message; the buffers go round. */
 const PIECE_BYTES = 256 << 10;
 /** Pieces on their way before the producer has to wait. */
 const PIECES = 4;
+
+/** What each row ends with, and how many fields it has then. */
+type RowStamp = Pick<LoadStamp, 'bytes'> & { fields: number };
 
 /**
  * A COPY … FROM STDIN as a sink for CopyData messages, framing included: what comes from another server's COPY … TO STDOUT
@@ -30,7 +29,7 @@ const PIECES = 4;
  */
 export class CopyIn implements ByteSink, pg.Submittable {
   readonly #sql: string;
-  readonly #stamp: (LoadStamp & { fields: number }) | undefined;
+  readonly #stamp: RowStamp | undefined;
   readonly #opened = Promise.withResolvers<void>();
   readonly #done = Promise.withResolvers<void>();
   readonly #free: Buffer[] = [];
@@ -41,7 +40,7 @@ export class CopyIn implements ByteSink, pg.Submittable {
   #filled = 0;
   /** Bytes still to come of the message that is being read, and a header that was cut. */
   #left = 0;
-  readonly #header: Buffer = Buffer.alloc(HEADER);
+  readonly #header: Buffer = Buffer.alloc(MESSAGE_HEADER);
   #headerBytes = 0;
   #wake: (() => void) | undefined;
   #error: Error | undefined;
@@ -54,9 +53,9 @@ export class CopyIn implements ByteSink, pg.Submittable {
 
   /**
    * `stamp` is for messages that are a row each, but for the first one, which has the header of the file as well, and for the trailer:
-   * it is put behind each row, which has so many `fields` then.
+   * it is put behind each row.
    */
-  constructor(sql: string, stamp?: LoadStamp & { fields: number }) {
+  constructor(sql: string, stamp?: RowStamp) {
     this.#sql = sql;
     this.#stamp = stamp;
     // Nobody may be waiting yet.
@@ -119,14 +118,14 @@ export class CopyIn implements ByteSink, pg.Submittable {
 
   /** Takes the header of a message, or as much of it as there is; where reading goes on. */
   #readHeader(source: Buffer, from: number, to: number): number {
-    if (this.#headerBytes === 0 && to - from >= HEADER) {
+    if (this.#headerBytes === 0 && to - from >= MESSAGE_HEADER) {
       this.#left = source.readInt32BE(from + 1) - 4;
-      return from + HEADER;
+      return from + MESSAGE_HEADER;
     }
-    const size = Math.min(HEADER - this.#headerBytes, to - from);
+    const size = Math.min(MESSAGE_HEADER - this.#headerBytes, to - from);
     source.copy(this.#header, this.#headerBytes, from, from + size);
     this.#headerBytes += size;
-    if (this.#headerBytes === HEADER) {
+    if (this.#headerBytes === MESSAGE_HEADER) {
       this.#left = this.#header.readInt32BE(1) - 4;
       this.#headerBytes = 0;
     }
@@ -135,7 +134,7 @@ export class CopyIn implements ByteSink, pg.Submittable {
 
   #newPiece(): Buffer | undefined {
     if (this.#under >= PIECES) return undefined;
-    this.#filled = HEADER;
+    this.#filled = MESSAGE_HEADER;
     return this.#free.pop() ?? Buffer.allocUnsafeSlow(PIECE_BYTES + (this.#stamp?.bytes.length ?? 0));
   }
 

@@ -2,11 +2,10 @@ import type { Socket } from 'node:net';
 import type pg from 'pg';
 import type { ByteSink } from '../../core/byte-ring.ts';
 import { SocketTap } from '../shared/socket-tap.ts';
+import { COPY_DATA, MESSAGE_HEADER } from './copy-wire.ts';
 
 /** The form of bytes that a COPY … FROM STDIN of another server takes as they are. */
 export const COPY_FORM = 'postgres-copy';
-const COPY_DATA = 100; // 'd'
-const HEADER = 5;
 
 /** The parts of pg's client that carry the wire; not in its published types. */
 interface WireClient {
@@ -80,7 +79,7 @@ class CopyTap {
     while (end < size) {
       if (left === 0) {
         if ((chunk[end] === COPY_DATA) !== data) break;
-        if (size - end < HEADER) {
+        if (size - end < MESSAGE_HEADER) {
           // The length of a message is known only with its whole header: keep the cut one for the next chunk.
           this.#header = Buffer.from(chunk.subarray(end));
           this.#left = 0;

@@ -79,7 +79,8 @@ const timestamp = fixed(8, (view, p, r, column) => view.setBigInt64(p, toPostgre
 
 const INFINITY = 0x7fff_ffff_ffff_ffffn;
 
-function toPostgres(micros: bigint): bigint {
+/** Microseconds since 1970 as the server counts them. */
+export function toPostgres(micros: bigint): bigint {
   if (micros === INFINITY) return micros;
   if (micros === -INFINITY) return -INFINITY - 1n;
   return micros - EPOCH_MICROS;

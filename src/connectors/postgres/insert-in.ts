@@ -2,11 +2,8 @@
 import type pg from 'pg';
 import type { ByteSink } from '../../core/byte-ring.ts';
 import { InternalError } from '../../core/errors.ts';
+import { FILE_HEADER, MESSAGE_HEADER } from './copy-wire.ts';
 
-/** CopyData: byte 'd', int32 length (with itself). https://www.postgresql.org/docs/current/protocol-message-formats.html */
-const MESSAGE_HEADER = 5;
-/** What a binary COPY begins with. */
-const FILE_HEADER = 19;
 /** Of one statement; the protocol has room for 65,535, but parsing so many takes longer, row for row. */
 const VALUES = 8192;
 /** Of one statement, unless a single row has more. */

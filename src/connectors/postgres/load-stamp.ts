@@ -1,8 +1,7 @@
 /** The columns of a load's mark, as fields of each row of a binary COPY. */
 import { parseCursor } from '../shared/cursor-value.ts';
 import { LOAD_ID, LOADED_AT, type LoadTarget, VALID_FROM } from '../shared/sql/system.ts';
-
-const EPOCH_MICROS = 946_684_800_000_000n;
+import { toPostgres } from './encode-columns.ts';
 
 /**
  * What each row ends with. The columns have defaults with the same values, which the server would compute for each row: that is a
@@ -17,7 +16,7 @@ export interface LoadStamp {
 export function stampOf({ stamped }: LoadTarget): LoadStamp | undefined {
   if (!stamped) return undefined;
   const { stamp, loadId, loadedAt } = stamped;
-  const moment = int64(parseCursor(loadedAt, { kind: 'timestamp', zone: true }) - EPOCH_MICROS);
+  const moment = int64(toPostgres(parseCursor(loadedAt, { kind: 'timestamp', zone: true })));
   if (stamp === 'versions') return { columns: [VALID_FROM], bytes: moment };
   return { columns: [LOAD_ID, LOADED_AT], bytes: Buffer.concat([int64(BigInt(loadId)), moment]) };
 }
