@@ -1,5 +1,6 @@
 /** Rows of a load against those of the table, in SQL of DuckDB. */
 import { duckName, duckText } from '../../duckdb/types.ts';
+import { type Assigned, insertSelect } from '../shared/sql/insert-select.ts';
 import {
   type DistinctJob,
   type GoneJob,
@@ -97,14 +98,15 @@ export function dropLoaded(job: DistinctJob): string[] {
  * statement that adds rows to a table has no memory left for a large join beside it.
  */
 export function merge({ stage, table, columns, key, staged, stamps, others }: MergeJob): MergeStatements {
-  const changed = columns.filter((column) => !key.includes(column));
-  const set = [
-    ...changed.map((column) => `${duckName(column.name)} = ${valueOf('s', column, staged)}`),
-    ...stamps.map(({ column, value }) => `${column} = ${value}`),
-  ];
+  const assign = (column: TargetColumn): Assigned => ({
+    column: duckName(column.name),
+    value: valueOf('s', column, staged),
+  });
+  const changed = columns.filter((column) => !key.includes(column)).map(assign);
+  const set = [...changed, ...stamps].map(({ column, value }) => `${column} = ${value}`);
   const met = sameKey('t', 's', key);
   const refused = refuseSharedKeys(stage, key);
-  const add = insertAll({ table, columns, staged, stage, stamps });
+  const add = insertSelect(table, [...columns.map(assign), ...stamps], `${stage} s`);
   if (!others)
     return { prepare: [refused], remove: `DELETE FROM ${table} AS t USING ${stage} s WHERE ${met}`, add };
   const update = `UPDATE ${table} AS t SET ${set.join(', ')} FROM ${stage} s WHERE ${met}`;
@@ -112,21 +114,6 @@ export function merge({ stage, table, columns, key, staged, stamps, others }: Me
     prepare: set.length === 0 ? [refused] : [refused, update],
     add: `${add} ANTI JOIN ${table} t ON ${met}`,
   };
-}
-
-function insertAll({
-  table,
-  columns,
-  staged,
-  stage,
-  stamps,
-}: Pick<MergeJob, 'table' | 'columns' | 'staged' | 'stage' | 'stamps'>): string {
-  const all = [
-    ...columns.map((column) => ({ column: duckName(column.name), value: valueOf('s', column, staged) })),
-    ...stamps,
-  ];
-  const list = all.map(({ column }) => column).join(', ');
-  return `INSERT INTO ${table} (${list}) SELECT ${all.map(({ value }) => value).join(', ')} FROM ${stage} s`;
 }
 
 export function groups({

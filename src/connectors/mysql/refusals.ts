@@ -1,9 +1,10 @@
 /** Which rows a table of MySQL or MariaDB refuses: a statement that fails there undoes itself, and the transaction goes on. */
 import { DataError, type SluiceError } from '../../core/errors.ts';
 import { quoteBackticks } from '../shared/quote.ts';
+import { insertSelect } from '../shared/sql/insert-select.ts';
 import type { Refusal, RefusalJob, SqlSession, TrialDialect } from '../shared/sql/system.ts';
 import { errorNumber } from './errors.ts';
-import { IS_VALID, merge, sameKey, versions } from './target-compare.ts';
+import { IS_VALID, merge, sameKey, valueOf, versions } from './target-compare.ts';
 
 /** The number of a row: what temporary tables have from the beginning. */
 export const ROW = '`_sluice_row`';
@@ -155,11 +156,11 @@ function changesOf(job: RefusalJob): readonly string[] {
 /** Rows that meet none. */
 function insertOf({ stage, table, columns, staged, stamps, meets }: RefusalJob): string {
   const given = meets === 'nothing' ? columns.filter(({ name }) => staged.has(name)) : columns;
-  const names = given.map(({ name }) => quoteBackticks(name));
-  const values = given.map(({ name }) => (staged.has(name) ? `s.${quoteBackticks(name)}` : 'NULL'));
-  const list = [...names, ...stamps.map(({ column }) => column)].join(', ');
-  const all = [...values, ...stamps.map(({ value }) => value)].join(', ');
-  return `INSERT INTO ${table} (${list}) SELECT ${all} FROM ${stage} s WHERE 1 = 1`;
+  const all = given.map((column) => ({
+    column: quoteBackticks(column.name),
+    value: valueOf(column, staged),
+  }));
+  return insertSelect(table, [...all, ...stamps], `${stage} s WHERE 1 = 1`);
 }
 
 /** Undefined when the rows were taken. */

@@ -1,6 +1,7 @@
 /** Rows of a load against those of the table, in SQL of MySQL and MariaDB. A temporary table may be named once in a statement only. */
 import type { History } from '../../core/destination.ts';
 import { quoteBackticks } from '../shared/quote.ts';
+import { type Assigned, insertSelect } from '../shared/sql/insert-select.ts';
 import {
   type DistinctJob,
   type GoneJob,
@@ -99,30 +100,26 @@ function dropKeyless({ stage, table, columns, from, staged, there }: DistinctJob
   ];
 }
 
-function valueOf({ name }: TargetColumn, staged: ReadonlySet<string>): string {
+export function valueOf({ name }: TargetColumn, staged: ReadonlySet<string>): string {
   return staged.has(name) ? `s.${quoteBackticks(name)}` : 'NULL';
 }
 
 /** The stage has its key since it was made. */
 export function merge({ stage, table, columns, key, staged, stamps }: MergeJob): MergeStatements {
-  const all = [
-    ...columns.map((column) => ({
-      column: quoteBackticks(column.name),
-      value: valueOf(column, staged),
-      changes: !key.includes(column),
-    })),
-    ...stamps.map((stamp) => ({ ...stamp, changes: true })),
-  ];
-  const set = all.filter(({ changes }) => changes).map(({ column, value }) => `t.${column} = ${value}`);
-  const list = all.map(({ column }) => column).join(', ');
+  const assign = (column: TargetColumn): Assigned => ({
+    column: quoteBackticks(column.name),
+    value: valueOf(column, staged),
+  });
+  const changed = columns.filter((column) => !key.includes(column)).map(assign);
+  const set = [...changed, ...stamps].map(({ column, value }) => `t.${column} = ${value}`);
+  const all = [...columns.map(assign), ...stamps];
   const met = sameKey('t', 's', key);
   return {
     prepare:
       set.length === 0
         ? []
         : [`UPDATE ${stage} s STRAIGHT_JOIN ${table} t SET ${set.join(', ')} WHERE ${met}`],
-    add: `INSERT INTO ${table} (${list}) SELECT ${all.map(({ value }) => value).join(', ')} FROM ${stage} s
-       WHERE NOT EXISTS (SELECT 1 FROM ${table} t WHERE ${met})`,
+    add: insertSelect(table, all, `${stage} s WHERE NOT EXISTS (SELECT 1 FROM ${table} t WHERE ${met})`),
   };
 }
 

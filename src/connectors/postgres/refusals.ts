@@ -1,5 +1,6 @@
 /** Which rows a table refuses, found in the server: a trip for each of them would cost more than the load. */
 import { quoteName, quoteText } from '../shared/quote.ts';
+import { insertSelect } from '../shared/sql/insert-select.ts';
 import type { Refusal, RefusalJob, SqlSession, TrialDialect } from '../shared/sql/system.ts';
 
 /** Most rows that are tried at a time. */
@@ -29,8 +30,8 @@ async function refusals(session: SqlSession, job: RefusalJob): Promise<Refusal[]
 
 function bodyOf({ stage, table, columns, staged, meets, stamps, key }: RefusalJob): string {
   const list = columns.filter(({ name }) => staged.has(name)).map(({ name }) => quoteName(name));
-  const names = [...list, ...stamps.map(({ column }) => column)].join(', ');
-  const values = [...list, ...stamps.map(({ value }) => value)].join(', ');
+  const all = [...list.map((column) => ({ column, value: column })), ...stamps];
+  const range = `s.${ROW} >= sluice_at AND s.${ROW} < sluice_at + sluice_step`;
   const same = key.map(({ name }) => `t.${quoteName(name)} = s.${quoteName(name)}`).join(' AND ');
   // Rows that are to be replaced refuse nothing.
   const replaced = meets !== 'nothing' ? `DELETE FROM ${table} t USING ${stage} s WHERE ${same};` : '';
@@ -53,7 +54,7 @@ BEGIN
   SELECT max(${ROW}) INTO sluice_last FROM ${stage};
   WHILE sluice_at <= sluice_last LOOP
     BEGIN
-      INSERT INTO ${table} (${names}) SELECT ${values} FROM ${stage} s WHERE s.${ROW} >= sluice_at AND s.${ROW} < sluice_at + sluice_step;
+      ${insertSelect(table, all, `${stage} s WHERE ${range}`)};
       sluice_at := sluice_at + sluice_step;
       sluice_step := least(sluice_step * ${FACTOR}, ${MOST});
     EXCEPTION WHEN integrity_constraint_violation OR data_exception OR raise_exception THEN

@@ -1,5 +1,6 @@
 /** Rows of a load against those of the table, in SQL of PostgreSQL. */
 import { quoteName, quoteText } from '../shared/quote.ts';
+import { type Assigned, insertSelect } from '../shared/sql/insert-select.ts';
 import {
   type DistinctJob,
   type GoneJob,
@@ -106,22 +107,21 @@ function prepare({ stage, table, key, rows }: Pick<MergeJob, 'stage' | 'table' |
 /** The keys that were found are kept, so that the table is looked through once for both. */
 export function merge(job: MergeJob): MergeStatements {
   const { stage, table, columns, key, staged, stamps } = job;
-  const marks = stamps.map(({ column, value }) => `${column} = ${value}`);
-  const changed = columns
-    .filter((column) => !key.includes(column))
-    .map((column) => `${quoteName(column.name)} = ${valueOf(column, staged)}`);
-  const set = [...changed, ...marks];
-  const list = [...columns.map(({ name }) => quoteName(name)), ...stamps.map(({ column }) => column)].join(
-    ', ',
-  );
-  const values = [
-    ...columns.map((column) => valueOf(column, staged)),
-    ...stamps.map(({ value }) => value),
-  ].join(', ');
+  const assign = (column: TargetColumn): Assigned => ({
+    column: quoteName(column.name),
+    value: valueOf(column, staged),
+  });
+  const changed = columns.filter((column) => !key.includes(column)).map(assign);
+  const set = [...changed, ...stamps].map(({ column, value }) => `${column} = ${value}`);
+  const all = [...columns.map(assign), ...stamps];
   const found = key.map(({ name }) => `s.${quoteName(name)}`).join(', ');
   const update = `UPDATE ${table} t SET ${set.join(', ')} FROM ${stage} s WHERE ${sameKey('t', 's', key)} RETURNING ${found}`;
   const insert = (among: string): string =>
-    `INSERT INTO ${table} (${list}) SELECT ${values} FROM ${stage} s WHERE NOT EXISTS (SELECT 1 FROM ${among} t WHERE ${sameKey('t', 's', key)})`;
+    insertSelect(
+      table,
+      all,
+      `${stage} s WHERE NOT EXISTS (SELECT 1 FROM ${among} t WHERE ${sameKey('t', 's', key)})`,
+    );
   return {
     prepare: prepare(job),
     add: set.length === 0 ? insert(table) : `WITH found AS (${update}) ${insert('found')}`,
@@ -155,7 +155,7 @@ export function versions(job: VersionJob): VersionStatements {
     prepare: prepare(job),
     gone: `${end} WHERE ${isValid('t')} AND NOT EXISTS (SELECT 1 FROM ${stage} s WHERE ${sameKey('t', 's', key)})`,
     changed: `${end} FROM ${stage} s WHERE ${met} AND NOT (${same})`,
-    replaced: `DELETE FROM ${table} t USING ${stage} s WHERE ${sameKey('t', 's', key)} AND t.${VALID_FROM} = ${MOMENT} AND t.${VALID_TO} = ${MOMENT}`,
+    replaced: `DELETE FROM ${table} t USING ${stage} s WHERE ${sameKey('t', 's', key)} AND t.${VALID_FROM} = ${ONE_MOMENT} AND t.${VALID_TO} = ${ONE_MOMENT}`,
     insert: `INSERT INTO ${table} (${list}, ${VALID_FROM}) SELECT ${values}, ${ONE_MOMENT} FROM ${stage} s WHERE NOT EXISTS (SELECT 1 FROM ${table} t WHERE ${met})`,
   };
 }

@@ -3,6 +3,7 @@ import type { History } from '../../../core/destination.ts';
 import type { Schema } from '../../../core/schema.ts';
 import { InternalError, SchemaError } from '../../../core/errors.ts';
 import { checkGrows } from '../check-grows.ts';
+import { insertSelect } from './insert-select.ts';
 import { fitNames } from './names.ts';
 import { OWN_COLUMNS, type SqlDialect, type SqlSession, type TargetColumn } from './system.ts';
 import type { TableRecord } from './table-record.ts';
@@ -162,7 +163,6 @@ export function insertAll(
   columns: readonly TargetColumn[],
 ): string {
   const stamps = stamp ? dialect.stamps[stamp] : [];
-  const list = columns.map(({ name }) => dialect.quote(name));
-  const names = [...list, ...stamps.map(({ column }) => column)].join(', ');
-  return `INSERT INTO ${into} (${names}) SELECT ${[...list, ...stamps.map(({ value }) => value)].join(', ')} FROM ${from}`;
+  const same = columns.map(({ name }) => ({ column: dialect.quote(name), value: dialect.quote(name) }));
+  return insertSelect(into, [...same, ...stamps], from);
 }
