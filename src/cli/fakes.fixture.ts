@@ -98,6 +98,7 @@ export function streamReport(stream: string, overrides: Partial<StreamReport> = 
       loaded: 412,
       written: 12_000,
       quarantined: 0,
+      skipped: 0,
       retries: 0,
       coerced: {},
       seconds: 0.2,

@@ -4,6 +4,7 @@ import type { LoadedBy } from './destination.ts';
 import type { Fetching } from './stream.ts';
 
 export interface StreamTotals {
+  /** Read: those that were loaded, put aside, or skipped. */
   rows: number;
   /** Bytes read from the source's wire. */
   bytes: number;
@@ -15,6 +16,8 @@ export interface StreamTotals {
   written: number;
   /** Rows that were put aside because they do not fit. */
   quarantined: number;
+  /** Rows that were read and are not loaded: they were there already, or a later one of the load takes their place. */
+  skipped: number;
   /** Attempts that failed and were made again. */
   retries: number;
   /** Values changed by rule, for example NaN in a decimal column → NULL, by column. */

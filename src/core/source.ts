@@ -268,6 +268,8 @@ export interface DecodeFacts {
   coerced: Record<string, number>;
   /** Beside the rows, records that did not fit and went aside. */
   quarantined?: number | undefined;
+  /** Beside the rows, records that were left out as a later one of the load takes their place. */
+  superseded?: number | undefined;
   /** For the source that named the decoder; plain data that nobody else looks at. */
   own?: unknown;
 }

@@ -80,6 +80,8 @@ export interface RunStreamRecord {
   bytes: number;
   written?: number | undefined;
   quarantined?: number | undefined;
+  /** Rows that were read and are not loaded, as they were there or a later one takes their place. */
+  skipped?: number | undefined;
   /** Rows gone from the source that were removed or flagged; absent where nobody looked. */
   deleted?: number | undefined;
   retries?: number | undefined;

@@ -91,7 +91,7 @@ class KeyCommits {
   async takeOut(
     limit: DeletesConfig,
   ): Promise<{ deleted: number; missing: number | undefined; missed: SliceRange | undefined }> {
-    const { totals, slots } = this.#job;
+    const { counts, slots } = this.#job;
     let deleted = 0;
     let found: GoneKeys;
     do {
@@ -100,6 +100,7 @@ class KeyCommits {
       if (deleted === 0) refuseMany(this.#job.planned.plan.stream.name, limit, found);
       if (found.gone > 0) deleted += await this.#commitGone(found);
     } while (found.gone > found.hashes.size);
+    const { totals } = counts;
     totals.deleted = (totals.deleted ?? 0) + deleted;
     return { deleted, missing: found.missing, missed: found.missed };
   }
@@ -113,12 +114,13 @@ class KeyCommits {
 
   /** Rows that are not in the table. */
   async load(range: SliceRange): Promise<void> {
-    const { planned, source, signal, totals } = this.#job;
+    const { planned, source, signal, counts } = this.#job;
     const { plan, survey, schema } = planned;
     const slice: Slice = { id: `missing-${this.version ?? planned.table!.version}`, range, overlap: false };
     const strategy = STRATEGIES[plan.stream.load];
     const how = strategy.supersedes({ stream: plan.stream, schema, survey, slices: [slice], whole: false });
     const { load } = await this.#commit(slice, how, () => source.read(plan.stream, survey, slice, signal));
+    const { totals } = counts;
     totals.rows += load.facts.rows;
     totals.bytes += load.facts.bytes;
     totals.loaded += load.rows;

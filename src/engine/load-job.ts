@@ -1,10 +1,11 @@
 /** What loading a planned stream takes, and what it comes to. */
 import type { Destination } from '../core/destination.ts';
-import type { Listener, StreamTotals } from '../core/events.ts';
+import type { Listener } from '../core/events.ts';
 import type { Snapshot } from '../core/source.ts';
 import type { Checkpoint } from '../core/stream.ts';
 import type { TableStructure } from '../core/structure.ts';
 import type { KeptHome } from '../gate/kept-storage.ts';
+import type { LoadCounts } from './count-load.ts';
 import type { Planned } from './plan-stream.ts';
 import type { Slots } from './slots.ts';
 
@@ -30,7 +31,7 @@ export interface LoadJob {
   quarantine: KeptHome;
   /** Something was committed: failures before it no longer count. */
   progressed(): void;
-  totals: StreamTotals;
+  counts: LoadCounts;
 }
 
 /** What a load has come to. */

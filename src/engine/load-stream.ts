@@ -10,7 +10,6 @@ import { Quarantine } from '../gate/quarantine.ts';
 import { STRATEGIES } from '../strategies/index.ts';
 import type { Strategy } from '../strategies/strategy.ts';
 import { checkpointAlone } from './checkpoint-alone.ts';
-import { countLoad } from './count-load.ts';
 import { BY_DATES } from './date-slices.ts';
 import { makeRoom, withDeletes } from './deletes.ts';
 import { distinctRows } from './distinct-rows.ts';
@@ -102,6 +101,7 @@ class StreamLoad {
     this.#restart = job.planned.slices.restart && !this.#keeps;
     this.#fresh = job.apart || (job.planned.table?.rows ?? 0) === 0;
     this.#left = job.planned.slices.slices.length;
+    job.counts.begin();
   }
 
   async run(): Promise<LoadOutcome> {
@@ -164,8 +164,7 @@ class StreamLoad {
     const windowed = ownWindow && planned.plan.stream.cursor.length > 0;
     const checkpoint = windowed ? this.#unmoved(advanced, loads) : this.#withDay(advanced, loads);
     const how = this.#replacing();
-    if (how.kind === 'nothing' && (await this.#nothingChanged(loads, checkpoint)))
-      await this.#writer.abort(loads);
+    if (how.kind === 'nothing' && (await this.#nothingChanged(loads, checkpoint))) await this.#giveUp(loads);
     else await this.#commit(loads, how, checkpoint);
   }
 
@@ -211,8 +210,14 @@ class StreamLoad {
     for (const load of loads) {
       this.#aside.forget(load);
       this.#read -= load.facts.rows;
-      countLoad(this.#job.totals, load, -1);
+      this.#job.counts.forget(load);
     }
+  }
+
+  /** What they have brought is there. */
+  #giveUp(loads: Load[], quarantined = 0): Promise<void> {
+    this.#job.counts.settled(new Map(loads.map((load) => [load, { loaded: 0, written: 0, quarantined }])));
+    return this.#writer.abort(loads);
   }
 
   #leavesOut(slices: readonly Slice[], how: Supersede, error: unknown): Promise<boolean> {
@@ -226,8 +231,7 @@ class StreamLoad {
     // Records that are read again are behind the watermark, of which nothing else is known here; files are known by name.
     if (load.slice.range.kind === 'quarantine' && !stream.files) {
       if (load.rows > 0) return this.#commit([load], this.#supersede(load.slice), this.#checkpoint!);
-      this.#job.totals.quarantined += load.facts.quarantined ?? 0;
-      return this.#writer.abort([load]);
+      return this.#giveUp([load], load.facts.quarantined);
     }
     const last = this.#left === 0;
     const advanced = source.advance({
@@ -242,7 +246,7 @@ class StreamLoad {
       ? this.#unmoved(advanced, [load])
       : this.#withDay(advanced, [load]);
     const checkpoint = { ...moved, ...(unfinished && { unfinished }) };
-    if (await this.#nothingChanged([load], checkpoint)) return this.#writer.abort([load]);
+    if (await this.#nothingChanged([load], checkpoint)) return this.#giveUp([load]);
     await this.#commit([load], this.#supersede(load.slice), checkpoint);
     this.#fresh ||= this.#restart;
     this.#restart = false;
@@ -294,7 +298,7 @@ class StreamLoad {
   }
 
   async #commit(loads: Load[], supersede: Supersede, checkpoint: Checkpoint): Promise<void> {
-    const { emit, planned, totals } = this.#job;
+    const { emit, planned, counts } = this.#job;
     const name = planned.plan.stream.name;
     const label = loads.length === 1 ? loads[0]!.slice.id : 'all';
     emit({ kind: 'step', stream: name, slice: label, step: 'publish' });
@@ -313,18 +317,24 @@ class StreamLoad {
     for (const load of loads) this.#done.add(load.slice.id);
     this.#job.progressed();
     emit({ kind: 'step', stream: name, slice: label, step: 'published' });
-    for (const [i, load] of loads.entries()) {
-      // What has changed is known of all of them together.
-      const loaded = changed === undefined ? load.rows : i === 0 ? changed : 0;
-      totals.loaded += loaded;
-      totals.written += load.bytes;
-      totals.quarantined += load.facts.quarantined ?? 0;
+    // What has changed is known of all of them together.
+    const loadedOf = (load: Load): number =>
+      changed === undefined ? load.rows : load === loads[0] ? changed : 0;
+    counts.settled(
+      new Map(
+        loads.map((load) => [
+          load,
+          { loaded: loadedOf(load), written: load.bytes, quarantined: load.facts.quarantined ?? 0 },
+        ]),
+      ),
+    );
+    for (const load of loads) {
       emit({
         kind: 'slice-committed',
         stream: name,
         slice: load.slice.id,
         rows: load.facts.rows,
-        loaded,
+        loaded: loadedOf(load),
         bytes: load.facts.bytes,
         ...(load.by && { by: load.by }),
         ...(load.facts.quarantined !== undefined && { quarantined: load.facts.quarantined }),
@@ -335,10 +345,10 @@ class StreamLoad {
 
   /** `together` is set for loads that are committed with others. */
   #stage(slice: Slice, index: number, together?: Supersede): Promise<Load> {
-    const { planned, signal, emit } = this.#job;
+    const { planned, signal, emit, counts } = this.#job;
     const stream = planned.plan.stream.name;
     const slices = planned.slices.slices.length;
-    return retrySlice({ ...this.#job, stream }, slice, (attempt) => {
+    return retrySlice({ ...this.#job, stream, totals: counts.totals }, slice, (attempt) => {
       throwIfAborted(signal);
       emit({ kind: 'slice-started', stream, slice: slice.id, index, slices, attempt });
       return this.#stageFitting(slice, together);
@@ -362,16 +372,15 @@ class StreamLoad {
     const scratch = this.#quarantine.scratch();
     const wanted = await this.#aside.wanted(slice, scratch);
     const reader = staging.watch(await source.read(stream, planned.survey, wanted, signal));
+    // What is to be replaced as a whole is not there to compare with.
+    const compares = (together ?? NOTHING).kind === 'nothing' && this.#meetsLoaded(slice);
+    const distinct = compares ? distinctRows(planned, slice) : undefined;
     try {
       const load = await this.#writer.stage(
         slice,
         reader,
         {
-          // What is to be replaced as a whole is not there to compare with.
-          distinct:
-            (together ?? NOTHING).kind === 'nothing' && this.#meetsLoaded(slice)
-              ? distinctRows(planned, slice)
-              : undefined,
+          distinct,
           supersede: together ?? this.#supersede(slice),
           together: together !== undefined,
           order: planned.slices.slices.indexOf(slice),
@@ -387,7 +396,7 @@ class StreamLoad {
       });
       emit({ kind: 'step', stream: stream.name, slice: slice.id, step: 'staged', rows: load.rows });
       this.#read += load.facts.rows;
-      countLoad(this.#job.totals, load, 1);
+      this.#job.counts.staged(load, distinct !== undefined);
       return load;
     } finally {
       await reader.close();

@@ -2,12 +2,12 @@
 import type { ColumnLimits } from '../core/diagnose.ts';
 import type { Destination, Load } from '../core/destination.ts';
 import { DataError, TransientError } from '../core/errors.ts';
-import type { StreamTotals } from '../core/events.ts';
 import type { QuarantineFile, RefusedRow } from '../core/quarantine.ts';
 import type { SliceToRead } from '../core/source.ts';
 import type { Slice } from '../core/stream.ts';
 import type { Earlier, Quarantine } from '../gate/quarantine.ts';
 import { exceeded } from '../gate/threshold.ts';
+import type { LoadCounts } from './count-load.ts';
 import { limitsRequest } from './limits-request.ts';
 import type { Planned } from './plan-stream.ts';
 
@@ -16,7 +16,7 @@ interface PutAsideJob {
   destination: Pick<Destination, 'limits'>;
   signal: AbortSignal;
   quarantine: Quarantine;
-  totals: StreamTotals;
+  counts: LoadCounts;
 }
 
 /** Kinds of mistakes that a message names. */
@@ -78,7 +78,7 @@ export class PutAside {
 
   /** Throws when more records do not fit than the user allows. Those that have not fitted before are no reason to stop. */
   async staged(load: Load, scratch: string): Promise<void> {
-    const { totals, planned } = this.#job;
+    const { counts, planned } = this.#job;
     const { rows, quarantined = 0 } = load.facts;
     const again = replayed([load]);
     if (again.length > 0) checkWhole(planned.plan.stream.name, again, rows + quarantined);
@@ -86,7 +86,7 @@ export class PutAside {
     const { maxBad } = planned.plan.stream;
     const bad = this.#bad + quarantined;
     const found =
-      again.length > 0 ? undefined : exceeded(maxBad, { rows: totals.rows + rows + quarantined, bad });
+      again.length > 0 ? undefined : exceeded(maxBad, { rows: counts.totals.rows + rows + quarantined, bad });
     if (found !== undefined) throw await this.#tooMany(found, scratch);
     this.#bad = bad;
     this.#scratch.set(load, scratch);

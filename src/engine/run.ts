@@ -4,11 +4,12 @@
  */
 import { randomBytes } from 'node:crypto';
 import { asSluiceError, CancelledError } from '../core/errors.ts';
-import type { Listener, LoadVerification, StreamTotals } from '../core/events.ts';
+import type { Listener, LoadVerification } from '../core/events.ts';
 import type { StateStore } from '../core/state.ts';
 import type { StreamConfig } from '../core/stream.ts';
 import type { KeptHome } from '../gate/kept-storage.ts';
 import { openQuarantine, openState, type ProjectContext } from './context.ts';
+import { LoadCounts } from './count-load.ts';
 import { lastLoad } from './last-load.ts';
 import { translateForeignKeys } from './foreign-keys.ts';
 import { Journal } from './journal.ts';
@@ -24,7 +25,7 @@ import { type Attempt, DEFAULT_RETRY, withRetry } from './retry.ts';
 import { Slots } from './slots.ts';
 import { chooseStreams, closePipeline, leaseName, openPipeline, type PipelineSession } from './session.ts';
 import { SharedSnapshot } from './shared-snapshot.ts';
-import { reportedOf, telling, warn } from './stream-warnings.ts';
+import { reportedOf, telling, warn, warnLeftOut } from './stream-warnings.ts';
 import { emptyTotals, failedStream, outcomeOf, statusOf } from './stream-report.ts';
 import type { RunOptions, RunReport, StreamReport } from './types.ts';
 import { type LoadedStream, loadDiffers, verifyLoad } from './verify-load.ts';
@@ -201,16 +202,6 @@ async function indexesOn(run: Run, { stream, lease }: Held): Promise<StreamRepor
   return made.length > 0 ? { made: made.length, seconds } : undefined;
 }
 
-function warnLeftOut(run: Run, stream: StreamConfig, names: readonly string[]): void {
-  const list = names.map((name) => `"${name}"`).join(', ');
-  warn(
-    run,
-    stream.name,
-    'parts.left_out',
-    `foreign keys refer to tables that the pipeline does not load, and are not made: ${list}`,
-  );
-}
-
 /** A lake that was moved, or whose drive is not mounted, looks like a new one: everything is loaded again. */
 async function warnIfGone(run: Run, stream: StreamConfig): Promise<void> {
   const { pipeline, session, options } = run;
@@ -249,7 +240,8 @@ async function loadOne(run: Run, held: Held): Promise<StreamReport> {
   const { emit } = run;
   const { stream, lease } = held;
   const started = performance.now();
-  const totals = emptyTotals();
+  const counts = new LoadCounts();
+  const { totals } = counts;
   emit({ kind: 'stream-started', stream: stream.name });
   try {
     const signal = AbortSignal.any([run.signal, lease.lost]);
@@ -257,7 +249,7 @@ async function loadOne(run: Run, held: Held): Promise<StreamReport> {
       retrying(
         run,
         stream.name,
-        (attempt) => attemptStream({ run, stream, lease, signal, totals, attempt, alone }),
+        (attempt) => attemptStream({ run, stream, lease, signal, counts, attempt, alone }),
         totals,
       ),
     );
@@ -323,7 +315,7 @@ interface StreamAttempt {
   stream: StreamConfig;
   lease: HeldLease;
   signal: AbortSignal;
-  totals: StreamTotals;
+  counts: LoadCounts;
   attempt: Attempt;
   /** The table has nothing but what the rounds before have loaded. */
   alone: boolean;
@@ -335,7 +327,7 @@ async function attemptStream({
   stream,
   lease,
   signal,
-  totals,
+  counts,
   attempt,
   alone: before,
 }: StreamAttempt): Promise<Round> {
@@ -393,7 +385,7 @@ async function attemptStream({
       signal,
       emit,
       progressed: () => attempt.progressed(),
-      totals,
+      counts,
     });
     if (problem) throw problem;
     return {

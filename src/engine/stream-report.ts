@@ -22,7 +22,17 @@ export function outcomeOf(
 }
 
 export function emptyTotals(): StreamTotals {
-  return { rows: 0, bytes: 0, loaded: 0, written: 0, quarantined: 0, retries: 0, coerced: {}, seconds: 0 };
+  return {
+    rows: 0,
+    bytes: 0,
+    loaded: 0,
+    written: 0,
+    quarantined: 0,
+    skipped: 0,
+    retries: 0,
+    coerced: {},
+    seconds: 0,
+  };
 }
 
 export function toRecord(report: StreamReport): RunStreamRecord {
@@ -36,6 +46,7 @@ export function toRecord(report: StreamReport): RunStreamRecord {
     bytes: totals.bytes,
     written: totals.written,
     quarantined: totals.quarantined,
+    skipped: totals.skipped,
     ...(totals.deleted !== undefined && { deleted: totals.deleted }),
     retries: totals.retries,
     changes,

@@ -29,3 +29,13 @@ export function reportedOf(run: Teller, stream: StreamConfig, totals: StreamTota
   warn(run, stream.name, 'data.quarantined', message);
   return [...coerced, message];
 }
+
+export function warnLeftOut(run: Teller, stream: StreamConfig, names: readonly string[]): void {
+  const list = names.map((name) => `"${name}"`).join(', ');
+  warn(
+    run,
+    stream.name,
+    'parts.left_out',
+    `foreign keys refer to tables that the pipeline does not load, and are not made: ${list}`,
+  );
+}

@@ -8,7 +8,7 @@ export interface Figures {
   quarantined: number;
   /** Rows of tables that are gone from the source, and were removed or flagged. */
   deleted: number;
-  /** Rows that were read and were there already: those of an overlap. */
+  /** Rows that were read and are not loaded: those of an overlap, or that a later one of the load takes the place of. */
   skipped: number;
   /** Read from the source. */
   bytes: number;
@@ -29,7 +29,7 @@ export function figuresOf(stream: RunStreamRecord): Figures {
     loaded,
     quarantined,
     deleted,
-    skipped: Math.max(0, rows - loaded - quarantined),
+    skipped: stream.skipped ?? Math.max(0, rows - loaded - quarantined),
     bytes,
     written,
     rowsPerSecond: perSecond(rows, seconds),

@@ -49,6 +49,7 @@ it('counts time in which slices run side by side once, and ends with a stream th
     loaded: 0,
     written: 0,
     quarantined: 0,
+    skipped: 0,
     retries: 0,
     coerced: {},
     seconds: 0,

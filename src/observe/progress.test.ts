@@ -48,6 +48,7 @@ const TOTALS: StreamTotals = {
   loaded: 412,
   written: 9000,
   quarantined: 0,
+  skipped: 0,
   retries: 0,
   coerced: {},
   seconds: 0.2,

@@ -27,7 +27,11 @@ const FIGURES: readonly [name: string, figure: keyof Figures, help: string][] = 
   ['loaded_rows', 'loaded', 'Rows that the last run made visible.'],
   ['quarantined_rows', 'quarantined', 'Rows that the last run put aside.'],
   ['deleted_rows', 'deleted', 'Rows gone from the source that the last run removed or flagged.'],
-  ['skipped_rows', 'skipped', 'Rows that the last run read and that were there already.'],
+  [
+    'skipped_rows',
+    'skipped',
+    'Rows that the last run read and did not load: there already, or replaced by later ones.',
+  ],
   ['read_bytes', 'bytes', 'Bytes that the last run read from the source.'],
   ['written_bytes', 'written', 'Bytes that the last run wrote.'],
   ['rows_per_second', 'rowsPerSecond', 'Rows that the last run read per second.'],

@@ -14,6 +14,7 @@ function stream(name: string, overrides: Partial<FinishedStream> = {}): Finished
       loaded: 412,
       written: 12_000,
       quarantined: 0,
+      skipped: 0,
       retries: 0,
       coerced: {},
       seconds: 0.2,
@@ -44,6 +45,7 @@ const nothing = {
   loaded: 0,
   written: 0,
   quarantined: 0,
+  skipped: 0,
   retries: 0,
   coerced: {},
   seconds: 0.1,
@@ -88,6 +90,7 @@ describe('renderSummary', () => {
           loaded: 38_090,
           written: 1.2e6,
           quarantined: 0,
+          skipped: 0,
           retries: 0,
           coerced: {},
           seconds: 0.0925,
@@ -133,6 +136,15 @@ describe('renderSummary', () => {
       'bulk (asked for)',
       'statements (nothing else is allowed)',
     ]);
+  });
+
+  it('tells what was read and not loaded', () => {
+    const { totals } = stream('');
+    const some = { ...totals, rows: 412, loaded: 400, quarantined: 2, skipped: 10 };
+    const streams = [stream('a'), stream('b', { totals: some })];
+    expect(renderSummary(run({ streams }), { style })).toContain(`
+  stream   read   loaded   quarantined   skipped   rows/s   written   watermark
+  a         412      412             0         0     2.1K     12 kB`);
   });
 
   it('of a run that found nothing', () => {

@@ -119,6 +119,7 @@ function tenth(seconds: number): string {
 const LOADED_BY: Column = { title: 'loaded by' };
 const REASONS = { asked: 'asked for', server: 'nothing else is allowed' };
 const QUARANTINED: Column = { title: 'quarantined', align: 'right' };
+const SKIPPED: Column = { title: 'skipped', align: 'right' };
 const COLUMNS: readonly Column[] = [
   { title: 'stream' },
   { title: 'read', align: 'right' },
@@ -142,12 +143,14 @@ function loadedBy(methods: StreamTotals['methods'] = []): string {
 function streamTable(streams: readonly FinishedStream[], style: Style): string {
   // Hardly ever are there any.
   const bad = streams.some(({ totals }) => totals.quarantined > 0);
+  const skips = streams.some(({ totals }) => totals.skipped > 0);
   const ways = streams.some(({ totals }) => totals.methods !== undefined && totals.methods.length > 0);
   const rows = streams.map(({ stream, totals, watermark, status }) => [
     stream,
     formatCount(totals.rows),
     formatCount(totals.loaded),
     ...(bad ? [formatCount(totals.quarantined)] : []),
+    ...(skips ? [formatCount(totals.skipped)] : []),
     totals.seconds > 0 && totals.rows > 0 ? formatCount(totals.rows / totals.seconds) : '',
     totals.written > 0 ? formatBytes(totals.written) : '',
     ...(ways ? [loadedBy(totals.methods)] : []),
@@ -157,9 +160,15 @@ function streamTable(streams: readonly FinishedStream[], style: Style): string {
         ? style.red('failed')
         : style.yellow('stopped'),
   ]);
-  const before = COLUMNS.slice(0, -1);
-  const columns = [...before, ...(ways ? [LOADED_BY] : []), COLUMNS.at(-1)!];
-  return renderTable(bad ? columns.toSpliced(3, 0, QUARANTINED) : columns, rows, { paintTitle: style.dim });
+  const columns = [
+    ...COLUMNS.slice(0, 3),
+    ...(bad ? [QUARANTINED] : []),
+    ...(skips ? [SKIPPED] : []),
+    ...COLUMNS.slice(3, -1),
+    ...(ways ? [LOADED_BY] : []),
+    COLUMNS.at(-1)!,
+  ];
+  return renderTable(columns, rows, { paintTitle: style.dim });
 }
 
 /** Who agrees is only counted; who does not has failed. */

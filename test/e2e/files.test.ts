@@ -48,6 +48,23 @@ describe('a stream of files', () => {
     ]);
   });
 
+  it('counts rows that a later file of the same load takes the place of as skipped', async () => {
+    await using pair = new FileLake({ files: 't_*.csv', load: 'merge', key: 'id' });
+    pair.write('t_20260101.csv', 'id,v\n1,a\n2,b\n3,c\n');
+    pair.write('t_20260102.csv', 'id,v\n2,B\n3,C\n');
+    pair.write('t_20260103.csv', 'id,v\nx,D\n3,D\n');
+    pair.stream = { ...(pair.stream as object), types: { id: 'int64' } };
+    const first = await pair.run();
+    expect(first.totals).toMatchObject({ rows: 7, loaded: 6, quarantined: 1, skipped: 0 });
+    const { streams } = await pair.report({ fullRefresh: true });
+    expect(streams[0]!.totals).toMatchObject({ rows: 7, loaded: 3, quarantined: 1, skipped: 3 });
+    expect(await pair.query('SELECT id, v FROM t ORDER BY id')).toEqual([
+      [1, 'a'],
+      [2, 'B'],
+      [3, 'D'],
+    ]);
+  });
+
   it('loads a file again when it is told to, and shows what is loaded', async () => {
     await using pair = new FileLake({ files: 't_*.csv' });
     for (const day of [1, 2]) pair.write(`t_2026010${day}.csv`, `id\n${day}\n${day}0\n`);

@@ -104,7 +104,12 @@ it('takes the last of records that come twice, and doubles nothing that is appen
     pair.connection = { concurrency: 1 };
     pair.endpoints = { t: endpoint };
     all = items(6);
-    expect(await pair.warnings()).toContain('again with the same key: the last of each counts');
+    const said: RunEvent[] = [];
+    const { totals } = await pair.run({ onEvent: (event) => void said.push(event) });
+    const doubled = expect.stringContaining('again with the same key: the last of each counts') as string;
+    expect(said).toContainEqual(expect.objectContaining({ kind: 'warning', message: doubled }));
+    expect(totals.skipped).toBeGreaterThan(0);
+    expect(totals.rows).toBe(totals.loaded + totals.skipped);
     expect(await pair.query('SELECT count(*), count(DISTINCT id) FROM t WHERE id < 100')).toEqual([[6, 6]]);
   }
 });
@@ -251,3 +256,26 @@ it.each([
   // Nothing was fetched twice.
   expect(api.calls.length).toBeLessThanOrEqual(9 + 5);
 });
+
+it('counts what is loaded again, as a sample was not enough, once', async () => {
+  const filler = 'x'.repeat(9_800);
+  // More than one slice, of which the last has what is odd, and is not looked at before.
+  const all = Array.from({ length: 5600 }, (_, id) => ({ id, n: id === 5000 ? 0.5 : id, filler }));
+  await using api = await Api.open(({ query }) => ({
+    json: all.slice((Number(query['page']) - 1) * 100, Number(query['page']) * 100),
+  }));
+  await using pair = new ApiLake({ load: 'merge', key: 'id' });
+  pair.url = api.url;
+  pair.endpoints = { t: { path: '/t', paging: { by: 'page' } } };
+  const events: RunEvent[] = [];
+  const { totals } = await pair.run({ workers: 1, onEvent: (event) => void events.push(event) });
+  const told = events.filter(({ kind }) => kind === 'slice-committed' || kind === 'retry');
+  expect(told.map((event) => (event.kind === 'retry' ? event.code : event.kind))).toEqual([
+    'slice-committed',
+    'records.other',
+    'slice-committed',
+    'slice-committed',
+  ]);
+  expect(totals).toMatchObject({ rows: all.length, loaded: all.length, skipped: 0, retries: 1 });
+  expect(await pair.query('SELECT count(*), count(DISTINCT id) FROM t')).toEqual([[all.length, all.length]]);
+}, 60_000);

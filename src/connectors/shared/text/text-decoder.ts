@@ -128,6 +128,8 @@ class TextDecoder implements Decoder {
   #refused = 0;
   #marked = false;
   #superseded: Float64Array | undefined;
+  /** Records that a later one took the place of. */
+  #replaced = 0;
   /** The first of them that may still come. */
   #next = 0;
   readonly #water: HighWater | undefined;
@@ -194,6 +196,7 @@ class TextDecoder implements Decoder {
       high: this.#water && HighWater.greatest([this.#water]),
       coerced: this.#coerced,
       quarantined: this.#bad.count,
+      superseded: this.#replaced,
       own: { ...this.#facts, keys: this.#guess?.keys } satisfies DocumentFacts,
     };
   }
@@ -340,6 +343,7 @@ class TextDecoder implements Decoder {
     for (let r = from; r < to; r++) {
       if (this.#isSuperseded(records.lines[r]!)) {
         this.#marked = true;
+        this.#replaced++;
         marks[r] = -1;
       } else if (marks[r] !== 0) this.#refuse(records, r);
       else if (++this.#fitting === this.#options.refused?.[this.#refused]?.row) this.#leaveOut(records, r);
@@ -370,7 +374,7 @@ class TextDecoder implements Decoder {
     const { code, reason } = this.#options.refused![this.#refused++]!;
     this.#marked = true;
     this.#marks[row] = -1;
-    if (code === 'row.superseded') return;
+    if (code === 'row.superseded') return void this.#replaced++;
     const raw = this.#input.bytes.subarray(records.from[row], records.to[row]);
     this.#note({ line: records.lines[row]!, column: undefined, code, reason, raw });
   }
