@@ -19,11 +19,21 @@ export class HeldLease {
   }
 
   /** Throws ConflictError while somebody else holds it. */
-  static async acquire(store: StateStore, name: string, run: string, minFence: number): Promise<HeldLease> {
-    return new HeldLease(
-      store,
-      await store.acquire(name, { run, host: hostname(), pid: process.pid }, TTL_MS, minFence),
-    );
+  static async acquire(store: StateStore, name: string, run: string): Promise<HeldLease> {
+    const holder = { run, host: hostname(), pid: process.pid };
+    return new HeldLease(store, await store.acquire(name, holder, TTL_MS));
+  }
+
+  /**
+   * The lease to go on with: one whose fence is greater than the highest that the destination has seen, of which a store that was
+   * lost knows nothing. Throws ConflictError when somebody else was faster.
+   */
+  async above(fence: number): Promise<HeldLease> {
+    if (this.fence > fence) return this;
+    await this.release();
+    const { name, holder } = this.#lease;
+    const lease = await this.#store.acquire(name, holder, TTL_MS, fence);
+    return new HeldLease(this.#store, { ...lease, takenOver: lease.takenOver || this.takenOver });
   }
 
   get fence(): number {

@@ -76,7 +76,7 @@ async function repairAll(
   try {
     for (const table of new Set(missing.flatMap(({ tables }) => tables))) {
       try {
-        held.push(await HeldLease.acquire(state, `${to}/${table}`, run, 0));
+        held.push(await HeldLease.acquire(state, `${to}/${table}`, run));
         free.push(table);
       } catch (error) {
         if (!(error instanceof ConflictError)) throw error;

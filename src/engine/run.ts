@@ -4,16 +4,17 @@
  */
 import { randomBytes } from 'node:crypto';
 import { asSluiceError, CancelledError } from '../core/errors.ts';
+import type { TableState } from '../core/destination.ts';
 import type { Listener, LoadVerification } from '../core/events.ts';
 import type { StateStore } from '../core/state.ts';
 import type { StreamConfig } from '../core/stream.ts';
 import type { KeptHome } from '../gate/kept-storage.ts';
 import { openQuarantine, openState, type ProjectContext } from './context.ts';
 import { LoadCounts } from './count-load.ts';
-import { lastLoad } from './last-load.ts';
 import { translateForeignKeys } from './foreign-keys.ts';
 import { Journal } from './journal.ts';
-import { HeldLease } from './leases.ts';
+import { type HeldStream, holdStream } from './held-stream.ts';
+import type { HeldLease } from './leases.ts';
 import { inOrder } from './load-order.ts';
 import { tellNoChoice } from './load-method.ts';
 import { loadStream } from './load-stream.ts';
@@ -23,7 +24,7 @@ import { restoreParts } from './restore.ts';
 import { inRounds, type Round } from './rounds.ts';
 import { type Attempt, DEFAULT_RETRY, withRetry } from './retry.ts';
 import { Slots } from './slots.ts';
-import { chooseStreams, closePipeline, leaseName, openPipeline, type PipelineSession } from './session.ts';
+import { chooseStreams, closePipeline, openPipeline, type PipelineSession } from './session.ts';
 import { SharedSnapshot } from './shared-snapshot.ts';
 import { reportedOf, telling, warn, warnLeftOut } from './stream-warnings.ts';
 import { emptyTotals, failedStream, outcomeOf, statusOf } from './stream-report.ts';
@@ -143,19 +144,14 @@ async function chooseOrTell(run: Run, journal: Journal): ReturnType<typeof choos
 /** Leases first: a snapshot that is taken while we hold them cannot be older than what anybody else has loaded. */
 async function loadAll(run: Run, configs: StreamConfig[]): Promise<StreamReport[]> {
   const reports = new Map<string, StreamReport>();
-  const held: Held[] = [];
+  const held: HeldStream[] = [];
   try {
     for (const stream of configs) {
       try {
-        // Somebody who stands still may have it locked, until the server ends their session.
-        const table = await retrying(run, stream.name, () =>
-          run.session.destination.describe(stream.table, run.signal),
-        );
-        if (!table) await warnIfGone(run, stream);
-        const name = leaseName(run.session, stream.table);
-        const lease = await HeldLease.acquire(run.state, name, run.id, table?.fence ?? 0);
-        const { checkpoint, refersTo = [] } = table ?? {};
-        held.push({ stream, lease, watermark: checkpoint?.watermark, refersTo });
+        // Somebody whose lease has run out may stand still with a lock, until the server ends their session.
+        const describe = (): Promise<TableState | undefined> =>
+          retrying(run, stream.name, () => run.session.destination.describe(stream.table, run.signal));
+        held.push(await holdStream(run, stream, describe));
         run.emit({ kind: 'step', stream: stream.name, slice: '', step: 'lease' });
       } catch (error) {
         reports.set(stream.name, failedStream(run.emit, { stream }, error, emptyTotals()));
@@ -180,7 +176,7 @@ async function loadAll(run: Run, configs: StreamConfig[]): Promise<StreamReport[
 }
 
 /** Rows that others refer to come first. */
-function inGroups(held: Held[]): Held[][] {
+function inGroups(held: HeldStream[]): HeldStream[][] {
   const references = new Map(held.map(({ stream, refersTo }) => [stream.table, refersTo]));
   return inOrder(held, ({ stream }) => stream.table, references);
 }
@@ -193,7 +189,7 @@ function partsOf(
 }
 
 /** Also after a failure: the table is used by others. Not when somebody else has taken it over. */
-async function indexesOn(run: Run, { stream, lease }: Held): Promise<StreamReport['indexes']> {
+async function indexesOn(run: Run, { stream, lease }: HeldStream): Promise<StreamReport['indexes']> {
   if (lease.lost.aborted) return undefined;
   const started = performance.now();
   const tables = [stream.table];
@@ -202,30 +198,8 @@ async function indexesOn(run: Run, { stream, lease }: Held): Promise<StreamRepor
   return made.length > 0 ? { made: made.length, seconds } : undefined;
 }
 
-/** A lake that was moved, or whose drive is not mounted, looks like a new one: everything is loaded again. */
-async function warnIfGone(run: Run, stream: StreamConfig): Promise<void> {
-  const { pipeline, session, options } = run;
-  if (options.fullRefresh === true || session.destination.separate === true || session.aside !== '') return;
-  const last = await lastLoad(run.state, pipeline, stream.table);
-  if (last === undefined) return;
-  const { title } = await session.destination.check(run.signal);
-  const found = `table "${stream.table}" was loaded before (last on ${last}) and is not in ${title} any more`;
-  const advice = 'if that was moved, or its drive is not mounted, stop and correct its path';
-  warn(run, stream.name, 'table.gone', `${found}: it is loaded from its beginning; ${advice}`);
-}
-
-/** A stream whose lease is ours. */
-interface Held {
-  stream: StreamConfig;
-  lease: HeldLease;
-  /** Where the last run left it. */
-  watermark: string | undefined;
-  /** Tables. */
-  refersTo: readonly string[];
-}
-
 /** A source that does not answer fails all streams at once instead of each after its own attempts. */
-async function cannotRead(run: Run, held: Held[]): Promise<unknown> {
+async function cannotRead(run: Run, held: HeldStream[]): Promise<unknown> {
   if (held.length === 0) return undefined;
   try {
     await retrying(run, undefined, () => run.snapshot.get(run.signal));
@@ -236,7 +210,7 @@ async function cannotRead(run: Run, held: Held[]): Promise<unknown> {
   }
 }
 
-async function loadOne(run: Run, held: Held): Promise<StreamReport> {
+async function loadOne(run: Run, held: HeldStream): Promise<StreamReport> {
   const { emit } = run;
   const { stream, lease } = held;
   const started = performance.now();

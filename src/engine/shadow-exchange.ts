@@ -133,13 +133,13 @@ async function underLeases(
     state = await openState(context);
     const streams = await streamsOf(session, pipeline, { select }, signal);
     for (const { table } of streams) {
+      const names = ['', session.aside].map((aside) => leaseName({ config: session.config, aside }, table));
+      // Before anything is asked of tables, which whoever has the lease may have locked.
+      for (const name of names) held.set(name, await HeldLease.acquire(state, name, run));
       const states = [session.readers, session.destination].map((end) => end.describe(table, signal));
       // Rows of the one that comes must be older than those that are loaded after it.
       const fence = Math.max(...(await Promise.all(states)).map((found) => found?.fence ?? 0));
-      for (const aside of ['', session.aside]) {
-        const name = leaseName({ config: session.config, aside }, table);
-        held.set(name, await HeldLease.acquire(state, name, run, fence));
-      }
+      for (const name of names) held.set(name, await held.get(name)!.above(fence));
     }
     await sideTablesOf(session.readers).settle(
       streams.map(({ table }) => table),

@@ -121,7 +121,8 @@ export function changeCheckpoint(
     const run = `state-${randomBytes(4).toString('hex')}`;
     const store = await openState(context);
     try {
-      const lease = await HeldLease.acquire(store, leaseName(session, stream.table), run, before.fence);
+      const taken = await HeldLease.acquire(store, leaseName(session, stream.table), run);
+      const lease = await taken.above(before.fence);
       try {
         const { signal } = new AbortController();
         const state = (await session.destination.describe(stream.table, signal)) ?? before;

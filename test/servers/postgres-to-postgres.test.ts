@@ -264,6 +264,23 @@ it('says that a table was dropped while changes of it were on their way', async 
   await expectEqual(pair, 't');
 });
 
+it('says who is at work on a table that is locked, without waiting for it', async () => {
+  await using pair = await open({ 'public.t': { load: 'replace' } }, PLAIN);
+  await pair.run();
+  const swapping = await pauseAt(pair, 'after:drop:1');
+  pair.to.connection = { ...pair.to.connection, lock_timeout: '1 h' };
+  const { streams } = await pair.attempt();
+  expect(streams[0]!.error).toMatchObject({ code: 'lease.held' });
+  // Whoever waits for its lock gets it when the server has ended the session that stands still.
+  const { rows } = await pair.to.db.query(
+    `SELECT 1 FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted AND pid <> pg_backend_pid()`,
+  );
+  expect(rows).not.toEqual([]);
+  expect(await swapping.goOn()).toMatchObject([{ status: 'loaded' }]);
+  await pair.run();
+  await expectEqual(pair, 't');
+});
+
 it('neither mixes rows with those of somebody else nor replaces them', async () => {
   for (const load of ['append', 'replace'] as const) {
     await using pair = await open({ 'public.t': { load } }, PLAIN);
