@@ -17,6 +17,7 @@ export interface Round {
   pair: string;
   seed: number;
   brief: boolean;
+  few: boolean;
   signal: AbortSignal;
   tally: Tally;
   say: (text: string) => void;
@@ -65,6 +66,7 @@ export class Grounds implements AsyncDisposable, Servers {
   /** An arena for one round; what was opened in it is closed with it. */
   arena(round: Round): Arena<AnyPair> & AsyncDisposable {
     const pairs: AnyPair[] = [];
+    const random = new Random(round.seed);
     const ways = new Random(round.seed);
     const open = async (
       streams: Streams,
@@ -86,8 +88,9 @@ export class Grounds implements AsyncDisposable, Servers {
     };
     return {
       ...round,
-      random: new Random(round.seed),
+      random,
       open,
+      some: (parts) => (round.few && parts.length > 0 ? [random.pick(parts)] : parts),
       // What comes after a stop proves nothing; most attacks look here again and again.
       verify: async (pair, tables) => {
         round.signal.throwIfAborted();

@@ -65,12 +65,16 @@ export interface Arena<P extends AnyPair = Pair> {
   readonly random: Random;
   /** True in `npm test`: seconds, not minutes. */
   readonly brief: boolean;
+  /** True where many attacks share little time: of parts that stand alone, such as kills, one is enough. */
+  readonly few: boolean;
   readonly signal: AbortSignal;
   readonly tally: Tally;
   /** A new database and an empty destination; closed by the arena after the round. */
   open(streams: Streams, sql?: string | ((of: SourceSql) => string), options?: OpenOptions): Promise<P>;
   /** Fails, and counts what is lost or doubled, unless the destination is what the source is. */
   verify(pair: AnyPair, tables: readonly string[]): Promise<void>;
+  /** All of these parts, or where few are wanted one that the seed draws. */
+  some<T>(parts: readonly T[]): readonly T[];
   /** Tells whoever waits what happens now. */
   say(text: string): void;
 }

@@ -25,6 +25,7 @@ export function attackBriefly(parts: readonly (typeof PARTS)[number][]): void {
         pair: attack.pair,
         seed: SEED,
         brief: true,
+        few: false,
         signal: abort.signal,
         tally,
         say: () => undefined,

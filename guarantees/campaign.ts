@@ -8,6 +8,8 @@ import { Random } from './random.ts';
 export interface Failure {
   attack: string;
   seed: number;
+  /** Options that make the same round again. */
+  again: string;
   message: string;
 }
 
@@ -60,26 +62,34 @@ export async function runCampaign(campaign: Campaign): Promise<Result[]> {
   return results;
 }
 
+interface Turn {
+  result: Result;
+  round: number;
+  few: boolean;
+}
+
 /**
- * With a limit of time all attacks get their first round before any gets its second, one of each pair in turn in an order that
- * the seed draws, for few get one when it is short, and random ones go on with more seeds than a whole run has; without one
- * each attack gets all its rounds in a row.
+ * With a limit of time all attacks get a round of few parts before any gets a whole one, one of each pair in turn in an order
+ * that the seed draws, for not all get one when it is short, and random ones go on with more seeds than a whole run has; without
+ * one each attack gets all its rounds in a row.
  */
-function* schedule(results: readonly Result[], campaign: Campaign): Generator<[Result, number]> {
+function* schedule(results: readonly Result[], campaign: Campaign): Generator<Turn> {
   const wanted = ({ attack }: Result): number => campaign.rounds ?? (campaign.brief ? 1 : attack.rounds);
   if (campaign.minutes === undefined) {
-    for (const result of results) for (let round = 0; round < wanted(result); round++) yield [result, round];
+    for (const result of results)
+      for (let round = 0; round < wanted(result); round++) yield { result, round, few: false };
     return;
   }
   const order = inTurns(shuffled(results, new Random(campaign.seed)));
-  for (let round = 0; ; round++) {
+  for (const result of order) yield { result, round: 0, few: true };
+  for (let round = 1; ; round++) {
     const more = order.filter(
       (result) =>
-        round < wanted(result) ||
+        round <= wanted(result) ||
         (campaign.rounds === undefined && !campaign.brief && result.attack.rounds > 1),
     );
     if (more.length === 0) return;
-    for (const result of more) yield [result, round];
+    for (const result of more) yield { result, round, few: false };
   }
 }
 
@@ -101,11 +111,7 @@ function inTurns(results: readonly Result[]): Result[] {
   return placed.toSorted((a, b) => a.turn - b.turn).map(({ result }) => result);
 }
 
-async function runRound(
-  grounds: Grounds,
-  campaign: Campaign,
-  [result, round]: [Result, number],
-): Promise<void> {
+async function runRound(grounds: Grounds, campaign: Campaign, { result, round, few }: Turn): Promise<void> {
   const { signal, brief } = campaign;
   const seed = campaign.seed + round;
   const id = idOf(result.attack);
@@ -118,6 +124,7 @@ async function runRound(
       pair: result.attack.pair,
       seed,
       brief,
+      few,
       signal,
       tally: result.tally,
       say,
@@ -131,6 +138,7 @@ async function runRound(
     failure = {
       attack: id,
       seed,
+      again: `--only ${id} --seed ${seed} ${few ? '--minutes 1' : '--rounds 1'}`,
       message: error instanceof Error ? (error.stack ?? error.message) : String(error),
     };
     result.failures.push(failure);

@@ -78,8 +78,7 @@ function write(results: readonly Result[], seed: number): void {
 function roundLine(result: Result, round: number, failure: Failure | undefined): string {
   const id = idOf(result.attack);
   if (!failure) return `  ✓ ${id}, round ${round + 1}: ${[...result.outcomes.keys()].at(-1)}`;
-  const again = `npm run guarantees -- --only ${id} --seed ${failure.seed} --rounds 1`;
-  return `  ✗ ${id}, round ${round + 1}; again: ${again}\n${failure.message.replaceAll(/^/gm, '      ')}`;
+  return `  ✗ ${id}, round ${round + 1}; again: npm run guarantees -- ${failure.again}\n${failure.message.replaceAll(/^/gm, '      ')}`;
 }
 
 function closingText(results: readonly Result[], seed: number, seconds: number): string {

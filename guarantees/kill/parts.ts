@@ -151,9 +151,10 @@ async function killInParts(
   { options, source, moments: both, check }: Case,
 ): Promise<string> {
   // Each in a database of its own.
+  let moments: readonly string[] | undefined;
   for (let i = 0; ; i++) {
     const pair = await arena.open({ t: options }, table);
-    const moment = of(pair, both)[i];
+    const moment = (moments ??= arena.some(of(pair, both)))[i];
     if (moment === undefined) return 'works';
     arena.say(moment);
     Object.assign(pair.from.connection, source);

@@ -26,7 +26,7 @@ export const SIDE_BY_SIDE: Attack = {
     };
     const load = async (): Promise<void> => {
       try {
-        for (let i = 0; i < LOADS; i++) {
+        for (let i = 0; i < (arena.few ? 2 : LOADS); i++) {
           arena.signal.throwIfAborted();
           arena.say(`load ${i + 1}`);
           await doBusiness(pair, arena.random);

@@ -25,7 +25,7 @@ export const SIGNALS: Attack<SqlPair> = {
     await runCommand(pair, ['run']);
     const wholeMs = performance.now() - began;
     const reader = startReader(pair);
-    for (let i = 0; i < STOPS; i++) {
+    for (let i = 0; i < (arena.few ? 1 : STOPS); i++) {
       arena.signal.throwIfAborted();
       await doBusiness(pair, arena.random);
       await stopOnce(arena, pair, draw(arena.random, wholeMs));

@@ -166,8 +166,8 @@ function stepsOf({ lake, sql, mysql = sql }: Both<Moments>): string {
 async function killAtSteps(arena: Arena<SqlPair>, way: Way): Promise<string> {
   const pair = await arena.open({ t: way.options }, table);
   await pair.run(way.run);
-  const moments = of(pair, way.moments).filter(([moment]) => !arena.brief || BRIEF.has(moment));
-  for (const [moment, seen] of moments) {
+  const all = of(pair, way.moments).filter(([moment]) => !arena.brief || BRIEF.has(moment));
+  for (const [moment, seen] of arena.some(all)) {
     arena.say(moment);
     const { sql } = pair.from;
     await pair.from.query(way.options.date === undefined ? `${change(sql)}; ${move(sql)}` : change(sql));

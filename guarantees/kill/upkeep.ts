@@ -37,7 +37,7 @@ const FENCE: Attack<SqlPair> = {
   async run(arena) {
     const pair = await arena.open(MERGE, table);
     await pair.run();
-    for (const moment of ['before:commit:1', 'after:commit:1']) {
+    for (const moment of arena.some(['before:commit:1', 'after:commit:1'])) {
       await change(pair);
       const before = await linesOf(pair, 't');
       // The first kill leaves the lease behind, so the next run begins with a fence.
@@ -64,14 +64,14 @@ const STATE_CHANGES: Attack<SqlPair> = {
     const pair = await arena.open(APPEND, table);
     await pair.run();
     const works = [{ reset: 't' }, { set: 't', watermark: '2020-01-01 00:00:00+00' }] as const;
-    for (const work of works) {
-      for (const moment of [
+    for (const work of arena.some(works)) {
+      for (const moment of arena.some([
         'before:acquire:1',
         'after:acquire:1',
         'before:commit:1',
         'after:commit:1',
         'before:release:1',
-      ]) {
+      ])) {
         await change(pair);
         const before = await linesOf(pair, 't');
         await killIt(arena, pair, moment, { work });
@@ -96,14 +96,14 @@ const COMPACTION: Attack = {
   async run(arena) {
     const pair = await arena.open(PARTED, table);
     await pair.run();
-    for (const moment of [
+    for (const moment of arena.some([
       'before:upload:1',
       'after:upload:1',
       'before:commit:1',
       'after:commit:1',
       'before:delete:2',
       'after:delete:2',
-    ]) {
+    ])) {
       await loadTwice(pair);
       await sameRows(pair, () => killIt(arena, pair, moment, { work: 'compact' }));
       // What a killed compaction leaves does not keep the next one from its work.
@@ -131,13 +131,13 @@ const SWEEP: Attack = {
   async run(arena) {
     const pair = await arena.open({ t: { ...PARTED.t, load: 'merge' } }, table);
     await pair.run();
-    for (const moment of [
+    for (const moment of arena.some([
       'before:commit:1',
       'after:commit:1',
       'before:delete:1',
       'after:delete:1',
       'before:delete:2',
-    ]) {
+    ])) {
       await loadTwice(pair);
       await change(pair);
       await killIt(arena, pair, 'after:upload:2');
