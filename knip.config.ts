@@ -14,7 +14,7 @@ const config: KnipConfig = {
     'src/connectors/shared/text/text-decoder.ts',
     'src/connectors/*/{copy,load}-encoder.ts',
     'bench/{run,duckdb-load}.ts',
-    'guarantees/{run,child-run}.ts',
+    'guarantees/{run,child-run,tap}.ts',
     'scripts/*.mjs',
     'test/support/die-at.ts',
   ],

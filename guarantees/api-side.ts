@@ -2,10 +2,13 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import type { Field, Schema } from '../src/core/schema.ts';
 import type { Streams } from './pair.ts';
 import type { Random } from './random.ts';
 import type { SourceSide } from './sides.ts';
+import type { TapConfig } from './tap.ts';
 
 /** Never changed: a new version is another object. */
 export interface ApiRecord {
@@ -21,6 +24,10 @@ interface ApiLine {
   quantity: number;
 }
 
+/** The program of a Singer tap, to which arguments are added. */
+export const TAP: readonly string[] = [process.execPath, fileURLToPath(new URL('tap.ts', import.meta.url))];
+/** Longest time after which nothing of a killed process may be at work. */
+const GONE_MS = 20_000;
 const FIRST = 120;
 const SIZE = 10;
 const SIZES = { size_param: 'size', size: SIZE };
@@ -88,37 +95,53 @@ export const API_TABLES: Readonly<Record<string, readonly string[]>> = {
 
 export type ApiCopy = ReadonlyMap<string, ReadonlyMap<number, ApiRecord>>;
 
-export class ApiSide implements SourceSide {
-  readonly type = 'rest';
-  connection: Record<string, unknown>;
-  readonly url: string;
-  /** Before each answer, with what was asked for. */
-  beforeAnswer: (name: string) => void = () => undefined;
-  readonly #server: Server;
-  readonly #collections = new Map(Object.keys(KINDS).map((name) => [name, new Map<number, ApiRecord>()]));
-  #next = 1;
-
-  private constructor(server: Server) {
-    this.#server = server;
-    server.on('request', (request, response) => {
-      const { pathname, searchParams } = new URL(request.url!, this.url);
-      const name = pathname.slice(1);
-      this.beforeAnswer(name);
-      response.setHeader('content-type', 'application/json');
-      response.end(JSON.stringify(this.#page(name, searchParams)));
-    });
-    this.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+/** How Sluice reads it. */
+const CONNECTIONS = {
+  rest: (url: string): Record<string, unknown> => {
     const endpoints = Object.entries(KINDS).map(([name, { endpoint }]) => [
       name,
       { path: `/${name}`, records: 'data', key: 'id', ...endpoint },
     ]);
-    this.connection = { type: 'rest', url: this.url, endpoints: Object.fromEntries(endpoints) };
+    return { type: 'rest', url, endpoints: Object.fromEntries(endpoints) };
+  },
+  singer: (url: string): Record<string, unknown> => {
+    const config: TapConfig = { url };
+    return { type: 'singer', command: TAP, config };
+  },
+};
+
+export class ApiSide implements SourceSide {
+  readonly type: keyof typeof CONNECTIONS;
+  connection: Record<string, unknown>;
+  readonly url: string;
+  /** Before each answer, with what was asked for, and the process of the tap that asks. */
+  beforeAnswer: (name: string, tap: number | undefined) => void = () => undefined;
+  readonly #server: Server;
+  readonly #collections = new Map(Object.keys(KINDS).map((name) => [name, new Map<number, ApiRecord>()]));
+  /** Processes that have asked. */
+  readonly #taps = new Set<number>();
+  #next = 1;
+
+  private constructor(type: keyof typeof CONNECTIONS, server: Server) {
+    this.type = type;
+    this.#server = server;
+    server.on('request', (request, response) => {
+      const { pathname, searchParams } = new URL(request.url!, this.url);
+      const name = pathname.slice(1);
+      const tap = Number(request.headers['x-tap']) || undefined;
+      if (tap !== undefined) this.#taps.add(tap);
+      this.beforeAnswer(name, tap);
+      response.setHeader('content-type', 'application/json');
+      response.end(JSON.stringify(this.#page(name, searchParams)));
+    });
+    this.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    this.connection = CONNECTIONS[type](this.url);
   }
 
-  static async open(): Promise<ApiSide> {
+  static async open(type: keyof typeof CONNECTIONS): Promise<ApiSide> {
     const server = createServer().listen(0, '127.0.0.1');
     await once(server, 'listening');
-    return new ApiSide(server);
+    return new ApiSide(type, server);
   }
 
   /** The records that it begins with. */
@@ -199,9 +222,27 @@ export class ApiSide implements SourceSide {
       .sort();
   }
 
+  /** Whoever reads its taps is gone: they end when they next write. */
+  async settled(): Promise<void> {
+    for (const end = performance.now() + GONE_MS; performance.now() < end; await sleep(10)) {
+      for (const tap of this.#taps) if (!lives(tap)) this.#taps.delete(tap);
+      if (this.#taps.size === 0) return;
+    }
+    throw new Error(`taps outlive those who read them: ${[...this.#taps].join(', ')}`);
+  }
+
   async close(): Promise<void> {
     this.#server.closeAllConnections();
     this.#server.close();
+  }
+}
+
+function lives(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
   }
 }
 

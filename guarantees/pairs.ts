@@ -34,7 +34,7 @@ export interface PairKind {
   title: string;
   /** Says why its servers cannot be started on this machine; without it they come with npm, and npm test attacks them. */
   missing?: () => string | undefined;
-  from: 'postgres' | 'mysql' | 'rest';
+  from: 'postgres' | 'mysql' | 'rest' | 'singer';
   to: 'lake' | 'postgres' | 'mysql';
   openSource(servers: Servers, options: OpenOptions): Promise<SourceSide>;
   /** Returns what makes the side once the folder of the project is known. */
@@ -85,7 +85,9 @@ const toMysql: To = {
   },
 };
 
-const fromRest: From = { from: 'rest', openSource: () => ApiSide.open() };
+const fromRest: From = { from: 'rest', openSource: () => ApiSide.open('rest') };
+
+const fromSinger: From = { from: 'singer', openSource: () => ApiSide.open('singer') };
 
 /** The first one is meant where an id names none. */
 export const PAIRS: readonly [PairKind, ...PairKind[]] = [
@@ -98,19 +100,28 @@ export const PAIRS: readonly [PairKind, ...PairKind[]] = [
   { name: 'mysql-lake', title: 'MariaDB to a lake', ...fromMysql, ...toLake },
   { name: 'rest-postgres', title: 'REST to PostgreSQL', ...fromRest, ...toPostgres },
   { name: 'rest-lake', title: 'REST to a lake', ...fromRest, ...toLake },
+  { name: 'rest-mysql', title: 'REST to MariaDB', ...fromRest, ...toMysql },
+  { name: 'singer-postgres', title: 'Singer to PostgreSQL', ...fromSinger, ...toPostgres },
+  { name: 'singer-lake', title: 'Singer to a lake', ...fromSinger, ...toLake },
 ];
+
+function readsApi({ from }: PairKind): boolean {
+  return from === 'rest' || from === 'singer';
+}
 
 function named(fits: (pair: PairKind) => boolean): readonly string[] {
   return PAIRS.filter(fits).map(({ name }) => name);
 }
 
 /** For attacks that know nothing of a pair but its sides, of which one is a database that they write to. */
-export const FROM_DATABASES: readonly string[] = named(({ from }) => from !== 'rest');
+export const FROM_DATABASES: readonly string[] = named((pair) => !readsApi(pair));
 
-export const FROM_APIS: readonly string[] = named(({ from }) => from === 'rest');
+export const FROM_APIS: readonly string[] = named(readsApi);
+
+export const FROM_TAPS: readonly string[] = named(({ from }) => from === 'singer');
 
 /** For attacks on databases that are written to, whatever they read. */
-export const TO_DATABASES: readonly string[] = named(({ from, to }) => from !== 'rest' && to !== 'lake');
+export const TO_DATABASES: readonly string[] = named((pair) => !readsApi(pair) && pair.to !== 'lake');
 
 export function kindOf(pair: string): PairKind {
   return PAIRS.find(({ name }) => name === pair)!;

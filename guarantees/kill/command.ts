@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
+import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { endWith } from '../pause.ts';
 import type { AnyPair } from '../pair.ts';
@@ -15,6 +16,15 @@ export interface Ended {
   signal: NodeJS.Signals | null;
   /** Both outputs. */
   output: string;
+  /** Standard output alone. */
+  printed: string;
+}
+
+interface Surroundings {
+  /** A program that starts it, such as strace. */
+  under?: readonly string[];
+  /** Standard input; closed when nobody reads it any more. */
+  input?: Readable;
 }
 
 export interface Command {
@@ -24,11 +34,11 @@ export interface Command {
   kill(signal: NodeJS.Signals): boolean;
 }
 
-/** Starts `sluice <args>` with a project file that says what the Pair runs; `under` is a program that starts it, such as strace. */
+/** Starts `sluice <args>` with a project file that says what the Pair runs. */
 export async function startCommand(
   pair: AnyPair,
   args: readonly string[],
-  under: readonly string[] = [],
+  { under = [], input }: Surroundings = {},
 ): Promise<Command> {
   const { connections, pipelines, state, memoryBytes } = (await pair.context()).project;
   const file = path.join(pair.folder, 'sluice.yaml');
@@ -37,14 +47,21 @@ export async function startCommand(
   const [program, ...words] = [...under, process.execPath, MAIN, ...args, '--project', file];
   const child = spawn(program, words, {
     cwd: pair.folder,
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe'],
   });
   endWith(pair, child);
+  // It may be gone before it has read everything.
+  child.stdin.on('error', () => undefined);
+  child.stdin.on('close', () => input?.destroy());
+  if (input) input.pipe(child.stdin);
+  else child.stdin.end();
   let output = '';
+  let printed = '';
   for (const stream of [child.stdout, child.stderr])
     stream.on('data', (data: Buffer) => (output += data.toString()));
+  child.stdout.on('data', (data: Buffer) => (printed += data.toString()));
   const ended = once(child, 'close').then(([code, signal]): Ended => {
-    return { code: code as number | null, signal: signal as NodeJS.Signals | null, output };
+    return { code: code as number | null, signal: signal as NodeJS.Signals | null, output, printed };
   });
   return { pid: child.pid!, ended, kill: (signal) => child.kill(signal) };
 }

@@ -8,6 +8,7 @@ import { RECORD_KILLS } from './records.ts';
 import { SIDE_BY_SIDE } from './side-by-side.ts';
 import { SIGNALS } from './signals.ts';
 import { STEP_ATTACKS } from './steps.ts';
+import { TAP_ATTACKS } from './taps.ts';
 import { TWO_AT_ONCE_ATTACKS } from './two-at-once.ts';
 import { UPKEEP_ATTACKS } from './upkeep.ts';
 
@@ -22,4 +23,5 @@ export const KILL_ATTACKS: readonly Attack<AnyPair>[] = [
   MANY_READERS,
   POWER_CUT,
   ...RECORD_KILLS,
+  ...TAP_ATTACKS,
 ];

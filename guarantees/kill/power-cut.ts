@@ -27,7 +27,7 @@ async function run(arena: Arena): Promise<string> {
   for (let load = 1; load <= 2; load++) {
     const folder = path.join(pair.folder, `calls-${load}`);
     mkdirSync(folder);
-    const { ended } = await startCommand(pair, ['run'], [...STRACE, path.join(folder, 'calls')]);
+    const { ended } = await startCommand(pair, ['run'], { under: [...STRACE, path.join(folder, 'calls')] });
     const { code, output } = await ended;
     if (code !== 0) throw new Error(`the recorded run ended with ${code}: ${output}`);
     await arena.verify(pair, ['t']);
