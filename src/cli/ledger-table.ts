@@ -40,12 +40,23 @@ export const LEDGER: readonly CommandSpec[] = [
     group: 'repair',
     summary: 'find out from the table which files are loaded',
     about:
-      'For a table whose list was lost (`load: append`): by its column with the path of a file, or with the date of its name. A file of which the table has other numbers of rows is loaded again, which replaces them. One commit changes the list; rows stay as they are.',
+      'For a table whose list was lost, or that somebody else has filled: by its column with the path of a file, or with the date of its name. A file of which the table has other numbers of rows is loaded again, which replaces them. Where rows of later files take the place of earlier ones, a file of which none is left may be loaded or not: the command says so, and goes by `--up-to`. One commit changes the list; rows stay as they are.',
     arguments: [...STREAM_ARGUMENTS],
-    options: [{ name: 'dry-run', summary: 'only say what would be done' }, YES],
+    options: [
+      { name: 'date-column', value: '<column>', summary: 'column of the table with the date of the names' },
+      {
+        name: 'up-to',
+        value: '<file or day>',
+        summary: 'what the table does not tell of is loaded up to this one, and not loaded after it',
+      },
+      { name: 'dry-run', summary: 'only say what would be done' },
+      YES,
+    ],
     examples: [
       'sluice ledger rebuild snapshots tenants --dry-run',
       'sluice ledger rebuild snapshots tenants',
+      'sluice ledger rebuild snapshots tenants --date-column snapshot_date',
+      'sluice ledger rebuild snapshots prices --up-to 2026-02-09',
     ],
   },
 ];

@@ -8,7 +8,7 @@ import type { Checkpoint } from '../core/stream.ts';
 import type { DemoOptions, DemoReport } from '../demo/demo.ts';
 import type { ProjectContext } from '../engine/context.ts';
 import type { DiagnoseOptions, DiagnosisReport } from '../engine/diagnose-types.ts';
-import type { LedgerRebuild } from '../engine/ledger-ops.ts';
+import type { LedgerRebuild, RebuildOptions } from '../engine/ledger-rebuild.ts';
 import type { StreamState } from '../engine/state-ops.ts';
 import type * as QuarantineOps from '../engine/quarantine-ops.ts';
 import type * as SchemaOps from '../engine/schema-ops.ts';
@@ -95,7 +95,7 @@ export interface Services {
     context: ProjectContext,
     pipeline: string,
     stream: string,
-    options: { dryRun: boolean },
+    options: RebuildOptions,
   ): Promise<LedgerRebuild>;
   /** Undefined when a demo that was kept has been opened again. */
   demo(options: DemoOptions): Promise<DemoReport | undefined>;
@@ -159,7 +159,7 @@ export function realServices(): Services {
     resetStream: async (...args) => (await import('../engine/state-ops.ts')).resetStream(...args),
     reloadFiles: async (...args) => (await import('../engine/ledger-ops.ts')).reloadFiles(...args),
     forgetFiles: async (...args) => (await import('../engine/ledger-ops.ts')).forgetFiles(...args),
-    rebuildLedger: async (...args) => (await import('../engine/ledger-ops.ts')).rebuildLedger(...args),
+    rebuildLedger: async (...args) => (await import('../engine/ledger-rebuild.ts')).rebuildLedger(...args),
     generateFiles: async (model, options) => {
       const { openModel } = await import('../generate/open-model.ts');
       return (await import('../generate/files/generate-files.ts')).generateFiles(openModel(model), options);

@@ -28,6 +28,8 @@ export interface Comparable {
   least(column: string, signal: AbortSignal): Promise<string | undefined>;
   /** Of a source: the rows with these hashes, which a slice can read. */
   among?(request: CompareRequest, hashes: readonly string[]): SliceRange;
+  /** Of a target: how many rows, with all versions of them, have each value of a column, as the system writes it. */
+  counts?(column: string, signal: AbortSignal): Promise<ReadonlyMap<string | null, number>>;
   /** All rows, of a target with all versions of them; of a source only those of the range. */
   count(range: SliceRange, signal: AbortSignal): Promise<number>;
 }

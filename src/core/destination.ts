@@ -16,8 +16,11 @@ export interface Destination {
   describe(table: string, signal: AbortSignal): Promise<TableState | undefined>;
   /** Called once per stream that has something to load, while its lease is held. */
   openTable(spec: TableSpec, signal: AbortSignal): Promise<TableWriter>;
-  /** For `verify`: tables as they are now. Absent where rows cannot be hashed there. */
-  compare?(signal: AbortSignal): Promise<ComparedTables>;
+  /**
+   * For `verify`: tables as they are now. Absent where rows cannot be hashed there. With `adopts`, for `ledger rebuild`: a table with
+   * rows that nobody has loaded is shown as well, in version 0 and with those of these fields that it has.
+   */
+  compare?(signal: AbortSignal, adopts?: Schema): Promise<ComparedTables>;
   /** For `check`: what the table would not hold after a planned load has made or changed it. Reads only. */
   limits?(load: LimitsRequest, signal: AbortSignal): Promise<TableLimits>;
   /** Called once per run or plan with all streams of the pipeline, also those that are not wanted now: throws one ConfigError with all that it cannot do. */
@@ -141,6 +144,8 @@ export interface TableSpec {
   loadColumns?: boolean | undefined;
   /** For destinations that write files. */
   export?: ExportConfig | undefined;
+  /** Rows of a table that is there, and that nobody has loaded: the first commit, which has no loads, takes them for ours, and leaves them as they are. */
+  adopts?: number | undefined;
   /** Spare indexes are taken away before the first rows come; `TableParts.restore` makes them again. */
   indexesOff?: boolean | undefined;
 }

@@ -137,13 +137,16 @@ export async function dropQuarantine(
   let rows = 0;
   for (const { stream, place } of await kept(context, pipeline, scope)) {
     let gone: QuarantineFile[] = [];
-    await changeCheckpoint(context, pipeline, stream, async (_session, { cursor }, { checkpoint }) => {
-      const { quarantine = [], ...rest } = checkpoint ?? { cursor };
-      const isGone = ({ run }: QuarantineFile): boolean => scope.run === undefined || run === scope.run;
-      gone = quarantine.filter(isGone);
-      const stay = quarantine.filter((file) => !isGone(file));
-      return { ...rest, ...(stay.length > 0 && { quarantine: stay }) };
-    });
+    await changeCheckpoint(
+      { context, pipeline, name: stream },
+      async (_session, { cursor }, { checkpoint }) => {
+        const { quarantine = [], ...rest } = checkpoint ?? { cursor };
+        const isGone = ({ run }: QuarantineFile): boolean => scope.run === undefined || run === scope.run;
+        gone = quarantine.filter(isGone);
+        const stay = quarantine.filter((file) => !isGone(file));
+        return { ...rest, ...(stay.length > 0 && { quarantine: stay }) };
+      },
+    );
     await removeFiles(place.storage, gone);
     rows += rowsOf(gone);
   }

@@ -158,7 +158,7 @@ export async function acceptSchema(
   { fullRefresh = false }: { fullRefresh?: boolean | undefined } = {},
 ): Promise<AcceptedSchema> {
   let outcome: AcceptedSchema | undefined;
-  await changeCheckpoint(context, pipeline, name, async (session, stream, state) => {
+  await changeCheckpoint({ context, pipeline, name }, async (session, stream, state) => {
     const fresh = fullRefresh || state.checkpoint?.reload === true;
     const before = fresh ? undefined : state.checkpoint;
     return surveyed(session, async (look) => {

@@ -45,7 +45,7 @@ export async function setWatermark(
   name: string,
   value: string,
 ): Promise<Checkpoint> {
-  return changeCheckpoint(context, pipeline, name, async (session, stream, state) => {
+  return changeCheckpoint({ context, pipeline, name }, async (session, stream, state) => {
     if (stream.cursor.length === 0) {
       throw new ConfigError(`setting the watermark of ${name}: the stream has no cursor`, {
         code: 'state.no_cursor',
@@ -79,7 +79,7 @@ export async function resetStream(
   pipeline: string,
   name: string,
 ): Promise<Checkpoint> {
-  return changeCheckpoint(context, pipeline, name, async (_session, stream, state) => ({
+  return changeCheckpoint({ context, pipeline, name }, async (_session, stream, state) => ({
     cursor: stream.cursor,
     readAt: state.checkpoint?.readAt,
     reload: true,
@@ -88,18 +88,32 @@ export async function resetStream(
 
 type Change = (session: PipelineSession, stream: StreamConfig, state: TableState) => Promise<Checkpoint>;
 
+type Describe = (
+  session: PipelineSession,
+  stream: StreamConfig,
+  signal: AbortSignal,
+) => Promise<TableState | undefined>;
+
+const committed: Describe = ({ destination }, { table }, signal) => destination.describe(table, signal);
+
+interface StreamPlace {
+  context: ProjectContext;
+  pipeline: string;
+  name: string;
+  /** What there is of its table. */
+  describe?: Describe;
+}
+
 /** Does something with the table of a stream, which has to be there. */
 export async function withStream<T>(
-  context: ProjectContext,
-  pipeline: string,
-  name: string,
+  { context, pipeline, name, describe = committed }: StreamPlace,
   work: (session: PipelineSession, stream: StreamConfig, state: TableState) => Promise<T>,
 ): Promise<T> {
   const signal = new AbortController().signal;
   const session = await openPipeline(context, pipeline, {});
   try {
     const stream = (await streamsOf(session, pipeline, { select: [name] }, signal))[0]!;
-    const state = await session.destination.describe(stream.table, signal);
+    const state = await describe(session, stream, signal);
     if (state) return await work(session, stream, state);
     throw new ConfigError(`changing the state of ${name}: nothing was loaded yet`, {
       code: 'state.nothing',
@@ -110,14 +124,13 @@ export async function withStream<T>(
   }
 }
 
-/** Commits what `change` makes of the checkpoint of a stream, under its lease; nothing when that is the one that is there. */
-export function changeCheckpoint(
-  context: ProjectContext,
-  pipeline: string,
-  name: string,
-  change: Change,
-): Promise<Checkpoint> {
-  return withStream(context, pipeline, name, async (session, stream, before) => {
+/**
+ * Commits what `change` makes of the checkpoint of a stream, under its lease; nothing when that is the one that is there. What
+ * `describe` shows in version 0 is taken for ours.
+ */
+export function changeCheckpoint(place: StreamPlace, change: Change): Promise<Checkpoint> {
+  const { context, describe = committed } = place;
+  return withStream(place, async (session, stream, before) => {
     const run = `state-${randomBytes(4).toString('hex')}`;
     const store = await openState(context);
     try {
@@ -125,7 +138,7 @@ export function changeCheckpoint(
       const lease = await taken.above(before.fence);
       try {
         const { signal } = new AbortController();
-        const state = (await session.destination.describe(stream.table, signal)) ?? before;
+        const state = (await describe(session, stream, signal)) ?? before;
         const checkpoint = await change(session, stream, state);
         if (checkpoint !== state.checkpoint)
           await commitCheckpoint({ session, stream, state, run, fence: lease.fence }, checkpoint);
@@ -164,6 +177,7 @@ async function commitCheckpoint(
       operation: 'upsert',
       history: STRATEGIES[stream.load].history,
       structure: undefined,
+      adopts: state.version === 0 ? state.rows : undefined,
     },
     new AbortController().signal,
   );

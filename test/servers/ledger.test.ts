@@ -4,7 +4,7 @@ import { rmSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { rebuildLedger } from '../../src/engine/ledger-ops.ts';
+import { rebuildLedger } from '../../src/engine/ledger-rebuild.ts';
 import { resetStream } from '../../src/engine/state-ops.ts';
 import { FileLake } from '../support/file-lake.ts';
 import { makeParquet } from '../support/make-parquet.ts';
@@ -121,7 +121,7 @@ describe('the ledger', () => {
     expect(await pair.run()).toMatchObject({ status: 'nothing-new' });
   });
 
-  it('forgets files, and is not made of rows that take the place of each other', async () => {
+  it('forgets files, and asks up to where where rows take the place of each other', async () => {
     await using pair = new FileLake({ files: '*.csv' });
     pair.write('a.csv', 'id\n1\n');
     pair.write('b.csv', 'id\n2\n');
@@ -142,9 +142,21 @@ describe('the ledger', () => {
     expect(await pair.query('SELECT id FROM t ORDER BY id')).toEqual([[1], [1], [2]]);
     await using merged = new FileLake({ files: '*.csv', load: 'merge', key: ['id'] });
     merged.write('a.csv', 'id\n1\n');
+    merged.write('b.csv', 'id\n1\n');
     await merged.run();
-    expect((await sluice(merged, 'ledger', 'rebuild', 'p', 't', '--yes')).err).toContain(
-      'rows of later files take the place of earlier ones',
+    await sluice(merged, 'state', 'reset', 'p', 't', '--yes');
+    const refused = await sluice(merged, 'ledger', 'rebuild', 'p', 't', '--yes');
+    expect(refused.out).toContain('not known: later files are loaded, and none of its rows is left');
+    expect(refused.out).toContain(
+      'by _sluice_file: 1 file in the table; 0 files with the next run; 1 not known',
     );
+    expect(refused).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('the table does not tell of a.csv'),
+    });
+    const told = await sluice(merged, 'ledger', 'rebuild', 'p', 't', '--up-to', 'b.csv', '--yes');
+    expect(told.out).toMatch(/a\.csv +1 +loaded, as you say/);
+    expect(told.out).toContain('2 files in the ledger');
+    expect(await merged.run()).toMatchObject({ status: 'nothing-new' });
   });
 });

@@ -6,7 +6,7 @@ import type { Command, Invocation } from '../command.ts';
 import { EXIT } from '../exit-codes.ts';
 import { printJson } from '../output.ts';
 import { selectPipelines } from '../run-options.ts';
-import type { LedgerRebuild, RebuiltFile } from '../../engine/ledger-ops.ts';
+import type { LedgerRebuild, RebuiltFile } from '../../engine/ledger-rebuild.ts';
 import { confirm } from '../confirm.ts';
 
 /** `sluice ledger show|reload|forget|rebuild`: which files streams have loaded. */
@@ -105,6 +105,7 @@ const MARKS: Readonly<Record<RebuiltFile['mark'], string>> = {
   loaded: '',
   again: 'to be loaded again: other numbers of rows',
   gone: 'not there any more',
+  told: 'loaded, as you say',
 };
 
 async function rebuild(invocation: Invocation): Promise<number> {
@@ -113,13 +114,18 @@ async function rebuild(invocation: Invocation): Promise<number> {
   const context = await services.openProject(invocation.project);
   selectPipelines(context.project, [pipeline]);
   const dryRun = flags.on('dry-run');
+  const [dateColumn, upTo] = [flags.text('date-column'), flags.text('up-to')];
   const work = (how: { dryRun: boolean }): Promise<LedgerRebuild> =>
-    services.rebuildLedger(context, pipeline, stream, how);
+    services.rebuildLedger(context, pipeline, stream, { ...how, dateColumn, upTo });
   const planned = await work({ dryRun: true });
   if (!json) showRebuild(invocation, planned);
-  if (!dryRun && planned.files.length > 0) {
-    if (!flags.on('yes'))
-      await confirm(invocation, `take ${plural(planned.files.length, 'file')} for loaded?`);
+  const { unknown, adopted } = planned;
+  if (!dryRun && planned.files.length + unknown.length > 0) {
+    // What is not known is refused, whoever agrees.
+    if (!flags.on('yes') && unknown.length === 0) {
+      const rows = adopted === undefined ? '' : `, and ${plural(adopted, 'row')} of the table for theirs`;
+      await confirm(invocation, `take ${plural(planned.files.length, 'file')} for loaded${rows}?`);
+    }
     // What the table holds is looked at once more, under the lease of the stream.
     const { files } = await work({ dryRun: false });
     if (!json)
@@ -129,7 +135,8 @@ async function rebuild(invocation: Invocation): Promise<number> {
   return EXIT.ok;
 }
 
-function showRebuild({ terminal }: Invocation, { column, files, fresh }: LedgerRebuild): void {
+function showRebuild({ terminal }: Invocation, found: LedgerRebuild): void {
+  const { column, adopted, files, fresh, unknown } = found;
   const columns: readonly Column[] = [
     { title: 'file' },
     { title: 'rows', align: 'right' },
@@ -138,12 +145,18 @@ function showRebuild({ terminal }: Invocation, { column, files, fresh }: LedgerR
   ];
   const lines = files.map(({ file, rows, records, mark }) => [
     file,
-    formatCount(rows),
+    rows === undefined ? '' : formatCount(rows),
     records === undefined ? '' : formatCount(records),
     MARKS[mark],
   ]);
-  if (files.length > 0) terminal.print(renderTable(columns, lines, { paintTitle: terminal.style.dim }));
+  for (const { file, reason } of unknown) lines.push([file, '', '', `not known: ${reason}`]);
+  if (lines.length > 0) terminal.print(renderTable(columns, lines, { paintTitle: terminal.style.dim }));
+  const more = unknown.length > 0 ? `; ${unknown.length} not known` : '';
   terminal.print(
-    `by ${column}: ${plural(files.length, 'file')} in the table; ${plural(fresh.length, 'file')} with the next run`,
+    `by ${column ?? 'what you say'}: ${plural(files.length, 'file')} in the table; ${plural(fresh.length, 'file')} with the next run${more}`,
   );
+  if (adopted !== undefined)
+    terminal.print(
+      `${plural(adopted, 'row')} that Sluice has not loaded become rows of this stream; they stay as they are`,
+    );
 }

@@ -103,6 +103,16 @@ export class LakeComparable implements Comparable {
     return undefined;
   }
 
+  async counts(column: string, signal: AbortSignal): Promise<ReadonlyMap<string | null, number>> {
+    const { storage, state } = this.#comparison;
+    const name = duckName(this.#columns.get(column)!.name);
+    const sql = `SELECT CAST(${name} AS VARCHAR), CAST(count(*) AS VARCHAR) FROM (${scanSql({ storage, state, files: state.files })}) GROUP BY 1`;
+    const counts = new Map<string | null, number>();
+    for await (const [values, rows] of this.#stream(sql, signal))
+      values!.forEach((value, i) => counts.set(value, Number(rows![i])));
+    return counts;
+  }
+
   /** As its records say, which have the numbers from whoever wrote the files. */
   async count(): Promise<number> {
     return this.#comparison.state.rows;

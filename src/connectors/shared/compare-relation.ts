@@ -131,6 +131,15 @@ export function compareRelation(
         return (batch[0]?.[0] as string | null | undefined) ?? undefined;
       return undefined;
     },
+    async counts(column, signal) {
+      const text = dialect.text(relation.plain(column));
+      // Collations may take two texts for one.
+      const sql = `SELECT min(${text}), ${dialect.text('count(*)')} FROM ${relation.from} GROUP BY ${dialect.rows.md5(text)}`;
+      const counts = new Map<string | null, number>();
+      for await (const batch of ask(sql, { many: false, signal }))
+        for (const [value, rows] of batch) counts.set(value as string | null, Number(rows));
+      return counts;
+    },
   };
 }
 

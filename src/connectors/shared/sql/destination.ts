@@ -9,12 +9,13 @@ import type {
   TableWriter,
 } from '../../../core/destination.ts';
 import type { SideTables } from '../../../core/side-tables.ts';
+import type { Schema } from '../../../core/schema.ts';
 import type { TableStructure } from '../../../core/structure.ts';
 import type { SqlDialect, SqlSession, SqlSystem } from './system.ts';
 import { TransientError } from '../../../core/errors.ts';
 import { ComparedMoment } from './compare-table.ts';
 import { effectiveRecord, type OnSwapStep, pendingTables, settle } from './swap-apart.ts';
-import { isLost, notOurs, tableLost } from './table-check.ts';
+import { foreignState, isLost, notOurs, tableLost } from './table-check.ts';
 import { tableLimits } from './table-limits.ts';
 import { checkUnchanged, ensureRecord, readRecord } from './table-record.ts';
 import { PartsWriter } from './parts-writer.ts';
@@ -81,8 +82,8 @@ export class SqlDestination implements Destination {
     }
   }
 
-  compare(signal: AbortSignal): Promise<ComparedTables> {
-    return ComparedMoment.open(this.#system, signal, (session, table) => this.#state(session, table));
+  compare(signal: AbortSignal, adopts?: Schema): Promise<ComparedTables> {
+    return ComparedMoment.open(this.#system, signal, (session, table) => this.#state(session, table, adopts));
   }
 
   async openTable(given: TableSpec, signal: AbortSignal): Promise<TableWriter> {
@@ -111,7 +112,7 @@ export class SqlDestination implements Destination {
         { ...spec, expectedVersion: version },
         {
           name: () => `load_${this.#owner}_${++this.#hidden}`,
-          rows: there ? rows : undefined,
+          rows: there ? rows : spec.adopts,
           ...(this.#onSwapStep && { onStep: this.#onSwapStep }),
         },
       );
@@ -127,7 +128,7 @@ export class SqlDestination implements Destination {
     await this.#system.close();
   }
 
-  async #state(session: SqlSession, table: string): Promise<TableState | undefined> {
+  async #state(session: SqlSession, table: string, adopts?: Schema): Promise<TableState | undefined> {
     const found = await this.#dialect.find(session, table);
     const record = (await this.#hasRecords(session))
       ? await effectiveRecord(session, this.#dialect, table)
@@ -140,8 +141,9 @@ export class SqlDestination implements Destination {
       const books = { schema, schemas, checkpoint, stream, rows, version, fence };
       return { ...books, bytes: found.bytes, versions, ...facts };
     }
-    if (found?.filled === true) throw notOurs(table);
-    return undefined;
+    if (found?.filled !== true) return undefined;
+    if (!adopts) throw notOurs(table);
+    return foreignState(session, this.#dialect, { table, found, fields: adopts, fence: record?.fence });
   }
 
   /** What the connection lets a new table have of its source. */

@@ -1,6 +1,9 @@
 /** Whether the table is still the one that the record tells of. */
 import { ConfigError, ConflictError, DataError } from '../../../core/errors.ts';
+import type { TableState } from '../../../core/destination.ts';
+import type { Schema } from '../../../core/schema.ts';
 import type { FoundTable, SqlDialect, SqlSession, SqlSystem } from './system.ts';
+import { targetColumns } from './table-shape.ts';
 import { checkUnchanged, readRecord, type TableRecord } from './table-record.ts';
 
 /** Somebody has dropped it or taken out all its rows, and with them what the record tells of. */
@@ -55,12 +58,33 @@ export function expectTaken(taken: number, rows: number, doing: string): void {
   });
 }
 
+/** Of a table with rows that nobody has loaded: those of the fields that it has. */
+export async function foreignState(
+  session: SqlSession,
+  dialect: SqlDialect,
+  {
+    table,
+    found,
+    fields,
+    fence = 0,
+  }: { table: string; found: FoundTable; fields: Schema; fence?: number | undefined },
+): Promise<TableState> {
+  const wanted = targetColumns(fields, dialect, false);
+  const there = fields.fields.filter((_, i) => found.columns.some(({ name }) => name === wanted[i]!.name));
+  const sql = `SELECT count(*) AS n FROM ${dialect.table(table)}`;
+  const [counted] = (await session.query(sql, `counting the rows of table "${table}"`)).rows;
+  const schema = { fields: there, key: [] };
+  const { bytes } = found;
+  return { schema, checkpoint: undefined, stream: '', rows: Number(counted!['n']), bytes, version: 0, fence };
+}
+
 export function notOurs(table: string): ConfigError {
   return new ConfigError(
     `loading table "${table}": it is there already, with rows that Sluice has not loaded`,
     {
       code: 'sql.not_ours',
-      remedy: 'give the stream another `table`, or empty or drop that one',
+      remedy:
+        'give the stream another `table`, or empty or drop that one; if its rows are from the files of the stream, `sluice ledger rebuild`',
       details: { table },
     },
   );

@@ -127,13 +127,14 @@ export function valuesOf(record: TableRecord): unknown[] {
 /** The record after a commit, but for its rows; `idle`: it only shuts out others. */
 export function nextRecord(
   before: TableRecord | undefined,
-  spec: Pick<TableSpec, 'stream' | 'schema' | 'fence' | 'run' | 'loadedAt'>,
+  spec: Pick<TableSpec, 'stream' | 'schema' | 'fence' | 'run' | 'loadedAt' | 'adopts'>,
   after: { version: number; checkpoint: Checkpoint | undefined; shaped: boolean; idle: boolean },
 ): TableRecord {
-  const { stream, schema, fence, run, loadedAt: at } = spec;
-  const { version, checkpoint = before?.checkpoint, shaped, idle } = after;
+  const { stream, schema, fence, run, loadedAt: at, adopts } = spec;
+  const { version, checkpoint = before?.checkpoint, idle } = after;
   const { schemas = [], rows = 0 } = before ?? {};
-  const record = { stream, version, fence, rows, checkpoint, shaped };
+  const shaped = after.shaped || adopts !== undefined;
+  const record = { stream, version, fence, rows: adopts ?? rows, checkpoint, shaped };
   if (idle) return { ...record, schema: before?.schema ?? schema, schemas };
   const loaded = before && before.version > 0 ? before.schema : undefined;
   const versions = nextVersions(schemas, { before: loaded, after: schema }, { commit: version, at, run });

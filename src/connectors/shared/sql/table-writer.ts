@@ -350,7 +350,8 @@ export class SqlTableWriter implements TableWriter {
     const shaped = this.#rows !== undefined && before?.shaped === true;
     const version = this.#version + 1;
     const record: Applied = nextRecord(before, this.#spec, { version, checkpoint, shaped, idle });
-    if (idle) return record;
+    // Columns and indexes of an adopted table are what somebody has made of it.
+    if (idle || this.#spec.adopts !== undefined) return record;
     if (done.hidden !== undefined) {
       if (done.swaps !== true) await this.#refill(session, done.hidden, parts);
       return { ...record, rows: sumOf(parts), shaped: record.shaped || done.swaps === true };
@@ -431,7 +432,7 @@ export class SqlTableWriter implements TableWriter {
   /** Makes and changes tables for a commit where that ends transactions. Rows of open loads are never in one that it ends. */
   async #ddlBefore(session: SqlSession, { parts, how, checkpoint }: Commit): Promise<DoneBefore> {
     const { dialect, columns } = this.#place;
-    const idle = parts.length === 0 && !checkpoint;
+    const idle = (parts.length === 0 && !checkpoint) || this.#spec.adopts !== undefined;
     // The table of an open load was made before its rows.
     if (!dialect.ddlApart || idle || parts.some(({ way }) => way === 'open')) return { ended: false };
     await this.#begin(session, this.#mark);
