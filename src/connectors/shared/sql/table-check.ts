@@ -90,10 +90,14 @@ export function notOurs(table: string): ConfigError {
   );
 }
 
-/** Whoever was shut out may have lost the connection first, or find rows of others: who has the table now tells more than that. */
+/**
+ * Whoever was shut out may have lost the connection first, or find rows of others: who has the table now tells more than that.
+ * `latest`: the last version that we have committed, or may have, asked when that of the table is known; other loads go on meanwhile.
+ */
 export async function refuseOldFence(
   system: SqlSystem,
-  { table, fence, version }: { table: string; fence: number; version?: number },
+  { table, fence }: { table: string; fence: number },
+  latest: () => number = () => Number.POSITIVE_INFINITY,
 ): Promise<void> {
   let record: TableRecord | undefined;
   try {
@@ -107,5 +111,5 @@ export async function refuseOldFence(
     return;
   }
   // What became of a commit whose answer is lost is for the next attempt to find out.
-  checkUnchanged(record, { table, version: version ?? record?.version ?? 0, fence });
+  checkUnchanged(record, { table, version: Math.min(record?.version ?? 0, latest()), fence });
 }

@@ -78,6 +78,8 @@ export class SqlTableWriter implements TableWriter {
   /** Rows of a window were in another one before, or may have been where no key would tell. */
   #moved: boolean;
   #version: number;
+  /** That of the commit which is on its way, or of the last one. */
+  #latest = 0;
   #prepared: Promise<void> | undefined;
   /** Of loads that stay in a transaction, see `SqlDialect.snapshots`. */
   #turn: Promise<void> = Promise.resolve();
@@ -149,7 +151,7 @@ export class SqlTableWriter implements TableWriter {
       await this.#release(session);
       // Rows of others in the way are those of who was faster, under a fence that may be the same.
       if (error instanceof DataError)
-        await refuseOldFence(this.#system, { ...this.#spec, version: this.#version });
+        await refuseOldFence(this.#system, this.#spec, () => Math.max(this.#version, this.#latest));
       throw error;
     }
   }
@@ -174,6 +176,7 @@ export class SqlTableWriter implements TableWriter {
       const before = await this.#lock(session);
       if (!this.#dialect.ddlApart) await this.#expectUnharmed(session, commit);
       const { changed, ...after } = await this.#apply(session, commit, { before, done });
+      this.#latest = after.version;
       if (done.swaps === true) await this.#swapApart(session, done.hidden!, after);
       else {
         await writeRecord(session, this.#dialect, this.#spec.table, after);
@@ -199,10 +202,9 @@ export class SqlTableWriter implements TableWriter {
   }
 
   async tryRows(how: Supersede, error: unknown, tried: TriedSlices): Promise<RowTrial | undefined> {
-    const { signal } = tried;
     if (!mayBeRows(error, this.#dialect)) return undefined;
-    if (how.kind !== 'everything') await this.#prepare(signal);
-    const session = await this.#connect(signal, await this.#takeTurn());
+    if (how.kind !== 'everything') await this.#prepare(tried.signal);
+    const session = await this.#connect(tried.signal, await this.#takeTurn());
     const begin = (): Promise<void> => this.#begin(session, this.#mark);
     const close = (): Promise<void> => this.#release(session);
     const at = { system: this.#system, place: this.#place, hidden: this.#hidden, session, begin, close };
@@ -294,9 +296,8 @@ export class SqlTableWriter implements TableWriter {
 
   /** The record, locked. Throws when somebody else was faster. */
   async #lock(session: SqlSession): Promise<TableRecord | undefined> {
-    const { table, fence } = this.#spec;
-    const record = await lockRecord(this.#system, session, table);
-    checkUnchanged(record, { table, version: this.#version, fence });
+    const record = await lockRecord(this.#system, session, this.#spec.table);
+    checkUnchanged(record, { ...this.#spec, version: this.#version });
     return record;
   }
 
