@@ -9,9 +9,8 @@ import type { KeptRecords } from '../core/quarantine.ts';
 import type { Schema } from '../core/schema.ts';
 import { type Cell, fromBatch, toBatch } from '../testing/batch-rows.ts';
 import { schemaOf } from '../testing/kit-load.ts';
+import { memberHeads, ROW_FORM, rowText } from '../connectors/shared/text/row-text.ts';
 import { areRows, readKeptRows } from './kept-rows.ts';
-import { ROW_FORM } from './row-form.ts';
-import { memberHeads, rowText } from './row-text.ts';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'sluice-rows-'));
 afterAll(() => rmSync(folder, { recursive: true }));

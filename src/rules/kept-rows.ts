@@ -6,8 +6,8 @@ import type { BytesReader, SliceToRead } from '../core/source.ts';
 import type { TypeKind } from '../core/types.ts';
 import type { FieldForm } from '../connectors/shared/text/records.ts';
 import { sendDocument } from '../connectors/shared/text/document-input.ts';
+import { ROW_FORM } from '../connectors/shared/text/row-text.ts';
 import type { DocumentLayout, TextDecoderOptions } from '../connectors/shared/text/text-decoder.ts';
-import { ROW_FORM } from './row-form.ts';
 
 const BATCH_ROWS = 2048;
 /** Where values are not written as in other objects, see row-text.ts. */
@@ -47,6 +47,8 @@ export function readKeptRows(
     maxRows: BATCH_ROWS,
     maxBytes: batchBytes,
     badRecords: aside?.file,
+    limits: aside?.limits,
+    refused: aside?.refused,
   };
   const file = `../connectors/shared/text/text-decoder${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`;
   return {

@@ -1,10 +1,7 @@
 /** Rows of batches that do not pass, and how they go aside. */
 import type { Batch } from '../core/batch.ts';
 import type { Decoder, RefusedInBatch } from '../core/decoder.ts';
-import type { RefusedRow } from '../core/quarantine.ts';
-import { BadRecords } from '../connectors/shared/text/bad-records.ts';
-import { ROW_FORM } from './row-form.ts';
-import { memberHeads, rowText } from './row-text.ts';
+import { AsideRows } from '../connectors/shared/text/aside-rows.ts';
 
 /** Puts rows of a batch aside, which still has them. */
 export interface AsideWriter {
@@ -21,43 +18,16 @@ export function asideWriter(
 ): AsideWriter {
   const refuse = decoder.refusing?.();
   if (refuse) return { put: (_, rows) => refuse(rows), count: 0, flush: () => undefined };
-  const bad = new BadRecords(file);
+  const aside = new AsideRows(file);
   let before = 0;
-  let heads: string[] | undefined;
   return {
     put(batch, rows) {
-      heads ??= memberHeads(batch.schema);
-      for (const { row, ...why } of rows)
-        bad.add(
-          { document, line: before + row + 1, ...why, raw: Buffer.from(rowText(batch, row, heads)) },
-          ROW_FORM,
-        );
+      for (const { row, ...why } of rows) aside.add(batch, row, { document, line: before + row + 1, ...why });
       before += batch.rows;
     },
     get count() {
-      return bad.count;
+      return aside.count;
     },
-    flush: () => bad.flush(),
+    flush: () => aside.flush(),
   };
-}
-
-/** Rows that the target has refused, by their number among those that pass. */
-export class RefusedByTarget {
-  readonly #rows: readonly RefusedRow[];
-  #next = 0;
-  #passed = 0;
-
-  constructor(rows: readonly RefusedRow[]) {
-    this.#rows = rows;
-  }
-
-  /** Whether the next row is one of them. */
-  meets(): boolean {
-    return ++this.#passed === this.#rows[this.#next]?.row;
-  }
-
-  /** The one that was met. */
-  take(): Pick<RefusedRow, 'code' | 'reason'> {
-    return this.#rows[this.#next++]!;
-  }
 }

@@ -120,19 +120,20 @@ class RuledSnapshot implements Snapshot {
     };
   }
 
-  /** Rows that were refused are left out where their numbers are those of rows that pass. */
+  /** What the target takes is asked of what rows become, and rows that it has refused are among those that pass. */
   async #readSource(
     stream: StreamConfig,
     survey: Survey,
     slice: SliceToRead,
     { ruled, signal }: { ruled: Ruled | undefined; signal: AbortSignal },
   ): Promise<SliceReader> {
-    const { kept, aside } = slice;
+    const { kept } = slice;
+    const aside = ruled && slice.aside ? { ...slice.aside, limits: [], refused: [] } : slice.aside;
     if (kept && areRows(kept, stream.name)) {
       const batchBytes = this.#place.batchBytes ?? BATCH_BYTES.usual;
       return readKeptRows(kept, survey.schema, { aside, batchBytes });
     }
-    const wanted = ruled && aside ? { ...slice, aside: { ...aside, refused: [] } } : slice;
+    const wanted = { ...slice, aside };
     return this.#snapshot.read(stream, survey, wanted, signal);
   }
 

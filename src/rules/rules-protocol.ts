@@ -25,7 +25,7 @@ export interface ApplyTask {
   schema: SchemaJson;
   decoder: DecoderSpec;
   rules: ReadyRules;
-  aside: Pick<Aside, 'file' | 'refused'> | undefined;
+  aside: Aside | undefined;
   /** Memory of the DuckDB that the rows go to. */
   laneBytes: number;
 }

@@ -10,11 +10,12 @@ import { type Schema, schemaFromJson, schemaToJson } from '../core/schema.ts';
 import type { DecodeFacts } from '../core/source.ts';
 import { rowLimit } from '../connectors/shared/duckdb/row-limit.ts';
 import { sourceFailed } from '../connectors/shared/feed-thread.ts';
+import { TargetRows } from '../connectors/shared/text/target-rows.ts';
 import { BatchQuery } from '../duckdb/batch-query.ts';
 import { Session, type SessionOptions } from '../duckdb/session.ts';
 import { VECTOR_ROWS } from '../duckdb/vectors.ts';
 import { readRules } from './read-rules.ts';
-import { asideWriter, type AsideWriter, RefusedByTarget } from './refused-in-batch.ts';
+import { asideWriter, type AsideWriter } from './refused-in-batch.ts';
 import { placesOf, queryTypes, type ReadyRules, ruledFields, rulesQuery, verdictOf } from './rule-sql.ts';
 import type { ApplyTask, RulesReply, RulesTask } from './rules-protocol.ts';
 
@@ -54,8 +55,8 @@ async function apply(task: ApplyTask & { id: number }): Promise<void> {
     const decoder = factory(input, schema, task.decoder.options, limit);
     const writer = asideWriter(decoder, { document: name, file: aside?.file });
     const gate = await gateOf(schema, task.rules, name);
-    const refused = new RefusedByTarget(aside?.refused ?? []);
-    const passed = await passOn(task.id, { decoder, writer, gate, refused, output });
+    const target = new TargetRows(gate.schema, aside ?? { limits: [], refused: [] });
+    const passed = await passOn(task.id, { decoder, writer, gate, target, output });
     writer.flush();
     if (input.end !== 'ended') throw sourceFailed();
     for (const piece of encodeFacts(gate.schema, factsOf(decoder, writer, passed))) output.writeAll(piece);
@@ -81,16 +82,16 @@ interface Passing {
   decoder: Decoder;
   writer: AsideWriter;
   gate: Gate;
-  refused: RefusedByTarget;
+  target: TargetRows;
   output: RingProducer;
 }
 
 /** Resolves to how many rows that were. */
-async function passOn(id: number, { decoder, writer, gate, refused, output }: Passing): Promise<number> {
+async function passOn(id: number, { decoder, writer, gate, target, output }: Passing): Promise<number> {
   let passed = 0;
   let reported = 0;
   for (let batch = decoder.next(); batch; batch = decoder.next()) {
-    const { ruled, gone } = await gate.judge(batch, refused);
+    const { ruled, gone } = await gate.judge(batch, target);
     writer.put(batch, gone);
     ruled.drop(gate.marks);
     passed += ruled.rows;
@@ -139,28 +140,24 @@ class Gate {
   }
 
   /** The batch with the columns that it is to have, and the rows that do not pass. */
-  async judge(
-    batch: Batch,
-    refused: RefusedByTarget,
-  ): Promise<{ ruled: Batch; gone: readonly RefusedInBatch[] }> {
+  async judge(batch: Batch, target: TargetRows): Promise<{ ruled: Batch; gone: readonly RefusedInBatch[] }> {
     await this.#query.run(batch, this.#found).catch((error: unknown) => {
       throw cannotCompute(error, this.#stream);
     });
     const { i16: verdicts } = this.#found[0]!;
-    const gone: RefusedInBatch[] = [];
-    for (let row = 0; row < batch.rows; row++) {
-      const number = verdicts[row]!;
-      this.marks[row] = 0;
-      if (number === 0 && !refused.meets()) continue;
-      this.marks[row] = 1;
-      const why = number === 0 ? { ...refused.take(), column: undefined } : verdictOf(number, this.#rules);
-      gone.push({ row, column: why.column, code: why.code, reason: why.reason });
-    }
     const columns = this.#places.map(({ computed, index }) =>
       computed ? this.#found[1 + index]! : batch.columns[index]!,
     );
     const ruled = new Batch(this.schema, batch.capacity, columns);
     ruled.rows = batch.rows;
+    target.look(ruled);
+    const gone: RefusedInBatch[] = [];
+    for (let row = 0; row < batch.rows; row++) {
+      const number = verdicts[row]!;
+      const why = number === 0 ? target.of(row) : verdictOf(number, this.#rules);
+      this.marks[row] = why === 'fits' ? 0 : 1;
+      if (typeof why === 'object') gone.push({ row, ...why });
+    }
     return { ruled, gone };
   }
 }

@@ -14,6 +14,7 @@ import { verifyPipeline } from '../../src/engine/verify.ts';
 import { type ConnectionConfig, openCatalog, quarantine, run, type StreamReport } from '../../src/index.ts';
 import { askDuckdb } from '../support/duckdb-reader.ts';
 import { FileLake } from '../support/file-lake.ts';
+import { ROW_FORMATS } from '../support/row-files.ts';
 import { mariadbPresent, useMariadb } from '../support/mariadb.ts';
 import { Pair } from '../support/pair.ts';
 import { useServer } from '../support/server.ts';
@@ -412,4 +413,71 @@ test('rows of files that the target refuses are found among those that meet the 
   );
   const rows = await target.query('SELECT n FROM t ORDER BY n');
   expect(rows.map(({ n }) => Number(n))).toEqual(Array.from({ length: 20 }, (_, i) => 1 + 2 * i));
+});
+
+describe.each(ROW_FORMATS)('beside checks and computed columns, in files of $ending', (format) => {
+  const COLUMNS = { id: 'BIGINT', n: 'BIGINT' };
+  const open = (stream: StreamOptions): FileLake =>
+    new FileLake({
+      files: { path: `*.${format.ending}`, file_column: false },
+      types: { id: 'int64', n: 'int64' },
+      max_bad: '100 %',
+      ...stream,
+    });
+  const kept = async (files: FileLake): Promise<[number, string][]> => {
+    const records = await Array.fromAsync(quarantine.read(files.project, 'p', { directory: files.folder }));
+    return records.map(({ line, code }) => [line, code]);
+  };
+
+  test('what the target takes is asked of what rows become', async () => {
+    await using files = open({
+      checks: { even: 'id % 2 = 0' },
+      compute: { n: 'coalesce(n, 7)', twice: '(2 * n)::BIGINT' },
+    });
+    const target = await PostgresTargetSide.open(postgres());
+    await target.query('CREATE TABLE t (id bigint, n bigint NOT NULL CHECK (n < 50), twice bigint NOT NULL)');
+    files.target = target.connection as ConnectionConfig;
+    await format.write(files, 'a', COLUMNS, [
+      [1, 1],
+      [2, null],
+      [4, 60],
+      [6, 6],
+    ]);
+    await files.run();
+    const place = (row: number): number => (format.ending === 'csv' ? row + 1 : row);
+    expect(await kept(files)).toEqual([
+      [place(1), 'row.check'],
+      [place(2), 'row.missing'],
+      [place(3), 'row.refused'],
+    ]);
+    await target.query('ALTER TABLE t ALTER twice DROP NOT NULL');
+    expect((await quarantine.replay(files.project, 'p', { directory: files.folder }))?.status).toBe(
+      'succeeded',
+    );
+    expect(await kept(files)).toHaveLength(2);
+    const rows = await target.query('SELECT id, n FROM t ORDER BY id');
+    expect(rows.map(({ id, n }) => [Number(id), Number(n)])).toEqual([
+      [2, 7],
+      [6, 6],
+    ]);
+  });
+
+  test('of two files with one key the later one wins, and the other is no bad row', async () => {
+    await using files = open({ key: ['id'], load: 'merge', checks: { some: 'n > 0' } });
+    await format.write(files, 'a', COLUMNS, [
+      [1, 1],
+      [2, 2],
+      [3, 0],
+    ]);
+    await format.write(files, 'b', COLUMNS, [
+      [2, 3],
+      [2, 4],
+    ]);
+    await files.run({ fullRefresh: true });
+    expect(await files.query('SELECT id, n FROM t ORDER BY id')).toEqual([
+      [1, 1],
+      [2, 3],
+    ]);
+    expect((await kept(files)).map(([, code]) => code)).toEqual(['row.check', 'row.duplicate']);
+  });
 });

@@ -1,4 +1,4 @@
-import type { Column } from '../core/batch.ts';
+import type { Column } from '../../../core/batch.ts';
 
 const DAY_MS = 86_400_000n;
 /** What a Date holds on either side of 1970. */

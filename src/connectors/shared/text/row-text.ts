@@ -1,7 +1,10 @@
 /** A row as a line of JSON, for those that go aside and whose source has no text of them. Few rows: values of JavaScript are made of them. */
-import type { Batch, Column } from '../core/batch.ts';
-import type { Schema } from '../core/schema.ts';
+import type { Batch, Column } from '../../../core/batch.ts';
+import type { Schema } from '../../../core/schema.ts';
 import { formatValue } from './format-value.ts';
+
+/** How they are kept: as lines of JSON, with a member for each column. */
+export const ROW_FORM: string = JSON.stringify({ row: 'json' });
 
 /** What comes before each value. */
 export function memberHeads({ fields }: Schema): string[] {
