@@ -38,8 +38,6 @@ export async function leaveOutRefused(
       const wanted = await aside.wanted(slice, scratch);
       const reader = await source.read(stream, planned.survey, wanted, signal);
       try {
-        // Only records of text can be left out, for they are what quarantine keeps.
-        if (reader.format !== 'bytes') return false;
         const rows = await trial.refused(reader);
         found.set(slice, replaces ? rows : rows.map(asDouble));
       } finally {

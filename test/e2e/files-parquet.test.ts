@@ -1,15 +1,12 @@
 /** Files of Parquet become a table as those of text do, with the types that they say they have. */
 import { readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
-import pg from 'pg';
 import { describe, expect, it } from 'vitest';
 import { ARROW } from '../support/arrow-files.ts';
 import { FileLake } from '../support/file-lake.ts';
 import { makeParquet } from '../support/make-parquet.ts';
-import { useServer } from '../support/server.ts';
 import { makeZip } from '../support/zip-archive.ts';
 
-const server = useServer();
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 
 describe('files of Parquet', () => {
@@ -213,26 +210,6 @@ describe('files of Parquet', () => {
     expect(await pair.run()).toMatchObject({ totals: { loaded: 1000 } });
     expect(await pair.query('SELECT DISTINCT id FROM t ORDER BY id')).toEqual([[1], [2], [6], [33]]);
     expect(readdirSync(path.join(pair.folder, '.sluice', 'unpacked'))).toEqual([]);
-  });
-
-  it('fail by a row that the target refuses, and leave nothing of their load', async () => {
-    await using pair = new FileLake({ files: '*.parquet' });
-    const url = await server().createDatabase('refusing');
-    pair.target = { type: 'postgres', url };
-    pair.write('a.parquet', await makeParquet('SELECT 1 AS id'));
-    await pair.run();
-    const client = new pg.Client(url);
-    await client.connect();
-    try {
-      await client.query('ALTER TABLE t ADD CHECK (id < 5)');
-      pair.write('b.parquet', await makeParquet('SELECT 2 + 5 * range AS id FROM range(2)'));
-      expect((await pair.report()).streams[0]!.error).toMatchObject({ code: 'postgres.constraint' });
-      expect((await client.query('SELECT id FROM t')).rows).toEqual([{ id: '1' }]);
-      await client.query('ALTER TABLE t DROP CONSTRAINT t_id_check');
-      expect(await pair.run()).toMatchObject({ totals: { loaded: 2 } });
-    } finally {
-      await client.end();
-    }
   });
 
   it('merge by a key that all of their rows have', async () => {

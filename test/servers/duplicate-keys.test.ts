@@ -7,6 +7,7 @@ import { quarantine } from '../../src/index.ts';
 import { askDuckdb } from '../support/duckdb-reader.ts';
 import { FileLake } from '../support/file-lake.ts';
 import { mariadbPresent, useMariadb } from '../support/mariadb.ts';
+import { ROW_FORMATS, type RowFormat } from '../support/row-files.ts';
 import { useServer } from '../support/server.ts';
 
 const postgres = useServer();
@@ -41,21 +42,22 @@ const DESTINATIONS: Readonly<Record<string, (pair: FileLake) => Promise<Read>>> 
   }),
 };
 
-/** Keys of the records of three files; a key comes up to twice in a file, next to itself or far away. */
+/** Keys of the rows of three files; a key comes up to twice in a file, next to itself or far away. */
 const FILES: Readonly<Record<string, number[]>> = {
-  'a_20260701.csv': [1, 2, 2, 3, 4, 5, 6, 7, 1, 8],
-  'b_20260702.csv': [2, 9, 10, 9, 4, 11, 3, 3],
-  'c_20260703.csv': [12, 4, 13, 5, 14, 14, 2, 15],
+  a_20260701: [1, 2, 2, 3, 4, 5, 6, 7, 1, 8],
+  b_20260702: [2, 9, 10, 9, 4, 11, 3, 3],
+  c_20260703: [12, 4, 13, 5, 14, 14, 2, 15],
 };
 
 interface Expected {
   table: Rows;
-  aside: [file: string, line: number][];
+  /** Rows count from 1. */
+  aside: [file: string, row: number][];
   /** When what is aside has taken the place of what is there. */
   replayed: Rows;
 }
 
-const nameOf = (file: string, line: number): string => `${file[0]}${line}`;
+const nameOf = (file: string, row: number): string => `${file[0]}${row}`;
 
 /** Within a file the first record of a key stays; `follow`: of several files the last one. */
 function expected(follow: boolean): Expected {
@@ -65,11 +67,11 @@ function expected(follow: boolean): Expected {
   for (const [file, keys] of Object.entries(FILES)) {
     const first = new Map<number, string>();
     for (const [i, key] of keys.entries()) {
-      const line = i + 2;
+      const row = i + 1;
       if (first.has(key) || (!follow && table.has(key))) {
-        aside.push([file, line]);
-        late.push([key, nameOf(file, line)]);
-      } else first.set(key, nameOf(file, line));
+        aside.push([file, row]);
+        late.push([key, nameOf(file, row)]);
+      } else first.set(key, nameOf(file, row));
     }
     for (const each of first) table.set(...each);
   }
@@ -86,26 +88,41 @@ async function asideOf(pair: FileLake): Promise<{ places: [string, number][]; co
   };
 }
 
-function pairOf(load: 'merge' | 'replace' | 'scd2'): FileLake {
+/** Where rows are, as quarantine says it. */
+const placesIn = (format: RowFormat, aside: Expected['aside']): [string, number][] =>
+  aside.map(([file, row]) => [`${file}.${format.ending}`, format.line(row)]);
+
+const COLUMNS = { id: 'INTEGER', name: 'VARCHAR' };
+
+async function pairOf(load: 'merge' | 'replace' | 'scd2', format: RowFormat): Promise<FileLake> {
   const pair = new FileLake({
-    files: { path: '*.csv', file_column: false },
+    files: { path: `*.${format.ending}`, file_column: false },
     key: ['id'],
     load,
     max_bad: '100 %',
   });
   for (const [file, keys] of Object.entries(FILES))
-    pair.write(file, `id,name\n${keys.map((key, i) => `${key},${nameOf(file, i + 2)}\n`).join('')}`);
+    await format.write(
+      pair,
+      file,
+      COLUMNS,
+      keys.map((key, i) => [key, nameOf(file, i + 1)]),
+    );
   return pair;
 }
 
-describe.each(Object.entries(DESTINATIONS))('%s', (name, open) => {
+const CASES = Object.entries(DESTINATIONS).flatMap(([name, open]) =>
+  ROW_FORMATS.map((format) => ({ name, ending: format.ending, open, format })),
+);
+
+describe.each(CASES)('$name, from files of $ending', ({ name, open, format }) => {
   it.each([{}, { fullRefresh: true }])('merges files one after the other, with %o', async (options) => {
-    await using pair = pairOf('merge');
+    await using pair = await pairOf('merge', format);
     const read = await open(pair);
     const { table, aside, replayed } = expected(true);
     await pair.run(options);
     expect(await read()).toEqual(table);
-    expect(await asideOf(pair)).toEqual({ places: aside, codes: ['row.duplicate'] });
+    expect(await asideOf(pair)).toEqual({ places: placesIn(format, aside), codes: ['row.duplicate'] });
     expect((await quarantine.replay(pair.project, 'p', { directory: pair.folder }))?.status).toBe(
       'succeeded',
     );
@@ -114,32 +131,38 @@ describe.each(Object.entries(DESTINATIONS))('%s', (name, open) => {
   });
 
   it('takes files that replace a table as one set of rows', async () => {
-    await using pair = pairOf('replace');
+    await using pair = await pairOf('replace', format);
     const read = await open(pair);
     const { table, aside } = expected(false);
     await pair.run();
     expect(await read()).toEqual(table);
-    expect(await asideOf(pair)).toEqual({ places: aside, codes: ['row.duplicate'] });
+    expect(await asideOf(pair)).toEqual({ places: placesIn(format, aside), codes: ['row.duplicate'] });
     // Their places are taken, and stay so.
     expect((await quarantine.replay(pair.project, 'p', { directory: pair.folder }))?.status).toBe(
       'succeeded',
     );
     expect(await read()).toEqual(table);
-    expect((await asideOf(pair)).places).toEqual(aside);
+    expect((await asideOf(pair)).places).toEqual(placesIn(format, aside));
   });
 
   it.runIf(name !== 'lake').each([{}, { fullRefresh: true }])(
     'keeps one version of a key that several files of a run have, with %o',
     async (options) => {
-      await using pair = pairOf('scd2');
+      await using pair = await pairOf('scd2', format);
       const read = await open(pair);
       const { table, aside } = expected(true);
       await pair.run(options);
       expect(await read()).toEqual(table);
       expect(await read('_sluice_valid_to IS NULL')).toEqual(table);
-      expect(await asideOf(pair)).toEqual({ places: aside, codes: ['row.duplicate'] });
-      pair.write('d_20260704.csv', 'id,name\n1,d2\n2,d3\n');
-      pair.write('e_20260705.csv', 'id,name\n1,e2\n16,e3\n');
+      expect(await asideOf(pair)).toEqual({ places: placesIn(format, aside), codes: ['row.duplicate'] });
+      await format.write(pair, 'd_20260704', COLUMNS, [
+        [1, 'd2'],
+        [2, 'd3'],
+      ]);
+      await format.write(pair, 'e_20260705', COLUMNS, [
+        [1, 'e2'],
+        [16, 'e3'],
+      ]);
       await pair.run();
       const now = new Map([...table, [1, 'e2'], [2, 'd3'], [16, 'e3']] as Rows);
       expect(await read('_sluice_valid_to IS NULL')).toEqual([...now].toSorted(([a], [b]) => a - b));
@@ -149,25 +172,28 @@ describe.each(Object.entries(DESTINATIONS))('%s', (name, open) => {
     },
   );
 
-  it('loads the record of an earlier file where the later one is refused', async () => {
-    await using pair = new FileLake({
-      files: { path: '*.csv', file_column: false },
-      key: ['id'],
-      load: 'merge',
-      types: { name: 'int32' },
-      max_bad: '100 %',
-    });
-    const read = await open(pair);
-    pair.write('a.csv', 'id,name\n1,1\n2,2\n1,3\n');
-    pair.write('b.csv', 'id,name\n1,odd\n2,5\n');
-    await pair.run({ fullRefresh: true });
-    expect(await read()).toEqual([
-      [1, '1'],
-      [2, '5'],
-    ]);
-    expect((await asideOf(pair)).places).toEqual([
-      ['a.csv', 4],
-      ['b.csv', 2],
-    ]);
-  });
+  it.runIf(format.ending === 'csv')(
+    'loads the record of an earlier file where the later one is refused',
+    async () => {
+      await using pair = new FileLake({
+        files: { path: '*.csv', file_column: false },
+        key: ['id'],
+        load: 'merge',
+        types: { name: 'int32' },
+        max_bad: '100 %',
+      });
+      const read = await open(pair);
+      pair.write('a.csv', 'id,name\n1,1\n2,2\n1,3\n');
+      pair.write('b.csv', 'id,name\n1,odd\n2,5\n');
+      await pair.run({ fullRefresh: true });
+      expect(await read()).toEqual([
+        [1, '1'],
+        [2, '5'],
+      ]);
+      expect((await asideOf(pair)).places).toEqual([
+        ['a.csv', 4],
+        ['b.csv', 2],
+      ]);
+    },
+  );
 });

@@ -4,9 +4,11 @@ import { PostgresSide } from '../../guarantees/postgres-side.ts';
 import type { StreamOptions } from '../../src/core/project.ts';
 import { quarantine } from '../../src/index.ts';
 import { FileLake } from '../support/file-lake.ts';
+import { ROW_FORMATS } from '../support/row-files.ts';
 import { useServer } from '../support/server.ts';
 
 const server = useServer();
+const parquet = ROW_FORMATS.find(({ ending }) => ending === 'parquet')!;
 
 const TABLE = `CREATE TABLE t (id bigint NOT NULL, name text NOT NULL, n numeric(6,4), day date)`;
 const TYPES = { id: 'int64', name: 'text', n: 'decimal(20,3)', day: 'date' };
@@ -87,6 +89,44 @@ describe.each(['append', 'merge', 'replace'] as const)('%s into a table with lim
     expect((await kept(files)).map(([line]) => line)).toEqual([13, 14, 15, 16, 17]);
   });
 });
+
+it.each(['append', 'merge'] as const)(
+  '%s of Parquet into a table with limits takes what fits',
+  async (load) => {
+    const { pair, db } = await open(
+      { files: { path: '*.parquet', file_column: false }, max_bad: '100 %', load, key: ['id'] },
+      TABLE,
+    );
+    await using files = pair;
+    const columns = { id: 'BIGINT', name: 'VARCHAR', n: 'DECIMAL(20,3)', day: 'DATE' };
+    await parquet.write(files, 'a', columns, [
+      [1, 'Ann', '99.999', '2026-01-01'],
+      [2, 'Bo', '100', '2026-01-02'],
+      [3, null, '-9999.995', '2026-01-03'],
+      [4, null, '4', null],
+      [5, 'Eve', null, null],
+    ]);
+    await files.run();
+    expect(await kept(files)).toEqual([
+      [2, 'row.too_large', 'n is too large for numeric(6,4)'],
+      [3, 'row.missing', 'name is missing, and has to have a value'],
+      [4, 'row.missing', 'name is missing, and has to have a value'],
+    ]);
+    expect(await ids(db)).toEqual([1, 5]);
+    await db.query('ALTER TABLE t ALTER n TYPE numeric');
+    expect(await replay(files)).toBe(1);
+    await db.query('ALTER TABLE t ALTER name DROP NOT NULL');
+    expect(await replay(files)).toBe(2);
+    expect(await replay(files)).toBeUndefined();
+    expect((await db.query('SELECT n FROM t ORDER BY id')).map(({ n }) => n)).toEqual([
+      '99.9990',
+      '100.000',
+      '-9999.995',
+      '4.000',
+      null,
+    ]);
+  },
+);
 
 /** Of 1 to `rows`, one in `every`, and the first and the last. */
 function isBad(id: number, rows: number, every: number): boolean {

@@ -9,6 +9,7 @@ import { askDuckdb } from '../support/duckdb-reader.ts';
 import { FileLake } from '../support/file-lake.ts';
 import { killedAt } from '../support/killed-at.ts';
 import { mariadbPresent, useMariadb } from '../support/mariadb.ts';
+import { type FileRow, ROW_FORMATS, type RowFormat } from '../support/row-files.ts';
 import { useServer } from '../support/server.ts';
 
 const postgres = useServer();
@@ -101,9 +102,9 @@ interface Place {
   ask: Ask;
 }
 
-async function open(database: Database, load: Load, sql: readonly string[]): Promise<Place> {
+async function open(database: Database, load: Load, sql: readonly string[], ending = 'csv'): Promise<Place> {
   const stream: StreamOptions = {
-    files: { path: '*.csv', file_column: false },
+    files: { path: `*.${ending}`, file_column: false },
     types: { id: 'int64', name: 'text', n: 'int64' },
     max_bad: '100 %',
     load,
@@ -148,8 +149,16 @@ function isBad(id: number, rows: number, every: number): boolean {
   return id === 1 || id === rows || id % every === 0;
 }
 
-describe.each(Object.entries(DATABASES))('%s', (_, database) => {
+const COLUMNS = { id: 'BIGINT', name: 'VARCHAR', n: 'BIGINT' };
+const CASES = Object.entries(DATABASES).flatMap(([name, database]) =>
+  ROW_FORMATS.map((format): [string, string, Database, RowFormat] => [name, format.ending, database, format]),
+);
+
+describe.each(CASES)('%s, from files of %s', (_, ending, database, format) => {
   const { reasons } = database;
+  const put = (pair: FileLake, name: string, rows: readonly FileRow[]): Promise<void> =>
+    format.write(pair, name, COLUMNS, rows);
+  const lines = (rows: readonly number[]): number[] => rows.map((row) => format.line(row));
   const triggers = database.trigger.length > 0;
 
   describe.each(LOADS)('%s into a table that refuses rows', (load) => {
@@ -158,25 +167,27 @@ describe.each(Object.entries(DATABASES))('%s', (_, database) => {
       [2, 600],
       [1, 200],
     ])('finds one in %d of %d, and brings each back once', async (every, rows) => {
-      const { pair, ask } = await open(database, load, [
-        table(database, load, 'CONSTRAINT positive CHECK (n > 0)'),
-        ...database.trigger,
-      ]);
+      const { pair, ask } = await open(
+        database,
+        load,
+        [table(database, load, 'CONSTRAINT positive CHECK (n > 0)'), ...database.trigger],
+        ending,
+      );
       await using files = pair;
       const odd = (id: number): boolean => triggers && id % 3 === 0;
       const all = Array.from({ length: rows }, (_none, i) => i + 1);
-      const lines = all.map((id) => {
-        if (!isBad(id, rows, every)) return `${id},"a\n${id}",5`;
-        return odd(id) ? `${id},"odd\n${id}",5` : `${id},"a\n${id}",-5`;
+      const given = all.map((id): FileRow => {
+        if (!isBad(id, rows, every)) return [id, `a\n${id}`, 5];
+        return odd(id) ? [id, `odd\n${id}`, 5] : [id, `a\n${id}`, -5];
       });
-      files.write('a.csv', `id,name,n\n${lines.join('\n')}\n`);
+      await put(files, 'a', given);
       const bad = all.filter((id) => isBad(id, rows, every));
       const { totals } = await files.run();
       expect(totals).toMatchObject({ rows, loaded: rows - bad.length, quarantined: bad.length });
       expect(await ids(ask)).toEqual(all.filter((id) => !bad.includes(id)));
       const found = await kept(files);
       expect(found.map(({ file, line, code }) => [file, line, code])).toEqual(
-        bad.map((id) => ['a.csv', 2 * id, 'row.refused']),
+        bad.map((id) => [`a.${ending}`, format.line(id, 2), 'row.refused']),
       );
       for (const [i, { reason }] of found.entries())
         expect(reason).toMatch(odd(bad[i]!) ? reasons.trigger : reasons.check);
@@ -190,10 +201,25 @@ describe.each(Object.entries(DATABASES))('%s', (_, database) => {
     });
 
     it('keeps the first of those that a unique index tells apart, in all files', async () => {
-      const { pair, ask } = await open(database, load, [table(database, load, ''), uniqueNames(database)]);
+      const { pair, ask } = await open(
+        database,
+        load,
+        [table(database, load, ''), uniqueNames(database)],
+        ending,
+      );
       await using files = pair;
-      files.write('a.csv', 'id,name,n\n1,a,1\n2,b,1\n3,a,1\n');
-      files.write('b.csv', 'id,name,n\n4,b,1\n5,c,1\n6,c,1\n7,,1\n8,,1\n');
+      await put(files, 'a', [
+        [1, 'a', 1],
+        [2, 'b', 1],
+        [3, 'a', 1],
+      ]);
+      await put(files, 'b', [
+        [4, 'b', 1],
+        [5, 'c', 1],
+        [6, 'c', 1],
+        [7, null, 1],
+        [8, null, 1],
+      ]);
       await files.run();
       const found = await kept(files);
       expect(found).toHaveLength(3);
@@ -212,43 +238,71 @@ describe.each(Object.entries(DATABASES))('%s', (_, database) => {
 
     it('puts aside what is missing or broken beside what is refused', async () => {
       const name = `name ${database.text}`;
-      const { pair, ask } = await open(database, load, [
-        table(database, load, 'CONSTRAINT positive CHECK (n > 0)').replace(name, `${name} NOT NULL`),
-      ]);
+      const made = table(database, load, 'CONSTRAINT positive CHECK (n > 0)');
+      const { pair, ask } = await open(database, load, [made.replace(name, `${name} NOT NULL`)], ending);
       await using files = pair;
-      files.write('a.csv', 'id,name,n\n1,a,1\n2,,1\n3,c,-1\n4,d,x\n5,e,1\n6,f\n7,g,-1\n');
+      await put(files, 'a', [
+        [1, 'a', 1],
+        [2, null, 1],
+        [3, 'c', -1],
+        [4, 'd', 1],
+        [5, 'e', -1],
+      ]);
+      if (ending === 'csv') files.write('b.csv', 'id,name,n\n7,d,x\n8,e\n9,f,-1\n10,g,1\n');
       await files.run();
-      expect(await ids(ask)).toEqual([1, 5]);
-      expect((await kept(files)).map(({ line, code }) => [line, code])).toEqual([
-        [3, 'row.missing'],
-        [4, 'row.refused'],
-        [5, 'row.type'],
-        [7, 'row.fields'],
-        [8, 'row.refused'],
+      expect(await ids(ask)).toEqual(ending === 'csv' ? [1, 4, 10] : [1, 4]);
+      expect((await kept(files)).map(({ file, line, code }) => [file[0], line, code])).toEqual([
+        ['a', format.line(2), 'row.missing'],
+        ['a', format.line(3), 'row.refused'],
+        ['a', format.line(5), 'row.refused'],
+        ...(ending === 'csv'
+          ? [
+              ['b', 2, 'row.type'],
+              ['b', 3, 'row.fields'],
+              ['b', 4, 'row.refused'],
+            ]
+          : []),
       ]);
     });
   });
 
   it.each(['merge', 'replace', 'scd2'] as const)('%s puts later records of one key aside', async (load) => {
-    const { pair, ask } = await open(database, load, []);
+    const { pair, ask } = await open(database, load, [], ending);
     await using files = pair;
-    files.write('a.csv', 'id,name,n\n1,a,1\n2,b,1\n1,c,1\n3,d,1\n3,e,1\n');
+    await put(files, 'a', [
+      [1, 'a', 1],
+      [2, 'b', 1],
+      [1, 'c', 1],
+      [3, 'd', 1],
+      [3, 'e', 1],
+    ]);
     await files.run();
     expect((await ask('SELECT name FROM t ORDER BY name')).map(({ name }) => name)).toEqual(['a', 'b', 'd']);
     const reason = 'an earlier record of the load has its key (id)';
     expect(await kept(files)).toEqual(
-      [4, 6].map((line) => ({ file: 'a.csv', line, code: 'row.duplicate', reason })),
+      lines([3, 5]).map((line) => ({ file: `a.${ending}`, line, code: 'row.duplicate', reason })),
     );
   });
 
   it('keeps the version that is valid where the table refuses the next one', async () => {
-    const { pair, ask } = await open(database, 'scd2', [
-      table(database, 'scd2', 'CONSTRAINT positive CHECK (n > 0)'),
-    ]);
+    const { pair, ask } = await open(
+      database,
+      'scd2',
+      [table(database, 'scd2', 'CONSTRAINT positive CHECK (n > 0)')],
+      ending,
+    );
     await using files = pair;
-    files.write('a.csv', 'id,name,n\n1,a,1\n2,b,2\n3,c,3\n');
+    await put(files, 'a', [
+      [1, 'a', 1],
+      [2, 'b', 2],
+      [3, 'c', 3],
+    ]);
     await files.run();
-    files.write('b.csv', 'id,name,n\n1,a,1\n2,b,-2\n3,c,4\n');
+    await put(files, 'b', [
+      [1, 'a', 1],
+      [2, 'b', -2],
+      [3, 'c', 4],
+    ]);
     await files.run();
     const rows = await ask('SELECT id, n, _sluice_valid_to IS NULL AS valid FROM t ORDER BY id, n');
     expect(
@@ -259,56 +313,98 @@ describe.each(Object.entries(DATABASES))('%s', (_, database) => {
       [3, 3, false],
       [3, 4, true],
     ]);
-    expect((await kept(files)).map(({ file, line }) => [file, line])).toEqual([['b.csv', 3]]);
+    expect((await kept(files)).map(({ file, line }) => [file, line])).toEqual([
+      [`b.${ending}`, format.line(2)],
+    ]);
   });
 
   it.runIf(triggers)('tries rows that others refer to', async () => {
-    const { pair, ask } = await open(database, 'merge', [
-      table(database, 'merge', 'PRIMARY KEY (id), CONSTRAINT positive CHECK (n > 0)'),
-      'CREATE TABLE child (t bigint, CONSTRAINT of_t FOREIGN KEY (t) REFERENCES t (id))',
-    ]);
+    const { pair, ask } = await open(
+      database,
+      'merge',
+      [
+        table(database, 'merge', 'PRIMARY KEY (id), CONSTRAINT positive CHECK (n > 0)'),
+        'CREATE TABLE child (t bigint, CONSTRAINT of_t FOREIGN KEY (t) REFERENCES t (id))',
+      ],
+      ending,
+    );
     await using files = pair;
-    files.write('a.csv', 'id,name,n\n1,a,1\n2,b,1\n');
+    await put(files, 'a', [
+      [1, 'a', 1],
+      [2, 'b', 1],
+    ]);
     await files.run();
     await ask('INSERT INTO child VALUES (1), (2)');
     await ask(database.trigger[0]!);
     for (const sql of database.trigger.slice(1)) await ask(sql);
-    files.write('b.csv', 'id,name,n\n1,odd,2\n2,c,2\n3,d,2\n');
+    await put(files, 'b', [
+      [1, 'odd', 2],
+      [2, 'c', 2],
+      [3, 'd', 2],
+    ]);
     await files.run();
     expect((await ask('SELECT name FROM t ORDER BY id')).map(({ name }) => name)).toEqual(['a', 'c', 'd']);
-    expect((await kept(files)).map(({ file, line }) => [file, line])).toEqual([['b.csv', 2]]);
+    expect((await kept(files)).map(({ file, line }) => [file, line])).toEqual([
+      [`b.${ending}`, format.line(1)],
+    ]);
     await expect(ask('INSERT INTO child VALUES (4)')).rejects.toThrow('of_t');
   });
 
   it('replaces rows of a file that is loaded again in the trial as well', async () => {
-    const { pair, ask } = await open(database, 'append', []);
+    const { pair, ask } = await open(database, 'append', [], ending);
     await using files = pair;
-    files.stream = { ...files.stream, files: { path: '*.csv', changed: 'reload' } };
-    files.write('a.csv', 'id,name,n\n1,a,1\n2,b,1\n');
+    files.stream = { ...files.stream, files: { path: `*.${ending}`, changed: 'reload' } };
+    await put(files, 'a', [
+      [1, 'a', 1],
+      [2, 'b', 1],
+    ]);
     await files.run();
     await ask(uniqueNames(database));
-    files.write('a.csv', 'id,name,n\n1,a,1\n2,b,1\n3,c,1\n4,c,1\n');
+    await put(files, 'a', [
+      [1, 'a', 1],
+      [2, 'b', 1],
+      [3, 'c', 1],
+      [4, 'c', 1],
+    ]);
     await files.run();
     expect(await ids(ask)).toEqual([1, 2, 3]);
-    expect((await kept(files)).map(({ line, code }) => [line, code])).toEqual([[5, 'row.refused']]);
+    expect((await kept(files)).map(({ line, code }) => [line, code])).toEqual([
+      [format.line(4), 'row.refused'],
+    ]);
+    // What it has put aside goes with its rows.
+    await put(files, 'a', [
+      [1, 'a', 1],
+      [4, 'c', 1],
+      [5, 'c', 1],
+    ]);
+    await files.run();
+    expect(await ids(ask)).toEqual([1, 4]);
+    expect((await kept(files)).map(({ line }) => line)).toEqual([format.line(3)]);
   });
 
   it('loses and doubles nothing, wherever a process is killed that puts refused rows aside', async () => {
     for (let at = 1, killed = true; killed; at++) {
-      const { pair, ask } = await open(database, 'merge', [
-        table(database, 'merge', 'CONSTRAINT positive CHECK (n > 0)'),
-      ]);
+      const { pair, ask } = await open(
+        database,
+        'merge',
+        [table(database, 'merge', 'CONSTRAINT positive CHECK (n > 0)')],
+        ending,
+      );
       await using files = pair;
-      files.write('a.csv', 'id,name,n\n1,a,1\n2,b,-2\n3,c,3\n');
+      await put(files, 'a', [
+        [1, 'a', 1],
+        [2, 'b', -2],
+        [3, 'c', 3],
+      ]);
       killed = await killedAt(files, at);
       if (!killed) expect(at).toBeGreaterThan(1);
       const there = await ids(ask);
       expect([there, (await kept(files)).map(({ line }) => line)]).toEqual(
-        there.length === 0 ? [[], []] : [[1, 3], [3]],
+        there.length === 0 ? [[], []] : [[1, 3], lines([2])],
       );
       await files.run();
       expect(await ids(ask)).toEqual([1, 3]);
-      expect((await kept(files)).map(({ line }) => line)).toEqual([3]);
+      expect((await kept(files)).map(({ line }) => line)).toEqual(lines([2]));
     }
   });
 });

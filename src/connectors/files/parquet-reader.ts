@@ -2,6 +2,7 @@
 import type { Batch } from '../../core/batch.ts';
 import { DataError } from '../../core/errors.ts';
 import type { FilePart } from '../../core/ledger.ts';
+import type { Aside } from '../../core/quarantine.ts';
 import type { BatchesReader, DecodeFacts } from '../../core/source.ts';
 import type { ObjectStorage } from '../../core/storage.ts';
 import { duckText, duckType } from '../../duckdb/types.ts';
@@ -9,6 +10,7 @@ import { readQuery } from '../shared/duckdb/slice-reader.ts';
 import { AskingFiles } from '../shared/duckdb/asking-files.ts';
 import type { SourceEngine } from '../shared/duckdb/source-engine.ts';
 import type { DocumentFacts } from '../shared/text/text-decoder.ts';
+import { FittingRows } from './fitting-rows.ts';
 import { unchanged } from './found-files.ts';
 import { readAs } from './parquet-columns.ts';
 import { parquetError, ROW_NUMBER, scanOf } from './parquet-files.ts';
@@ -18,6 +20,8 @@ import type { UnpackedTables } from './unpacked-tables.ts';
 export interface ParquetJob {
   stream: string;
   survey: FilesSurvey;
+  /** Where rows go that the target does not take; undefined: nobody has asked it. */
+  aside: Aside | undefined;
   parts: readonly FilePart[];
   storage: ObjectStorage;
   tables: UnpackedTables;
@@ -28,20 +32,28 @@ export interface ParquetJob {
 export function readParquet(job: ParquetJob): BatchesReader {
   const own: DocumentFacts = { rows: job.parts.map(() => 0), bad: job.parts.map(() => 0) };
   const facts: DecodeFacts = { rows: 0, bytes: 0, high: undefined, coerced: {}, quarantined: 0, own };
+  const fitting = job.aside && new FittingRows(job.survey.schema, job.aside);
   let reading: AsyncGenerator<Batch> | undefined;
   async function* all(): AsyncGenerator<Batch> {
     for (const [number, part] of job.parts.entries()) {
       const reader = readPart(part, job);
       try {
         await unchanged(part, job.storage);
-        yield* reader.batches();
+        for await (const batch of reader.batches()) {
+          const { rows } = batch;
+          fitting?.keep(batch, { document: part.path, line: lineOf(part) + own.rows[number]! });
+          own.rows[number]! += rows;
+          facts.rows += batch.rows;
+          if (batch.rows > 0) yield batch;
+        }
+        fitting?.flush();
         await unchanged(part, job.storage);
       } finally {
         await reader.close();
-        const { rows, bytes } = reader.facts();
-        own.rows[number] = rows;
-        facts.rows += rows;
-        facts.bytes += bytes;
+        facts.bytes += reader.facts().bytes;
+        const before = facts.quarantined!;
+        facts.quarantined = fitting?.count ?? 0;
+        own.bad[number] = facts.quarantined - before;
       }
     }
   }
@@ -52,6 +64,11 @@ export function readParquet(job: ParquetJob): BatchesReader {
     facts: () => facts,
     close: async () => void (await reading?.return(undefined).catch(() => undefined)),
   };
+}
+
+/** The number of its first row, from 1. */
+function lineOf({ range }: FilePart): number {
+  return range?.line ?? 1;
 }
 
 function readPart(part: FilePart, { stream, survey, tables, engine, signal }: ParquetJob): BatchesReader {

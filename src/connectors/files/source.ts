@@ -61,6 +61,8 @@ export class FilesSource implements Source {
     const engine = new SourceEngine({
       memoryBytes: sourceEngineMemory(this.#context.memoryBytes),
       threads: Math.max(1, this.#context.workers),
+      // Rows that a target refuses are known by their place.
+      opening: { engine: 'SET preserve_insertion_order = true' },
     });
     this.#open.add(engine);
     const direct = accepts.includes(DELIMITED_FILES);
@@ -127,6 +129,7 @@ class FilesSnapshot implements Snapshot {
       return readParquet({
         stream: stream.name,
         survey: facts,
+        aside: slice.aside,
         parts,
         storage: this.#storage,
         tables: new UnpackedTables(this.#storage, facts.config, this.#scratch),

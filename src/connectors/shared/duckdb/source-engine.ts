@@ -11,7 +11,7 @@ export interface EngineOptions {
   memoryBytes: number;
   threads: number;
   /** Run when it is started, and for each connection. */
-  opening?: { engine: string; connection: string } | undefined;
+  opening?: { engine: string; connection?: string } | undefined;
 }
 
 export type Work<T> = (connection: DuckDBConnection, signal: AbortSignal) => AsyncGenerator<T>;
@@ -89,7 +89,7 @@ export class SourceEngine extends Asking {
     try {
       const connection = await (await this.#open()).connect();
       const { opening } = this.#options;
-      if (opening) await connection.run(opening.connection);
+      if (opening?.connection !== undefined) await connection.run(opening.connection);
       const stop = (): void => connection.interrupt();
       const both = AbortSignal.any([signal, this.#stop.signal]);
       both.addEventListener('abort', stop, { once: true });
