@@ -59,7 +59,8 @@ async function apply(task: ApplyTask & { id: number }): Promise<void> {
     const passed = await passOn(task.id, { decoder, writer, gate, target, output });
     writer.flush();
     if (input.end !== 'ended') throw sourceFailed();
-    for (const piece of encodeFacts(gate.schema, factsOf(decoder, writer, passed))) output.writeAll(piece);
+    for (const piece of encodeFacts(gate.schema, factsOf(passed, { decoder, writer, target })))
+      output.writeAll(piece);
     output.end();
     reply({ id: task.id });
   } catch (error) {
@@ -107,9 +108,18 @@ async function passOn(id: number, { decoder, writer, gate, target, output }: Pas
   return passed;
 }
 
-function factsOf(decoder: Decoder, writer: AsideWriter, rows: number): DecodeFacts {
+function factsOf(
+  rows: number,
+  { decoder, writer, target }: Pick<Passing, 'decoder' | 'writer' | 'target'>,
+): DecodeFacts {
   const facts = decoder.facts();
-  return { ...facts, rows, quarantined: (facts.quarantined ?? 0) + writer.count };
+  const { quarantined = 0, superseded = 0 } = facts;
+  return {
+    ...facts,
+    rows,
+    quarantined: quarantined + writer.count,
+    superseded: superseded + target.superseded,
+  };
 }
 
 /** The rules of one stream. */

@@ -20,6 +20,8 @@ interface Asked {
 }
 
 export class TargetRows {
+  /** Rows that are left out since a later one takes their place. */
+  superseded = 0;
   readonly #asked: readonly Asked[];
   readonly #refused: readonly RefusedRow[];
   /** The first of those that may still come. */
@@ -57,7 +59,9 @@ export class TargetRows {
 
   #take(): Fitting {
     const { code, reason } = this.#refused[this.#next++]!;
-    return code === 'row.superseded' ? undefined : { column: undefined, code, reason };
+    if (code !== 'row.superseded') return { column: undefined, code, reason };
+    this.superseded++;
+    return undefined;
   }
 }
 
