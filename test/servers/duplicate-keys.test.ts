@@ -116,19 +116,25 @@ const CASES = Object.entries(DESTINATIONS).flatMap(([name, open]) =>
 );
 
 describe.each(CASES)('$name, from files of $ending', ({ name, open, format }) => {
-  it.each([{}, { fullRefresh: true }])('merges files one after the other, with %o', async (options) => {
-    await using pair = await pairOf('merge', format);
-    const read = await open(pair);
-    const { table, aside, replayed } = expected(true);
-    await pair.run(options);
-    expect(await read()).toEqual(table);
-    expect(await asideOf(pair)).toEqual({ places: placesIn(format, aside), codes: ['row.duplicate'] });
-    expect((await quarantine.replay(pair.project, 'p', { directory: pair.folder }))?.status).toBe(
-      'succeeded',
-    );
-    expect(await read()).toEqual(replayed);
-    expect((await asideOf(pair)).places).toEqual([]);
-  });
+  it.each([{ fullRefresh: false }, { fullRefresh: true }])(
+    'merges files one after the other, with %o',
+    async (options) => {
+      await using pair = await pairOf('merge', format);
+      const read = await open(pair);
+      const { table, aside, replayed } = expected(true);
+      const { totals } = await pair.run(options);
+      const [rows, loaded, quarantined] = [Object.values(FILES).flat().length, table.length, aside.length];
+      if (options.fullRefresh)
+        expect(totals).toMatchObject({ rows, loaded, quarantined, skipped: rows - loaded - quarantined });
+      expect(await read()).toEqual(table);
+      expect(await asideOf(pair)).toEqual({ places: placesIn(format, aside), codes: ['row.duplicate'] });
+      expect((await quarantine.replay(pair.project, 'p', { directory: pair.folder }))?.status).toBe(
+        'succeeded',
+      );
+      expect(await read()).toEqual(replayed);
+      expect((await asideOf(pair)).places).toEqual([]);
+    },
+  );
 
   it('takes files that replace a table as one set of rows', async () => {
     await using pair = await pairOf('replace', format);

@@ -20,6 +20,11 @@ export class FittingRows {
     return this.#aside.count;
   }
 
+  /** How many are left out since a later one takes their place. */
+  get superseded(): number {
+    return this.#target.superseded;
+  }
+
   /** `line`: of the first row. */
   keep(batch: Batch, { document, line }: { document: string; line: number }): void {
     if (!this.#target.look(batch)) return;

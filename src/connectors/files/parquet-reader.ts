@@ -53,6 +53,7 @@ export function readParquet(job: ParquetJob): BatchesReader {
         facts.bytes += reader.facts().bytes;
         const before = facts.quarantined!;
         facts.quarantined = fitting?.count ?? 0;
+        facts.superseded = fitting?.superseded ?? 0;
         own.bad[number] = facts.quarantined - before;
       }
     }
