@@ -46,6 +46,7 @@ export async function delimitedForm(given: DelimitedSlice): Promise<DelimitedFor
     high: undefined,
     coerced: {},
     quarantined: 0,
+    superseded: 0,
     own,
   };
   return {
