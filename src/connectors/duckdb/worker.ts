@@ -120,22 +120,21 @@ async function query({ id, session, sql, doing, values }: Task<'query'>): Promis
 }
 
 /**
- * Two threads where a group of rows of each fits into half of the memory. They get no more than that: what is written already would
- * take the rest, and nobody reads it again.
+ * Two threads where a group of rows of each fits into half of the memory. They get a third: what is written already would take more, and
+ * nobody reads it again; and of a group that is being written ever less is left.
  */
 async function insert({ id, session, sql, doing, rowBytes }: Task<'insert'>): Promise<void> {
   const { connection } = open.get(session)!;
-  const half = options.memoryBytes / 2;
   const read = async (): Promise<number> => (await connection.run(sql)).rowsChanged;
   const inTwo = async (): Promise<number> => {
     await engine.run('SET threads = 2', doing);
     try {
-      return await engine.within(half, read);
+      return await engine.within(options.memoryBytes / 3, read);
     } finally {
       await engine.run(`SET threads = ${options.threads}`, doing);
     }
   };
-  const both = availableParallelism() > 1 && 2 * ROW_GROUP * rowBytes <= half;
+  const both = availableParallelism() > 1 && 2 * ROW_GROUP * rowBytes <= options.memoryBytes / 2;
   reply({ kind: 'inserted', id, rows: await translated(doing, both ? inTwo : read) });
 }
 

@@ -244,6 +244,18 @@ describe('files that DuckDB reads as the decoder does', () => {
     expect((await lookedAt([...texts, 'a,b\r\n1,2\r\n'])).form).toBeUndefined();
   });
 
+  it('records are the same, wherever in them a buffer of DuckDB ends', async () => {
+    const record = (i: number): string =>
+      `${i},"a, ""${i}""\r\nß","",-${i}.50,2024-02-29 01:02:03.${i},"""",€uro,,"${'y'.repeat(i % 50)}"\r\n`;
+    const records = Array.from({ length: 3500 }, (_, i) => record(i)).join('');
+    // More than one buffer; where it ends in a record is moved by a byte at a time.
+    expect(records.length).toBeGreaterThan(1 << 18);
+    for (let shift = 0; shift < Buffer.byteLength(record(3049)); shift++) {
+      const header = `a${'-'.repeat(shift)},b,c,d,e,f,g,h,i\r\n`;
+      expect(await bothWays([header + records])).toHaveLength(3500);
+    }
+  }, 60_000);
+
   it('without a header, and with other delimiters', async () => {
     for (const delimiter of [';', '\t', '|']) {
       const text = `1${delimiter}"a${delimiter}b"\n2${delimiter}c,d\n`;

@@ -4,8 +4,9 @@ import type { DelimitedForm, DelimitedScan } from '../../../core/source.ts';
 import type { Schema } from '../../../core/schema.ts';
 import { duckText, duckType, literalPattern, sourceColumn } from '../../../duckdb/types.ts';
 
-/** For parts of each file that is being read; DuckDB's own are eight times as large. */
-const BUFFER_BYTES = 4 << 20;
+/** Lines that have room in a buffer at least, and how long those are at least. Small buffers are used again and again: large ones go back to the system. */
+const BUFFER_LINES = 4;
+const LINE_BYTES = 1 << 16;
 
 /** A query with the columns of the schema as `c0`, `c1`, …. It fails where a file is not as it was found to be. */
 export function delimitedQuery({ scan, schema }: { scan: DelimitedScan; schema: Schema }): string {
@@ -16,6 +17,7 @@ export function delimitedQuery({ scan, schema }: { scan: DelimitedScan; schema: 
     types[from] = type;
     return `${field(from)} AS ${sourceColumn(i)}`;
   });
+  const line = Math.max(scan.longest + 2, LINE_BYTES);
   const paths = scan.files.map(({ path }) => duckText(literalPattern(path)));
   const options = {
     auto_detect: 'false',
@@ -37,8 +39,8 @@ export function delimitedQuery({ scan, schema }: { scan: DelimitedScan; schema: 
     union_by_name: 'false',
     // Who begins in the middle has to guess where records begin.
     parallel: 'false',
-    max_line_size: String(Math.max(scan.longest + 2, 1 << 16)),
-    buffer_size: String(BUFFER_BYTES),
+    max_line_size: String(line),
+    buffer_size: String(BUFFER_LINES * line),
   };
   const list = Object.entries(options).map(([name, value]) => `${name} = ${value}`);
   return `SELECT ${columns.join(', ')} FROM read_csv([${paths.join(', ')}], ${list.join(', ')})`;
