@@ -217,7 +217,7 @@ export interface BatchesReader extends GroupedReader {
   close(): Promise<void>;
 }
 
-export type DirectForm = CopyForm | DelimitedForm;
+export type DirectForm = CopyForm | FilesForm;
 
 /** CopyData messages of a binary COPY of PostgreSQL, whose columns have the native types of the schema. */
 export interface CopyForm {
@@ -227,9 +227,9 @@ export interface CopyForm {
 }
 
 /** Files on a disk that DuckDB reads to the same rows as the decoder, so that no bytes have to be pumped. */
-export interface DelimitedForm {
-  readonly format: 'delimited-files';
-  readonly scan: DelimitedScan;
+export interface FilesForm {
+  readonly format: 'plain-files';
+  readonly scan: FilesScan;
   /** Totals, as they were found when the files were looked at: the destination has to get as many rows. */
   facts(): DecodeFacts;
   /** Called when all rows were read: whether the files are still those that were looked at. */
@@ -238,18 +238,30 @@ export interface DelimitedForm {
   refused(): SluiceError;
 }
 
-/** Files of delimited text in UTF-8 that are written alike. Plain data. */
-export interface DelimitedScan {
-  delimiter: string;
-  header: boolean;
-  /** Of a record. */
-  fields: number;
+/** Files of text in UTF-8 that are written alike. Plain data. */
+export interface FilesScan {
+  text: DelimitedText | ObjectsText;
   /** Bytes of the longest record. */
   longest: number;
   /** In the order of their rows. */
   files: readonly { path: string; rows: number; bytes: number }[];
   /** For each field of the schema the field of a record, or a text for each file that all of its rows have. */
   columns: readonly (number | readonly (string | null)[])[];
+}
+
+export interface DelimitedText {
+  format: 'csv';
+  delimiter: string;
+  header: boolean;
+  /** Of a record. */
+  fields: number;
+}
+
+/** An object of JSON on each line. */
+interface ObjectsText {
+  format: 'json';
+  /** Members, by number of the field. */
+  names: readonly string[];
 }
 
 /** Where the consumer's thread finds the codec: `module` exports `name(ring, schema, options): Decoder`. */

@@ -161,6 +161,27 @@ describe.each(CASES)('%s, from files of %s', (_, ending, database, format) => {
   const lines = (rows: readonly number[]): number[] => rows.map((row) => format.line(row));
   const triggers = database.trigger.length > 0;
 
+  it('finds rows that are refused among files that may be read side by side', async () => {
+    const { pair, ask } = await open(database, 'append', [
+      table(database, 'append', 'CONSTRAINT positive CHECK (n > 0)'),
+    ]);
+    await using files = pair;
+    const many = 30_000;
+    const odd = [7, many - 1, many + 3, 2 * many];
+    for (const [f, name] of ['a.csv', 'b.csv'].entries()) {
+      const ids = Array.from({ length: many }, (_, i) => f * many + i + 1);
+      files.write(name, `id,name,n\n${ids.map((id) => `${id},x,${odd.includes(id) ? -1 : 1}\n`).join('')}`);
+    }
+    expect((await files.run()).totals).toMatchObject({
+      loaded: 2 * many - odd.length,
+      quarantined: odd.length,
+    });
+    const lines = (await kept(files)).map(({ file, line }) => `${file}:${line}`);
+    expect(lines).toEqual(odd.map((id) => (id <= many ? `a.csv:${id + 1}` : `b.csv:${id - many + 1}`)));
+    const [counted] = await ask('SELECT count(*) AS good FROM t WHERE n > 0');
+    expect(Number(counted!['good'])).toBe(2 * many - odd.length);
+  });
+
   describe.each(LOADS)('%s into a table that refuses rows', (load) => {
     it.each([
       [600, 600],

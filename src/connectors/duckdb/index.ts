@@ -12,7 +12,7 @@ export const duckdbConnector: Connector<DuckdbOptions> = {
     atomicCommit: true,
     engine: true,
     versions: true,
-    accepts: ['delimited-files'],
+    accepts: ['plain-files'],
   },
   fromUrl: (url) => {
     const path = /^duckdb:(?:\/\/)?(.+)$/i.exec(url)?.[1] ?? (/^[^?]+\.duckdb$/i.test(url) ? url : undefined);

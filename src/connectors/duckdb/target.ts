@@ -3,9 +3,9 @@ import type { ConnectorContext } from '../../core/connector.ts';
 import { throwIfAborted } from '../../core/errors.ts';
 import { engineMemory } from '../../core/memory.ts';
 import { type Schema, schemaToJson } from '../../core/schema.ts';
-import type { BytesReader, DecodeFacts, DelimitedForm } from '../../core/source.ts';
+import type { BytesReader, DecodeFacts, FilesForm } from '../../core/source.ts';
 import { duckName, sourceColumn } from '../../duckdb/types.ts';
-import { delimitedQuery, expectScanned, scanError } from '../shared/duckdb/delimited-scan.ts';
+import { scanQuery, expectScanned, scanError } from '../shared/duckdb/files-scan.ts';
 import { feedThread } from '../shared/feed-thread.ts';
 import { textRowBytes } from '../shared/lane/row-groups.ts';
 import type {
@@ -25,7 +25,7 @@ import type { DuckdbOptions } from './options.ts';
 import type { EngineReply } from './target-protocol.ts';
 
 interface Scanning {
-  direct: DelimitedForm;
+  direct: FilesForm;
   schema: Schema;
   doing: string;
   onRows: OnProgress;
@@ -107,8 +107,8 @@ export class DuckdbTarget implements SqlSystem {
     const values = [...into.columns.map((_, i) => sourceColumn(i)), ...stamps.map(({ value }) => value)];
     const sql = `INSERT INTO ${into.table} (${names.join(', ')}) SELECT ${values.join(', ')} FROM {}`;
     const { direct, schema } = reader;
-    if (direct?.format === 'delimited-files') {
-      const query = sql.replace('{}', () => `(${delimitedQuery({ scan: direct.scan, schema })})`);
+    if (direct?.format === 'plain-files') {
+      const query = sql.replace('{}', () => `(${scanQuery({ scan: direct.scan, schema })})`);
       return {
         facts: await this.#read(session, query, { direct, schema, doing: into.doing, onRows, signal }),
       };

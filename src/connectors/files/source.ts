@@ -22,8 +22,8 @@ import { sendDocument } from '../shared/text/document-input.ts';
 import type { DocumentFacts, DocumentLayout, TextDecoderOptions } from '../shared/text/text-decoder.ts';
 import { discoverFiles } from './discover.ts';
 import { checksumOf, crcText } from '../shared/look/documents.ts';
+import { filesForm, PLAIN_FILES, type PlainFile } from '../shared/look/direct-files.ts';
 import { keptLayout, layoutOf, sendKept } from '../shared/look/read-form.ts';
-import { DELIMITED_FILES, delimitedForm } from './delimited-files.ts';
 import { changed, unchanged } from './found-files.ts';
 import type { FilesConnection } from './options.ts';
 import { readParquet } from './parquet-reader.ts';
@@ -65,7 +65,7 @@ export class FilesSource implements Source {
       opening: { engine: 'SET preserve_insertion_order = true' },
     });
     this.#open.add(engine);
-    const direct = accepts.includes(DELIMITED_FILES);
+    const direct = accepts.includes(PLAIN_FILES);
     return new FilesSnapshot({ storage: this.#storage, engine, direct }, this.#options, this.#context);
   }
 
@@ -146,15 +146,9 @@ class FilesSnapshot implements Snapshot {
       limits: slice.aside?.limits,
       refused: slice.aside?.refused,
     };
-    const direct = this.#direct
-      ? await delimitedForm({
-          slice,
-          parts,
-          survey: facts,
-          storage: this.#storage,
-          onRefused: () => (this.#direct = false),
-        })
-      : undefined;
+    const files = this.#direct ? plainFiles(parts, facts, this.#storage) : undefined;
+    const onRefused = (): void => void (this.#direct = false);
+    const direct = files && (await filesForm({ slice, files, survey: facts, onRefused }));
     const file = `../shared/text/text-decoder${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`;
     return {
       format: 'bytes',
@@ -243,6 +237,23 @@ interface Piece {
 
 function piecesOf({ layouts }: FilesSurvey, parts: readonly FilePart[]): Piece[] {
   return parts.flatMap((part) => layouts.get(part.path)!.documents.map((document) => ({ part, document })));
+}
+
+/** Undefined when there are others among them. */
+function plainFiles(
+  parts: readonly FilePart[],
+  { layouts }: FilesSurvey,
+  storage: ObjectStorage,
+): PlainFile[] | undefined {
+  const files: PlainFile[] = [];
+  for (const { path: key, size, range } of parts) {
+    const { documents } = layouts.get(key)!;
+    const [document] = documents;
+    if (range || documents.length !== 1 || !document?.plain) return undefined;
+    const { fields, places, plain } = document;
+    files.push({ path: storage.localPath(key), bytes: size, fields, places, plain });
+  }
+  return files;
 }
 
 async function unchangedArchive(

@@ -8,11 +8,10 @@ import { type Checkpoint, renamed, type RunWindow, type StreamConfig } from '../
 import type { SourceEngine } from '../shared/duckdb/source-engine.ts';
 import { chosenColumns, refuseMistakes } from '../shared/stream-columns.ts';
 import type { TextForm } from '../shared/text/text-stream.ts';
-import type { ReadForm } from '../shared/look/read-form.ts';
-import type { LookedDocument } from '../shared/look/sniffer.ts';
+import { type PlainFacts, readsAlike } from '../shared/look/direct-files.ts';
+import type { Places, ReadForm } from '../shared/look/read-form.ts';
 import { contractJson, contractOf, type FileColumn } from '../shared/look/contract.ts';
 import { partsOf } from './cut-files.ts';
-import { readsAlike } from './delimited-files.ts';
 import { checksumOf, type FileProblem, refuseMixed } from '../shared/look/documents.ts';
 import {
   findFiles,
@@ -57,9 +56,9 @@ export interface ReadDocument {
   text: TextForm;
   fields: number;
   /** For each column of the contract: the field, or the text that the name of the file gives. */
-  places: ReadonlyMap<string, number | string | null>;
+  places: Places;
   /** Set when anyone reads the same records from it. */
-  plain?: (NonNullable<LookedDocument['plain']> & { records: number }) | undefined;
+  plain?: PlainFacts | undefined;
 }
 
 interface ParquetLayout extends ParquetFile {

@@ -12,7 +12,7 @@ export const lakeConnector: Connector<LakeOptions> = {
     destination: true,
     atomicCommit: true,
     engine: true,
-    accepts: ['delimited-files'],
+    accepts: ['plain-files'],
   },
   fromUrl: (url) =>
     /^[a-z][a-z0-9+.-]+:\/\//i.test(url) && !/^(file|s3):\/\//i.test(url)

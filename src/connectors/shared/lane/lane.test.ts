@@ -4,7 +4,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import { TransientError } from '../../../core/errors.ts';
 import type { Schema } from '../../../core/schema.ts';
-import type { BytesReader, DelimitedForm } from '../../../core/source.ts';
+import type { BytesReader, DelimitedText, FilesForm } from '../../../core/source.ts';
 import { type Lane, lanePool, type StageRequest } from './lane.ts';
 
 let folder: string;
@@ -54,7 +54,7 @@ describe('files that DuckDB reads by itself', () => {
   const refusal = new TransientError('DuckDB has not read it', { code: 'files.read_otherwise' });
 
   /** Three files of two rows each. */
-  async function reader(given: Partial<DelimitedForm> = {}): Promise<BytesReader> {
+  async function reader(given: Partial<FilesForm> = {}): Promise<BytesReader> {
     const files = await Promise.all(
       ['a', 'b', 'c'].map(async (name, i) => {
         const file = path.join(folder, `${name}.csv`);
@@ -63,9 +63,7 @@ describe('files that DuckDB reads by itself', () => {
       }),
     );
     const scan = {
-      delimiter: ',',
-      header: true,
-      fields: 1,
+      text: { format: 'csv', delimiter: ',', header: true, fields: 1 } as const,
       longest: 2,
       files,
       columns: [0, ['a', 'b', 'c']],
@@ -75,7 +73,7 @@ describe('files that DuckDB reads by itself', () => {
       schema,
       decoder: { module: 'none', name: 'none', options: undefined },
       direct: {
-        format: 'delimited-files',
+        format: 'plain-files',
         scan,
         facts: () => ({ rows: 6, bytes: 21, high: undefined, coerced: {} }),
         unchanged: async () => true,
@@ -118,8 +116,8 @@ describe('files that DuckDB reads by itself', () => {
       const wrong = [
         { facts: () => ({ rows: 7, bytes: 21, high: undefined, coerced: {} }) },
         { unchanged: async () => false },
-        { scan: { ...(await scanned()), fields: 2 } },
-        { scan: { ...(await scanned()), header: false } },
+        { scan: await scanned({ fields: 2 }) },
+        { scan: await scanned({ header: false }) },
       ];
       for (const given of wrong)
         await expect(lane.stage(task('bad'), await reader(given), () => undefined, signal)).rejects.toBe(
@@ -129,8 +127,9 @@ describe('files that DuckDB reads by itself', () => {
     });
   });
 
-  async function scanned(): Promise<DelimitedForm['scan']> {
-    return ((await reader()).direct as DelimitedForm).scan;
+  async function scanned(other: Partial<DelimitedText>): Promise<FilesForm['scan']> {
+    const { scan } = (await reader()).direct as FilesForm;
+    return { ...scan, text: { ...(scan.text as DelimitedText), ...other } };
   }
 
   it('are let go of when the load is to stop', async () => {

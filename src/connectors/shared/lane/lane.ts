@@ -3,9 +3,9 @@ import { asBytes } from '../../../core/batch-wire.ts';
 import { CancelledError } from '../../../core/errors.ts';
 import { schemaToJson } from '../../../core/schema.ts';
 import { throwIfAborted } from '../../../core/errors.ts';
-import type { BytesReader, DecodeFacts, DelimitedForm, SliceReader } from '../../../core/source.ts';
+import type { BytesReader, DecodeFacts, FilesForm, SliceReader } from '../../../core/source.ts';
 import { frugalAllocator } from '../../../duckdb/allocator.ts';
-import { delimitedQuery, expectScanned, partsOfScan, scanError } from '../duckdb/delimited-scan.ts';
+import { scanQuery, expectScanned, partsOfScan, scanError } from '../duckdb/files-scan.ts';
 import { feedThread } from '../feed-thread.ts';
 import { type OnProgress, TaskThread } from '../task-thread.ts';
 import { ThreadPool } from '../thread-pool.ts';
@@ -47,7 +47,7 @@ export class Lane {
   ): Promise<{ facts: DecodeFacts; files: StagedFile[] }> {
     const reader = slice.format === 'bytes' ? slice : asBytes(slice);
     const { direct } = reader;
-    if (direct?.format === 'delimited-files' && !task.minus)
+    if (direct?.format === 'plain-files' && !task.minus)
       return this.#read(task, { ...reader, direct }, onRows, signal);
     const schema = schemaToJson(reader.schema);
     const { facts, files } = await feedThread(
@@ -65,7 +65,7 @@ export class Lane {
   /** DuckDB reads the files, which takes no thread of ours. */
   async #read(
     task: StageRequest,
-    { direct, schema }: BytesReader & { direct: DelimitedForm },
+    { direct, schema }: BytesReader & { direct: FilesForm },
     onRows: OnProgress,
     signal: AbortSignal,
   ): Promise<{ facts: DecodeFacts; files: StagedFile[] }> {
@@ -76,7 +76,7 @@ export class Lane {
     // To take partitions out of their rows, a writer needs the memory of all.
     const readers = task.files.partitions.length > 0 ? 1 : READERS;
     const queries = partsOfScan(scan, readers).map(
-      (part) => `SELECT ${select} FROM (${delimitedQuery({ scan: part, schema })})`,
+      (part) => `SELECT ${select} FROM (${scanQuery({ scan: part, schema })})`,
     );
     const rowBytes = textRowBytes(schema, facts);
     const stop = (): void => void this.#thread.send({ kind: 'interrupt' }).catch(() => undefined);

@@ -50,6 +50,27 @@ export class KeyHashes {
     }
   }
 
+  /** A record between `from` and `to`, the fields of whose key lie there; one that begins at a negative place is not there. */
+  addRecord(
+    bytes: Uint8Array,
+    {
+      starts,
+      ends,
+      from,
+      to,
+      line,
+    }: { starts: Int32Array; ends: Int32Array; from: number; to: number; line: number },
+  ): void {
+    this.#begin();
+    if (starts.length === 0) this.#mix(bytes, from, to);
+    for (let f = 0; f < starts.length; f++) {
+      // Rows without a key are not alike.
+      if (starts[f]! < 0) return;
+      this.#mix(bytes, starts[f]!, ends[f]!);
+    }
+    this.#lines[this.#count++] = line;
+  }
+
   /** A key whose text is this, of the record that begins on `line`. */
   addText(bytes: Uint8Array, line: number): void {
     this.#begin();

@@ -20,6 +20,8 @@ export interface SniffTask {
   partBytes: number;
   /** Columns by which records are told apart, when it is wanted which of them come again; none: by all of their text. */
   key?: readonly string[] | undefined;
+  /** Column whose greatest value is wanted, of documents that are plain. */
+  cursor?: string | undefined;
 }
 
 /** Documents with the same header, or of objects. */
@@ -47,6 +49,8 @@ export interface PlainText {
   crlf: boolean;
   /** Bytes of the longest record. */
   longest: number;
+  /** Greatest value of the cursor, as it is written; undefined: there is none. */
+  high?: string | undefined;
 }
 
 export interface Sniffed {

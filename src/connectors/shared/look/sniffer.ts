@@ -43,6 +43,10 @@ interface SniffJob {
   partBytes: number;
   /** Columns whose values in each record are wanted. */
   key?: readonly string[] | undefined;
+  /** Column whose greatest value is wanted. */
+  cursor?: string | undefined;
+  /** Those of whoever looks again and again; otherwise there are some for as long as this takes. */
+  threads?: SniffThreads | undefined;
   signal: AbortSignal;
 }
 
@@ -60,7 +64,7 @@ export async function sniffDocuments(
 ): Promise<SniffResult> {
   if (documents.length === 0) return { documents: [], problems: [] };
   const tasks = inTasks(documents);
-  const pool = new ThreadPool(() => new Sniffer(), Math.min(THREADS, tasks.length));
+  const pool = job.threads ?? sniffThreads(Math.min(THREADS, tasks.length));
   try {
     const results = await Promise.all(tasks.map((task) => pool.use((thread) => thread.look(task, job))));
     const problems = results.flatMap((result) => result.problems);
@@ -73,8 +77,15 @@ export async function sniffDocuments(
       problems: problems.filter(({ file }, i) => problems.findIndex((each) => each.file === file) === i),
     };
   } finally {
-    await pool.close();
+    if (pool !== job.threads) await pool.close();
   }
+}
+
+export type SniffThreads = ThreadPool<Sniffer>;
+
+/** Whoever asks for them closes them. */
+export function sniffThreads(count: number): SniffThreads {
+  return new ThreadPool(() => new Sniffer(), count);
 }
 
 function inTasks(documents: readonly FileDocument[]): FileDocument[][] {
@@ -189,6 +200,7 @@ class Sniffer {
       skip: job.text(documents[0]!).skip,
       partBytes: job.partBytes,
       key: job.key,
+      cursor: job.cursor,
     };
   }
 }

@@ -6,6 +6,7 @@ import { asSluiceError, CancelledError, TransientError } from '../../../core/err
 import type { Loaded } from '../../../core/source.ts';
 import type { RunWindow, StreamConfig } from '../../../core/stream.ts';
 import { type DocumentKeys, KeySet } from '../look/key-hashes.ts';
+import type { SniffThreads } from '../look/sniffer.ts';
 import { otherwise } from '../text/guess.ts';
 import type { DocumentFacts } from '../text/text-decoder.ts';
 import { type ChildDocuments, childDocuments } from './child-documents.ts';
@@ -32,6 +33,8 @@ export interface HeldPlace {
   window: RunWindow;
   /** Bytes of one round. */
   roundBytes: number;
+  /** What looks through records; otherwise threads are started each time. */
+  threads?: SniffThreads;
   signal: AbortSignal;
 }
 
@@ -175,6 +178,14 @@ export class HeldRecords {
     return this.#read && (this.#looked?.unseen.size ?? 0) > 0;
   }
 
+  /** Instead of holding what is read of this round against a sample. */
+  async lookFurther(signal: AbortSignal): Promise<Looked> {
+    const looked = await this.#look(this.#looked!, { whole: true, signal });
+    for (const each of looked.keys) if (each) this.#remember(each);
+    looked.keys = [];
+    return (this.#looked = looked);
+  }
+
   async lookAtAll(signal: AbortSignal): Promise<Looked> {
     this.#keys = undefined;
     this.#read = false;
@@ -190,7 +201,9 @@ export class HeldRecords {
     const grouped = isGrouped(what.documents);
     const key = grouped ? undefined : tellingApart(this.#place.stream, what.shape);
     const superseded = grouped ? what.superseded : undefined;
-    const options = { key, partBytes: SLICE_BYTES, whole, signal };
+    const { threads, stream } = this.#place;
+    const [cursor] = stream.cursor;
+    const options = { key, partBytes: SLICE_BYTES, whole, cursor, signal, ...(threads && { threads }) };
     return lookThrough({ ...what, superseded, spool: this.#spool }, options);
   }
 

@@ -8,6 +8,7 @@ import { BATCH_BYTES } from '../../../core/memory.ts';
 import type {
   BytesReader,
   DecoderSpec,
+  FilesForm,
   Loaded,
   SliceReader,
   SliceToRead,
@@ -19,8 +20,10 @@ import type {
 } from '../../../core/source.ts';
 import type { Checkpoint, RunWindow, StreamConfig } from '../../../core/stream.ts';
 import type { LogicalType } from '../../../core/types.ts';
-import { backBy, greaterCursor, lesserCursor, renderCursor } from '../cursor-value.ts';
+import { backBy, greaterCursor, lesserCursor, parseCursor, renderCursor } from '../cursor-value.ts';
+import { filesForm, PLAIN_FILES, type PlainFile, readsAlike } from '../look/direct-files.ts';
 import { keptLayout, layoutOf, sendKept } from '../look/read-form.ts';
+import { sniffThreads, type SniffThreads } from '../look/sniffer.ts';
 import { sendDocument } from '../text/document-input.ts';
 import type { TextDecoderOptions } from '../text/text-decoder.ts';
 import { type TextForm, textOf } from '../text/text-stream.ts';
@@ -65,10 +68,15 @@ export class RecordsSource implements Source {
     this.#expected = streams.map(({ name }) => name);
   }
 
-  async open(signal: AbortSignal): Promise<Snapshot> {
+  async open(signal: AbortSignal, accepts: readonly string[] = []): Promise<Snapshot> {
     throwIfAborted(signal);
-    const expected = this.#expected;
-    return new RecordsSnapshot({ feed: this.#feed, roundBytes: this.#roundBytes, expected }, this.#context);
+    const place = {
+      feed: this.#feed,
+      roundBytes: this.#roundBytes,
+      expected: this.#expected,
+      direct: accepts.includes(PLAIN_FILES),
+    };
+    return new RecordsSnapshot(place, this.#context);
   }
 
   close(): Promise<void> {
@@ -81,6 +89,8 @@ interface SnapshotPlace {
   roundBytes: number;
   /** Streams of this run. */
   expected: readonly string[];
+  /** Whoever writes reads plain files by itself. */
+  direct: boolean;
 }
 
 /** Records have no common moment: what was fetched for a stream stays as it is until it is loaded. */
@@ -94,6 +104,9 @@ class RecordsSnapshot implements Snapshot {
   /** By the stream of the feed: what was fetched last, for whoever needs it too. */
   readonly #fetches = new Map<string, SharedFetch>();
   readonly #children: ChildStreams;
+  readonly #threads: SniffThreads = sniffThreads(1);
+  /** Streams whose records have to be read by us. */
+  readonly #odd = new Set<string>();
 
   constructor(place: SnapshotPlace, context: ConnectorContext) {
     this.#feed = place.feed;
@@ -115,18 +128,25 @@ class RecordsSnapshot implements Snapshot {
       return keptSurvey(stream, checkpoint, { key, form: this.#form });
     }
     const records = await this.#records(stream, checkpoint, window, signal);
-    const survey = (looked: Looked): RecordsSurvey =>
+    const survey = (looked: Looked, partBytes = SLICE_BYTES): RecordsSurvey =>
       surveyOf(looked, {
         stream,
         before: checkpoint,
-        partBytes: SLICE_BYTES,
+        partBytes,
         apart: records.apart,
         form: this.#form,
       });
     const committed = checkpoint?.round;
     const found = records.failed(committed) ? undefined : survey(await records.round(committed, signal));
     // A sample was not enough: for types that have to be found out, or for what was read after it.
-    return found && found.guess !== 'impossible' ? found : survey(await records.lookAtAll(signal));
+    if (!found || found.guess === 'impossible') return survey(await records.lookAtAll(signal));
+    if (!found.guess || !this.#mayBeDirect(stream, found)) return found;
+    return survey(await records.lookFurther(signal), ROUND_BYTES);
+  }
+
+  /** To look at all of them takes less time than to read them. */
+  #mayBeDirect(stream: StreamConfig, survey: RecordsSurvey): boolean {
+    return this.#place.direct && !this.#odd.has(stream.name) && !survey.group && readsAlike(survey);
   }
 
   /** A stream may be surveyed twice, and again after a failure: what is here already is not fetched again. */
@@ -146,7 +166,8 @@ class RecordsSnapshot implements Snapshot {
     const child = await this.#children.of(stream.name, signal);
     const feeding = await this.#feeding({ stream, child, checkpoint, window, scratch, signal });
     const { roundBytes } = this.#place;
-    const records = new HeldRecords({ feeding, scratch, stream, child, window, roundBytes, signal });
+    const threads = this.#threads;
+    const records = new HeldRecords({ feeding, scratch, stream, child, window, roundBytes, threads, signal });
     this.#held.set(stream.name, { after, records });
     return records;
   }
@@ -205,11 +226,27 @@ class RecordsSnapshot implements Snapshot {
       format: 'bytes',
       schema: survey.schema,
       decoder: textDecoder(options),
+      direct: await this.#direct(stream, survey, slice),
       groups: survey.group && !kept ? this.#groups(survey, survey.group, all, signal) : undefined,
       pump: (sink, onBytes) =>
         kept ? sendKept(kept, sink, onBytes) : pump(survey, parts, { sink, onBytes, signal }),
       close: async () => {},
     };
+  }
+
+  /** Undefined: nobody but us reads them. */
+  async #direct(
+    stream: StreamConfig,
+    survey: RecordsSurvey,
+    slice: SliceToRead,
+  ): Promise<FilesForm | undefined> {
+    if (survey.guess || slice.range.kind !== 'files' || !this.#mayBeDirect(stream, survey)) return undefined;
+    const files = plainFiles(survey, slice.range.files);
+    const onRefused = (): void => void this.#odd.add(stream.name);
+    const high = files && highOf(files, survey.cursorType);
+    const direct = files && (await filesForm({ slice, files, survey, high, onRefused }));
+    if (!direct) onRefused();
+    return direct;
   }
 
   /** Parents whose rows are replaced. What cannot be read as their key is in no table. */
@@ -265,6 +302,7 @@ class RecordsSnapshot implements Snapshot {
   async close(): Promise<void> {
     await Promise.all([...this.#held.values()].map(({ records }) => records.close()));
     await Promise.all([...this.#fetches.values()].map((fetch) => fetch.close()));
+    await this.#threads.close();
     this.#held.clear();
     this.#fetches.clear();
   }
@@ -286,6 +324,25 @@ async function pump(
   for (const [number, part] of parts.entries()) {
     await sendDocument(sink, number, textOf(spool, part, form, { signal }), onBytes);
   }
+}
+
+/** Greatest cursor value of all, in the form of a checkpoint. */
+function highOf(files: readonly PlainFile[], type: LogicalType | undefined): string | undefined {
+  if (!type) return undefined;
+  let high: string | undefined;
+  for (const { plain } of files) high = greaterCursor(high, plain.high, type);
+  return high === undefined ? undefined : renderCursor(parseCursor(high, type), type);
+}
+
+/** Undefined when there are others among them. */
+function plainFiles({ layouts, looked }: RecordsSurvey, parts: readonly FilePart[]): PlainFile[] | undefined {
+  const files: PlainFile[] = [];
+  for (const { path: key, size, range } of parts) {
+    const { fields, places, plain, superseded } = layouts.get(key)!;
+    if (range || !plain || superseded) return undefined;
+    files.push({ path: looked!.spool.storage.localPath(key), bytes: size, fields, places, plain });
+  }
+  return files;
 }
 
 function isNamed({ layouts }: RecordsSurvey, { path: key }: FilePart): boolean {

@@ -16,8 +16,9 @@ import {
 import { type DocumentKeys, earlierVersions } from '../look/key-hashes.ts';
 import { type FileDocument, formOf, textForm } from '../look/documents.ts';
 import { type Form, writtenForm } from '../look/look.ts';
+import type { PlainFacts } from '../look/direct-files.ts';
 import type { Places, ReadForm } from '../look/read-form.ts';
-import { sniffDocuments, type SniffResult } from '../look/sniffer.ts';
+import { sniffDocuments, type SniffResult, type SniffThreads } from '../look/sniffer.ts';
 import { chosenColumns, refuseMistakes } from '../stream-columns.ts';
 import { guessable, type GuessOptions } from '../text/guess.ts';
 import { type ColumnSample, emptySample, hasValues } from '../text/sniff-columns.ts';
@@ -67,6 +68,8 @@ export interface RecordDocument {
   superseded: Float64Array | undefined;
   fields: number;
   places: Places;
+  /** Set when all of it was looked at, and anyone reads the same records from it. */
+  plain: PlainFacts | undefined;
 }
 
 const MOST_FILES = 1000;
@@ -76,6 +79,10 @@ interface LookOptions {
   partBytes: number;
   /** False: a sample will do, when what is read is held against it. */
   whole: boolean;
+  /** Column whose greatest value is wanted, where that is found out. */
+  cursor?: string | undefined;
+  /** Where this is done again and again. */
+  threads?: SniffThreads;
   signal: AbortSignal;
 }
 
@@ -89,7 +96,7 @@ export type Fetching = Pick<Looked, 'spool' | 'documents' | 'round' | 'shape' | 
 
 export async function lookThrough(
   { before, ...fetching }: Fetching,
-  { key, partBytes, whole, signal }: LookOptions,
+  { key, partBytes, whole, cursor, threads, signal }: LookOptions,
 ): Promise<Looked> {
   if (before && !whole && standsFor(before, fetching)) return asBefore(before, fetching, key);
   const { spool, documents: all, round, shape, fetched, superseded } = fetching;
@@ -119,6 +126,8 @@ export async function lookThrough(
     text,
     partBytes,
     key,
+    cursor,
+    threads,
   });
   const [problem] = sniffed.problems;
   if (problem) throw problem.error;
@@ -366,7 +375,8 @@ function layoutsOf({ documents, sniffed, form, superseded }: Looked): Map<string
       const names = objects ? [] : headerNames(looked?.group?.header, fields);
       const places = objects ? shared : new Map(names.map((name, f) => [name, f]));
       const lines = superseded.get(document.key);
-      return [document.key, { document, superseded: lines, fields: Math.max(1, fields), places }];
+      const plain = looked?.plain && { ...looked.plain, records: looked.records };
+      return [document.key, { document, superseded: lines, fields: Math.max(1, fields), places, plain }];
     }),
   );
 }

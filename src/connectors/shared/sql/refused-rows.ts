@@ -88,7 +88,8 @@ class SqlRowTrial implements RowTrial {
   async refused(given: SliceReader): Promise<RefusedRow[]> {
     const { place, session, how, several, signal } = this.#at;
     const { dialect, schema, history, stamp, key } = place;
-    const reader = given.format === 'bytes' ? given : asBytes(given);
+    // Numbers are given to rows in the order in which they come, which has to be that of the decoder.
+    const reader = { ...(given.format === 'bytes' ? given : asBytes(given)), direct: undefined };
     const columns = reader.schema.fields.map(({ name }) => columnOf(place, name));
     const stage = dialect.quote('sluice_tried');
     await this.#ask(dialect.createTable(stage, columns, { history: undefined, temporary: true }));

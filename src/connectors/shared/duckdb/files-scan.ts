@@ -1,29 +1,47 @@
-/** Files of delimited text that DuckDB reads by itself, where it reads what our own scanner does: see {@link DelimitedForm}. */
+/** Files of text that DuckDB reads by itself, where it reads what our own scanner does: see {@link FilesForm}. */
 import { CancelledError, DataError, SluiceError, TransientError } from '../../../core/errors.ts';
-import type { DelimitedForm, DelimitedScan } from '../../../core/source.ts';
+import type { DelimitedText, FilesForm, FilesScan } from '../../../core/source.ts';
 import type { Schema } from '../../../core/schema.ts';
-import { duckText, duckType, literalPattern, sourceColumn } from '../../../duckdb/types.ts';
+import { duckName, duckText, duckType, literalPattern, sourceColumn } from '../../../duckdb/types.ts';
 
 /** Lines that have room in a buffer at least, and how long those are at least. Small buffers are used again and again: large ones go back to the system. */
 const BUFFER_LINES = 4;
 const LINE_BYTES = 1 << 16;
 
 /** A query with the columns of the schema as `c0`, `c1`, …. It fails where a file is not as it was found to be. */
-export function delimitedQuery({ scan, schema }: { scan: DelimitedScan; schema: Schema }): string {
-  const types = Array.from({ length: scan.fields }, () => 'VARCHAR');
+export function scanQuery({ scan, schema }: { scan: FilesScan; schema: Schema }): string {
+  const { text, files } = scan;
+  /** By field of a record. */
+  const types = new Map<number, string>();
+  const name = (from: number): string => (text.format === 'csv' ? field(from) : text.names[from]!);
   const columns = scan.columns.map((from, i) => {
     const type = duckType(schema.fields[i]!.type);
     if (typeof from !== 'number') return `${constants(from, type)} AS ${sourceColumn(i)}`;
-    types[from] = type;
-    return `${field(from)} AS ${sourceColumn(i)}`;
+    types.set(from, type);
+    return `${duckName(name(from))} AS ${sourceColumn(i)}`;
   });
+  const fields =
+    text.format === 'csv' ? Array.from({ length: text.fields }, (_, from) => from) : [...types.keys()];
+  const typed = fields.map((from) => `${duckText(name(from))}: ${duckText(types.get(from) ?? 'VARCHAR')}`);
   const line = Math.max(scan.longest + 2, LINE_BYTES);
-  const paths = scan.files.map(({ path }) => duckText(literalPattern(path)));
+  const own = text.format === 'csv' ? delimitedOptions(text, line) : objectsOptions(line);
   const options = {
+    ...own,
     auto_detect: 'false',
-    columns: `{${types.map((type, f) => `${duckText(field(f))}: ${duckText(type)}`).join(', ')}}`,
-    header: String(scan.header),
-    delim: duckText(scan.delimiter),
+    columns: `{${typed.join(', ')}}`,
+    ignore_errors: 'false',
+    hive_partitioning: 'false',
+    union_by_name: 'false',
+  };
+  const list = Object.entries(options).map(([option, value]) => `${option} = ${value}`);
+  const paths = files.map(({ path }) => duckText(literalPattern(path)));
+  return `SELECT ${columns.join(', ')} FROM read_${text.format}([${paths.join(', ')}], ${list.join(', ')})`;
+}
+
+function delimitedOptions({ delimiter, header }: DelimitedText, line: number): Record<string, string> {
+  return {
+    header: String(header),
+    delim: duckText(delimiter),
     quote: duckText('"'),
     escape: duckText('"'),
     nullstr: duckText(''),
@@ -31,19 +49,24 @@ export function delimitedQuery({ scan, schema }: { scan: DelimitedScan; schema: 
     allow_quoted_nulls: 'false',
     comment: duckText(''),
     null_padding: 'false',
-    ignore_errors: 'false',
     strict_mode: 'true',
     encoding: duckText('utf-8'),
     compression: duckText('none'),
-    hive_partitioning: 'false',
-    union_by_name: 'false',
     // Who begins in the middle has to guess where records begin.
     parallel: 'false',
     max_line_size: String(line),
     buffer_size: String(BUFFER_LINES * line),
   };
-  const list = Object.entries(options).map(([name, value]) => `${name} = ${value}`);
-  return `SELECT ${columns.join(', ')} FROM read_csv([${paths.join(', ')}], ${list.join(', ')})`;
+}
+
+function objectsOptions(line: number): Record<string, string> {
+  return {
+    format: duckText('newline_delimited'),
+    records: duckText('true'),
+    compression: duckText('uncompressed'),
+    // Its buffers are twice as large.
+    maximum_object_size: String((BUFFER_LINES / 2) * line),
+  };
 }
 
 /** Name that no column of a file has. */
@@ -59,9 +82,9 @@ function constants(texts: readonly (string | null)[], type: string): string {
 }
 
 /** The same files in at most so many parts of about the same size, in their order. */
-export function partsOfScan(scan: DelimitedScan, count: number): DelimitedScan[] {
+export function partsOfScan(scan: FilesScan, count: number): FilesScan[] {
   const total = scan.files.reduce((sum, { bytes }) => sum + bytes, 0);
-  const parts: DelimitedScan[] = [];
+  const parts: FilesScan[] = [];
   let from = 0;
   let bytes = 0;
   for (const [i, file] of scan.files.entries()) {
@@ -81,12 +104,12 @@ export function partsOfScan(scan: DelimitedScan, count: number): DelimitedScan[]
 }
 
 /** Checks that rows which were taken are those of the files. */
-export async function expectScanned(direct: DelimitedForm, rows: number): Promise<void> {
+export async function expectScanned(direct: FilesForm, rows: number): Promise<void> {
   if (rows !== direct.facts().rows || !(await direct.unchanged())) throw direct.refused();
 }
 
 /** What failed may do so for how DuckDB reads files; what it says of them may hold values, and is not told. */
-export function scanError(direct: DelimitedForm, error: unknown): unknown {
+export function scanError(direct: FilesForm, error: unknown): unknown {
   const known =
     error instanceof TransientError ||
     error instanceof CancelledError ||
