@@ -21,6 +21,7 @@ import type { RunEvent } from '../src/core/events.ts';
 import type { Project } from '../src/core/project.ts';
 import { openStorage, type ProjectContext } from '../src/engine/context.ts';
 import { runPipeline } from '../src/engine/run.ts';
+import { promoteShadow } from '../src/engine/shadow-exchange.ts';
 import { resetStream, setWatermark } from '../src/engine/state-ops.ts';
 import type { RunOptions } from '../src/engine/types.ts';
 import { openSqliteState } from '../src/state/sqlite.ts';
@@ -32,6 +33,8 @@ export type ChildWork =
   | 'compact'
   /** Removes leftovers and replaced files of the lake, whatever their age. */
   | 'sweep'
+  /** Shadow tables take the place of those of readers, however they differ. */
+  | 'promote'
   | { reset: string }
   | { set: string; watermark: string };
 
@@ -133,6 +136,10 @@ async function perform(): Promise<unknown> {
   if (typeof work === 'object') {
     if ('set' in work) await setWatermark(context, 'p', work.set, work.watermark);
     else await resetStream(context, 'p', work.reset);
+    return [{ status: 'done' }];
+  }
+  if (work === 'promote') {
+    await promoteShadow(context, 'p', { force: true });
     return [{ status: 'done' }];
   }
   const storage = await openStorage(context, 'to');
