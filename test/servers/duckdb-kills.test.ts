@@ -18,7 +18,6 @@ const MOMENTS = [
   ['after:commit:1', 'after'],
   ['during:drop:1', 'before'],
   ['after:rename-table:2', 'before'],
-  ['after:record-rows:1', 'before'],
   // Asked for, and perhaps done: the engine dies with the process.
   ['during:commit:1', 'either'],
 ] as const;

@@ -197,6 +197,115 @@ it('takes foreign keys along when only some of the tables are promoted', async (
   expect(await keys()).toEqual(all.slice(0, 1));
 });
 
+/** All that PostgreSQL keeps of views, but the identity of what they look at. */
+const VIEWS = `SELECT c.oid::regclass::text AS view, pg_get_userbyid(c.relowner) AS owner, c.reloptions AS options,
+    (SELECT json_agg(g ORDER BY g::text) FROM aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) g) AS grants,
+    obj_description(c.oid) AS comment, pg_get_viewdef(c.oid) AS query,
+    (SELECT json_agg(json_build_array(a.attname, a.attacl::text, pg_get_expr(d.adbin, d.adrelid), col_description(c.oid, a.attnum)) ORDER BY a.attnum)
+       FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum WHERE a.attrelid = c.oid) AS columns
+  FROM pg_class c WHERE c.relkind = 'v' AND c.relnamespace IN ('public'::regnamespace, to_regnamespace('"Marts"')) ORDER BY 1`;
+
+it('carries views of PostgreSQL over, with all that they have', async () => {
+  const streams = {
+    'public.customers': { load: 'replace' },
+    'public.orders': { load: 'merge', cursor: 'updated_at' },
+  } as const;
+  await using pair = await openReplica(server(), streams, SHOP);
+  const { db } = pair.to;
+  await pair.run();
+  await db.query(`
+    CREATE ROLE analyst; CREATE ROLE "Mart owner"; CREATE SCHEMA "Marts" AUTHORIZATION "Mart owner"; GRANT USAGE ON SCHEMA "Marts" TO PUBLIC;
+    GRANT SELECT ON customers, orders TO "Mart owner";
+    CREATE VIEW "Marts"."Big ""ones""" ("Number", who) WITH (security_barrier, check_option = local) AS
+      SELECT id, customer FROM orders WHERE id > 100;
+    CREATE VIEW named AS SELECT b.*, c.name, c FROM "Marts"."Big ""ones""" b JOIN customers c ON c.id = b.who;
+    CREATE VIEW counted AS SELECT who, count(*) AS n FROM named GROUP BY who UNION ALL SELECT 0, count(*) FROM orders;
+    CREATE VIEW apart AS SELECT 1 AS one;
+    ALTER VIEW "Marts"."Big ""ones""" OWNER TO "Mart owner";
+    COMMENT ON VIEW named IS 'it''s named'; COMMENT ON COLUMN named.name IS 'whose';
+    ALTER VIEW "Marts"."Big ""ones""" ALTER who SET DEFAULT 7;
+    GRANT SELECT ON counted TO PUBLIC; GRANT SELECT ON named TO analyst WITH GRANT OPTION; GRANT SELECT (name), UPDATE (name) ON named TO "Mart owner";
+    ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO analyst`);
+  const { rows: views } = await db.query(VIEWS);
+  expect(views).toHaveLength(4);
+  const rows = async (): Promise<unknown[]> => (await db.query('SELECT * FROM counted ORDER BY who')).rows;
+  const seen = await rows();
+
+  const select = ['public.orders'];
+  pair.streams = {
+    ...streams,
+    'public.orders': { ...streams['public.orders'], rename: { total: 'amount' } },
+  };
+  await pair.run({ into: 'shadow', fullRefresh: true });
+  await promoteShadow(await pair.context(), 'p', { select, force: true });
+  expect((await db.query(VIEWS)).rows).toEqual(views);
+  expect(await rows()).toEqual(seen);
+  await db.query('DELETE FROM orders WHERE id = 200');
+  expect(await rows()).not.toEqual(seen);
+  await rollbackShadow(await pair.context(), 'p', { select });
+  expect((await db.query(VIEWS)).rows).toEqual(views);
+  expect(await rows()).toEqual(seen);
+  await promoteShadow(await pair.context(), 'p', { force: true });
+  expect((await db.query(VIEWS)).rows).toEqual(views);
+  await rollbackShadow(await pair.context(), 'p', {});
+
+  // What cannot be carried over is refused, and nothing is changed.
+  for (const [make, drop, found] of [
+    [
+      'CREATE VIEW money AS SELECT total FROM orders',
+      'DROP VIEW money',
+      /view "public"."money".*column.*total/,
+    ],
+    [
+      'CREATE MATERIALIZED VIEW kept AS SELECT * FROM counted',
+      'DROP MATERIALIZED VIEW kept',
+      /materialized view public\.kept/,
+    ],
+    [
+      'CREATE RULE none AS ON INSERT TO named DO INSTEAD NOTHING',
+      'DROP RULE none ON named',
+      /rule none on view public\.named/,
+    ],
+    ['CREATE FUNCTION told(counted) RETURNS int RETURN 1', 'DROP FUNCTION told', /function public\.told/],
+  ] as const) {
+    await db.query(make);
+    const { rows: before } = await db.query(VIEWS);
+    const refused = promoteShadow(await pair.context(), 'p', { force: true });
+    await expect(refused).rejects.toMatchObject({
+      code: 'shadow.held',
+      message: expect.stringMatching(found) as string,
+    });
+    expect((await db.query(VIEWS)).rows).toEqual(before);
+    expect(await rows()).toEqual(seen);
+    await db.query(drop);
+  }
+});
+
+it('carries over views of its own role, and leaves those of others where they are', async () => {
+  await using pair = await openReplica(server(), { 'public.customers': { load: 'replace' } }, SHOP);
+  const { db } = pair.to;
+  const loader = `loader_${process.pid}`;
+  await db.query(
+    `CREATE ROLE ${loader} LOGIN; GRANT ALL ON SCHEMA public TO ${loader};
+     DO $$ BEGIN EXECUTE format('GRANT ALL ON DATABASE %I TO ${loader}', current_database()); END $$`,
+  );
+  pair.to.connection = { ...pair.to.connection, url: pair.to.urlOf(loader) };
+  await pair.run();
+  await db.query(
+    `SET ROLE ${loader}; CREATE VIEW own AS SELECT name FROM customers; RESET ROLE; CREATE ROLE asking; GRANT SELECT ON own TO asking`,
+  );
+  await pair.run({ into: 'shadow' });
+  const promote = async (): Promise<unknown> => promoteShadow(await pair.context(), 'p', {});
+  expect(await promote()).toMatchObject({ status: 'promoted' });
+  const { rows } =
+    await db.query(`SELECT viewowner, has_table_privilege('asking', 'own', 'SELECT') AS granted,
+    (SELECT count(*)::int FROM own) AS n FROM pg_views WHERE viewname = 'own'`);
+  expect(rows).toEqual([{ viewowner: loader, granted: true, n: 20 }]);
+  await db.query('CREATE VIEW foreign_to_us AS SELECT name FROM own');
+  await pair.run({ into: 'shadow' });
+  await expect(promote()).rejects.toThrow('view public.foreign_to_us');
+});
+
 it('refuses what it cannot do without a loss, and leaves everything as it is', async () => {
   const streams = { 'public.customers': { load: 'replace' } } as const;
   await using pair = await openReplica(server(), streams, SHOP);
@@ -209,9 +318,9 @@ it('refuses what it cannot do without a loss, and leaves everything as it is', a
   await pair.run();
   expect(await code()).toBe('shadow.absent');
   await pair.run({ into: 'shadow' });
-  await db.query('CREATE VIEW names AS SELECT name FROM customers');
+  await db.query('CREATE MATERIALIZED VIEW names AS SELECT name FROM customers');
   expect(await code()).toBe('shadow.held');
-  await db.query('DROP VIEW names; ALTER TABLE customers ADD own int');
+  await db.query('DROP MATERIALIZED VIEW names; ALTER TABLE customers ADD own int');
   expect(await code()).toBe('shadow.held');
   await db.query('ALTER TABLE customers DROP own');
   const state = await openState(await pair.context());

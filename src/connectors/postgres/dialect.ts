@@ -21,6 +21,7 @@ import { postgresComparison } from './compare-target.ts';
 import type { History, LoadSizes } from '../../core/destination.ts';
 import type { TableStructure } from '../../core/structure.ts';
 import { BOOKS, BOOKS_TABLE, postgresParts } from './table-parts.ts';
+import { detachViews } from './views.ts';
 import { readStructure } from './structure.ts';
 import {
   dropLoaded,
@@ -180,6 +181,7 @@ function sidesOf(schema: string, readers: string): SqlSides {
       return [`ALTER TABLE ${table(name)} SET SCHEMA ${there}`];
     },
     drop: (names) => [`DROP TABLE IF EXISTS ${names.map(table).join(', ')}`],
+    detachViews: (session, names) => detachViews(session, names.map(table)),
   };
 }
 

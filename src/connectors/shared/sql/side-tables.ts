@@ -90,6 +90,9 @@ export class SqlSideTables implements SideTables {
       for (const sql of readers.begin(undefined)) await session.query(sql, 'promoting tables');
     const tables: Exchanged[] = [];
     for (const each of given) tables.push(await this.#locate(session, each, dialects));
+    // Before anything else is looked for that keeps tables where they are.
+    const views = await readers.sides!.detachViews?.(session, names);
+    if (views?.held !== undefined) throw held(names, views.held);
     for (const each of tables) await refuseHeld(session, readers, each);
     for (const each of tables) await takeOver(session, dialects, each);
     if (!this.together) {
@@ -109,6 +112,7 @@ export class SqlSideTables implements SideTables {
       for (const sql of from.sides!.moveTo(table, readers))
         await session.query(sql, `promoting table "${table}"`);
     await attachForeignKeys(session, readers, names, keys);
+    await views?.attach();
     for (const each of tables) await writeRecords(session, dialects, each, exchange.run);
     await session.query('COMMIT', 'promoting tables');
   }
@@ -181,16 +185,17 @@ async function refuseHeld(session: SqlSession, dialect: SqlDialect, exchanged: E
   const ours = new Set([...loaded, ...OWN_COLUMNS.loads, ...OWN_COLUMNS.versions]);
   const own = found.columns.filter(({ name }) => !ours.has(name)).map(({ name }) => `column "${name}"`);
   const reason = own.length > 0 ? own.join(', ') : await dialect.holdsOn(session, table, { keysMove: true });
-  if (reason === undefined) return;
-  throw new ConfigError(
-    `promoting table "${table}": the present table has what would stay behind: ${reason}`,
-    {
-      code: 'shadow.held',
-      remedy:
-        'drop that and make it again after the promotion, or load the present table with the new configuration',
-      details: { table },
-    },
-  );
+  if (reason !== undefined) throw held([table], reason);
+}
+
+function held(tables: readonly string[], reason: string): ConfigError {
+  const [list, has] = [tables.map((table) => `"${table}"`).join(', '), tables.length === 1 ? 'has' : 'have'];
+  return new ConfigError(`promoting ${list}: what readers see ${has} what would stay behind: ${reason}`, {
+    code: 'shadow.held',
+    remedy:
+      'drop that and make it again after the promotion, or load the present table with the new configuration',
+    details: { tables },
+  });
 }
 
 /** Indexes, defaults, comments and grants of the readers' table. */

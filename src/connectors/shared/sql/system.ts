@@ -241,7 +241,18 @@ export interface SqlSides {
   moveTo(name: string, other: SqlDialect): string[];
   /** Statements that drop tables, which may refer to each other, if they are there. */
   drop(names: readonly string[]): string[];
+  /** Takes away views that look at tables, also through others. Absent where views look at names. */
+  detachViews?(session: SqlSession, names: readonly string[]): Promise<DetachedViews>;
 }
+
+/** `held`: what cannot be taken away and made again without a loss; nothing was changed. */
+export type DetachedViews =
+  | { held: string }
+  | {
+      held?: never;
+      /** Makes them again, just as they were; throws ConfigError `shadow.held` where tables do not allow it. */
+      attach(): Promise<void>;
+    };
 
 /** What swap-apart.ts asks of systems whose DDL ends transactions. */
 interface DdlApart {
