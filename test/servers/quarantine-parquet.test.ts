@@ -3,6 +3,7 @@ import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { MysqlTargetSide } from '../../guarantees/mysql-target-side.ts';
 import { PostgresSide } from '../../guarantees/postgres-side.ts';
+import type { StreamOptions } from '../../src/core/project.ts';
 import { quarantine, type QuarantinedRecord } from '../../src/index.ts';
 import { askDuckdb } from '../support/duckdb-reader.ts';
 import { FileLake } from '../support/file-lake.ts';
@@ -107,9 +108,12 @@ describe.each(Object.entries(DESTINATIONS))('%s', (_, open) => {
 
 describe('a large file', () => {
   const SIZE = 300_000;
+  /** Of its rows three have no `int32`. */
+  const misfits = [7, 100_007, 200_007];
+  const stream: StreamOptions = { files: { path: '*.parquet', file_column: false }, types: { n: 'int32' } };
   const large = (bad: string): Promise<Buffer> =>
     makeParquet(
-      `SELECT range AS id, CASE WHEN ${bad} THEN -1 ELSE 1 END AS n, 'text ' || hash(range) AS name FROM range(${SIZE})`,
+      `SELECT range AS id, CASE WHEN ${bad} THEN -1 WHEN range % 100000 = 7 THEN 3000000000 ELSE 1 END AS n, 'text ' || hash(range) AS name FROM range(${SIZE})`,
       ', ROW_GROUP_SIZE 20000',
     );
 
@@ -117,15 +121,22 @@ describe('a large file', () => {
     const bad = [0, 1, 19_999, 20_000, 123_456, SIZE - 2, SIZE - 1];
     const db = await PostgresSide.open(postgres());
     await db.query('CREATE TABLE t (id bigint, n int CHECK (n > 0), name text)');
-    await using pair = new FileLake({ files: { path: '*.parquet', file_column: false }, key: ['id'], load });
+    await using pair = new FileLake({ ...stream, key: ['id'], load });
     pair.connection = { slice_size: '1 MB' };
     pair.target = { type: 'postgres', url: db.url };
     pair.write('a.parquet', await large(`range IN (${bad.join(', ')})`));
     const { totals } = await pair.run({ workers: 3 });
-    expect(totals).toMatchObject({ rows: SIZE, loaded: SIZE - 7, quarantined: 7 });
+    expect(totals).toMatchObject({ rows: SIZE, loaded: SIZE - 10, quarantined: 10 });
     const records = (await kept(pair)).toSorted((a, b) => a.line - b.line);
-    expect(records.map(({ line, raw }) => [line, (JSON.parse(raw) as { id: number }).id])).toEqual(
-      bad.map((id) => [id + 1, id]),
+    const found = records.map(({ line, code, raw }) => ({
+      line,
+      code,
+      id: (JSON.parse(raw) as { id: number }).id,
+    }));
+    const aside = (ids: number[], code: string): typeof found =>
+      ids.map((id) => ({ line: id + 1, code, id }));
+    expect(found).toEqual(
+      [...aside(bad, 'row.refused'), ...aside(misfits, 'row.type')].toSorted((a, b) => a.id - b.id),
     );
     expect(await pair.run()).toMatchObject({ status: 'nothing-new' });
     const [checked] = await db.query(
@@ -133,6 +144,8 @@ describe('a large file', () => {
     );
     await db.query(`ALTER TABLE t DROP CONSTRAINT ${String(checked!['conname'])}`);
     expect(await replay(pair)).toBe(bad.length);
+    pair.stream = { ...pair.stream, types: { n: 'int64' } };
+    expect(await replay(pair)).toBe(misfits.length);
     const [sum] = await db.query(
       'SELECT count(*) AS n, sum(id) AS ids, count(DISTINCT id) AS distinct FROM t',
     );
@@ -142,11 +155,11 @@ describe('a large file', () => {
   it('fails when more rows are refused than may be, and nothing is loaded', async () => {
     const db = await PostgresSide.open(postgres());
     await db.query('CREATE TABLE t (id bigint, n int CHECK (n > 0), name text)');
-    await using pair = new FileLake({ files: { path: '*.parquet', file_column: false } });
+    await using pair = new FileLake(stream);
     pair.target = { type: 'postgres', url: db.url };
     pair.write('a.parquet', await large('range % 90 = 0'));
-    const [stream] = (await pair.report()).streams;
-    expect(stream?.error).toMatchObject({ code: 'quarantine.threshold' });
+    const [failed] = (await pair.report()).streams;
+    expect(failed?.error).toMatchObject({ code: 'quarantine.threshold' });
     expect(await db.query('SELECT 1 AS one FROM t LIMIT 1')).toEqual([]);
     expect(await kept(pair)).toEqual([]);
   });

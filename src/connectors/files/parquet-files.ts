@@ -34,6 +34,16 @@ export interface ParquetFile {
   columns: ParquetColumn[];
   /** Rows of each part; empty when it has one. */
   parts: FileRange[];
+  /** Why some of its rows go aside. */
+  misfits: readonly Misfit[];
+}
+
+/** What is wrong with values of a column. */
+export interface Misfit {
+  column: string;
+  kind: 'missing' | 'type';
+  /** A condition that rows with such a value meet. */
+  sql: string;
 }
 
 export interface ParquetLook {
@@ -50,6 +60,8 @@ export interface ParquetContract {
   pinned: Readonly<Record<string, string>>;
   /** Columns that have to have a value. */
   key: readonly string[];
+  /** Rows with values that do not fit may be left out; otherwise their file is refused. */
+  putsAside: boolean;
 }
 
 /** Objects that are brought together. */
@@ -114,9 +126,9 @@ async function lookAtOne(
     else if (next.type) types.set(column.name, next.type);
   }
   if (misfits.length > 0) throw misfit(key, misfits);
-  await checkValues(looked, { types, key: contract.key, place });
+  const bad = await checkValues(looked, { types, contract, place });
   for (const [name, type] of types) found.types.set(name, type);
-  found.files.push(looked);
+  found.files.push({ ...looked, misfits: bad });
 }
 
 /** The name of a file in FROM. */
@@ -128,7 +140,7 @@ function pathOf(tables: UnpackedTables, key: string): string {
   return duckText(literalPattern(tables.localPath(key)));
 }
 
-async function footerOf(file: FoundFile, place: ParquetPlace): Promise<ParquetFile> {
+async function footerOf(file: FoundFile, place: ParquetPlace): Promise<Omit<ParquetFile, 'misfits'>> {
   const { tables, engine, signal, partBytes } = place;
   const path = pathOf(tables, file.key);
   const packed = tables.isPacked(file.key);
@@ -209,26 +221,18 @@ function partsOf(groups: readonly { rows: number; bytes: number }[], partBytes: 
 
 /** Reads all of a file once, so that what cannot be read is known before any of it is loaded. */
 async function checkValues(
-  { file: { key: path }, columns, rows }: ParquetFile,
+  { file: { key: path }, columns, rows }: Omit<ParquetFile, 'misfits'>,
   {
     types,
-    key,
+    contract: { key, putsAside },
     place,
-  }: { types: ReadonlyMap<string, LogicalType>; key: readonly string[]; place: ParquetPlace },
-): Promise<void> {
+  }: { types: ReadonlyMap<string, LogicalType>; contract: ParquetContract; place: ParquetPlace },
+): Promise<Misfit[]> {
   const { tables, engine, signal } = place;
   const missing = key.filter((name) => !columns.some((column) => column.name === name));
   if (missing.length > 0 && rows > 0)
     throw misfit(path, [`it has no "${missing.join('", "')}", which is of the key`]);
-  const checks = columns.flatMap((column) => {
-    const type = types.get(column.name);
-    const loss = type && lossOf(column, type);
-    const nulls = key.includes(column.name) ? `${duckName(column.name)} IS NULL` : undefined;
-    return [
-      loss === undefined ? undefined : { sql: loss, column, found: `no ${renderType(type!)}` },
-      nulls === undefined ? undefined : { sql: nulls, column, found: 'NULL, which is of the key' },
-    ].filter((check) => check !== undefined);
-  });
+  const checks = columns.flatMap((column) => checksOf(column, types.get(column.name), key));
   const list = [
     'count(*)::DOUBLE AS n',
     // Values that nobody looks at would not be read.
@@ -238,15 +242,43 @@ async function checkValues(
   const [row] = await readable(path, () =>
     engine.rows(`SELECT ${list.join(', ')} FROM ${scanOf(tables, path)}`, signal),
   );
-  const bad = checks.flatMap(({ column: { name }, found }, i) => {
-    const count = Number(row![`c${i}`]);
-    if (count === 0) return [];
-    return count === 1
-      ? `1 value of "${name}" is ${found}`
-      : `${formatCount(count)} values of "${name}" are ${found}`;
-  });
-  if (bad.length > 0) throw misfit(path, bad);
+  const found = checks
+    .map((check, i) => ({ ...check, count: Number(row![`c${i}`]) }))
+    .filter(({ count }) => count > 0);
+  const refused = found.filter(({ text }) => !putsAside || !text);
+  if (refused.length > 0)
+    throw misfit(
+      path,
+      refused.map(({ column, count, what }) =>
+        count === 1
+          ? `1 value of "${column}" is ${what}`
+          : `${formatCount(count)} values of "${column}" are ${what}`,
+      ),
+    );
   if (Number(row!['n']) !== rows) throw unsound(new Error('rows are missing'), path, 'parquet');
+  return found;
+}
+
+interface Check extends Misfit {
+  /** For people. */
+  what: string;
+  /** There is a text that stands for such a value. */
+  text: boolean;
+}
+
+function checksOf(column: ParquetColumn, type: LogicalType | undefined, key: readonly string[]): Check[] {
+  const { name } = column;
+  const loss = type && lossOf(column, type);
+  const checks: Check[] = [];
+  if (loss !== undefined) {
+    const text = column.type!.kind !== 'binary';
+    checks.push({ column: name, kind: 'type', sql: loss, what: `no ${renderType(type!)}`, text });
+  }
+  if (key.includes(name)) {
+    const [sql, what] = [`${duckName(name)} IS NULL`, 'NULL, which is of the key'];
+    checks.push({ column: name, kind: 'missing', sql, what, text: true });
+  }
+  return checks;
 }
 
 function misfit(path: string, found: readonly string[]): DataError {

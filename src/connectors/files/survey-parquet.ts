@@ -45,7 +45,10 @@ export async function lookAtTables(
   const key = (stream.key ?? []).filter(
     (name) => !found.columns.includes(name) && name !== config.fileColumn,
   );
-  const { files, types, problems } = await lookAtParquet(wanted, { known, pinned: stream.types, key }, place);
+  // What checks and computed columns are made of has to be there.
+  const putsAside = stream.rules === undefined;
+  const contract = { known, pinned: stream.types, key, putsAside };
+  const { files, types, problems } = await lookAtParquet(wanted, contract, place);
   const inFiles = new Set(files.flatMap(({ columns }) => columns.map(({ name }) => name)));
   const named = namedColumns(config, found, inFiles);
   const samples = sampleNames(found, named);

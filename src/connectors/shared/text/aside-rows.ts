@@ -17,9 +17,15 @@ export class AsideRows {
     return this.#bad.count;
   }
 
-  add(batch: Batch, row: number, why: Omit<BadRecord, 'raw' | 'base64'>): void {
+  /** `texts`: by column, of values that are of another type. */
+  add(
+    batch: Batch,
+    row: number,
+    why: Omit<BadRecord, 'raw' | 'base64'>,
+    texts?: ReadonlyMap<number, string>,
+  ): void {
     this.#heads ??= memberHeads(batch.schema);
-    this.#bad.add({ ...why, raw: Buffer.from(rowText(batch, row, this.#heads)) }, ROW_FORM);
+    this.#bad.add({ ...why, raw: Buffer.from(rowText(batch, row, this.#heads, texts)) }, ROW_FORM);
   }
 
   flush(): void {

@@ -35,7 +35,12 @@ export function badColumn(mark: number): number {
 }
 
 export function badFault(mark: number): Fault {
-  return FAULTS[(mark & 15) - 1]!;
+  return faultOf(mark & 15);
+}
+
+/** One of the numbers above. */
+export function faultOf(number: number): Fault {
+  return FAULTS[number - 1]!;
 }
 
 /** A value that does not fit is NULL until its record is taken out. */

@@ -11,12 +11,23 @@ export function memberHeads({ fields }: Schema): string[] {
   return fields.map(({ name }, i) => `${i === 0 ? '{' : ','}${JSON.stringify(name)}:`);
 }
 
-/** Values by the names of their columns; numbers with all their digits, bytes as `\x` and hexadecimal digits. */
-export function rowText({ columns }: Batch, row: number, heads: readonly string[]): string {
-  let text = '';
-  for (const [i, column] of columns.entries())
-    text += heads[i]! + (column.isNull(row) ? 'null' : jsonValue(column, row));
-  return `${text}}`;
+/**
+ * Values by the names of their columns; numbers with all their digits, bytes as `\x` and hexadecimal digits. `texts`: by column, of
+ * values that are of another type.
+ */
+export function rowText(
+  { columns }: Batch,
+  row: number,
+  heads: readonly string[],
+  texts?: ReadonlyMap<number, string>,
+): string {
+  let line = '';
+  for (const [i, column] of columns.entries()) {
+    const text = texts?.get(i);
+    const value = column.isNull(row) ? 'null' : jsonValue(column, row);
+    line += heads[i]! + (text === undefined ? value : JSON.stringify(text));
+  }
+  return `${line}}`;
 }
 
 function jsonValue(column: Column, row: number): string {
