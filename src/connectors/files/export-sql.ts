@@ -107,5 +107,13 @@ export function textFormat(form: ExportForm, header: boolean): TextFormat | unde
       ? `DELIMITER ${duckText(form.delimiter)}, NULLSTR ${duckText(form.null)}`
       : // Lines are whole as they come: there is nothing to part, and nothing to quote.
         `DELIMITER '\u0001', QUOTE '', ESCAPE '', NULLSTR '\u0002'`;
-  return { options: dialect + packed, header: header && form.format === 'csv', gzip };
+  const ends = form.format === 'csv' ? 'line outside of quotes' : 'line';
+  // Who writes NULL with a quote or a line break has records that bytes do not tell apart.
+  const told = form.compression !== 'zstd' && !/["\n]/.test(form.null);
+  return {
+    options: dialect + packed,
+    header: header && form.format === 'csv',
+    gzip,
+    records: told ? ends : undefined,
+  };
 }

@@ -16,7 +16,7 @@ import type { FileOptions, StagedFile } from '../shared/lane/lane-protocol.ts';
 import type { Lane } from '../shared/lane/lane.ts';
 import type { ThreadPool } from '../shared/thread-pool.ts';
 import { type ExportForm, fileKey } from './export-name.ts';
-import { joinParquet, joinText } from './export-parts.ts';
+import { expectWritten, joinParquet, joinText, rowsInFooter } from './export-parts.ts';
 import { newestVersion, type StoredRecord, writeRecord } from './export-record.ts';
 import { NULL_LINE, selectSql, textFormat } from './export-sql.ts';
 
@@ -81,7 +81,9 @@ export class ExportWriter implements TableWriter {
         lane.stage(task, reader, options.onRows, signal),
       );
       const parts: Parts = { files, directory, key, order };
-      return { slice, facts, rows: sum(files, 'rows'), bytes: sum(files, 'bytes'), parts };
+      const rows = sum(files, 'rows');
+      expectWritten(rows, facts.rows, this.#spec.stream);
+      return { slice, facts, rows, bytes: sum(files, 'bytes'), parts };
     } catch (error) {
       discard(directory);
       throw this.#translated(error);
@@ -132,8 +134,10 @@ export class ExportWriter implements TableWriter {
       .toSorted((a, b) => a.order - b.order)
       .flatMap((parts) => parts.files);
     if (this.#form.format !== 'parquet') return joinText(files);
-    const directory = this.#context.scratch();
-    return joinParquet(this.#context.pool, files, this.#fileOptions(directory, true));
+    const { pool } = this.#context;
+    const joined = await joinParquet(pool, files, this.#fileOptions(this.#context.scratch(), true));
+    expectWritten(await rowsInFooter(pool, joined), sum(loads, 'rows'), this.#spec.stream);
+    return joined;
   }
 
   /** Where nothing has to be known by later runs, nothing lies beside the files. */

@@ -28,6 +28,8 @@ export interface TextFormat {
   header: boolean;
   /** What DuckDB packs itself is among the options. */
   gzip: boolean;
+  /** What ends a record, by which they are counted when they are written; undefined: DuckDB packs them, or bytes do not tell. */
+  records: 'line' | 'line outside of quotes' | undefined;
 }
 
 /** How files are written. */
@@ -123,6 +125,7 @@ export type Task = StageTask | ReadTask | InterruptTask | CopyTask | MatchTask |
 
 export interface StagedFile {
   path: string;
+  /** Of text that DuckDB does not pack, as its bytes say. */
   rows: number;
   bytes: number;
   /** Of Parquet files. */

@@ -6,6 +6,7 @@ import { createGzip } from 'node:zlib';
 import { duckText } from '../../../duckdb/types.ts';
 import type { Session } from '../../../duckdb/session.ts';
 import { storageError } from '../storage-error.ts';
+import { countRecords } from './count-records.ts';
 import { emptyFolder } from './empty-folder.ts';
 import type { FileOptions, StagedFile, TextFormat } from './lane-protocol.ts';
 
@@ -43,20 +44,25 @@ export class TextWriter {
   }
 
   async write(query: string): Promise<void> {
-    const { gzip, options, header } = this.#format;
+    const { gzip, options, header, records } = this.#format;
     if (this.#pieces === 0) emptyFolder(this.#directory);
     const path = gzip ? this.#piece(this.#pieces) : this.#path;
-    const named = `HEADER ${header && this.#pieces === 0}`;
+    const named = header && this.#pieces === 0;
     this.#pieces++;
     const [written] = await this.#session.rows(
-      `COPY (${query}) TO ${duckText(path)} (FORMAT csv, ${named}, ${options}, USE_TMP_FILE false)`,
+      `COPY (${query}) TO ${duckText(path)} (FORMAT csv, HEADER ${named}, ${options}, USE_TMP_FILE false)`,
       `writing ${path}`,
     );
-    this.#rows += Number(written?.['Count'] ?? 0);
+    this.#rows += records ? this.#count(path, records, named) : Number(written?.['Count'] ?? 0);
     if (!gzip) return;
     await this.#packing;
     this.#packing = this.#pack(path);
     this.#packing.catch(() => undefined);
+  }
+
+  /** What the writer has been told to write proves nothing. */
+  #count(path: string, records: NonNullable<TextFormat['records']>, named: boolean): number {
+    return countRecords(path, { quoted: records !== 'line' }) - (named ? 1 : 0);
   }
 
   /** A check, for the scan of the next piece, of whether that piece has reached its size. */
