@@ -1,5 +1,6 @@
 /** The shape of `files` in a project file. */
 import { z } from 'zod';
+import { flatten } from '../core/flatten.ts';
 import type { FilesOptions } from '../core/project.ts';
 import { asciiCharacter, text } from './fields.ts';
 
@@ -72,14 +73,7 @@ export const files: z.ZodType<FilesOptions> = z
         'How dates, also those before a time, are written in columns that `types` pins to a date or timestamp; as in ISO 8601 (2026-07-24) when absent.',
       ),
     skip: z.int().min(0).optional().describe('How many lines before the header are no records.'),
-    flatten: z
-      .int()
-      .min(0)
-      .max(10)
-      .optional()
-      .describe(
-        'Of JSON: how many levels of objects within objects become columns of their own (`outer_inner`); when absent they stay JSON.',
-      ),
+    flatten,
     file_column: z
       .union([text, z.literal(false)])
       .optional()

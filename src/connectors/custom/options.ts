@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { flatten } from '../../core/flatten.ts';
 
 /** What a stream of a project's own code is asked for. */
 export interface RecordsRequest {
@@ -53,7 +54,7 @@ export const customOptions: z.ZodType<CustomOptions, CustomOptions> = z
             .record(z.string(), name)
             .optional()
             .describe('Types of fields, over what their values look like.'),
-          flatten: z.int().min(0).max(10).optional().describe('Levels of objects that become columns.'),
+          flatten,
           records: z
             .custom<CustomStream['records']>(
               isFunction,

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { flatten } from '../../core/flatten.ts';
 import { inSchema, parseDuration, parseSize } from '../../core/units.ts';
 
 const duration = z.union([z.string(), z.number()]).transform(inSchema(parseDuration));
@@ -239,14 +240,7 @@ const endpoint = z.strictObject({
     )
     .meta({ examples: ['data', 'result.items'] }),
   format: z.enum(['json', 'csv']).optional().describe('How bodies are written; json when absent.'),
-  flatten: z
-    .int()
-    .min(0)
-    .max(10)
-    .optional()
-    .describe(
-      'How many levels of objects within records become columns of their own (`outer_inner`); when absent they stay JSON.',
-    ),
+  flatten,
   key: z
     .union([text, z.array(text).min(1)])
     .optional()
