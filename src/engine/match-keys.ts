@@ -3,6 +3,7 @@
  * Pure but for reading them.
  */
 import type { HashedRows } from '../core/compare.ts';
+import { SortedRows } from './sorted-rows.ts';
 
 export interface KeyLists {
   target: AsyncIterable<HashedRows>;
@@ -31,9 +32,9 @@ export function noKeys(): KeyCounts {
 
 /** Hashes of keys that are gone, in pieces; `counts` are right at the end. */
 export async function* goneKeys(lists: KeyLists, counts: KeyCounts): AsyncGenerator<string[]> {
-  const target = new Keys(lists.target);
-  const source = new Keys(lists.source);
-  const all = lists.all && new Keys(lists.all);
+  const target = new SortedRows(lists.target);
+  const source = new SortedRows(lists.source);
+  const all = lists.all && new SortedRows(lists.all);
   const sides = [target, source, ...(all ? [all] : [])];
   let found: string[] = [];
   try {
@@ -50,7 +51,7 @@ export async function* goneKeys(lists: KeyLists, counts: KeyCounts): AsyncGenera
         }
       } else if (there && !selected) counts.unselected++;
       else if (!there && selected && ++counts.missing <= MOST_MISSED) counts.missed.push(key);
-      for (const side of sides) if (side.key === key) await side.skip(key);
+      for (const side of sides) await skip(side, key);
     }
     if (found.length > 0) yield found;
   } finally {
@@ -60,49 +61,14 @@ export async function* goneKeys(lists: KeyLists, counts: KeyCounts): AsyncGenera
 
 const PIECE = 2048;
 
-function least(sides: readonly Keys[]): string | undefined {
+function least(sides: readonly SortedRows[]): string | undefined {
   let key: string | undefined;
   for (const side of sides)
     if (side.key !== undefined && (key === undefined || side.key < key)) key = side.key;
   return key;
 }
 
-/** One list, key by key. */
-class Keys {
-  /** The next one; undefined at the end. */
-  key: string | undefined;
-  readonly #batches: AsyncIterator<HashedRows>;
-  #keys: readonly string[] = [];
-  #at = 0;
-
-  constructor(rows: AsyncIterable<HashedRows>) {
-    this.#batches = rows[Symbol.asyncIterator]();
-  }
-
-  /** The next batch that has keys. */
-  async load(): Promise<void> {
-    this.#at = 0;
-    do {
-      const { done, value } = await this.#batches.next();
-      if (done === true) {
-        this.key = undefined;
-        return;
-      }
-      this.#keys = value.keys;
-    } while (this.#keys.length === 0);
-    this.key = this.#keys[0];
-  }
-
-  /** Past all rows with this key, which is the next one. */
-  async skip(key: string): Promise<void> {
-    while (this.key === key) {
-      this.#at++;
-      if (this.#at < this.#keys.length) this.key = this.#keys[this.#at];
-      else await this.load();
-    }
-  }
-
-  async close(): Promise<void> {
-    await this.#batches.return?.();
-  }
+/** Past all rows with this key, which is the next one. */
+async function skip(side: SortedRows, key: string): Promise<void> {
+  while (side.key === key) if (!side.next()) await side.load();
 }

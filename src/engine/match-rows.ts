@@ -3,6 +3,7 @@
  * be held: what is counted is exact, and only some rows are named.
  */
 import type { HashedRows } from '../core/compare.ts';
+import { SortedRows } from './sorted-rows.ts';
 
 export interface MatchOptions {
   /** Rows have a key: one of each side with the same key, but not the same hash, is a row that changed. */
@@ -35,14 +36,14 @@ export async function matchRows(
   target: AsyncIterable<HashedRows>,
   options: MatchOptions,
 ): Promise<Matched> {
-  const [s, t] = [new Rows(source), new Rows(target)];
+  const [s, t] = [new SortedRows(source), new SortedRows(target)];
+  const [mine, theirs] = [emptyGroup(), emptyGroup()];
   const found = new Findings(options);
   try {
     await Promise.all([s.load(), t.load()]);
     while (s.key !== undefined || t.key !== undefined) {
       const key = t.key === undefined || (s.key !== undefined && s.key <= t.key) ? s.key! : t.key;
-      const [mine, theirs] = [await s.take(key), await t.take(key)];
-      found.compare(key, mine, theirs);
+      found.compare(key, await take(s, key, mine), await take(t, key, theirs));
     }
     return found.result;
   } finally {
@@ -58,50 +59,24 @@ interface Group {
   names: (string | null)[];
 }
 
-/** One side, key by key. */
-class Rows {
-  key: string | undefined;
-  readonly #batches: AsyncIterator<HashedRows>;
-  readonly #group: Group = { counts: new Map(), waiting: false, names: [] };
-  #batch: HashedRows | undefined;
-  #at = 0;
+function emptyGroup(): Group {
+  return { counts: new Map(), waiting: false, names: [] };
+}
 
-  constructor(rows: AsyncIterable<HashedRows>) {
-    this.#batches = rows[Symbol.asyncIterator]();
+/** All rows with this key, which is the next one or none of this side. */
+async function take(side: SortedRows, key: string, group: Group): Promise<Group> {
+  group.counts.clear();
+  group.waiting = false;
+  while (side.key === key) {
+    const { at } = side;
+    const { rows, names, waiting } = side.batch!;
+    const hash = rows[at]!;
+    if (group.counts.size === 0) group.names = names.map((column) => column[at]!);
+    group.counts.set(hash, (group.counts.get(hash) ?? 0) + 1);
+    group.waiting ||= waiting?.[at] ?? false;
+    if (!side.next()) await side.load();
   }
-
-  /** The next batch that has rows. */
-  async load(): Promise<void> {
-    this.#at = 0;
-    do {
-      const { done, value } = await this.#batches.next();
-      this.#batch = done === true ? undefined : value;
-    } while (this.#batch?.keys.length === 0);
-    this.key = this.#batch?.keys[0];
-  }
-
-  /** All rows with this key, which is the next one or none of ours. */
-  async take(key: string): Promise<Group> {
-    const group = this.#group;
-    group.counts.clear();
-    group.waiting = false;
-    while (this.key === key) {
-      const batch = this.#batch!;
-      const at = this.#at;
-      const hash = batch.rows[at]!;
-      if (group.counts.size === 0) group.names = batch.names.map((column) => column[at]!);
-      group.counts.set(hash, (group.counts.get(hash) ?? 0) + 1);
-      group.waiting ||= batch.waiting?.[at] ?? false;
-      this.#at++;
-      if (this.#at < batch.keys.length) this.key = batch.keys[this.#at];
-      else await this.load();
-    }
-    return group;
-  }
-
-  async close(): Promise<void> {
-    await this.#batches.return?.();
-  }
+  return group;
 }
 
 class Findings {
