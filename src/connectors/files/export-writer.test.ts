@@ -9,7 +9,7 @@ import type { Slice } from '../../core/stream.ts';
 import type { FileOptions, StagedFile } from '../shared/lane/lane-protocol.ts';
 import { type Lane, lanePool } from '../shared/lane/lane.ts';
 import { openLocalStorage } from '../shared/local-storage.ts';
-import { ThreadPool } from '../shared/thread-pool.ts';
+import type { ThreadPool } from '../shared/thread-pool.ts';
 import { ExportWriter } from './export-writer.ts';
 import { joinParquet, joinText, rowsInFooter } from './export-parts.ts';
 

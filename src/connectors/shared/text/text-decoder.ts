@@ -196,7 +196,7 @@ class TextDecoder implements Decoder {
       high: this.#water && HighWater.greatest([this.#water]),
       coerced: this.#coerced,
       quarantined: this.#bad.count,
-      ...(this.#replaced > 0 && { superseded: this.#replaced }),
+      superseded: this.#replaced,
       own: { ...this.#facts, keys: this.#guess?.keys } satisfies DocumentFacts,
     };
   }
