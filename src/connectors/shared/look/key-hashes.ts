@@ -3,8 +3,8 @@ import { NULL, type Records } from '../text/records.ts';
 
 /** For each record with a key, four words of its hash and the line on which it begins. */
 export interface DocumentKeys {
-  hashes: Uint32Array;
-  lines: Float64Array;
+  hashes: Uint32Array<ArrayBuffer>;
+  lines: Float64Array<ArrayBuffer>;
 }
 
 const WORDS = 4;
@@ -18,8 +18,8 @@ export class KeyHashes {
   readonly #key: readonly string[];
   /** Full ones, before that which is filled: nothing is copied while they grow in number. */
   readonly #full: DocumentKeys[] = [];
-  #hashes: Uint32Array = new Uint32Array(LEAST_RECORDS * WORDS);
-  #lines: Float64Array = new Float64Array(LEAST_RECORDS);
+  #hashes: Uint32Array<ArrayBuffer> = new Uint32Array(LEAST_RECORDS * WORDS);
+  #lines: Float64Array<ArrayBuffer> = new Float64Array(LEAST_RECORDS);
   #count = 0;
 
   /** `key`: names of the columns; none: records are alike when all of their text is. */

@@ -13,11 +13,17 @@ import { sniffJson } from './sniff-json.ts';
 import type { Sniffed, SniffedDocument, SniffGroup, SniffTask } from './sniff-types.ts';
 
 const port = parentPort!;
-const reply = (message: ThreadReply | Sniffed): void => port.postMessage(message);
+const reply = (message: ThreadReply | Sniffed, moved: ArrayBuffer[] = []): void =>
+  port.postMessage(message, moved);
 
 port.on('message', (task: SniffTask & { id: number }) => {
   try {
-    reply(sniff(task));
+    const found = sniff(task);
+    // Moved, not copied: of many records they are many megabytes.
+    reply(
+      found,
+      found.documents.flatMap(({ keys }) => (keys ? [keys.hashes.buffer, keys.lines.buffer] : [])),
+    );
   } catch (error) {
     new RingConsumer(task.ring).abandon();
     reply({ kind: 'failed', id: task.id, error: errorToJson(error, 'looking through files') });
