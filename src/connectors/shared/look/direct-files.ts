@@ -60,6 +60,7 @@ export async function filesForm(given: DirectSlice): Promise<FilesForm | undefin
     high,
     coerced: {},
     quarantined: 0,
+    superseded: 0,
     own,
   };
   return {
