@@ -3,27 +3,16 @@
  * breaks within a record and quotes only in or around whole fields, nothing for NULL. Where fields end and what they look like is found out in one pass, by trying for each
  * column what it was before. It stops at the first record that is otherwise, which the scanner then takes apart.
  */
+import { boolEnd, dateEnd, digitsEnd, fourTimes, momentEnd, usualEnd } from '../text/byte-words.ts';
 import type { CsvDialect } from '../text/csv-scanner.ts';
 import { type ColumnSample, SETTLED, Tally } from '../text/sniff-columns.ts';
-import {
-  DATE,
-  dateEnd,
-  DECIMAL,
-  INSTANT,
-  INTEGER,
-  kindOf,
-  MOMENT,
-  momentEnd,
-  TEXT,
-  zoneEnd,
-} from '../text/value-kind.ts';
+import { BOOL, DATE, DECIMAL, INSTANT, INTEGER, kindOf, MOMENT, TEXT, zoneEnd } from '../text/value-kind.ts';
 
 const LF = 10;
 const CR = 13;
 const MINUS = 0x2d;
 const POINT = 0x2e;
 const ZERO = 0x30;
-const NINE = 0x39;
 
 const DELIMITERS: ReadonlySet<string> = new Set([',', ';', '\t', '|']);
 
@@ -31,7 +20,7 @@ const DELIMITERS: ReadonlySet<string> = new Set([',', ';', '\t', '|']);
 const ANYTHING = 100;
 /** It has so many texts that nothing else matters. */
 const ONLY_TEXT = 101;
-const TRIED: ReadonlySet<number> = new Set([INTEGER, DECIMAL, DATE, MOMENT, INSTANT]);
+const TRIED: ReadonlySet<number> = new Set([INTEGER, DECIMAL, BOOL, DATE, MOMENT, INSTANT]);
 
 /** There is no such value, or no such record. */
 const NONE = -1;
@@ -51,6 +40,7 @@ export interface PlainPlace {
 
 export class PlainLook {
   readonly #delimiter: number;
+  readonly #delimiters: number;
   readonly #quote: number;
   /** What begins the end of a line. */
   readonly #lineEnd: number;
@@ -66,6 +56,7 @@ export class PlainLook {
   /** Records before the first one with a column that is tried as it is now, and fields since then that were something else. */
   readonly #since: Int32Array;
   readonly #others: Int32Array;
+  #bytes: Uint8Array = new Uint8Array();
   #end = 0;
   #place: PlainPlace = { document: '', line: 0 };
   /** Of the last scan. */
@@ -80,6 +71,7 @@ export class PlainLook {
   /** `crlf`: lines end with CR and LF. */
   constructor(dialect: CsvDialect, samples: readonly ColumnSample[], crlf: boolean) {
     this.#delimiter = dialect.delimiter.charCodeAt(0);
+    this.#delimiters = fourTimes(this.#delimiter);
     this.#quote = dialect.quote!.charCodeAt(0);
     this.crlf = crlf;
     this.#lineEnd = crlf ? CR : LF;
@@ -101,7 +93,7 @@ export class PlainLook {
 
   /**
    * Adds whole records of `bytes[at, end)` to the samples and returns where it stopped: where a record is not whole, or not as
-   * described. `bytes[end]` has to be there and is overwritten.
+   * described. `bytes[end]` is overwritten, and {@link SPARE_BYTES} from there on have to be there.
    */
   scan(bytes: Uint8Array, { at, end, final }: PlainRange, place: PlainPlace): number {
     const whole = final ? end : bytes.lastIndexOf(LF, end - 1) + 1;
@@ -109,17 +101,19 @@ export class PlainLook {
     if (whole <= at) return at;
     bytes[end] = LF;
     this.#place = place;
-    const stop = this.#records(bytes, at, whole);
+    this.#bytes = bytes;
+    const text = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    const stop = this.#records(text, at, whole);
     // Nothing may count of the record that stopped it.
     if (stop < whole) {
       for (const tally of this.#tallies) tally.forget();
-      this.#records(bytes, at, stop);
+      this.#records(text, at, stop);
     }
     for (const [c, tally] of this.#tallies.entries()) tally.moveTo(this.#samples[c]!);
     return stop;
   }
 
-  #records(bytes: Uint8Array, at: number, end: number): number {
+  #records(text: DataView, at: number, end: number): number {
     const last = this.#last;
     const delimiter = this.#delimiter;
     const lineEnd = this.#lineEnd;
@@ -132,13 +126,13 @@ export class PlainLook {
       let p = start;
       this.#breaksBefore = this.breaks;
       for (let c = 0; c < last; c++) {
-        p = this.#field(bytes, p, c, delimiter) + 1;
+        p = this.#field(text, p, c, delimiter) + 1;
         if (p === 0) break;
       }
-      if (p > 0) p = this.#field(bytes, p, last, lineEnd);
+      if (p > 0) p = this.#field(text, p, last, lineEnd);
       if (p <= 0) break;
       if (p < end) {
-        if (lineEnd === CR && (++p === end || bytes[p] !== LF)) break;
+        if (lineEnd === CR && (++p === end || text.getUint8(p) !== LF)) break;
         p++;
       }
       if (p - start > this.longest) this.longest = p - start;
@@ -151,55 +145,61 @@ export class PlainLook {
   }
 
   /** Where the field ends, which has to be before a byte `stop`. */
-  #field(bytes: Uint8Array, at: number, column: number, stop: number): number {
+  #field(text: DataView, at: number, column: number, stop: number): number {
     let end = NONE;
     switch (this.#tried[column]!) {
       case INTEGER:
-        end = this.#integer(bytes, at, column, stop);
+        end = this.#integer(text, at, column, stop);
         break;
       case DECIMAL:
-        end = this.#decimal(bytes, at, column, stop);
+        end = this.#decimal(text, at, column, stop);
+        break;
+      case BOOL:
+        end = boolEnd(text, at);
         break;
       case DATE:
-        end = dateEnd(bytes, at);
+        end = dateEnd(text, at);
         break;
       case MOMENT:
-        end = momentEnd(bytes, at);
+        end = momentEnd(text, at);
         break;
       case INSTANT:
-        end = momentEnd(bytes, at);
-        if (end > 0) end = zoneEnd(bytes, end);
+        end = momentEnd(text, at);
+        if (end > 0) end = zoneEnd(this.#bytes, end);
         break;
-      case ONLY_TEXT: {
-        const special = this.#special;
-        end = at;
-        while (special[bytes[end]!] === 0) end++;
-        if (end === at) return this.#other(bytes, at, column, stop);
-      }
+      case ONLY_TEXT:
+        end = this.#textEnd(text, at);
+        if (end === at) return this.#other(text, at, column, stop);
     }
-    return end > 0 && bytes[end] === stop ? end : this.#other(bytes, at, column, stop);
+    return end > 0 && text.getUint8(end) === stop ? end : this.#other(text, at, column, stop);
   }
 
-  #integer(bytes: Uint8Array, at: number, column: number, stop: number): number {
-    const first = bytes[at] === MINUS ? at + 1 : at;
-    let p = first;
-    while (bytes[p]! >= ZERO && bytes[p]! <= NINE) p++;
-    if (p === first || bytes[p] !== stop || (bytes[first] === ZERO && p - at > 1)) return NONE;
+  /** The first byte from `at` on that ends a field, or may not be in one. */
+  #textEnd(text: DataView, at: number): number {
+    const special = this.#special;
+    let p = usualEnd(text, at, this.#delimiters);
+    while (special[text.getUint8(p)] === 0) p = usualEnd(text, p + 1, this.#delimiters);
+    return p;
+  }
+
+  #integer(text: DataView, at: number, column: number, stop: number): number {
+    const first = text.getUint8(at) === MINUS ? at + 1 : at;
+    const p = digitsEnd(text, first);
+    if (p === first || text.getUint8(p) !== stop || (text.getUint8(first) === ZERO && p - at > 1))
+      return NONE;
     const tally = this.#tallies[column]!;
     if (p - first > tally.whole) tally.whole = p - first;
     return p;
   }
 
-  #decimal(bytes: Uint8Array, at: number, column: number, stop: number): number {
-    const first = bytes[at] === MINUS ? at + 1 : at;
-    let point = first;
-    while (bytes[point]! >= ZERO && bytes[point]! <= NINE) point++;
-    if (point === first || bytes[point] !== POINT) return NONE;
+  #decimal(text: DataView, at: number, column: number, stop: number): number {
+    const first = text.getUint8(at) === MINUS ? at + 1 : at;
+    const point = digitsEnd(text, first);
+    if (point === first || text.getUint8(point) !== POINT) return NONE;
     // A code, or a zero with a minus.
-    if (bytes[first] === ZERO && (point - first > 1 || first > at)) return NONE;
-    let p = point + 1;
-    while (bytes[p]! >= ZERO && bytes[p]! <= NINE) p++;
-    if (p === point + 1 || bytes[p] !== stop) return NONE;
+    if (text.getUint8(first) === ZERO && (point - first > 1 || first > at)) return NONE;
+    const p = digitsEnd(text, point + 1);
+    if (p === point + 1 || text.getUint8(p) !== stop) return NONE;
     const tally = this.#tallies[column]!;
     if (point - first > tally.whole) tally.whole = point - first;
     if (p - point - 1 > tally.scale) tally.scale = p - point - 1;
@@ -208,7 +208,8 @@ export class PlainLook {
   }
 
   /** A field that is none of the kind that was tried. */
-  #other(bytes: Uint8Array, at: number, column: number, stop: number): number {
+  #other(text: DataView, at: number, column: number, stop: number): number {
+    const bytes = this.#bytes;
     let from = at;
     let to = at;
     let end = at;
@@ -218,7 +219,7 @@ export class PlainLook {
       if (to < 0) return NONE;
       end = to + 1;
     } else {
-      while (this.#special[bytes[end]!] === 0) end++;
+      end = this.#textEnd(text, at);
       to = end;
     }
     if (bytes[end] !== stop && !(column === this.#last && end === this.#end)) return NONE;

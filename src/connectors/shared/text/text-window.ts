@@ -1,3 +1,5 @@
+import { SPARE_BYTES } from './byte-words.ts';
+
 const FIRST_BYTES = 1 << 20;
 /** A longer buffer is not kept for the documents that follow. */
 const KEPT_BYTES = 8 << 20;
@@ -36,13 +38,13 @@ export abstract class TextWindow {
     this.bytes.copyWithin(0, this.at, this.end);
     this.end -= this.at;
     this.at = 0;
-    // One byte stays free behind the end: scanners put a mark there.
-    if (this.end + 1 >= this.bytes.length) {
+    // Some bytes stay free behind the end: scanners put a mark there, and read on behind it.
+    if (this.end + SPARE_BYTES >= this.bytes.length) {
       const larger = new Uint8Array(this.bytes.length * 2);
       larger.set(this.bytes.subarray(0, this.end));
       this.bytes = larger;
     }
-    this.fill(this.bytes.length - 1 - this.end);
+    this.fill(this.bytes.length - SPARE_BYTES - this.end);
     return true;
   }
 

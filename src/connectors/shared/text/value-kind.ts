@@ -172,10 +172,15 @@ function isDay(bytes: Uint8Array, at: number): boolean {
   const years = two(bytes, at + 2);
   const month = two(bytes, at + 5);
   const day = two(bytes, at + 8);
-  if (century > 99 || years > 99 || century + years === 0 || month < 1 || month > 12 || day < 1) return false;
+  return century <= 99 && years <= 99 && isDate(century * 100 + years, month, day);
+}
+
+/** Whether there is such a day, from the year 1 on. */
+export function isDate(year: number, month: number, day: number): boolean {
+  if (year === 0 || month < 1 || month > 12 || day < 1) return false;
   if (day <= 28) return true;
   if (month !== 2) return day <= 30 || (day === 31 && month > 7 === (month % 2 === 0));
-  return day === 29 && (years === 0 ? century % 4 === 0 : years % 4 === 0);
+  return day === 29 && year % (year % 100 === 0 ? 400 : 4) === 0;
 }
 
 /** The clock of a moment, with its separator: `THH:MM:SS`, before 24:00. */
