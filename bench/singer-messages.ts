@@ -44,6 +44,8 @@ const PROPERTIES = {
 const STATE_EVERY = 10_000;
 const EXTRACTED = '"time_extracted": "2026-01-01T00:00:00.000000Z"';
 
+const UPDATED = /("updated_at": ?"[^"]+)"/;
+
 export async function writeMessages(file: string, rows: number): Promise<void> {
   const plain = `${file}.jsonl`;
   await generateFiles(openModel({ model: 'tenants', rows }), { form: readFileForm(plain), force: true });
@@ -53,7 +55,9 @@ export async function writeMessages(file: string, rows: number): Promise<void> {
   out.write(`${JSON.stringify({ type: 'SCHEMA', stream: 'tenants', schema, key_properties: ['id'] })}\n`);
   let written = 0;
   let text = '';
-  for await (const line of lines) {
+  for await (const plainLine of lines) {
+    // A date-time of JSON Schema says how far from UTC it is.
+    const line = plainLine.replace(UPDATED, '$1+00:00"');
     text += `{"type": "RECORD", "stream": "tenants", "record": ${line}, ${EXTRACTED}}\n`;
     if (++written % STATE_EVERY === 0)
       text += `{"type": "STATE", "value": {"bookmarks": {"tenants": {"id": ${written}}}}}\n`;

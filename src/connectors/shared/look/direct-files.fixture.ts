@@ -12,6 +12,7 @@ import { readQuery } from '../duckdb/slice-reader.ts';
 import { SourceEngine } from '../duckdb/source-engine.ts';
 import { fileStamp } from '../file-stamp.ts';
 import { DocumentInput, sendDocument } from '../text/document-input.ts';
+import type { FieldForm } from '../text/records.ts';
 import type { DocumentFacts, TextDecoderOptions } from '../text/text-decoder.ts';
 import { columnsOf, contractOf, headerNames } from './contract.ts';
 import { filesForm, type PlainFile } from './direct-files.ts';
@@ -35,6 +36,8 @@ export interface Given {
   header?: boolean;
   types?: Record<string, string>;
   cursor?: string | undefined;
+  /** Of all columns. */
+  form?: FieldForm;
 }
 
 export interface Looked {
@@ -45,7 +48,7 @@ export interface Looked {
 
 /** Writes the texts into a folder that DuckDB could take for a pattern and for partitions, and looks at them. */
 export async function lookedAt(texts: readonly string[], given: Given = {}): Promise<Looked> {
-  const { delimiter = ',', header = true, types = {}, format = 'csv', cursor } = given;
+  const { delimiter = ',', header = true, types = {}, format = 'csv', cursor, form: written } = given;
   const names = texts.map((_, i) => `part=${i} [x]*.csv.gz`);
   const placeOf = (name: string): string => path.join(folder, name);
   for (const [i, text] of texts.entries()) writeFileSync(placeOf(names[i]!), text);
@@ -78,7 +81,7 @@ export async function lookedAt(texts: readonly string[], given: Given = {}): Pro
       ? csvDialect(delimiter)
       : ({ format, names: (groups[0]?.header ?? []) as string[], flatten: 0 } as const);
   const form = { dialect, header: format === 'csv' && header };
-  const survey = { form, read, forms: read.map(() => undefined), schema, fileColumn: 'file' };
+  const survey = { form, read, forms: read.map(() => written), schema, fileColumn: 'file' };
   const plain = files.filter((each): each is PlainFile => each.plain !== undefined);
   const slice: SliceToRead = { id: 's', range: { kind: 'files', files: [] }, overlap: false };
   const direct =

@@ -7,6 +7,7 @@ import type { DecodeFacts, FilesForm, FilesScan, SliceToRead } from '../../../co
 import type { LogicalType } from '../../../core/types.ts';
 import { fileStamp } from '../file-stamp.ts';
 import type { DocumentFacts } from '../text/text-decoder.ts';
+import type { FieldForm } from '../text/records.ts';
 import { COUNTS } from '../text/sniff-columns.ts';
 import type { FileColumn } from './contract.ts';
 import type { Places, ReadForm } from './read-form.ts';
@@ -86,6 +87,9 @@ function mayRefuse({ limits }: ColumnLimits): boolean {
   return limits.some(({ fate }) => fate === 'refused');
 }
 
+/** Values that are of the usual form for sure mean the same in these. */
+const FORMS: ReadonlySet<FieldForm | undefined> = new Set([undefined, 'rfc3339']);
+
 /** Whether a DuckDB makes the same of the values of all columns; of where they lie nothing is said. */
 export function readsAlike({ form, read, forms, schema }: ReadForm & { schema: Schema }): boolean {
   const { format } = form.dialect;
@@ -93,7 +97,7 @@ export function readsAlike({ form, read, forms, schema }: ReadForm & { schema: S
     (format === 'csv' || format === 'json') &&
     read.every(
       (column, i) =>
-        forms[i] === undefined && isReadAlike(column, { nullable: schema.fields[i]!.nullable, format }),
+        FORMS.has(forms[i]) && isReadAlike(column, { nullable: schema.fields[i]!.nullable, format }),
     )
   );
 }

@@ -76,6 +76,21 @@ describe('objects that DuckDB reads as the decoder does', () => {
     if (direct) expect(await bothWays([text], given)).toHaveLength(1);
   });
 
+  it('times of RFC 3339 are what they are in the usual form, or left to the decoder', async () => {
+    const given: Given = { ...JSON_LINES, form: 'rfc3339', types: { day: 'date', at: 'timestamptz' } };
+    const usual = lines(
+      '{"day":"2024-02-29","at":"2024-01-01T10:20:30.5+00:00"}',
+      '{"at":"2024-01-01T10:20:30Z"}',
+    );
+    expect(await bothWays([usual], given)).toHaveLength(2);
+    for (const other of [
+      '{"day":"2024-02-29T00:00:00Z"}',
+      '{"at":"2024-01-01T10:20:30"}',
+      '{"at":"2024-01-01"}',
+    ])
+      expect((await lookedAt([usual + lines(other)], given)).form).toBeUndefined();
+  });
+
   it('several files give their rows in order, each with its own name', async () => {
     const texts = [
       lines('{"a":1,"b":"x"}', '{"a":2,"b":"y"}'),
