@@ -7,9 +7,9 @@ import type { TypeKind } from '../core/types.ts';
 import type { FieldForm } from '../connectors/shared/text/records.ts';
 import { sendDocument } from '../connectors/shared/text/document-input.ts';
 import { ROW_FORM } from '../connectors/shared/text/row-text.ts';
-import type { DocumentLayout, TextDecoderOptions } from '../connectors/shared/text/text-decoder.ts';
+import type { DocumentLayout } from '../connectors/shared/text/text-decoder.ts';
+import { textDecoding } from '../connectors/shared/text/text-decoding.ts';
 
-const BATCH_ROWS = 2048;
 /** Where values are not written as in other objects, see row-text.ts. */
 const FORMS: Partial<Record<TypeKind, FieldForm>> = { binary: 'hex', json: 'text' };
 const LINE_END: Uint8Array = Buffer.from('\n');
@@ -42,19 +42,11 @@ export function readKeptRows(
     forms: fields.map(({ type }) => FORMS[type.kind]),
     form: ROW_FORM,
   };
-  const options: TextDecoderOptions = {
-    documents: kept.documents.map(({ document: name, lines }) => ({ ...layout, name, lines })),
-    maxRows: BATCH_ROWS,
-    maxBytes: batchBytes,
-    badRecords: aside?.file,
-    limits: aside?.limits,
-    refused: aside?.refused,
-  };
-  const file = `../connectors/shared/text/text-decoder${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`;
+  const documents = kept.documents.map(({ document: name, lines }) => ({ ...layout, name, lines }));
   return {
     format: 'bytes',
     schema,
-    decoder: { module: new URL(file, import.meta.url).href, name: 'createTextDecoder', options },
+    decoder: textDecoding({ documents, aside, batchBytes }),
     pump: async (sink, onBytes) => {
       let number = 0;
       for await (const raw of kept.raw()) await sendDocument(sink, number++, [raw, LINE_END], onBytes);

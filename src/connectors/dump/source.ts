@@ -3,7 +3,6 @@ import type { ByteSink } from '../../core/byte-ring.ts';
 import type { ConnectorContext } from '../../core/connector.ts';
 import { throwIfAborted } from '../../core/errors.ts';
 import type { FileLedger, FilePart } from '../../core/ledger.ts';
-import { BATCH_BYTES } from '../../core/memory.ts';
 import type {
   BytesReader,
   Loaded,
@@ -16,13 +15,12 @@ import type {
 } from '../../core/source.ts';
 import type { Checkpoint, RunWindow, Slice, StreamConfig } from '../../core/stream.ts';
 import { sendDocument } from '../shared/text/document-input.ts';
-import type { DocumentFacts, DocumentLayout, TextDecoderOptions } from '../shared/text/text-decoder.ts';
+import type { DocumentFacts, DocumentLayout } from '../shared/text/text-decoder.ts';
+import { textDecoding } from '../shared/text/text-decoding.ts';
 import { DumpFile } from './dump-file.ts';
 import type { DumpRange } from './dump-index.ts';
 import type { DumpConnection } from './options.ts';
 import { type DumpSurvey, surveyTable, wholeSchema } from './survey.ts';
-
-const BATCH_ROWS = 2048;
 
 export class DumpSource implements Source {
   readonly #file: DumpFile;
@@ -103,17 +101,11 @@ class DumpSnapshot implements Snapshot {
   ): Promise<BytesReader> {
     const survey = surveyed as DumpSurvey;
     const parts = partsOf(slice);
-    const options: TextDecoderOptions = {
-      documents: parts.map((part) => documentLayout(survey, part)),
-      maxRows: BATCH_ROWS,
-      maxBytes: this.#context.batchBytes ?? BATCH_BYTES.usual,
-      badRecords: slice.aside?.file,
-    };
-    const file = `../shared/text/text-decoder${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`;
+    const documents = parts.map((part) => documentLayout(survey, part));
     return {
       format: 'bytes',
       schema: survey.schema,
-      decoder: { module: new URL(file, import.meta.url).href, name: 'createTextDecoder', options },
+      decoder: textDecoding({ documents, aside: slice.aside, batchBytes: this.#context.batchBytes }),
       pump: async (sink, onBytes) => this.#pump({ parts, survey, signal }, sink, onBytes),
       close: async () => {},
     };

@@ -4,7 +4,7 @@ import type { ByteSink } from '../../core/byte-ring.ts';
 import type { ConnectorContext } from '../../core/connector.ts';
 import { DataError, throwIfAborted } from '../../core/errors.ts';
 import type { FileLedger, FileMark, FilePart, FileRange, FilesConfig } from '../../core/ledger.ts';
-import { BATCH_BYTES, sourceEngineMemory } from '../../core/memory.ts';
+import { sourceEngineMemory } from '../../core/memory.ts';
 import type {
   Loaded,
   SliceReader,
@@ -19,7 +19,8 @@ import type { ObjectStorage } from '../../core/storage.ts';
 import type { Checkpoint, RunWindow, Slice, StreamConfig } from '../../core/stream.ts';
 import { SourceEngine } from '../shared/duckdb/source-engine.ts';
 import { sendDocument } from '../shared/text/document-input.ts';
-import type { DocumentFacts, DocumentLayout, TextDecoderOptions } from '../shared/text/text-decoder.ts';
+import type { DocumentFacts, DocumentLayout } from '../shared/text/text-decoder.ts';
+import { textDecoding } from '../shared/text/text-decoding.ts';
 import { discoverFiles } from './discover.ts';
 import { checksumOf, crcText } from '../shared/look/documents.ts';
 import { filesForm, PLAIN_FILES, type PlainFile } from '../shared/look/direct-files.ts';
@@ -30,8 +31,6 @@ import { readParquet } from './parquet-reader.ts';
 import { type FilesSurvey, type ReadDocument, survey } from './survey.ts';
 import { textOf } from '../shared/text/text-stream.ts';
 import { UnpackedTables } from './unpacked-tables.ts';
-
-const BATCH_ROWS = 2048;
 
 export class FilesSource implements Source {
   readonly #open = new Set<SourceEngine>();
@@ -136,24 +135,20 @@ class FilesSnapshot implements Snapshot {
         engine: this.#engine,
         signal,
       });
-    const options: TextDecoderOptions = {
+    const decoder = textDecoding({
       documents: kept
         ? kept.documents.map((document) => keptLayout(facts, document, stream.files?.delimiter))
         : piecesOf(facts, parts).map((piece) => documentLayout(facts, piece)),
-      maxRows: BATCH_ROWS,
-      maxBytes: this.#context.batchBytes ?? BATCH_BYTES.usual,
-      badRecords: slice.aside?.file,
-      limits: slice.aside?.limits,
-      refused: slice.aside?.refused,
-    };
+      aside: slice.aside,
+      batchBytes: this.#context.batchBytes,
+    });
     const files = this.#direct ? plainFiles(parts, facts, this.#storage) : undefined;
     const onRefused = (): void => void (this.#direct = false);
     const direct = files && (await filesForm({ slice, files, survey: facts, onRefused }));
-    const file = `../shared/text/text-decoder${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`;
     return {
       format: 'bytes',
       schema: facts.schema,
-      decoder: { module: new URL(file, import.meta.url).href, name: 'createTextDecoder', options },
+      decoder,
       direct,
       pump: (sink, onBytes) =>
         kept ? sendKept(kept, sink, onBytes) : this.#pump({ parts, facts, signal }, sink, onBytes),

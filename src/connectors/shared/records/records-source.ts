@@ -4,10 +4,8 @@ import type { ByteSink } from '../../../core/byte-ring.ts';
 import type { ConnectorContext } from '../../../core/connector.ts';
 import { throwIfAborted } from '../../../core/errors.ts';
 import type { FilePart } from '../../../core/ledger.ts';
-import { BATCH_BYTES } from '../../../core/memory.ts';
 import type {
   BytesReader,
-  DecoderSpec,
   FilesForm,
   Loaded,
   SliceReader,
@@ -25,7 +23,8 @@ import { filesForm, PLAIN_FILES, type PlainFile, readsAlike } from '../look/dire
 import { keptLayout, layoutOf, sendKept } from '../look/read-form.ts';
 import { sniffThreads, type SniffThreads } from '../look/sniffer.ts';
 import { sendDocument } from '../text/document-input.ts';
-import type { TextDecoderOptions } from '../text/text-decoder.ts';
+import type { DocumentLayout } from '../text/text-decoder.ts';
+import { textDecoding } from '../text/text-decoding.ts';
 import { type TextForm, textOf } from '../text/text-stream.ts';
 import { discoverRecords } from './discover-records.ts';
 import type { Fetched, RecordFeed } from './feed.ts';
@@ -40,8 +39,6 @@ import {
   surveyOf,
 } from './records-survey.ts';
 import { askedBy, type Feeding, type FetchJob, SharedFetch } from './shared-fetch.ts';
-
-const BATCH_ROWS = 2048;
 
 export class RecordsSource implements Source {
   readonly #feed: RecordFeed;
@@ -210,22 +207,19 @@ class RecordsSnapshot implements Snapshot {
       stream.cursor[0] === undefined ? -1 : survey.read.findIndex(({ name }) => name === stream.cursor[0]);
     // Parents without rows have been read as well, and what comes after them is new.
     const parts = at < 0 ? rows : all;
-    const options: TextDecoderOptions = {
+    const decoder = textDecoding({
       documents: kept
         ? kept.documents.map((document) => keptLayout(survey, document, undefined))
         : parts.map((part) => documentLayout(survey, part)),
-      maxRows: BATCH_ROWS,
-      maxBytes: this.#context.batchBytes ?? BATCH_BYTES.usual,
-      badRecords: slice.aside?.file,
-      limits: slice.aside?.limits,
-      refused: slice.aside?.refused,
+      aside: slice.aside,
+      batchBytes: this.#context.batchBytes,
       cursor: at < 0 ? undefined : at,
       guess: survey.guess === 'impossible' || kept ? undefined : survey.guess,
-    };
+    });
     return {
       format: 'bytes',
       schema: survey.schema,
-      decoder: textDecoder(options),
+      decoder,
       direct: await this.#direct(stream, survey, slice),
       groups: survey.group && !kept ? this.#groups(survey, survey.group, all, signal) : undefined,
       pump: (sink, onBytes) =>
@@ -264,16 +258,15 @@ class RecordsSnapshot implements Snapshot {
       read: wanted.map((i) => survey.read[i]!),
       forms: wanted.map((i) => survey.forms[i]),
     };
-    const options: TextDecoderOptions = {
-      documents: parts.map((part) => ({ ...documentLayout(form, part), unread: undefined, lenient: true })),
-      maxRows: BATCH_ROWS,
-      maxBytes: this.#context.batchBytes ?? BATCH_BYTES.usual,
-      badRecords: undefined,
-    };
+    const documents = parts.map((part): DocumentLayout => ({
+      ...documentLayout(form, part),
+      unread: undefined,
+      lenient: true,
+    }));
     return {
       format: 'bytes',
       schema: { fields: wanted.map((i) => fields[i]!), key: [...group] },
-      decoder: textDecoder(options),
+      decoder: textDecoding({ documents, aside: undefined, batchBytes: this.#context.batchBytes }),
       pump: (sink, onBytes) => pump(survey, parts, { sink, onBytes, signal }),
       close: async () => {},
     };
@@ -349,15 +342,7 @@ function isNamed({ layouts }: RecordsSurvey, { path: key }: FilePart): boolean {
   return layouts.get(key)?.document.groups === true;
 }
 
-function textDecoder(options: TextDecoderOptions): DecoderSpec {
-  const file = `../text/text-decoder${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`;
-  return { module: new URL(file, import.meta.url).href, name: 'createTextDecoder', options };
-}
-
-function documentLayout(
-  survey: RecordsSurvey,
-  { path: key, range }: FilePart,
-): TextDecoderOptions['documents'][number] {
+function documentLayout(survey: RecordsSurvey, { path: key, range }: FilePart): DocumentLayout {
   const { document, fields, places, superseded }: RecordDocument = survey.layouts.get(key)!;
   const first = range === undefined || range.from === 0;
   const layout = layoutOf(
