@@ -143,10 +143,8 @@ export class HeldRecords {
     );
     this.#read = false;
     this.#looked = looked;
-    // Others tell their keys when they are read.
-    const keys = made && isGrouped(documents) ? made.keys : looked.unseen.size === 0 ? looked.keys : [];
-    for (const each of keys) if (each) this.#remember(each);
-    looked.keys = [];
+    // Others tell their keys when they are looked at as a whole, or read.
+    if (made && isGrouped(documents)) for (const each of made.keys) if (each) this.#remember(each);
     return looked;
   }
 
@@ -180,10 +178,7 @@ export class HeldRecords {
 
   /** Instead of holding what is read of this round against a sample. */
   async lookFurther(signal: AbortSignal): Promise<Looked> {
-    const looked = await this.#look(this.#looked!, { whole: true, signal });
-    for (const each of looked.keys) if (each) this.#remember(each);
-    looked.keys = [];
-    return (this.#looked = looked);
+    return (this.#looked = await this.#look(this.#looked!, { whole: true, signal }));
   }
 
   async lookAtAll(signal: AbortSignal): Promise<Looked> {
@@ -203,7 +198,16 @@ export class HeldRecords {
     const superseded = grouped ? what.superseded : undefined;
     const { threads, stream } = this.#place;
     const [cursor] = stream.cursor;
-    const options = { key, partBytes: SLICE_BYTES, whole, cursor, signal, ...(threads && { threads }) };
+    const areNew = (keys: DocumentKeys): boolean => this.#remember(keys);
+    const options = {
+      key,
+      areNew,
+      partBytes: SLICE_BYTES,
+      whole,
+      cursor,
+      signal,
+      ...(threads && { threads }),
+    };
     return lookThrough({ ...what, superseded, spool: this.#spool }, options);
   }
 

@@ -46,7 +46,6 @@ export function asBefore(
     sniffed: { documents: [], problems: [] },
     superseded,
     key,
-    keys: [],
     unseen: new Set(fetching.documents.map(({ key: path }) => path)),
     samples: new Map(samples),
   };

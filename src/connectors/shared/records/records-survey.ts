@@ -41,9 +41,8 @@ export interface Looked {
   sniffed: SniffResult;
   /** By document: lines of records that a later one takes the place of. */
   superseded: ReadonlyMap<string, Float64Array>;
-  /** By what records are told apart, and what these have. */
+  /** By what records are told apart. */
   key: readonly string[] | undefined;
-  keys: readonly (DocumentKeys | undefined)[];
   /** Not all of it was looked at: documents that were not, by their keys. */
   unseen: ReadonlySet<string>;
   samples: Map<string, ColumnSample>;
@@ -79,6 +78,8 @@ interface LookOptions {
   partBytes: number;
   /** False: a sample will do, when what is read is held against it. */
   whole: boolean;
+  /** Is told the keys of records, when all of them are looked at, and says whether none of these was there. */
+  areNew?: (keys: DocumentKeys) => boolean;
   /** Column whose greatest value is wanted, where that is found out. */
   cursor?: string | undefined;
   /** Where this is done again and again. */
@@ -96,7 +97,7 @@ export type Fetching = Pick<Looked, 'spool' | 'documents' | 'round' | 'shape' | 
 
 export async function lookThrough(
   { before, ...fetching }: Fetching,
-  { key, partBytes, whole, cursor, threads, signal }: LookOptions,
+  { key, partBytes, whole, areNew, cursor, threads, signal }: LookOptions,
 ): Promise<Looked> {
   if (before && !whole && standsFor(before, fetching)) return asBefore(before, fetching, key);
   const { spool, documents: all, round, shape, fetched, superseded } = fetching;
@@ -132,12 +133,9 @@ export async function lookThrough(
   const [problem] = sniffed.problems;
   if (problem) throw problem.error;
   const form = withNames(looked, sniffed, shape);
-  const keys = sniffed.documents.map((each) => each.keys);
-  const earlier = earlierVersions(keys);
-  const found = sniffed.documents.map(({ document }, i) => [document.file.key, earlier[i]!] as const);
-  for (const each of sniffed.documents) each.keys = undefined;
   const seen = new Set(documents.map(({ file }) => file.key));
   const unseen = new Set(all.map(({ key: path }) => path).filter((path) => !seen.has(path)));
+  const found = comeAgain(sniffed, unseen.size === 0 ? areNew : undefined);
   const samples = samplesOf(sniffed);
   return {
     spool,
@@ -148,12 +146,22 @@ export async function lookThrough(
     config,
     form,
     sniffed,
-    superseded: superseded ?? new Map(found.filter(([, lines]) => lines.length > 0)),
+    superseded: superseded ?? found,
     key,
-    keys,
     unseen,
     samples,
   };
+}
+
+/** By document, the lines of records with a key that a later one has; the keys are given up. */
+function comeAgain({ documents }: SniffResult, areNew: LookOptions['areNew']): Map<string, Float64Array> {
+  const keys = documents.map((each) => each.keys);
+  for (const each of documents) each.keys = undefined;
+  // Most often nobody has to be told apart from others twice.
+  if (areNew && keys.every((each) => !each || areNew(each))) return new Map();
+  const earlier = earlierVersions(keys);
+  const found = documents.map(({ document }, i) => [document.file.key, earlier[i]!] as const);
+  return new Map(found.filter(([, lines]) => lines.length > 0));
 }
 
 /** Objects are read by the names of all of them, and by those that the feed knows of. */
