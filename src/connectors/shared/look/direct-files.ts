@@ -91,15 +91,19 @@ function mayRefuse({ limits }: ColumnLimits): boolean {
 const FORMS: ReadonlySet<FieldForm | undefined> = new Set([undefined, 'rfc3339']);
 
 /** Whether a DuckDB makes the same of the values of all columns; of where they lie nothing is said. */
-export function readsAlike({ form, read, forms, schema }: ReadForm & { schema: Schema }): boolean {
-  const { format } = form.dialect;
-  return (
-    (format === 'csv' || format === 'json') &&
-    read.every(
-      (column, i) =>
-        FORMS.has(forms[i]) && isReadAlike(column, { nullable: schema.fields[i]!.nullable, format }),
-    )
-  );
+export function readsAlike({
+  form: { dialect },
+  read,
+  forms,
+  schema,
+}: ReadForm & { schema: Schema }): boolean {
+  const { format } = dialect;
+  // Members of objects within would be columns.
+  if (format !== 'csv' && (format !== 'json' || dialect.flatten > 0)) return false;
+  return read.every((column, i) => {
+    const { nullable } = schema.fields[i]!;
+    return FORMS.has(forms[i]) && isReadAlike(column, { nullable, format });
+  });
 }
 
 function scanOf(

@@ -6,7 +6,7 @@ import type { ConnectorContext } from '../../../core/connector.ts';
 import type { FilesForm } from '../../../core/source.ts';
 import type { StreamConfig } from '../../../core/stream.ts';
 import { PLAIN_FILES } from '../look/direct-files.ts';
-import type { Fetched, FetchRequest, RecordFeed } from './feed.ts';
+import type { Fetched, FetchRequest, RecordFeed, Shape } from './feed.ts';
 import { RecordsSource } from './records-source.ts';
 
 let folder = '';
@@ -18,8 +18,8 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 const { signal } = new AbortController();
 
 /** Brings pages of records. */
-function feedOf(pages: readonly (readonly object[])[]): RecordFeed {
-  const shape = { key: ['id'], asked: 'test' };
+function feedOf(pages: readonly (readonly object[])[], flatten: number): RecordFeed {
+  const shape: Shape = { key: ['id'], asked: 'test', config: { flatten } };
   return {
     check: () => Promise.reject(new Error('nobody asks')),
     streams: async () => [],
@@ -38,12 +38,13 @@ function feedOf(pages: readonly (readonly object[])[]): RecordFeed {
 interface Given {
   accepts?: readonly string[];
   cursor?: string[];
+  flatten?: number;
 }
 
 /** Who reads the first slice of what is fetched. */
 async function directOf(
   pages: readonly (readonly object[])[],
-  { accepts = [PLAIN_FILES], cursor = [] }: Given = {},
+  { accepts = [PLAIN_FILES], cursor = [], flatten = 0 }: Given = {},
 ): Promise<FilesForm | undefined> {
   const stream: StreamConfig = {
     name: 't',
@@ -54,7 +55,7 @@ async function directOf(
     rename: {},
     types: {},
   };
-  const source = new RecordsSource(feedOf(pages), { directory: folder } as ConnectorContext);
+  const source = new RecordsSource(feedOf(pages, flatten), { directory: folder } as ConnectorContext);
   const snapshot = await source.open(signal, accepts);
   try {
     const survey = await snapshot.survey(stream, undefined, {}, signal);
@@ -83,6 +84,7 @@ describe('records that have arrived', () => {
     expect(direct!.scan.files.map(({ rows }) => rows)).toEqual([3, 2]);
     expect(direct!.facts()).toMatchObject({ rows: 5, high: undefined });
     expect(await directOf([page(0, 3)], { accepts: [] })).toBeUndefined();
+    expect(await directOf([page(0, 3)], { flatten: 1 })).toBeUndefined();
   });
 
   it('are looked at as a whole for that, however many there are', async () => {
