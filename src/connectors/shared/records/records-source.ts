@@ -38,6 +38,7 @@ import {
   type RecordsSurvey,
   surveyOf,
 } from './records-survey.ts';
+import { bytesOf } from './spool.ts';
 import { askedBy, type Feeding, type FetchJob, SharedFetch } from './shared-fetch.ts';
 
 export class RecordsSource implements Source {
@@ -125,20 +126,21 @@ class RecordsSnapshot implements Snapshot {
       return keptSurvey(stream, checkpoint, { key, form: this.#form });
     }
     const records = await this.#records(stream, checkpoint, window, signal);
-    const survey = (looked: Looked, partBytes = SLICE_BYTES): RecordsSurvey =>
-      surveyOf(looked, {
-        stream,
-        before: checkpoint,
-        partBytes,
-        apart: records.apart,
-        form: this.#form,
-      });
+    const survey = (looked: Looked): RecordsSurvey => {
+      const place = { stream, before: checkpoint, apart: records.apart, form: this.#form };
+      const found = surveyOf(looked, { ...place, partBytes: SLICE_BYTES });
+      // A round at once, where nobody has to take it apart.
+      const direct = looked.unseen.size === 0 && this.#mayBeDirect(stream, found);
+      return direct ? surveyOf(looked, { ...place, partBytes: ROUND_BYTES }) : found;
+    };
     const committed = checkpoint?.round;
     const found = records.failed(committed) ? undefined : survey(await records.round(committed, signal));
     // A sample was not enough: for types that have to be found out, or for what was read after it.
     if (!found || found.guess === 'impossible') return survey(await records.lookAtAll(signal));
-    if (!found.guess || !this.#mayBeDirect(stream, found)) return found;
-    return survey(await records.lookFurther(signal), ROUND_BYTES);
+    // Of all that were looked at, the keys are kept in memory.
+    const few = bytesOf(found.looked?.documents ?? []) <= 2 * ROUND_BYTES;
+    if (!found.guess || !few || !this.#mayBeDirect(stream, found)) return found;
+    return survey(await records.lookFurther(signal));
   }
 
   /** To look at all of them takes less time than to read them. */
