@@ -53,9 +53,10 @@ export class AuthError extends SluiceError {
 /**
  * `wait`: the same again after a while. `at-once`: there is nothing to wait for, since the next try goes another way.
  * `replan`: what was staged before is lost, or nobody knows whether it is there, so the stream begins from what is committed;
- * `replan-at-once`: the same without a wait.
+ * `replan-at-once`: the same without a wait;
+ * `later`: not in this run, for the other side asks for more time than we wait.
  */
-export type NextTry = 'wait' | 'at-once' | 'replan' | 'replan-at-once';
+export type NextTry = 'wait' | 'at-once' | 'replan' | 'replan-at-once' | 'later';
 
 /** How to try again. */
 export interface RetryDetail {

@@ -38,7 +38,8 @@ export async function withRetry<T>(retry: Retry, work: (attempt: Attempt) => Pro
       const error = asSluiceError(thrown, retry.doing);
       if (EXHAUSTED.has(error) || (retry.again && !(await retry.again(error)))) throw error;
       if (retry.eased?.(error) !== true) failures++;
-      if (!(error instanceof TransientError) || retry.signal.aborted || failures >= retry.policy.attempts)
+      const passes = error instanceof TransientError && error.next !== 'later';
+      if (!passes || retry.signal.aborted || failures >= retry.policy.attempts)
         throw withAttempts(error, failures);
       const { firstWaitMs, longestWaitMs } = retry.policy;
       const backoff = Math.min(longestWaitMs, firstWaitMs * 2 ** Math.max(0, failures - 1));

@@ -1,7 +1,7 @@
 /** Records of an API become a table: all pages, only what has changed, whatever the API does. */
 import { describe, expect, it } from 'vitest';
 import { quarantine, type RunEvent } from '../../src/index.ts';
-import { Api, ApiLake, type Call } from '../support/api.ts';
+import { type Answer, Api, ApiLake, type Call } from '../support/api.ts';
 
 interface Item {
   id: number;
@@ -169,6 +169,40 @@ it('fetches children for each record of the endpoint above, and of the one above
     ['x y', 1, 'x y/1'],
     ['x y', 2, 'x y/2'],
   ]);
+});
+
+it.each<[string, (call: Call) => string | Answer, object, unknown[]]>([
+  [
+    'a cursor of more digits than JavaScript holds',
+    ({ query: { cursor } }) =>
+      cursor === '9007199254740993'
+        ? '{"data":[{"id":2}],"next":null}'
+        : `{"data":[{"id":1}],"next":${cursor === undefined ? '9007199254740993' : 'null'}}`,
+    { path: '/t', records: 'data', paging: { by: 'cursor', next: 'next' } },
+    [1, 2],
+  ],
+  [
+    'parents with such keys',
+    ({ path }) =>
+      ({ '/p': '[{"id":9007199254740993}]', '/p/9007199254740993/t': '[{"id":1}]' })[path] ?? '[]',
+    { path: '/p/{p.id}/t' },
+    ['9007199254740993', 1],
+  ],
+  ['a byte order mark', () => '\ufeff{"data":[{"id":1}]}', { path: '/t', records: 'data' }, [1]],
+  ['a byte order mark before an array', () => '\ufeff[{"id":1},{"id":2}]', { path: '/t' }, [1, 2]],
+  ['a byte order mark before lines', () => '\ufeff{"id":1}\r\n{"id":2}', { path: '/t' }, [1, 2]],
+  ['no content', () => ({ status: 204 }), { path: '/t', records: 'data' }, []],
+  ['null on the way to its records', () => '{"data":null}', { path: '/t', records: 'data.items' }, []],
+])('reads what an API gives: %s', async (_, answer, endpoint, expected) => {
+  await using api = await Api.open((call) => {
+    const given = answer(call);
+    return typeof given === 'string' ? { text: given } : given;
+  });
+  await using pair = new ApiLake({});
+  pair.url = api.url;
+  pair.endpoints = { p: '/p', t: endpoint };
+  await pair.run();
+  if (expected.length > 0) expect((await pair.query('SELECT * FROM t ORDER BY id')).flat()).toEqual(expected);
 });
 
 it('puts records aside that do not fit, names their page, and reads them again', async () => {

@@ -1,6 +1,7 @@
 /** What servers do to their clients: nothing is lost or doubled by it, and what cannot be is told. */
 import { createHmac } from 'node:crypto';
 import { createServer } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import type { SignRequest } from '../../src/connectors/rest/options.ts';
@@ -46,6 +47,11 @@ describe('what may pass', () => {
     ['429 with a wait in seconds', () => ({ status: 429, headers: { 'retry-after': '0.05' } })],
     ['429 with a date', () => ({ status: 429, headers: { 'retry-after': new Date().toUTCString() } })],
     ['429 without a word', () => ({ status: 429 })],
+    ['403 with a wait', () => ({ status: 403, headers: { 'retry-after': '0.05' } })],
+    [
+      '403 until requests are counted anew',
+      () => ({ status: 403, headers: { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': '0.05' } }),
+    ],
     ['a server error with words', () => ({ status: 503, json: { message: 'down for a moment' } })],
     ['a connection that is cut in the middle of a body', () => drop('{"data":[{"id":1,"name":"n1"},{"id":2')],
     ['a body that ends too early', () => ({ text: '{"data":[{"id":4,"name":"n4"},{"id"' })],
@@ -128,6 +134,11 @@ describe('what does not pass', () => {
     await using _pair = pair;
     await expect(pair.plan()).rejects.toMatchObject({ code: 'http.throttled', retryAfterMs: 3_600_000 });
     expect(api.calls).toHaveLength(1);
+    // A run does not wait for it either.
+    expect(await failure(pair)).toMatchObject({
+      message: expect.stringContaining('to wait 3600 s') as string,
+    });
+    expect(api.calls).toHaveLength(2);
   });
 
   it.each([
@@ -273,6 +284,35 @@ it('tokens are asked for when they are needed, and again when they are refused',
       () => 'grant_type=client_credentials&scope=read&client_id=us&client_secret=hush',
     ),
   );
+});
+
+it('a refresh token that is good for one use is used once, however many need it, and never told', async () => {
+  let good = 'r0';
+  let given = 0;
+  const [api, pair] = await open(async (call) => {
+    if (call.path === '/token') {
+      const sent = new URLSearchParams(call.body).get('refresh_token');
+      await sleep(20);
+      if (sent !== good)
+        return { status: 400, json: { error: 'invalid_grant', error_description: `no token ${sent}` } };
+      good = `r${++given}`;
+      return { json: { access_token: `t${given}`, refresh_token: good, expires_in: 3600 } };
+    }
+    // A token ends when there is another one, and after some pages.
+    const valid = call.headers.authorization === `Bearer t${given}` && (call.before < 2 || given > 1);
+    return valid ? page(call) : { status: 401 };
+  });
+  await using _api = api;
+  await using _pair = pair;
+  const auth = { token_url: `${api.url}/token`, refresh_token: 'r0' };
+  pair.connection = { ...pair.connection, auth, concurrency: 8 };
+  expect(await pair.warnings()).toContain('another refresh token');
+  expect(await all(pair)).toEqual([9, 9, 45]);
+  expect(given).toBe(2);
+  expect(await failure(pair)).toMatchObject({
+    code: 'rest.token',
+    message: 'asking for a token: the server of tokens answered 400',
+  });
 });
 
 it('a function of the project signs requests, and is told when what it has given was refused', async () => {

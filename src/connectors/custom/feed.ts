@@ -2,6 +2,7 @@
 import { ConfigError, DataError, SluiceError, throwIfAborted, TransientError } from '../../core/errors.ts';
 import type { SourceFacts } from '../../core/source.ts';
 import { type LogicalType, parseType } from '../../core/types.ts';
+import { exactNumber } from '../shared/records/exact-json.ts';
 import type { Fetched, FeedStream, FetchRequest, RecordFeed, Shape } from '../shared/records/feed.ts';
 import type { Spool, SpoolWriter } from '../shared/records/spool.ts';
 import type { Tally } from '../shared/records/tally.ts';
@@ -115,10 +116,8 @@ class Output {
   }
 }
 
-/** Whole numbers of any size keep all of their digits (JSON.rawJSON, ECMAScript proposal, in Node from 21 on). */
 function plain(_: string, value: unknown): unknown {
-  if (typeof value === 'bigint')
-    return (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON(`${value}`);
+  if (typeof value === 'bigint') return exactNumber(`${value}`);
   if (typeof value === 'number' && !Number.isFinite(value)) return String(value);
   return value;
 }

@@ -1,10 +1,12 @@
 /** Adds credentials to requests; tokens of OAuth 2 (RFC 6749, 4.4 and 6) are asked for when they are needed, and again when they end. */
-import { AuthError, SluiceError, throwIfAborted } from '../../core/errors.ts';
+import { AuthError, CancelledError, ConfigError, SluiceError, throwIfAborted } from '../../core/errors.ts';
 import { type HttpClient, type HttpRequest, shown } from '../shared/http/http-client.ts';
 import type { AuthOptions, SignRequest } from './options.ts';
 
 /** A token that ends so soon is as good as none, seconds. */
 const MARGIN = 30;
+
+type TokenOptions = Extract<AuthOptions, { token_url: string }>;
 
 interface Token {
   token: string;
@@ -19,9 +21,13 @@ export class Credentials {
   readonly #options: AuthOptions | undefined;
   readonly #client: HttpClient;
   readonly #secrets: string[];
-  #token: Promise<Token> | undefined;
+  /** Undefined: there is none that is good. */
+  #asked: Promise<Token> | undefined;
+  /** That token, once it has come. */
+  #held: string | undefined;
   /** Servers may hand out another one with each token. */
   #refresh: string | undefined;
+  readonly #closing = new AbortController();
   #refused = false;
   #signed: string[] = [];
 
@@ -40,8 +46,7 @@ export class Credentials {
     if (typeof options === 'function') return this.#sign(options, request, signal);
     if ('bearer' in options) return withHeader(request, 'authorization', `Bearer ${options.bearer}`);
     if ('user' in options) {
-      const pair = Buffer.from(`${options.user}:${options.password}`).toString('base64');
-      return withHeader(request, 'authorization', `Basic ${pair}`);
+      return withHeader(request, 'authorization', `Basic ${basicOf(options)}`);
     }
     if ('api_key' in options) {
       if (options.query === undefined)
@@ -50,16 +55,29 @@ export class Credentials {
       url.searchParams.set(options.query, options.api_key);
       return { ...request, url };
     }
-    const { token } = await this.#current(options, signal);
+    const token = await this.#current(options, signal);
     return withHeader(request, 'authorization', `Bearer ${token}`);
   }
 
-  /** The token was refused: whether there can be another one. */
-  renew(): boolean {
+  /** What `request` was sent with was refused: whether there can be something else. */
+  renew(request: HttpRequest): boolean {
     if (typeof this.#options === 'function') return (this.#refused = true);
     if (!this.#options || !('token_url' in this.#options)) return false;
-    this.#token = undefined;
+    // Others may have another one since: servers may end a token as soon as the next is asked for.
+    if (request.headers['authorization'] === `Bearer ${this.#held}`) this.#asked = this.#held = undefined;
     return true;
+  }
+
+  /** The server has handed out another refresh token than the one that is configured. */
+  get rotates(): boolean {
+    const options = this.#options;
+    return typeof options === 'object' && 'token_url' in options && this.#refresh !== options.refresh_token;
+  }
+
+  /** Nobody waits for a token any more. */
+  close(): void {
+    this.#closing.abort();
+    this.#client.close();
   }
 
   shows(text: string): boolean {
@@ -91,15 +109,41 @@ export class Credentials {
     return { ...request, headers: { ...headers, ...given } };
   }
 
-  async #current(options: Extract<AuthOptions, { token_url: string }>, signal: AbortSignal): Promise<Token> {
-    const known = await this.#token?.catch(() => undefined);
-    if (known && known.endsAt > performance.now()) return known;
-    const asked = this.#ask(options, signal);
-    this.#token = asked;
-    return asked;
+  /**
+   * One token for all requests, asked for once: a refresh token may be good for one use. For the same reason it is waited for when
+   * the request that needed it is not.
+   */
+  async #current(options: TokenOptions, signal: AbortSignal): Promise<string> {
+    for (;;) {
+      const asked = (this.#asked ??= this.#ask(options));
+      const { token, endsAt } = await untilAborted(asked, signal);
+      if (endsAt > performance.now()) return token;
+      if (this.#asked === asked) this.#asked = this.#held = undefined;
+    }
   }
 
-  async #ask(options: Extract<AuthOptions, { token_url: string }>, signal: AbortSignal): Promise<Token> {
+  /** What the server of tokens has said, without what it may repeat of our secrets. */
+  #explained(error: unknown): unknown {
+    if (!(error instanceof AuthError || error instanceof ConfigError)) return error;
+    const { status } = (error.details ?? {}) as { status?: number };
+    const said = this.shows(error.message) ? `the server of tokens answered ${status}` : error.message;
+    return new AuthError(`asking for a token: ${said}`, {
+      code: 'rest.token',
+      remedy: 'check `auth` of the connection; a refresh token may have ended, or be good for one use',
+      ...(status !== undefined && { details: { status } }),
+    });
+  }
+
+  async #ask(options: TokenOptions): Promise<Token> {
+    try {
+      return await this.#fetch(options);
+    } catch (error) {
+      this.#asked = undefined;
+      throw this.#explained(error);
+    }
+  }
+
+  async #fetch(options: TokenOptions): Promise<Token> {
     const { token_url, client_id, client_secret, scope, params } = options;
     const refresh = this.#refresh;
     const form = new URLSearchParams({
@@ -123,12 +167,29 @@ export class Credentials {
         for await (const piece of body) pieces.push(piece);
         return Buffer.concat(pieces).toString('utf8');
       },
-      { signal },
+      { signal: this.#closing.signal },
     );
     const { token, seconds, next } = tokenOf(answer);
     this.#secrets.push(token);
     if (next !== undefined) this.#secrets.push((this.#refresh = next));
+    this.#held = token;
     return { token, endsAt: performance.now() + Math.max(1, seconds - MARGIN) * 1000 };
+  }
+}
+
+/** What a request for something that others need as well is worth waiting for. */
+async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  let stop: (() => void) | undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    stop = () => reject(new CancelledError('stopped on request', { code: 'cancelled' }));
+    signal.addEventListener('abort', stop);
+  });
+  try {
+    work.catch(() => undefined);
+    throwIfAborted(signal);
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener('abort', stop!);
   }
 }
 
@@ -138,7 +199,13 @@ function secretsOf(options: AuthOptions | undefined): string[] {
     Record<'bearer' | 'password' | 'api_key' | 'client_secret' | 'refresh_token', string>
   >;
   const { bearer, password, api_key: key, client_secret: client, refresh_token: refresh } = named;
-  return [bearer, password, key, client, refresh].filter((secret) => secret !== undefined);
+  const basic = 'user' in options ? [basicOf(options)] : [];
+  const plain = [bearer, password, key, client, refresh].filter((secret) => secret !== undefined);
+  return [...plain, ...plain.map(encodeURIComponent), ...basic];
+}
+
+function basicOf({ user, password }: { user: string; password: string }): string {
+  return Buffer.from(`${user}:${password}`).toString('base64');
 }
 
 function tokenOf(answer: string): { token: string; seconds: number; next: string | undefined } {
@@ -150,7 +217,7 @@ function tokenOf(answer: string): { token: string; seconds: number; next: string
   }
   const { access_token: token, expires_in: expires, refresh_token: next } = body ?? {};
   if (typeof token !== 'string')
-    throw new AuthError('asking for a token: the answer has no "access_token"', {
+    throw new AuthError('the answer has no "access_token"', {
       code: 'rest.token',
       remedy: 'check `token_url` and what OAuth 2 of this API wants besides: `scope`, `params`',
     });

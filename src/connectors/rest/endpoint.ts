@@ -4,6 +4,7 @@ import type { Checkpoint, RunWindow, StreamConfig } from '../../core/stream.ts';
 import type { LogicalType } from '../../core/types.ts';
 import { backBy, parseCursor } from '../shared/cursor-value.ts';
 import type { HttpRequest } from '../shared/http/http-client.ts';
+import { textOf } from '../shared/records/exact-json.ts';
 import type { EndpointOptions, RestOptions, SinceOptions } from './options.ts';
 import type { PageRequest } from './paging.ts';
 
@@ -37,12 +38,12 @@ export function requestOf(
 ): HttpRequest {
   const method = endpoint.method ?? 'GET';
   const filled = endpoint.path.replace(REFERENCE, (_, parent: string, field: string) =>
-    encodeURIComponent(String(values[parentColumn({ endpoint: parent, field })])),
+    encodeURIComponent(textOf(values[parentColumn({ endpoint: parent, field })])!),
   );
   const target =
     page.url === undefined
       ? new URL(`${url.replace(/\/+$/, '')}/${filled.replace(/^\/+/, '')}`)
-      : new URL(page.url, `${url.replace(/\/+$/, '')}/`);
+      : new URL(page.url);
   const inQuery = { ...(asked.in === 'query' && asked.params), ...(page.in === 'query' && page.params) };
   const inBody = { ...(asked.in === 'body' && asked.params), ...(page.in === 'body' && page.params) };
   // What the server has written into an address is complete.

@@ -7,6 +7,7 @@ import { ConfigError, DataError } from '../../core/errors.ts';
 import type { SourceFacts, SurveyNote } from '../../core/source.ts';
 import { HttpClient, type HttpLimits } from '../shared/http/http-client.ts';
 import type { Fetched, FeedStream, FetchRequest, RecordFeed, Shape } from '../shared/records/feed.ts';
+import { parseExact, textOf } from '../shared/records/exact-json.ts';
 import { Spool } from '../shared/records/spool.ts';
 import type { Tally } from '../shared/records/tally.ts';
 import { Credentials } from './auth.ts';
@@ -36,6 +37,7 @@ export class RestFeed implements RecordFeed {
   readonly #options: RestOptions;
   readonly #context: ConnectorContext;
   readonly #client: HttpClient;
+  readonly #credentials: Credentials;
 
   constructor(options: RestOptions, context: ConnectorContext) {
     this.#options = options;
@@ -50,8 +52,11 @@ export class RestFeed implements RecordFeed {
       rate: options.rate === undefined ? undefined : parseRate(options.rate),
     };
     const tokens = new HttpClient({ ...limits, rate: undefined }, undefined);
-    const credentials = new Credentials(options.auth, tokens, Object.values(options.headers ?? {}));
-    this.#client = new HttpClient(limits, { origin: new URL(options.url).origin, credentials });
+    this.#credentials = new Credentials(options.auth, tokens, Object.values(options.headers ?? {}));
+    this.#client = new HttpClient(limits, {
+      origin: new URL(options.url).origin,
+      credentials: this.#credentials,
+    });
   }
 
   /** Asks for the beginning of one page: whether we are let in shows nowhere else. */
@@ -107,6 +112,7 @@ export class RestFeed implements RecordFeed {
     const walked = await this.#endpointPages(stream.name, endpoint, walking);
     const notes = walked.flatMap(({ notes: each }) => each);
     if (stream.cursor.length > 0 && endpoint.since === undefined) notes.push(asksForAll(stream.name));
+    if (this.#credentials.rotates) notes.push(endsWithRun(this.#context.name));
     const cut = walked.some((each) => each.cut);
     return {
       ...shape,
@@ -120,6 +126,7 @@ export class RestFeed implements RecordFeed {
 
   async close(): Promise<void> {
     this.#client.close();
+    this.#credentials.close();
   }
 
   #endpoint(name: string): EndpointOptions {
@@ -210,7 +217,7 @@ export class RestFeed implements RecordFeed {
           input: Readable.from(spool.storage.read(key, undefined, walking.signal)),
         });
         for await (const line of lines) {
-          const values = valuesOf(JSON.parse(line) as unknown, { name, nearest, references });
+          const values = valuesOf(parseExact(line), { name, nearest, references });
           found.set(JSON.stringify(values), values);
         }
       }
@@ -247,7 +254,7 @@ function valuesOf(
   for (const reference of references) {
     const column = parentColumn(reference);
     const value = valueAt(record, reference.endpoint === nearest ? reference.field : column);
-    if (typeof value !== 'string' && typeof value !== 'number')
+    if (textOf(value) === undefined)
       throw new DataError(
         `fetching ${name}: a record of ${nearest} has no "${reference.field}" that can be put into a path`,
         { code: 'rest.parent', remedy: 'correct the path of the endpoint, or the records of its parent' },
@@ -262,6 +269,15 @@ function asksForAll(name: string): SurveyNote {
     code: 'rest.all_again',
     message: `${name}: all records are fetched each time, for its endpoint has no \`since\``,
     remedy: 'if the API can be asked for what has changed, name the parameter: since: updated_since',
+  };
+}
+
+function endsWithRun(connection: string): SurveyNote {
+  return {
+    code: 'rest.refresh_token',
+    message: `connection ${connection}: the API has handed out another refresh token than the one of the project, and may not take that again`,
+    remedy:
+      'if the next run is refused, keep tokens yourself: `auth` may be a function in a project in TypeScript',
   };
 }
 

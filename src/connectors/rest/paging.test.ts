@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { nextLink, pagingOf } from './paging.ts';
 
-const facts = { around: undefined, headers: new Headers() };
+const facts = { around: undefined, headers: new Headers(), url: new URL('https://a.test/v1/x?page=1') };
 
 test.each([
   ['<https://a.test/x?page=2>; rel="next"', 'https://a.test/x?page=2'],
@@ -44,4 +44,42 @@ test('a cursor is a text or a number of the body, or a header; without one it wa
   });
   const wrong = { ...facts, records: 1, around: { meta: { next: {}, more: true } } };
   expect(() => inBody.next(inBody.first(), wrong)).toThrow(/"meta.next" of the body is no text/);
+});
+
+test.each([
+  [true, 'b'],
+  [1, 'b'],
+  ['true', 'b'],
+  [undefined, 'b'],
+  [null, 'b'],
+  [false, undefined],
+  [0, undefined],
+  ['False', undefined],
+])('whether there are more pages, when the body says %o', (more, cursor) => {
+  const paging = pagingOf({ by: 'cursor', next: 'next', more: 'more' });
+  const next = paging.next(paging.first(), { ...facts, records: 1, around: { next: 'b', more } });
+  expect(next?.params['cursor']).toBe(cursor);
+});
+
+test.each([
+  [-1, '2'],
+  [0, '2'],
+  ['', '2'],
+  [null, '2'],
+  ['2', undefined],
+  [2, undefined],
+])('a number of all records that is %o', (total, offset) => {
+  const paging = pagingOf({ by: 'offset', total: 'total' });
+  const next = paging.next(paging.first(), { ...facts, records: 2, around: { total } });
+  expect(next?.params['offset']).toBe(offset);
+});
+
+test.each([
+  ['?page=2', 'https://a.test/v1/x?page=2'],
+  ['y?page=2', 'https://a.test/v1/y?page=2'],
+  ['/y', 'https://a.test/y'],
+  ['https://b.test/', 'https://b.test/'],
+])('the address of the next page may be relative to that of the one before: %s', (next, url) => {
+  const paging = pagingOf({ by: 'next_url', next: 'next' });
+  expect(paging.next(paging.first(), { ...facts, records: 1, around: { next } })?.url).toBe(url);
 });

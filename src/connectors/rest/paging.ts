@@ -1,6 +1,7 @@
 /** Where the next page is, from what the last one said. One record of functions for each way that APIs have. Pure. */
 import { DataError } from '../../core/errors.ts';
 import type { AnswerHeaders } from '../shared/http/http-client.ts';
+import { textOf } from '../shared/records/exact-json.ts';
 import type { PagingOptions } from './options.ts';
 
 /** What is put into a request for a page. */
@@ -23,6 +24,8 @@ interface PageFacts {
   /** The body without its records. */
   around: unknown;
   headers: AnswerHeaders;
+  /** Where they came from. */
+  url: URL;
 }
 
 export interface Paging {
@@ -52,9 +55,12 @@ export function pagingOf(options: PagingOptions | 'none' | undefined): Paging {
     case 'cursor':
       return byCursor(options);
     case 'link':
-      return { first: () => PLAIN, next: (_, { headers }) => toUrl(nextLink(headers.get('link') ?? '')) };
+      return {
+        first: () => PLAIN,
+        next: (_, facts) => toUrl(nextLink(facts.headers.get('link') ?? ''), facts),
+      };
     case 'next_url':
-      return { first: () => PLAIN, next: (_, { around }) => toUrl(textAt(around, options.next)) };
+      return { first: () => PLAIN, next: (_, facts) => toUrl(textAt(facts.around, options.next), facts) };
   }
 }
 
@@ -153,7 +159,7 @@ function byCursor({
     next: (_, { around, headers }) => {
       const cursor = next.startsWith('header:') ? headers.get(next.slice(7).trim()) : textAt(around, next);
       if (cursor === undefined || cursor === null || cursor === '') return undefined;
-      if (more !== undefined && valueAt(around, more) !== true) return undefined;
+      if (more !== undefined && saysNo(valueAt(around, more))) return undefined;
       return { params: { ...sized, [param]: cursor }, in: where };
     },
   };
@@ -163,8 +169,20 @@ function sizeOf(param: string | undefined, size: number | undefined): Record<str
   return param === undefined || size === undefined ? {} : { [param]: String(size) };
 }
 
-function toUrl(url: string | undefined): PageRequest | undefined {
-  return url === undefined ? undefined : { params: {}, in: 'query', url };
+/** Only what says so is the end: whoever has no such member goes by the cursor alone. */
+function saysNo(more: unknown): boolean {
+  return more === false || more === 0 || (typeof more === 'string' && /^(false|0|no|n)$/i.test(more.trim()));
+}
+
+/** `url` may be relative to the address of the page that has it (RFC 3986, 5.1.3). */
+function toUrl(url: string | undefined, { url: base }: PageFacts): PageRequest | undefined {
+  if (url === undefined) return undefined;
+  const target = URL.parse(url, base.href);
+  if (target) return { params: {}, in: 'query', url: target.href };
+  throw new DataError('looking for the next page: what the API gives for it is no address', {
+    code: 'rest.paging',
+    remedy: 'correct `paging` of the endpoint: what is no address may be a cursor',
+  });
 }
 
 /** RFC 8288, as far as the relation `next` needs it. */
@@ -176,11 +194,12 @@ export function nextLink(header: string): string | undefined {
   return undefined;
 }
 
-/** What a path such as `meta.next` leads to. */
+/** What a path such as `meta.next` leads to; null where it is null on the way there. */
 export function valueAt(body: unknown, path: string): unknown {
   let value = body;
   for (const name of path.split('.')) {
-    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) return undefined;
+    if (value === null) return null;
+    if (typeof value !== 'object' || !Object.hasOwn(value, name)) return undefined;
     value = (value as Record<string, unknown>)[name];
   }
   return value;
@@ -189,7 +208,8 @@ export function valueAt(body: unknown, path: string): unknown {
 function textAt(body: unknown, path: string): string | undefined {
   const value = valueAt(body, path);
   if (value === undefined || value === null || value === '' || value === false) return undefined;
-  if (typeof value === 'string' || typeof value === 'number') return String(value);
+  const text = textOf(value);
+  if (text !== undefined) return text;
   throw new DataError(`looking for the next page: "${path}" of the body is no text`, {
     code: 'rest.paging',
     remedy: 'correct `paging.next` of the endpoint',
@@ -197,6 +217,7 @@ function textAt(body: unknown, path: string): string | undefined {
 }
 
 function numberAt(body: unknown, path: string): number | undefined {
-  const value = Number(valueAt(body, path) ?? Number.NaN);
-  return Number.isNaN(value) ? undefined : value;
+  const value = Number(textOf(valueAt(body, path)));
+  // Who does not know says 0 or -1.
+  return value > 0 ? value : undefined;
 }

@@ -19,6 +19,8 @@ export interface ReadPage {
   records: number;
   around: unknown;
   headers: AnswerHeaders;
+  /** After redirects. */
+  url: URL;
   /** Alike for pages with the same records. */
   digest: string;
   /** There is no such page. */
@@ -38,12 +40,15 @@ export interface PageJob {
 }
 
 const LF = 10;
+/** No content, or no such page: there are no records, and no body that would say so. */
+const NOTHING: ReadonlySet<number> = new Set([204, 404]);
 
 export function readPage(request: HttpRequest, job: PageJob): Promise<ReadPage> {
   const { client, spool, tally, endpoint, prefix, mayMiss, signal } = job;
-  const take = async ({ status, headers, body: all }: HttpResponse): Promise<ReadPage> => {
+  const take = async ({ status, headers, url, body: all }: HttpResponse): Promise<ReadPage> => {
     const writer = spool.begin();
-    if (status === 404) return { writer, records: 0, around: undefined, headers, digest: '', missing: true };
+    if (NOTHING.has(status))
+      return { writer, records: 0, around: undefined, headers, url, digest: '', missing: status === 404 };
     try {
       refuseOther(request, headers);
       let sum = 0;
@@ -55,7 +60,7 @@ export function readPage(request: HttpRequest, job: PageJob): Promise<ReadPage> 
       const found = await (endpoint.format === 'csv'
         ? copy(body, out, writer)
         : split(request, { body, out, writer }, { endpoint, prefix }));
-      return { writer, ...found, headers, digest: `${sum} ${writer.bytes}`, missing: false };
+      return { writer, ...found, headers, url, digest: `${sum} ${writer.bytes}`, missing: false };
     } catch (error) {
       await writer.discard();
       throw error;
@@ -135,8 +140,13 @@ function refuseOther(request: HttpRequest, headers: AnswerHeaders): void {
 
 function nowhere(request: HttpRequest, path: string, around: unknown): ConfigError {
   const names = typeof around === 'object' && around !== null ? Object.keys(around).slice(0, 20) : [];
-  const has =
+  const found = valueAt(around, path);
+  const members =
     names.length > 0 ? `its members are ${names.map((name) => `"${name}"`).join(', ')}` : 'it is no object';
+  const has =
+    found === undefined
+      ? members
+      : `what is there is ${typeof found === 'object' ? 'an object' : `a ${typeof found}`}`;
   return new ConfigError(`asking ${shown(request)}: there is no array at "${path}" of the body; ${has}`, {
     code: 'rest.no_records',
     remedy: 'correct `records` of the endpoint; `sluice discover` shows what its bodies look like',

@@ -13,7 +13,7 @@ import {
   TransientError,
 } from '../../../core/errors.ts';
 import { type Answer, type AnswerHeaders, Exchange, type HttpRequest } from './exchange.ts';
-import { Pace } from './pace.ts';
+import { Pace, untilReset } from './pace.ts';
 
 export type { AnswerHeaders, HttpRequest } from './exchange.ts';
 
@@ -42,19 +42,27 @@ export interface HttpResponse {
   body: AsyncIterable<Uint8Array>;
 }
 
-/** An answer that is no redirect. */
-type Arrived = Answer & Pick<HttpResponse, 'url'>;
+/** An answer that is no redirect, and what it answers. */
+type Arrived = Answer & { sent: HttpRequest };
 
 /** Who we are to the host that it is for, and to nobody else. */
 export interface Access {
   origin: string;
   credentials: {
     authorize(request: HttpRequest, signal: AbortSignal): Promise<HttpRequest>;
-    /** The server did not take them: whether there are others now. */
-    renew(): boolean;
+    /** The server did not take those of `refused`: whether there are others now. */
+    renew(refused: HttpRequest): boolean;
     /** Whether a text has any of them in it. */
     shows(text: string): boolean;
   };
+}
+
+/** One request, tried as often as it takes. */
+interface Trial {
+  readonly signal: AbortSignal;
+  readonly accepts: readonly number[];
+  /** As it was sent when the server did not take its credentials. */
+  refused: HttpRequest | undefined;
 }
 
 const RETRIED: ReadonlySet<number> = new Set([408, 425, 429, 500, 502, 503, 504]);
@@ -86,13 +94,15 @@ export class HttpClient {
     { signal, accepts = [] }: { signal: AbortSignal; accepts?: readonly number[] },
   ): Promise<T> {
     let renewed = false;
+    const how: Trial = { signal, accepts, refused: undefined };
     for (let attempt = 1; ; attempt++) {
       throwIfAborted(signal);
       try {
-        return await this.#pace.run(signal, () => this.#attempt(request, take, signal, accepts));
+        return await this.#pace.run(signal, () => this.#attempt(request, take, how));
       } catch (error) {
         throwIfAborted(signal);
-        if (error instanceof AuthError && !renewed && this.#access?.credentials.renew()) {
+        const { refused } = how;
+        if (error instanceof AuthError && !renewed && refused && this.#access?.credentials.renew(refused)) {
           renewed = true;
           continue;
         }
@@ -100,7 +110,7 @@ export class HttpClient {
           throw given(error, attempt);
         const backoff = FIRST_WAIT_MS * 2 ** (attempt - 1) * (0.5 + Math.random() / 2);
         const waitMs = Math.max(error.retryAfterMs ?? 0, Math.min(backoff, 30_000));
-        if (waitMs > this.#limits.longestWait * 1000) throw error;
+        if (waitMs > this.#limits.longestWait * 1000) throw tooLong(error, waitMs);
         // Who is told to wait makes the others wait as well.
         if (error.retryAfterMs !== undefined) this.#pace.pause(waitMs);
         else await wait(waitMs, signal);
@@ -116,23 +126,24 @@ export class HttpClient {
   async #attempt<T>(
     request: HttpRequest,
     take: (response: HttpResponse) => Promise<T>,
-    signal: AbortSignal,
-    accepts: readonly number[],
+    trial: Trial,
   ): Promise<T> {
+    const { signal, accepts } = trial;
     const watch = new Watch(signal, this.#limits);
     const doing = `asking ${shown(request)}`;
     let response: Arrived | undefined;
     try {
       response = await this.#follow(request, watch, signal);
-      const { status, headers, url } = response;
+      const { status, headers, sent } = response;
       if ((status < 200 || status > 299) && !accepts.includes(status)) {
+        if (status === 401 || status === 403) trial.refused = sent;
         const said = await whatItSays(response, watch);
         // A server may repeat what it was sent.
         const told = this.#access?.credentials.shows(said) === true ? '' : said;
         throw refusal(response, `${doing}: it answered ${status}${told}`);
       }
       this.#pace.heed(headers);
-      return await take({ status, headers, url, body: this.#body(response, watch, doing) });
+      return await take({ status, headers, url: sent.url, body: this.#body(response, watch, doing) });
     } catch (error) {
       throw watch.explain(error, doing);
     } finally {
@@ -151,7 +162,7 @@ export class HttpClient {
       const sent = ours ? await credentials.authorize(next, signal) : next;
       const answer = await this.#exchange.send(sent, watch.signal);
       const location = answer.headers.get('location');
-      if (!REDIRECTS.has(answer.status) || location === null) return { ...answer, url: sent.url };
+      if (!REDIRECTS.has(answer.status) || location === null) return { ...answer, sent };
       answer.drop();
       if (hops === MOST_REDIRECTS)
         throw new DataError(`asking ${shown(request)}: more than ${MOST_REDIRECTS} redirects`, {
@@ -270,9 +281,12 @@ function networkError(error: unknown, doing: string): unknown {
 }
 
 function refusal({ status, headers }: Answer, found: string): SluiceError {
-  const retryAfterMs = RETRIED.has(status) ? retryAfter(headers) : undefined;
+  const asked = retryAfter(headers) ?? untilReset(headers);
+  // Some who have had enough say that it is forbidden, and until when.
+  const throttled = status === 429 || (status === 403 && asked !== undefined);
+  const retryAfterMs = throttled || RETRIED.has(status) ? asked : undefined;
   const details = { status };
-  if (status === 429)
+  if (throttled)
     return new TransientError(found, {
       code: 'http.throttled',
       remedy: 'ask more slowly: `rate` and `concurrency` of the connection',
@@ -330,9 +344,21 @@ export function retryAfter(headers: AnswerHeaders, now: number = Date.now()): nu
 function given(error: unknown, attempts: number): unknown {
   if (!(error instanceof TransientError) || attempts < 2) return error;
   const { code, remedy, details } = error;
-  return new TransientError(`${error.message} (${attempts} attempts)`, {
+  return new TransientError(`${error.message}, ${attempts} times`, {
     code,
     remedy,
+    details,
+    cause: error,
+  });
+}
+
+function tooLong(error: TransientError, waitMs: number): TransientError {
+  const { code, details } = error;
+  return new TransientError(`${error.message}, and asks us to wait ${Math.ceil(waitMs / 1000)} s`, {
+    code,
+    remedy: 'run it again after that, or let it wait: `max_wait` of the connection',
+    next: 'later',
+    retryAfterMs: waitMs,
     details,
     cause: error,
   });

@@ -42,13 +42,8 @@ export class Pace {
 
   /** Servers that count requests say how many are left, and when they count anew. */
   heed(headers: AnswerHeaders, now: number = Date.now()): void {
-    const left = number(headers, 'ratelimit-remaining') ?? number(headers, 'x-ratelimit-remaining');
-    if (left === undefined || left > 0) return;
-    const reset = number(headers, 'ratelimit-reset') ?? number(headers, 'x-ratelimit-reset');
-    if (reset === undefined) return;
-    // Some write seconds from now on, some the time as seconds since 1970.
-    const ms = reset > 1e9 ? reset * 1000 - now : reset * 1000;
-    this.pause(Math.min(Math.max(0, ms), LONGEST_ADVICE_MS));
+    const ms = untilReset(headers, now);
+    if (ms !== undefined) this.pause(Math.min(ms, LONGEST_ADVICE_MS));
   }
 
   async #turn(signal: AbortSignal): Promise<void> {
@@ -71,6 +66,17 @@ export class Pace {
     this.#filledAt = now;
     return this.#tokens >= 1 ? 0 : Math.ceil((1 - this.#tokens) * each);
   }
+}
+
+/** Milliseconds until the server counts requests anew; undefined where it still takes some, or does not say. */
+export function untilReset(headers: AnswerHeaders, now: number = Date.now()): number | undefined {
+  const left = number(headers, 'ratelimit-remaining') ?? number(headers, 'x-ratelimit-remaining');
+  if (left === undefined || left > 0) return undefined;
+  const reset = number(headers, 'ratelimit-reset') ?? number(headers, 'x-ratelimit-reset');
+  if (reset === undefined) return undefined;
+  // Some write seconds from now on, some the time in seconds or milliseconds since 1970.
+  const ms = reset > 1e11 ? reset - now : reset > 1e9 ? reset * 1000 - now : reset * 1000;
+  return Math.max(0, ms);
 }
 
 function number(headers: AnswerHeaders, name: string): number | undefined {

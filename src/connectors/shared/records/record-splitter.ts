@@ -3,6 +3,7 @@
  * lines of their own, and what is around them is kept and read afterwards.
  */
 import { DataError } from '../../../core/errors.ts';
+import { parseExact } from './exact-json.ts';
 
 const LF = 10;
 const QUOTE = 0x22;
@@ -12,6 +13,8 @@ const OPEN_OBJECT = 0x7b;
 const CLOSE_OBJECT = 0x7d;
 const OPEN_ARRAY = 0x5b;
 const CLOSE_ARRAY = 0x5d;
+
+const BYTE_ORDER_MARK: ReadonlySet<number> = new Set([0xef, 0xbb, 0xbf]);
 
 /** What surrounds the records is read as a whole. */
 const MOST_AROUND = 8 << 20;
@@ -72,7 +75,8 @@ export class RecordSplitter {
 
   /** Throws DataError when the body ended too early, or is no JSON around its records. */
   end(): SplitBody {
-    const text = Buffer.concat(this.#around).toString('utf8');
+    // Without a byte order mark, which some servers write.
+    const text = new TextDecoder().decode(Buffer.concat(this.#around));
     const within = this.#inside > (this.#bare ? 0 : -1);
     if (within || this.#depth > 0 || this.#string) throw broken('it ends in the middle');
     if (this.#bare) {
@@ -83,7 +87,7 @@ export class RecordSplitter {
     if (text.trim() === '' && !this.#found) throw broken('it is empty');
     let around: unknown;
     try {
-      around = JSON.parse(text);
+      around = parseExact(text);
     } catch {
       throw broken('it is not JSON');
     }
@@ -105,7 +109,7 @@ export class RecordSplitter {
   #outside(bytes: Uint8Array, from: number): number {
     for (let p = from; p < bytes.length; p++) {
       const byte = bytes[p]!;
-      if (this.#open && !this.#found && byte > 0x20 && byte !== OPEN_ARRAY) {
+      if (this.#open && !this.#found && byte > 0x20 && byte !== OPEN_ARRAY && !BYTE_ORDER_MARK.has(byte)) {
         this.#bare = true;
         this.#found = true;
         this.#inside = 0;
