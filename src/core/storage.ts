@@ -20,6 +20,11 @@ export interface ListOptions {
   startAfter?: string | undefined;
   /** Lists objects without bytes, too: files that others wrote may be empty and mean it. */
   empty?: boolean | undefined;
+  /**
+   * Called with the names of objects that others wrote and that have no key: with empty, `.` or `..` parts, or bytes that are no
+   * UTF-8. That of a folder ends with a slash.
+   */
+  onUnnamed?: ((name: string) => void) | undefined;
 }
 
 /** Objects that can be opened as files. */

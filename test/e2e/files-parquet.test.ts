@@ -102,11 +102,13 @@ describe('files of Parquet', () => {
     pair.write('f.parquet', await makeParquet(`SELECT '\\xFF'::BLOB AS raw`));
     pair.write('g.parquet', 'id,n\n1,2\n');
     pair.write('h.parquet', await makeParquet('SELECT 2 AS id'));
+    pair.write('i.parquet', ARROW.digits);
     expect((await pair.plan()).warnings.map(({ message }) => message)).toEqual([
       'reading "c.parquet": its parquet data is broken or ends too early',
       'reading "d.parquet": "id" is utf8 (VARCHAR) and was int32',
       'reading "f.parquet": 1 value of "raw" is no utf8',
       'reading "g.parquet": its parquet data is broken or ends too early',
+      'reading "i.parquet": "many" has decimals of 60 digits, and 38 are the most that can be read; "within" has decimals of 51 digits, and 38 are the most that can be read',
     ]);
     const report = await pair.report();
     expect(report.streams[0]).toMatchObject({
@@ -118,6 +120,10 @@ describe('files of Parquet', () => {
       [1, '0.25', 'é', 'b.parquet'],
       [2, null, null, 'h.parquet'],
     ]);
+    // What is not read may be what it likes.
+    pair.stream = { ...pair.stream, columns: { exclude: ['many', 'within'] } };
+    await pair.report();
+    expect(await pair.query(`SELECT id FROM t WHERE _sluice_file = 'i.parquet'`)).toEqual([[3]]);
   });
 
   it('put rows aside whose values are none of their types, with all that these hold', async () => {

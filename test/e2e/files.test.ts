@@ -1,5 +1,5 @@
 /** Files become a table: each is loaded once, whatever happens to the files and to us. */
-import { copyFileSync, existsSync, readdirSync, rmSync, utimesSync } from 'node:fs';
+import { copyFileSync, existsSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
@@ -220,6 +220,17 @@ describe('a stream of files', () => {
     expect(await pair.query('SELECT id FROM t')).toEqual([[1]]);
     pair.write('b.csv.gz', gzipSync('id\n2\n'));
     expect(await pair.run()).toMatchObject({ totals: { loaded: 1 } });
+    // As older systems write "größe.csv": no text at all.
+    const latin = Buffer.concat([Buffer.from(`${pair.files}/`), Buffer.from('größe.csv', 'latin1')]);
+    writeFileSync(latin, 'id\n4\n');
+    pair.write('e.csv', 'id\n5\n');
+    expect((await pair.report()).streams[0]).toMatchObject({
+      totals: { loaded: 1 },
+      error: {
+        code: 'files.unnamed',
+        message: 'loading t: reading "gr\uFFFD\uFFFDe.csv": a name like this leads to no file',
+      },
+    });
   });
 
   it('replaces a table by all files or not at all', async () => {

@@ -44,6 +44,12 @@ describe.runIf(motoPresent)('files in a bucket', () => {
       [20, null, 't_20260102.csv'],
       [30, null, 't_20260103.csv'],
     ]);
+    // A name that others may give an object, and that is none of a file.
+    await fetch(`${moto().endpoint}/lake/daily//t_20260105.csv`, { method: 'PUT', body: 'id\n5\n' });
+    pair.stream = { files: '**/t_*.csv' };
+    expect((await pair.report()).streams[0]).toMatchObject({
+      error: { code: 'files.unnamed', message: expect.stringContaining('reading "/t_20260105.csv"') },
+    });
   });
 
   it('of an archive only what is needed is read, in ranges, and again where a connection ended', async () => {

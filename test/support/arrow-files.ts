@@ -1,7 +1,7 @@
 /** Files as PyArrow 26 has written them. */
 const bytes = (text: string): Uint8Array => Buffer.from(text, 'base64');
 
-export const ARROW: Readonly<Record<'types' | 'int96' | 'nanoseconds', Uint8Array>> = {
+export const ARROW: Readonly<Record<'types' | 'int96' | 'nanoseconds' | 'digits', Uint8Array>> = {
   /** A column of each type, with a value and NULL; `nothing` has no type. */
   types: bytes(
     'UEFSMRUEFQgVMEwVAhUAEgAAH4sIAAAAAAACA/vPwMAAAO3ZQf8EAAAAFQAVEhU6LBUEFRAVBhUGHAAAAB+LCAAAAAAAAgNjYmBg' +
@@ -64,5 +64,14 @@ export const ARROW: Readonly<Record<'types' | 'int96' | 'nanoseconds', Uint8Arra
       'CBXN5cA1muUVEREAAAACAAAAAgEBAgAVBBksNQAYBnNjaGVtYRUCABUEJQIYAm5zbIwSHDwAAAAAABYCGRwZHCYAHBUEGTUABhAZ' +
       'GAJucxUAFgIWvAEWvAEmNCYIHBgIFc3lwDWa5RUYCBXN5cA1muUVFgAoCBXN5cA1muUVGAgVzeXANZrlFRERABksFQQVABUCABUA' +
       'FRAVAgA8KQYZJgACAAAAFrwBFgImCBa8AQAoIHBhcnF1ZXQtY3BwLWFycm93IHZlcnNpb24gMjYuMC4xGRwcAAAAwQAAAFBBUjE=',
+  ),
+  /** Decimals of 60 digits, and of 51 within a struct: 10 to the power of 50. */
+  digits: bytes(
+    'UEFSMRUAFRQVFCwVAhUAFQYVBhwAAAACAAAAAgEDAAAAFQAVQBVALBUCFQAVBhUGHAAAAAIAAAACAQAAAAAARGw7FfmSZofSxAU0/b' +
+      'VkAAAAAAAAFQAVOBU4LBUCFQAVBhUGHAAAAAIAAAACAgBEbDsV+ZJmh9LEBTT9tWQAAAAAAAAVBBlcNQAYBnNjaGVtYRUGABUCJQIY' +
+      'AmlkABUOFTQVAhgEbWFueSUKFQAVeCxcFQAVeAAAADUCGAZ3aXRoaW4VAgAVDhUsFQIYAWQlChUAFWYsXBUAFWYAAAAWAhkcGTwmAB' +
+      'wVAhklBgAZGAJpZBUAFgIWOhY6JghJHBUAFQAVAgA8KQYZJgACAAAAJgAcFQ4ZJQYAGRgEbWFueRUAFgIWZhZmJkJJHBUAFQAVAgA8' +
+      'KQYZJgACAAAAJgAcFQ4ZJQYAGSgGd2l0aGluAWQVABYCFl4WXiaoAUkcFQAVABUCADwpBhk2AAACAAAAFv4BFgImCBb+AQAoIHBhcn' +
+      'F1ZXQtY3BwLWFycm93IHZlcnNpb24gMjYuMC4xGTwcAAAcAAAcAAAAJAEAAFBBUjE=',
   ),
 };

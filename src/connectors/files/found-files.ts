@@ -21,6 +21,8 @@ export interface FoundFiles {
   waiting: string[];
   /** Without bytes: some writers make files before they fill them. */
   empty: string[];
+  /** Their names cannot be read. */
+  unnamed: string[];
 }
 
 /** Whoever writes to a file does it more often than this, or is taken for done. */
@@ -34,8 +36,13 @@ export async function findFiles(
   signal: AbortSignal,
 ): Promise<FoundFiles> {
   const glob = parseGlob(config.path);
+  const deep = /\/|\*\*/.test(config.path.slice(glob.prefix.length));
+  const unnamed = new Set<string>();
+  const onUnnamed = (name: string): void => {
+    if (glob.matches(name) || (deep && name.endsWith('/'))) unnamed.add(name);
+  };
   const list = async (): Promise<StoredObject[]> =>
-    (await storage.list(glob.prefix, { empty: true })).filter(
+    (await storage.list(glob.prefix, { empty: true, onUnnamed })).filter(
       ({ key }) => glob.matches(key) && !key.startsWith(OWN_FOLDER),
     );
   let objects = await list();
@@ -61,6 +68,7 @@ export async function findFiles(
     columns: names.columns,
     waiting: [...waiting],
     empty: settled.filter(({ size }) => size === 0).map(({ key }) => key),
+    unnamed: [...unnamed].toSorted(),
   };
 }
 
@@ -155,6 +163,15 @@ export async function foundFile(path: string, storage: ObjectStorage): Promise<S
   const found = (await storage.list(path)).find(({ key }) => key === path);
   if (found) return found;
   throw changed(path);
+}
+
+export function unreadableNames(names: readonly string[]): { error: ConfigError }[] {
+  return names.map((name) => ({
+    error: new ConfigError(`reading ${JSON.stringify(name)}: a name like this leads to no file`, {
+      code: 'files.unnamed',
+      remedy: 'rename it: no empty, "." or ".." parts in a bucket, and UTF-8 on a disk',
+    }),
+  }));
 }
 
 export function noFiles(stream: string, storage: ObjectStorage, config: FilesConfig): ConfigError {

@@ -13,22 +13,33 @@ export interface ParquetColumn {
   sql: string;
   /** Digits beyond microseconds, of values that DuckDB has cut when it gives them out. */
   cut: boolean;
+  /** Digits of decimals that have more than DuckDB reads: it makes other numbers of them. */
+  tooManyDigits: number | undefined;
 }
 
-/** What the footer says of a column beside DuckDB's type. */
-export interface FooterColumn {
+/** What the footer says beside DuckDB's type of a column, or of what is within it. */
+export interface FooterElement {
   /** Physical. */
   type: string | undefined;
   logical: string | undefined;
+  /** Digits of a decimal. */
+  digits: number | undefined;
 }
 
 const NANOSECONDS = /NANOS=NanoSeconds/;
+/** DuckDB has a type for these. */
+const WITHOUT_ZONE = /^TimestampType\(isAdjustedToUTC=0/;
+const MOST_DIGITS = 38;
 
-export function parquetColumn(name: string, native: string, footer: FooterColumn): ParquetColumn {
-  const { type, logical } = footer;
-  const cut = type === 'INT96' || (NANOSECONDS.test(logical ?? '') && native !== 'TIMESTAMP_NS');
-  const column = { name, native, cut };
-  if (logical === 'NullType()') return { ...column, type: undefined, sql: 'NULL' };
+/** `footer`: the column itself, and what is within it. */
+export function parquetColumn(name: string, native: string, footer: readonly FooterElement[]): ParquetColumn {
+  const cut = footer.some(
+    ({ type, logical = '' }) =>
+      type === 'INT96' || (NANOSECONDS.test(logical) && !WITHOUT_ZONE.test(logical)),
+  );
+  const tooManyDigits = footer.map(({ digits }) => digits).find((digits = 0) => digits > MOST_DIGITS);
+  const column = { name, native, cut, tooManyDigits };
+  if (footer[0]?.logical === 'NullType()') return { ...column, type: undefined, sql: 'NULL' };
   if (native === 'TIMESTAMP_NS')
     return {
       ...column,

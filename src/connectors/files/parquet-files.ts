@@ -14,7 +14,14 @@ import { checksumOf, crcText, type FileProblem, problemOf } from '../shared/look
 import type { FoundFile } from './found-files.ts';
 import type { UnpackedTables } from './unpacked-tables.ts';
 import { forcedType } from '../shared/look/contract.ts';
-import { followed, lossOf, type ParquetColumn, parquetColumn, readAs } from './parquet-columns.ts';
+import {
+  followed,
+  type FooterElement,
+  lossOf,
+  type ParquetColumn,
+  parquetColumn,
+  readAs,
+} from './parquet-columns.ts';
 
 export interface ParquetPlace {
   storage: ObjectStorage;
@@ -58,6 +65,8 @@ export interface ParquetContract {
   /** What is loaded has these. */
   known: ReadonlyMap<string, LogicalType>;
   pinned: Readonly<Record<string, string>>;
+  /** Whether a column is read; nothing is asked of others. */
+  reads: (name: string) => boolean;
   /** Columns that have to have a value. */
   key: readonly string[];
   /** Rows with values that do not fit may be left out; otherwise their file is refused. */
@@ -117,6 +126,17 @@ async function lookAtOne(
   const types = new Map(found.types);
   const misfits: string[] = [];
   for (const column of looked.columns) {
+    if (!contract.reads(column.name)) {
+      const type = types.get(column.name) ?? column.type;
+      if (type) types.set(column.name, type);
+      continue;
+    }
+    if (column.tooManyDigits !== undefined) {
+      misfits.push(
+        `"${column.name}" has decimals of ${column.tooManyDigits} digits, and 38 are the most that can be read`,
+      );
+      continue;
+    }
     const pinned = Object.hasOwn(contract.pinned, column.name) ? contract.pinned[column.name] : undefined;
     const next =
       pinned === undefined ? followed(column, types.get(column.name)) : { type: forcedType(pinned) };
@@ -154,7 +174,7 @@ async function footerOf(file: FoundFile, place: ParquetPlace): Promise<Omit<Parq
       signal,
     );
     const elements = await engine.rows(
-      `SELECT type, logical_type AS logical, num_children AS children FROM parquet_schema(${path})`,
+      `SELECT type, logical_type AS logical, precision::DOUBLE AS digits, num_children AS children FROM parquet_schema(${path})`,
       signal,
     );
     const groups = await engine.rows(
@@ -162,14 +182,10 @@ async function footerOf(file: FoundFile, place: ParquetPlace): Promise<Omit<Parq
        FROM parquet_metadata(${path}) GROUP BY ALL ORDER BY id`,
       signal,
     );
-    const footers = topLevel(elements);
-    const columns = described.map(({ name, type }, i) => {
-      const { type: physical, logical } = footers[i] ?? {};
-      return parquetColumn(String(name).slice(1), String(type), {
-        type: textOf(physical),
-        logical: textOf(logical),
-      });
-    });
+    const footers = byColumn(elements);
+    const columns = described.map(({ name, type }, i) =>
+      parquetColumn(String(name).slice(1), String(type), footers[i] ?? []),
+    );
     const sizes = groups.map(({ rows, bytes }) => ({ rows: Number(rows), bytes: Number(bytes) }));
     const rows = sizes.reduce((all, group) => all + group.rows, 0);
     // Rows go by a number that such a column would hide.
@@ -191,14 +207,22 @@ function textOf(value: unknown): string | undefined {
   return typeof value === 'string' ? value : undefined;
 }
 
-/** The columns, without the root and what is within them. */
-function topLevel(elements: readonly Record<string, unknown>[]): Record<string, unknown>[] {
-  const columns: Record<string, unknown>[] = [];
+/** The columns, each with what is within it, without the root. */
+function byColumn(elements: readonly Record<string, unknown>[]): FooterElement[][] {
+  const columns: FooterElement[][] = [];
   for (let at = 1; at < elements.length;) {
-    columns.push(elements[at]!);
+    const column: FooterElement[] = [];
+    columns.push(column);
     // Each element is followed by what it has.
-    for (let open = 1; open > 0 && at < elements.length; at++)
-      open += Number(elements[at]!['children'] ?? 0) - 1;
+    for (let open = 1; open > 0 && at < elements.length; at++) {
+      const { type, logical, digits, children } = elements[at]!;
+      column.push({
+        type: textOf(type),
+        logical: textOf(logical),
+        digits: typeof digits === 'number' ? digits : undefined,
+      });
+      open += Number(children ?? 0) - 1;
+    }
   }
   return columns;
 }
@@ -224,7 +248,7 @@ async function checkValues(
   { file: { key: path }, columns, rows }: Omit<ParquetFile, 'misfits'>,
   {
     types,
-    contract: { key, putsAside },
+    contract: { reads, key, putsAside },
     place,
   }: { types: ReadonlyMap<string, LogicalType>; contract: ParquetContract; place: ParquetPlace },
 ): Promise<Misfit[]> {
@@ -232,7 +256,9 @@ async function checkValues(
   const missing = key.filter((name) => !columns.some((column) => column.name === name));
   if (missing.length > 0 && rows > 0)
     throw misfit(path, [`it has no "${missing.join('", "')}", which is of the key`]);
-  const checks = columns.flatMap((column) => checksOf(column, types.get(column.name), key));
+  const checks = columns
+    .filter(({ name }) => reads(name))
+    .flatMap((column) => checksOf(column, types.get(column.name), key));
   const list = [
     'count(*)::DOUBLE AS n',
     // Values that nobody looks at would not be read.
@@ -284,7 +310,8 @@ function checksOf(column: ParquetColumn, type: LogicalType | undefined, key: rea
 function misfit(path: string, found: readonly string[]): DataError {
   return new DataError(`reading "${path}": ${found.join('; ')}`, {
     code: 'files.type',
-    remedy: 'write the file as the others are, or pin a type with `types` that holds all values',
+    remedy:
+      'write the file as the others are, pin a type with `types` that holds all values, or leave columns out with `columns: { exclude: […] }`',
     details: { file: path },
   });
 }

@@ -5,6 +5,7 @@ import type { SurveyNote } from '../../core/source.ts';
 import type { StreamConfig } from '../../core/stream.ts';
 import { formatCount } from '../../core/units.ts';
 import { type FileColumn, nearMisses } from '../shared/look/contract.ts';
+import type { FileProblem } from '../shared/look/documents.ts';
 import type { FoundFiles, FoundFile, SortedFiles } from './found-files.ts';
 import type { Form } from '../shared/look/look.ts';
 import type { SniffResult } from '../shared/look/sniffer.ts';
@@ -20,13 +21,16 @@ export function windowText({ files }: FoundFiles, { fresh, changed, loaded, gone
   return counts.filter((text) => text !== false).join(', ');
 }
 
+/** Of a file. */
+type Problem = Pick<FileProblem, 'error'>;
+
 interface Notable {
   /** Of their format. */
   more: readonly SurveyNote[];
   found: FoundFiles;
   wanted: readonly FoundFile[];
   sorted: SortedFiles;
-  problems: SniffResult['problems'];
+  problems: readonly Problem[];
   columns: FileColumn[];
 }
 
@@ -73,7 +77,7 @@ function listed(names: readonly string[]): string {
 }
 
 /** What can be loaded is loaded; that it was not all is an error nevertheless. */
-export function problemOf(stream: StreamConfig, problems: SniffResult['problems']): SluiceError | undefined {
+export function problemOf(stream: StreamConfig, problems: readonly Problem[]): SluiceError | undefined {
   const [first] = problems;
   if (!first) return undefined;
   const others = problems.length > 1 ? ` (and ${problems.length - 1} other files)` : '';

@@ -21,6 +21,7 @@ import {
   noFiles,
   type SortedFiles,
   sortFiles,
+  unreadableNames,
   withoutTouched,
 } from './found-files.ts';
 import { type Form, formatOf, lookAt, NO_TEXT, writtenForm } from '../shared/look/look.ts';
@@ -107,7 +108,8 @@ export async function survey(
   if (window.replay) return keptSurvey(stream, config, checkpoint);
   const found = await findFiles(storage, stream.name, config, signal);
   const ledger = checkpoint?.ledger;
-  if (found.files.length === 0 && !ledger) throw noFiles(stream.name, storage, config);
+  const unnamed = unreadableNames(found.unnamed);
+  if (found.files.length === 0 && !ledger) throw unnamed[0]?.error ?? noFiles(stream.name, storage, config);
   const sorted = await withoutTouched(
     sortFiles(found.files, within(stream, found, window), ledger),
     ledger,
@@ -119,7 +121,8 @@ export async function survey(
   const names = (wanted.length > 0 ? wanted : found.files).map(({ key }) => key);
   refuseMixed(names, config);
   const facts = await factsOf(names[0], { stream, config, found, wanted, ledger }, { ...place, signal });
-  const { columns, layouts, problems } = facts;
+  const { columns, layouts } = facts;
+  const problems = [...unnamed, ...facts.problems];
   const loaded = wanted.filter((file) => layouts.has(file.key));
   const held = heldBy(stream, config, columns);
   const fresh = sorted.fresh.flatMap(({ key }) => layouts.get(key) ?? []);

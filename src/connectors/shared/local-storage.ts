@@ -166,6 +166,8 @@ class LocalStorage implements ObjectStorage {
       let vanished = false;
       await inParallel(await entriesOf(path.join(this.#root, folder)), async (entry) => {
         const key = folder + entry.name;
+        if (await isUnreadable(path.join(this.#root, key)))
+          return query.onUnnamed?.(entry.isDirectory() ? `${key}/` : key);
         if (entry.isDirectory()) return void found.folders.push({ key, linked: false });
         if (entry.name.startsWith(UNFINISHED)) return sweep(path.join(this.#root, key));
         if (!entry.isSymbolicLink() && !wantsKey(key, query)) return;
@@ -247,6 +249,11 @@ async function inParallel<T>(items: readonly T[], work: (item: T) => Promise<voi
     for (const item of rest) await work(item);
   };
   await Promise.all(Array.from({ length: Math.min(PARALLEL, items.length) }, lane));
+}
+
+/** Whether a name has bytes that are no UTF-8, for which Node gives a character that leads to no file. */
+async function isUnreadable(file: string): Promise<boolean> {
+  return path.basename(file).includes('\uFFFD') && (await statusOf(file)) === undefined;
 }
 
 async function statusOf(file: string): Promise<Stats | undefined> {

@@ -149,8 +149,12 @@ class S3Storage implements ObjectStorage {
       for (const object of page.Contents ?? []) {
         const name = page.EncodingType === 'url' ? decoded(object.Key!) : object.Key!;
         const key = name.slice(this.#prefix.length);
-        // Folders that consoles make are objects without bytes, too, whose names end with a slash.
-        if (!isKey(key) || (object.Size === 0 && options.empty !== true)) continue;
+        if (!isKey(key)) {
+          // Folders that consoles make are objects without bytes, whose names end with a slash.
+          if (object.Size !== 0 || !key.endsWith('/')) options.onUnnamed?.(key);
+          continue;
+        }
+        if (object.Size === 0 && options.empty !== true) continue;
         found.push({
           key,
           size: object.Size ?? 0,
