@@ -38,6 +38,12 @@ export interface HeldPlace {
   signal: AbortSignal;
 }
 
+interface HowToLook {
+  /** Through all of them, or a sample. */
+  whole: boolean;
+  signal: AbortSignal;
+}
+
 export class HeldRecords {
   readonly #place: HeldPlace;
   /** As they were fetched. */
@@ -49,6 +55,8 @@ export class HeldRecords {
   #shape: Shape | undefined;
   #failure: Error | undefined;
   #looked: Looked | undefined;
+  /** The round after it, which is looked at while it is loaded. */
+  #ahead: Promise<Looked> | undefined;
   /** Its slices were read: whoever asks again has failed with them. */
   #read = false;
   #rounds = 0;
@@ -110,13 +118,29 @@ export class HeldRecords {
   async round(committed: string | undefined, signal: AbortSignal): Promise<Looked> {
     if (this.#looked && this.#looked.round !== committed) return this.#looked;
     if (this.#looked) await this.#spool.drop(this.#looked.documents);
-    const { documents: taken, ended } = await this.#fed.take(() =>
+    const next = this.#ahead ?? this.#next({ whole: false, signal });
+    this.#ahead = undefined;
+    this.#looked = await next;
+    this.#read = false;
+    return this.#looked;
+  }
+
+  /** All of the next round is looked at, as soon as it is here. */
+  lookAhead(): void {
+    if (!this.#looked || this.#looked.fetched) return;
+    this.#ahead ??= this.#next({ whole: true, signal: this.#place.signal });
+    // Whoever asks for it hears what has failed.
+    this.#ahead.catch(() => {});
+  }
+
+  async #next(how: HowToLook): Promise<Looked> {
+    const { documents, ended } = await this.#fed.take(() =>
       this.#shape ? this.#place.roundBytes : Number.POSITIVE_INFINITY,
     );
     if (ended) await this.#fetching;
     if (this.#failure !== undefined) throw this.#failure;
     try {
-      return await this.#next(taken, ended ? this.#fetched : undefined, signal);
+      return await this.#lookAtNext(documents, ended ? this.#fetched : undefined, how);
     } catch (error) {
       // They are in nobody's hands now: whoever tries again has them fetched again.
       this.#failure = asSluiceError(error, `looking at ${this.#place.stream.name}`);
@@ -124,25 +148,21 @@ export class HeldRecords {
     }
   }
 
-  async #next(taken: SpooledDocument[], fetched: Fetched | undefined, signal: AbortSignal): Promise<Looked> {
+  async #lookAtNext(taken: SpooledDocument[], fetched: Fetched | undefined, how: HowToLook): Promise<Looked> {
     const made = await this.#made(taken, fetched ?? this.#shape!);
     const documents = made?.documents ?? taken;
     const round = `${this.#spool.id}-${++this.#rounds}`;
     // Where records have come there is a table, also while none of them has elements.
     const shape = this.#shapeOf(fetched ?? this.#shape!, documents.length > 0);
-    const looked = await this.#look(
-      {
-        documents,
-        round,
-        shape,
-        fetched: fetched && { ...fetched, ...shape },
-        superseded: made?.superseded,
-        before: this.#looked,
-      },
-      { whole: false, signal },
-    );
-    this.#read = false;
-    this.#looked = looked;
+    const what = {
+      documents,
+      round,
+      shape,
+      fetched: fetched && { ...fetched, ...shape },
+      superseded: made?.superseded,
+      before: this.#looked,
+    };
+    const looked = await this.#look(what, how);
     // Others tell their keys when they are looked at as a whole, or read.
     if (made && isGrouped(documents)) for (const each of made.keys) if (each) this.#remember(each);
     return looked;
@@ -188,10 +208,7 @@ export class HeldRecords {
     return this.#looked;
   }
 
-  #look(
-    what: Omit<Fetching, 'spool'>,
-    { whole, signal }: { whole: boolean; signal: AbortSignal },
-  ): Promise<Looked> {
+  #look(what: Omit<Fetching, 'spool'>, { whole, signal }: HowToLook): Promise<Looked> {
     // Elements go with their records, which were told apart.
     const grouped = isGrouped(what.documents);
     const key = grouped ? undefined : tellingApart(this.#place.stream, what.shape);
@@ -231,6 +248,7 @@ export class HeldRecords {
   async close(): Promise<void> {
     await this.#place.feeding.close();
     await this.#fetching;
+    await this.#ahead?.catch(() => undefined);
     await this.#spool.close();
   }
 }

@@ -139,8 +139,10 @@ class RecordsSnapshot implements Snapshot {
     if (!found || found.guess === 'impossible') return survey(await records.lookAtAll(signal));
     // Of all that were looked at, the keys are kept in memory.
     const few = bytesOf(found.looked?.documents ?? []) <= 2 * ROUND_BYTES;
-    if (!found.guess || !few || !this.#mayBeDirect(stream, found)) return found;
-    return survey(await records.lookFurther(signal));
+    if (!this.#mayBeDirect(stream, found) || (found.guess && !few)) return found;
+    const whole = found.guess ? survey(await records.lookFurther(signal)) : found;
+    records.lookAhead();
+    return whole;
   }
 
   /** To look at all of them takes less time than to read them. */
