@@ -102,7 +102,7 @@ export function duckdbDialect(file: DatabaseFile, schema: string, beside: string
       `ALTER TABLE ${name} ALTER COLUMN ${duckName(column.name)} SET DATA TYPE ${column.type}`,
     dropNotNull: (name, column) => `ALTER TABLE ${name} ALTER COLUMN ${duckName(column.name)} DROP NOT NULL`,
     // An index would have to fit into memory as a whole.
-    addKey: (name, _, key) => refuseSharedKeys(name, key),
+    addKey: (name, _, key, added) => refuseSharedKeys(name, key, added),
     parts: NO_PARTS,
     shape,
     structure: (session, name, columns) => structureOf(session, place, short(name), columns),

@@ -54,12 +54,20 @@ export function sameKey(a: string, b: string, key: readonly TargetColumn[]): str
     .join(' AND ');
 }
 
-/** A query that fails where rows share a key. One with a NULL is none. */
-export function refuseSharedKeys(table: string, key: readonly TargetColumn[]): string {
+/**
+ * A query that fails where rows share a key. One with a NULL is none. `added` is the condition of rows that may share theirs with any;
+ * what is kept in memory is as large as their keys, and not as those of all.
+ */
+export function refuseSharedKeys(table: string, key: readonly TargetColumn[], added?: string): string {
   const list = key.map(({ name }) => duckName(name)).join(', ');
   const nullable = key.filter((column) => column.nullable);
   const whole = nullable.map(({ name }) => `${duckName(name)} IS NOT NULL`).join(' AND ') || 'true';
-  return `SELECT error(${duckText(SHARED_KEY)}) FROM (SELECT 1 FROM ${table} WHERE ${whole} GROUP BY ${list} HAVING count(*) > 1 LIMIT 1)`;
+  const mine = `(SELECT ${list} FROM ${table} WHERE ${added} AND ${whole})`;
+  const shared =
+    added === undefined
+      ? `SELECT 1 FROM ${table} WHERE ${whole} GROUP BY ${list} HAVING count(*) > 1 LIMIT 1`
+      : `SELECT 1 WHERE (SELECT count(*) FROM ${table} JOIN ${mine} USING (${list})) > (SELECT count(*) FROM ${mine})`;
+  return `SELECT error(${duckText(SHARED_KEY)}) FROM (${shared})`;
 }
 
 /** The newest row of each key. */

@@ -1,7 +1,7 @@
 /** Gives tables their key, indexes, defaults and comments once the rows are in. */
 import { DataError, SluiceError } from '../../../core/errors.ts';
 import type { TableStructure } from '../../../core/structure.ts';
-import { type Shape, type SqlSession, type SqlSystem, versionKey } from './system.ts';
+import { LOAD_ID, type Shape, type SqlSession, type SqlSystem, versionKey } from './system.ts';
 import type { Place } from './table-shape.ts';
 
 /** Statements for the structure of a table. */
@@ -11,13 +11,24 @@ export function shapeOf(place: Place, table: string, structure: TableStructure |
   return dialect.shape({ table, name, columns, structure, history });
 }
 
-/** A table with history has several rows of each key, but only one version of it that begins at a moment. */
-export async function addKey(session: SqlSession, place: Place, table: string): Promise<void> {
-  const { dialect, key, history } = place;
+/**
+ * A table with history has several rows of each key, but only one version of it that begins at a moment. `load`: all but the rows of
+ * this one are known to have keys of their own.
+ */
+export async function addKey(
+  session: SqlSession,
+  place: Place,
+  { table, load }: { table: string; load?: number | undefined },
+): Promise<void> {
+  const { dialect, key, history, stamp } = place;
   if (history === 'loads' || key.length === 0) return;
   const unique = history === 'versions' ? versionKey(key) : key;
+  const added = load === undefined || stamp !== 'loads' ? undefined : `${dialect.quote(LOAD_ID)} = ${load}`;
   await refuseDoubles(place, () =>
-    session.query(dialect.addKey(table, place.table, unique), `adding the key of table "${place.table}"`),
+    session.query(
+      dialect.addKey(table, place.table, unique, added),
+      `adding the key of table "${place.table}"`,
+    ),
   );
 }
 
@@ -39,7 +50,7 @@ export async function shapeHidden(
     const structure = found ? await dialect.structure(session, table, columns) : ofSource;
     const grants = found ? await dialect.grants(session, table) : [];
     // Elsewhere it was made with the table.
-    if (!dialect.ddlApart) await addKey(session, place, hidden);
+    if (!dialect.ddlApart) await addKey(session, place, { table: hidden });
     const { first, indexes } = shapeOf(place, hidden, structure);
     for (const sql of first) await session.query(sql, doing);
     for (const sql of grants)

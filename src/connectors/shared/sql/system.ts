@@ -193,8 +193,11 @@ export interface SqlDialect {
   readonly ownColumns: Readonly<Record<History, readonly { sql: string; default?: string }[]>>;
   changeType(table: string, column: TargetColumn): string;
   dropNotNull(table: string, column: TargetColumn): string;
-  /** `name` is the user's name of the table, for that of the index. */
-  addKey(table: string, name: string, key: readonly TargetColumn[]): string;
+  /**
+   * `name` is the user's name of the table, for that of the index; where no index looks at keys, `added` is the condition of the rows
+   * that nobody has looked at yet.
+   */
+  addKey(table: string, name: string, key: readonly TargetColumn[], added?: string): string;
   readonly parts: PartsDialect;
   /** What gives a table its indexes, defaults and comments. */
   shape(job: ShapeJob): Shape;

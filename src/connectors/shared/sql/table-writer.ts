@@ -372,9 +372,9 @@ export class SqlTableWriter implements TableWriter {
     }
     // No index looks at rows that are added to others.
     if (shaped && this.#moved && how.kind === 'nothing' && this.#rows! > 0)
-      await addKey(session, this.#place, this.#table);
+      await addKey(session, this.#place, { table: this.#table, load: version });
     if (!this.#dialect.ddlApart && !record.shaped && checkpoint && !checkpoint.unfinished) {
-      await addKey(session, this.#place, this.#table);
+      await addKey(session, this.#place, { table: this.#table });
       const { first, indexes } = shapeOf(this.#place, this.#table, this.#spec.structure);
       for (const sql of [...first, ...indexes])
         await session.query(sql, this.#doing('making the indexes of'));
