@@ -164,7 +164,7 @@ export class Credentials {
       request,
       async ({ body }) => {
         const pieces: Uint8Array[] = [];
-        for await (const piece of body) pieces.push(piece);
+        for await (const piece of body) pieces.push(Uint8Array.from(piece));
         return Buffer.concat(pieces).toString('utf8');
       },
       { signal: this.#closing.signal },

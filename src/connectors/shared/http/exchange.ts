@@ -19,7 +19,7 @@ export type AnswerHeaders = Pick<Headers, 'get'>;
 export interface Answer {
   status: number;
   headers: AnswerHeaders;
-  /** Unpacked. */
+  /** Unpacked; each piece is gone when the next one is asked for. */
   body: AsyncIterable<Uint8Array>;
   /** Nobody reads on; the connection is closed unless all was read. */
   drop(): void;
@@ -64,7 +64,7 @@ export class Exchange {
     return {
       status,
       headers: headersOf(message),
-      body: packed ? unpacked(message) : message,
+      body: packed ? unpacked(message) : givenBack(message),
       drop: () => void (message.readableEnded || message.destroy()),
     };
   }
@@ -107,7 +107,7 @@ function handOn(this: Socket, bytes: number, buffer: Uint8Array): boolean {
 async function* unpacked(message: IncomingMessage): AsyncGenerator<Uint8Array> {
   const unpackers = codingsOf(message.headers['content-encoding']).map((open) => open());
   const [first] = unpackers;
-  if (!first) return yield* message;
+  if (!first) return yield* givenBack(message);
   // What goes wrong in any of them is thrown by the last one.
   pipeline([message, ...unpackers] as unknown as [Readable, Packed], () => undefined);
   try {
@@ -115,6 +115,15 @@ async function* unpacked(message: IncomingMessage): AsyncGenerator<Uint8Array> {
   } catch (error) {
     // No body at all is packed in no way.
     if (first.bytesWritten > 0 || !message.complete) throw error;
+  }
+}
+
+/** What is left to the collector of garbage makes it run all the time, and is memory until then. */
+async function* givenBack(pieces: AsyncIterable<Buffer<ArrayBuffer>>): AsyncGenerator<Uint8Array> {
+  for await (const piece of pieces) {
+    yield piece;
+    // Small ones may be parts of what others have parts of.
+    if (piece.length > Buffer.poolSize && piece.length === piece.buffer.byteLength) piece.buffer.transfer(0);
   }
 }
 

@@ -102,7 +102,7 @@ export class RecordSplitter {
     this.#aroundBytes += bytes.length;
     if (this.#aroundBytes > MOST_AROUND)
       throw broken(`it has more than ${MOST_AROUND >> 20} MiB beside its records`);
-    this.#around.push(bytes.slice());
+    this.#around.push(Uint8Array.from(bytes));
   }
 
   /** Up to the records, or the end of the piece. */
