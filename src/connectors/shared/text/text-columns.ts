@@ -185,12 +185,18 @@ function longDecimal(field: TextField, column: Column, row: number): number {
   return 0;
 }
 
+function hasDigits(last: number): boolean {
+  return last === 0x2e || (last >= 0x30 && last <= 0x39);
+}
+
 function float(field: TextField, column: Column, row: number): number {
   const { bytes, start, end } = field;
   const value = parseFloat64(bytes, start, end);
   if (value === undefined) return TYPE;
+  // Infinities have names; what has digits is too large.
+  if (!Number.isFinite(column.width === 4 ? Math.fround(value) : value) && hasDigits(bytes[end - 1]!))
+    return RANGE;
   if (column.width === 4) {
-    if (Number.isFinite(value) && !Number.isFinite(Math.fround(value))) return RANGE;
     column.f32[row] = value;
   } else column.f64[row] = value;
   if (value === 0 && Object.is(value, -0)) column.negativeZero = true;

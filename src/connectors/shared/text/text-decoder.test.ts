@@ -348,10 +348,11 @@ describe('types', () => {
       ),
       { numRuns: 30 },
     );
-    expect(await cells('float64', ['1.', '.5', '1e400', 'nan', '0x10', '1,5'])).toEqual([
+    expect(await cells('float64', ['1.', '.5', '1e400', '-inf', 'nan', '0x10', '1,5'])).toEqual([
       '1',
       '0.5',
-      'Infinity',
+      undefined,
+      '-Infinity',
       'NaN',
       undefined,
       undefined,

@@ -73,7 +73,8 @@ export function kindOf(bytes: Uint8Array, start: number, end: number): number {
     if (scale === 0) return TEXT;
   }
   const size = (most(whole) << WHOLE_SHIFT) | (most(scale) << SCALE_SHIFT);
-  if (p < end) return isExponent(bytes, p, end) ? FLOAT | UNUSUAL | size : TEXT;
+  if (p < end)
+    return isExponent(bytes, p, end) && isDouble(bytes, start, end) ? FLOAT | UNUSUAL | size : TEXT;
   const negativeZero = first === ZERO && digits > start && isZero(bytes, digits, end);
   return DECIMAL | size | (negativeZero ? UNUSUAL : 0);
 }
@@ -94,6 +95,13 @@ function isExponent(bytes: Uint8Array, at: number, end: number): boolean {
   if (p >= end || end - p > 3) return false;
   for (; p < end; p++) if (bytes[p]! < ZERO || bytes[p]! > NINE) return false;
   return true;
+}
+
+/** Whether a double holds it, as good as it holds any number: no infinity, and 0 only for 0. */
+function isDouble(bytes: Uint8Array, start: number, end: number): boolean {
+  const text = String.fromCharCode(...bytes.subarray(start, end));
+  const value = Number(text);
+  return Number.isFinite(value) && (value !== 0 || /^-?[0.]*e/i.test(text));
 }
 
 const BOOLS: readonly Uint8Array[] = ['true', 'false', 'True', 'False', 'TRUE', 'FALSE'].map((text) =>
