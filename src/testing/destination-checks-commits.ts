@@ -85,6 +85,17 @@ export const COMMIT_CHECKS: readonly DestinationCheck[] = [
     },
   },
   {
+    name: 'loads what was planned again, under the same lease and of the same moment',
+    async run(under) {
+      const destination = await under.destination();
+      const same = { slice: 'again', fence: 3, loadedAt: nextMoment(), history: undefined };
+      const supersede = { kind: 'key' as const, key: ['id'] };
+      for (let time = 0; time < 2; time++)
+        await load(destination, 'people', { rows: CAST, supersede, ...same });
+      await expectRows(under, 'people', CAST);
+    },
+  },
+  {
     name: 'refuses a commit that was planned before another one',
     async run(under) {
       const [one, two] = [await under.destination(), await under.destination()];

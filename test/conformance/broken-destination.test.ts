@@ -401,6 +401,23 @@ const DEFECTS: Record<string, { destination: Class; found: string }> = {
       }
     },
   },
+  'names what it writes after the lease, the moment and the slice alone': {
+    found: 'loads what was planned again, under the same lease and of the same moment',
+    destination: class extends Good {
+      readonly #names = new Set<string>();
+      override wrap(writer: TableWriter, { fence, loadedAt }: TableSpec): TableWriter {
+        const commit: TableWriter['commit'] = async (loads, ...args) => {
+          for (const { slice } of loads) {
+            const name = `${fence} ${loadedAt} ${slice.id}`;
+            if (this.#names.has(name)) throw new DataError(`${name} is taken`, { code: 'kit.taken' });
+            this.#names.add(name);
+          }
+          return writer.commit(loads, ...args);
+        };
+        return Object.assign(new Writer(writer), { commit });
+      }
+    },
+  },
   'commits whatever was committed meanwhile': {
     found: 'refuses a commit that was planned before another one',
     destination: class extends Good {

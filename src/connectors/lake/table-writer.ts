@@ -390,14 +390,17 @@ export class LakeTableWriter implements TableWriter {
 
   /**
    * Sorts as loads of one table follow each other: the fence rises with every lease, the moment of the snapshot with
-   * every snapshot of a lease; slices of one snapshot have no row in common.
+   * every snapshot of a lease, the version with what is committed before a slice is planned again; slices of one plan have no row in
+   * common. Who tries again without a commit in between writes the same names.
    */
   #loadId(slice: Slice | undefined): string {
     const digits = this.#spec.loadedAt
       .replace(/[+Z].*$/, '')
       .replace(/\D/g, '')
       .padEnd(20, '0');
-    return `${String(this.#spec.fence).padStart(10, '0')}-${digits}${slice ? `-${slice.id}` : ''}`;
+    const { fence, expectedVersion } = this.#spec;
+    const [lease, version] = [fence, expectedVersion].map((number) => String(number).padStart(10, '0'));
+    return `${lease}-${digits}-${version}${slice ? `-${slice.id}` : ''}`;
   }
 }
 
