@@ -65,7 +65,7 @@ export async function setWatermark(
     const signal = new AbortController().signal;
     const snapshot = await session.source.open(signal, session.accepts);
     try {
-      await snapshot.survey(stream, checkpoint, {}, signal);
+      await snapshot.survey(stream, checkpoint, { preview: true }, signal);
     } finally {
       await snapshot.close();
     }
@@ -104,24 +104,40 @@ interface StreamPlace {
   describe?: Describe;
 }
 
-/** Does something with the table of a stream, which has to be there. */
-export async function withStream<T>(
-  { context, pipeline, name, describe = committed }: StreamPlace,
+/** Looks at the table of a stream, which has to be there. */
+export function withStream<T>(
+  place: StreamPlace,
   work: (session: PipelineSession, stream: StreamConfig, state: TableState) => Promise<T>,
 ): Promise<T> {
-  const signal = new AbortController().signal;
+  return inSession(place, async (session, stream) =>
+    work(session, stream, await stateOf(session, stream, place)),
+  );
+}
+
+async function inSession<T>(
+  { context, pipeline, name }: StreamPlace,
+  work: (session: PipelineSession, stream: StreamConfig) => Promise<T>,
+): Promise<T> {
   const session = await openPipeline(context, pipeline, {});
   try {
-    const stream = (await streamsOf(session, pipeline, { select: [name] }, signal))[0]!;
-    const state = await describe(session, stream, signal);
-    if (state) return await work(session, stream, state);
-    throw new ConfigError(`changing the state of ${name}: nothing was loaded yet`, {
-      code: 'state.nothing',
-      remedy: 'a first run loads everything',
-    });
+    const { signal } = new AbortController();
+    return await work(session, (await streamsOf(session, pipeline, { select: [name] }, signal))[0]!);
   } finally {
     await closePipeline(session);
   }
+}
+
+async function stateOf(
+  session: PipelineSession,
+  stream: StreamConfig,
+  { name, describe = committed }: StreamPlace,
+): Promise<TableState> {
+  const state = await describe(session, stream, new AbortController().signal);
+  if (state) return state;
+  throw new ConfigError(`changing the state of ${name}: nothing was loaded yet`, {
+    code: 'state.nothing',
+    remedy: 'a first run loads everything',
+  });
 }
 
 /**
@@ -129,16 +145,14 @@ export async function withStream<T>(
  * `describe` shows in version 0 is taken for ours.
  */
 export function changeCheckpoint(place: StreamPlace, change: Change): Promise<Checkpoint> {
-  const { context, describe = committed } = place;
-  return withStream(place, async (session, stream, before) => {
+  return inSession(place, async (session, stream) => {
     const run = `state-${randomBytes(4).toString('hex')}`;
-    const store = await openState(context);
+    const store = await openState(place.context);
     try {
-      const taken = await HeldLease.acquire(store, leaseName(session, stream.table), run);
-      const lease = await taken.above(before.fence);
+      let lease = await HeldLease.acquire(store, leaseName(session, stream.table), run);
       try {
-        const { signal } = new AbortController();
-        const state = (await describe(session, stream, signal)) ?? before;
+        const state = await stateOf(session, stream, place);
+        lease = await lease.above(state.fence);
         const checkpoint = await change(session, stream, state);
         if (checkpoint !== state.checkpoint)
           await commitCheckpoint({ session, stream, state, run, fence: lease.fence }, checkpoint);

@@ -1,5 +1,6 @@
 /** Records of an API become a table: all pages, only what has changed, whatever the API does. */
 import { describe, expect, it } from 'vitest';
+import { setWatermark } from '../../src/engine/state-ops.ts';
 import { quarantine, type RunEvent } from '../../src/index.ts';
 import { type Answer, Api, ApiLake, type Call } from '../support/api.ts';
 
@@ -47,6 +48,10 @@ it('loads all pages, then what has changed, and nothing twice', async () => {
   expect(api.calls.at(-1)!.query['since']).toBe('2026-01-01T00:10:00.000000Z');
   expect(await pair.query('SELECT count(*), count(DISTINCT id), count(name) FROM t')).toEqual([[11, 11, 10]]);
   expect(await pair.query('SELECT name FROM t WHERE id = 1')).toEqual([['changed']]);
+  // To see that a watermark is one, not all that follows it is fetched.
+  api.calls.length = 0;
+  await setWatermark(await pair.context(), 'p', 't', '2026-01-01 00:02:00+00');
+  expect(api.calls).toHaveLength(1);
 });
 
 it.each([

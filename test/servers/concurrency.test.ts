@@ -2,7 +2,9 @@
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, it } from 'vitest';
+import type { SluiceError } from '../../src/core/errors.ts';
 import { runPipeline } from '../../src/engine/run.ts';
+import { resetStream } from '../../src/engine/state-ops.ts';
 import type { RunReport } from '../../src/engine/types.ts';
 import { pauseAt } from '../../guarantees/pause.ts';
 import { Pair, type Streams } from '../support/pair.ts';
@@ -26,9 +28,12 @@ it('the second of two runs is told who holds the stream, and the first goes on',
   await using pair = await Pair.open(server(), STREAMS, SQL);
   const context = await pair.context();
   let second: Promise<RunReport> | undefined;
+  let reset: Promise<unknown> | undefined;
   const first = await pair.attempt({
     onEvent: (event) => {
-      if (event.kind === 'slice-started') second ??= runPipeline(context, 'p', {});
+      if (event.kind !== 'slice-started') return;
+      second ??= runPipeline(context, 'p', {});
+      reset ??= resetStream(context, 'p', 'public.t').catch(({ code }: SluiceError) => code);
     },
   });
   expect(first.status).toBe('succeeded');
@@ -37,6 +42,8 @@ it('the second of two runs is told who holds the stream, and the first goes on',
     status: 'failed',
     streams: [{ error: { code: 'lease.held', recovery: 'conflict' } }],
   });
+  // Nobody looks at the table while it is being loaded.
+  expect(await reset).toBe('lease.held');
   expect(report.streams[0]!.error!.message).toContain(first.run);
   expect(report.streams[0]!.error!.message).toContain(String(process.pid));
   await pair.expectEqual('t');

@@ -36,6 +36,18 @@ describe('state', () => {
         table: 'codes',
         committed: { ...TABLE, rows: 27, checkpoint: { cursor: [] } },
       },
+      {
+        stream: 'issues',
+        table: 'issues',
+        committed: {
+          ...TABLE,
+          checkpoint: {
+            cursor: [],
+            ledger: { contract: { fields: [], key: [] }, files: {} },
+            position: '{}',
+          },
+        },
+      },
       { stream: 'public.new', table: 'new', committed: undefined },
     ]);
 
@@ -48,6 +60,7 @@ shop_to_lake
   public.orders   orders     5M   212 MB         7   2026-07-25 00:58:12.900172+00
   public.items    items      5M   212 MB         7   1 of 0 parts loaded
   public.codes    codes      27   212 MB         7   none, read in full
+  issues          issues     5M   212 MB         7   a state of the source (--json)
   public.new      new                                nothing loaded yet
 `);
     const json = (await runWith(['state', 'show', '--json'], { showState })).out.split('\n')[0] ?? '';

@@ -67,7 +67,9 @@ function position(checkpoint: NonNullable<StreamState['committed']>['checkpoint'
     notes.push(`${checkpoint.unfinished.done.length} of ${checkpoint.unfinished.slices.length} parts loaded`);
   }
   if (checkpoint?.reload === true) notes.push('to be loaded again');
-  if (checkpoint?.ledger) notes.push(`${formatCount(Object.keys(checkpoint.ledger.files).length)} files`);
+  const files = Object.keys(checkpoint?.ledger?.files ?? {}).length;
+  if (files > 0) notes.push(`${formatCount(files)} files`);
+  if (checkpoint?.position !== undefined) notes.push('a state of the source (--json)');
   const value = checkpoint?.watermark ?? checkpoint?.day ?? (notes.length > 0 ? '' : 'none, read in full');
   return [value, ...notes].filter((text) => text !== '').join('; ');
 }
