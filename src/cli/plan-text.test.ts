@@ -54,6 +54,19 @@ it('says which way rows are expected to go where there are two', () => {
   ]);
 });
 
+it('shows what was found in records before they are loaded', () => {
+  const columns = Array.from({ length: 42 }, (_, i) => ({ name: `c${i}`, type: 'int64' }));
+  const streams = [
+    stream('t', { action: 'first-load', columnsFound: true, columns, sql: 't_*.csv, csv, with header' }),
+    stream('u', { action: 'load', columnsFound: true, columns }),
+    stream('v', { action: 'first-load', columns }),
+  ];
+  const text = renderPlan({ ...plan, streams }, { style: createStyle(false), sql: false, next: '' });
+  expect(text).toContain('\n  t: t_*.csv, csv, with header\n    c0 int64, c1 int64,');
+  expect(text).toContain('and 2 more columns (--json has all)\n');
+  expect(text).not.toMatch(/^ {2}[uv]:/m);
+});
+
 const plan: PipelinePlan = {
   pipeline: 'shop_to_lake',
   from: { connection: 'shop', title: 'PostgreSQL 18.4, 127.0.0.1/shop' },

@@ -3,6 +3,7 @@ import type { PipelinePlan, StreamPlan } from '../engine/types.ts';
 import { plural } from '../observe/plural.ts';
 import type { Style } from '../observe/style.ts';
 import { type Column, renderTable } from '../observe/table.ts';
+import { textWidth } from '../observe/text-width.ts';
 
 export interface PlanTextOptions {
   readonly style: Style;
@@ -48,7 +49,11 @@ export function renderPlan(plan: PipelinePlan, options: PlanTextOptions): string
       '',
     );
   if (plan.streams.length === 0) lines.push('  no stream matches', '');
-  if (options.sql) for (const stream of planned) lines.push(...sqlLines(stream, style));
+  // Of a catalog, people know what it says.
+  for (const stream of planned)
+    if (stream.columnsFound === true && (stream.action === 'first-load' || stream.action === 'reload'))
+      lines.push(...foundLines(stream, style));
+    else if (options.sql) lines.push(...sqlLines(stream, style));
   lines.push(...noteLines(planned));
   for (const { stream, indexesOff } of planned)
     if (indexesOff !== undefined)
@@ -80,14 +85,18 @@ function row(plan: StreamPlan, ways: boolean, style: Style): string[] {
   return [
     stream.name,
     stream.load,
-    idle
-      ? style.dim(`nothing new since ${plan.watermark.before ?? 'the last run'}`)
-      : `${plan.window}${suffix(plan)}`,
+    idle ? style.dim(idleText(plan)) : `${plan.window}${suffix(plan)}`,
     idle ? '' : String(slices.length),
     idle || estimatedRows === undefined ? '' : formatCount(estimatedRows),
     ...(ways ? [loadedBy(plan)] : []),
     changes.length === 0 ? style.dim('none') : style.cyan(changes.join(', ')),
   ];
+}
+
+function idleText({ stream, window, watermark }: StreamPlan): string {
+  return stream.files
+    ? `nothing to load: ${window}`
+    : `nothing new since ${watermark.before ?? 'the last run'}`;
 }
 
 const REASONS = { size: '', asked: ' (asked for)', server: ' (nothing else is allowed)' };
@@ -108,6 +117,28 @@ function suffix({ action }: StreamPlan): string {
     case 'nothing-new':
       return '';
   }
+}
+
+const MOST_COLUMNS = 40;
+
+/** How records are read, and what was found in them. */
+function foundLines({ stream, sql, columns = [] }: StreamPlan, style: Style): string[] {
+  const shown = columns.slice(0, MOST_COLUMNS).map(({ name, type }) => `${name} ${style.dim(type)}`);
+  const more = columns.length - shown.length;
+  if (more > 0) shown.push(`and ${plural(more, 'more column')} (--json has all)`);
+  return [`  ${stream.name}: ${sql}`, ...wrapped(shown).map((line) => `    ${line}`), ''];
+}
+
+const LINE_WIDTH = 110;
+
+function wrapped(items: readonly string[]): string[] {
+  const lines: string[] = [];
+  for (const item of items) {
+    const last = lines.at(-1);
+    if (last === undefined || textWidth(last) + textWidth(item) + 2 > LINE_WIDTH) lines.push(item);
+    else lines[lines.length - 1] = `${last}, ${item}`;
+  }
+  return lines;
 }
 
 function sqlLines({ stream, sql, target }: StreamPlan, style: Style): string[] {

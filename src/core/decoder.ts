@@ -27,8 +27,11 @@ export interface RefusedInBatch {
 /** The largest row that whoever reads the batches has memory for. */
 export interface RowLimit {
   bytes: number;
-  /** The error for a larger one, which the decoder throws before it holds that row. */
-  error(row: { bytes: number; column: string; columnBytes: number }): Error;
+  /**
+   * The error for a larger one, which the decoder throws before it holds that row. With its largest column, or, where it is not taken
+   * apart by then, with its place.
+   */
+  error(row: { bytes: number } & ({ column: string; columnBytes: number } | { place: string })): Error;
 }
 
 /** What the module of a DecoderSpec exports under its name. Throws DataError or InternalError from `next`. */

@@ -4,6 +4,7 @@ import { ConfigError, TransientError } from '../core/errors.ts';
 import type { Schema, SchemaJson } from '../core/schema.ts';
 import type { Snapshot, Survey } from '../core/source.ts';
 import { type Checkpoint, renamed, type RunWindow, type StreamConfig } from '../core/stream.ts';
+import { renderType } from '../core/types.ts';
 import { STRATEGIES } from '../strategies/index.ts';
 import { checkDeletes, deletesOf } from './plan-deletes.ts';
 import { indexesOff } from './index-choice.ts';
@@ -88,6 +89,8 @@ export async function planStream(request: StreamRequest): Promise<Planned> {
     estimatedRows: rows,
     estimatedBytes: survey.estimatedBytes,
     changes,
+    columns: agreed.contract.schema.fields.map(({ name, type }) => ({ name, type: renderType(type) })),
+    columnsFound: stream.files !== undefined || survey.fetched === true,
     leftOut: agreed.contract.detours.without,
     target: stream.table,
     note: survey.cursor?.note,

@@ -34,6 +34,10 @@ export interface StreamPlan {
   estimatedBytes: number | undefined;
   /** `+ loyalty_tier utf8`, `total int32 → int64`; with an error, those that a frozen schema stops at. */
   changes: string[];
+  /** Those of the table after the load; absent with an error. */
+  columns?: { name: string; type: string }[] | undefined;
+  /** Columns and types were found in the values, for the source has no catalog. */
+  columnsFound?: boolean | undefined;
   /** Columns of the source that `schema: discard` leaves out. */
   leftOut: string[];
   /** Folder or file name pattern that the load writes. */

@@ -142,6 +142,30 @@ describe('a stream of files', () => {
     expect(kept.map(({ line }) => line)).toEqual(Array.from({ length: 60_000 }, (_none, i) => 40_002 + i));
   });
 
+  it('takes a first record for a header where names are missing or there are two alike, unless they are values', async () => {
+    await using pair = new FileLake({ files: 'a.csv' });
+    const columns = async (text: string): Promise<string[]> => {
+      pair.write('a.csv', text);
+      const [stream] = (await pair.plan()).streams;
+      return stream!.columns!.map(({ name, type }) => `${name} ${type}`).slice(0, -1);
+    };
+    // As a data frame writes its index, a spreadsheet its empty last column, and two tables that were joined their keys.
+    expect(await columns(',name,city\n0,Ann,Rome\n1,Bob,Oslo\n')).toEqual([
+      'column1 int64',
+      'name utf8',
+      'city utf8',
+    ]);
+    expect(await columns('id,name,\n1,Ann,\n')).toEqual(['id int64', 'name utf8', 'column3 utf8']);
+    expect(await columns('id,v,id,ID\n1,2.5,3,x\n')).toEqual([
+      'id int64',
+      'v decimal(2,1)',
+      'id_2 int64',
+      'ID utf8',
+    ]);
+    for (const text of ['Ann,,Rome\nBob,x,Rome\n', 'a,1\nb,2\n', 'x,,,y,\n1,2,3,4,5\n'])
+      expect((await columns(text))[0]).toBe('column1 utf8');
+  });
+
   it('waits for a file that grows, and for one without bytes', async () => {
     await using pair = new FileLake({ files: '*.csv' });
     pair.write('a.csv', 'id\n1\n');
@@ -152,7 +176,7 @@ describe('a stream of files', () => {
     const writing = setInterval(() => utimesSync(file, new Date(), new Date()), 20);
     try {
       const { streams, warnings } = await pair.plan();
-      expect(streams[0]!.window).toBe('1 files, 1 new');
+      expect(streams[0]!.window).toBe('1 file, 1 new');
       expect(warnings.map(({ message }) => message)).toEqual([
         'growing.csv: is still being written; the next run looks again',
         'empty.csv: has no bytes and is left for a later run',
@@ -220,6 +244,14 @@ describe('a stream of files', () => {
     expect(await pair.query('SELECT id FROM t')).toEqual([[1]]);
     pair.write('b.csv.gz', gzipSync('id\n2\n'));
     expect(await pair.run()).toMatchObject({ totals: { loaded: 1 } });
+    pair.write('f.csv', 'a,'.repeat(20_000));
+    expect((await pair.plan()).warnings).toMatchObject([
+      {
+        code: 'files.too_many_fields',
+        message: expect.stringContaining('"f.csv": its first record has 20K'),
+      },
+    ]);
+    rmSync(path.join(pair.files, 'f.csv'));
     // As older systems write "größe.csv": no text at all.
     const latin = Buffer.concat([Buffer.from(`${pair.files}/`), Buffer.from('größe.csv', 'latin1')]);
     writeFileSync(latin, 'id\n4\n');

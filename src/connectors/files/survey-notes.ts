@@ -12,7 +12,7 @@ import type { SniffResult } from '../shared/look/sniffer.ts';
 
 export function windowText({ files }: FoundFiles, { fresh, changed, loaded, gone }: SortedFiles): string {
   const counts = [
-    `${formatCount(files.length)} files`,
+    `${formatCount(files.length)} ${files.length === 1 ? 'file' : 'files'}`,
     loaded.length > 0 && `${formatCount(loaded.length)} loaded`,
     `${formatCount(fresh.length)} new`,
     changed.length > 0 && `${formatCount(changed.length)} changed`,

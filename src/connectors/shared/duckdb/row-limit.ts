@@ -26,11 +26,22 @@ export function rowLimit(
     bytes,
     error(row) {
       const memory = `${Math.ceil(budgetFor(row.bytes * copies.later) / ROUNDING) * (ROUNDING / MEBIBYTE)}MiB`;
+      const room = `the memory budget has room for rows of up to ${formatBytes(bytes)}`;
+      const more = `run it with --memory ${memory} --workers 1 (or \`memory: ${memory}\` in the project)`;
+      if ('place' in row)
+        return new DataError(
+          `${doing}: a record has more than ${formatBytes(row.bytes)}, ${row.place}; ${room}`,
+          {
+            code: 'data.row_too_large',
+            remedy: `does a quote or a line break go wrong there? If not, ${more}`,
+            details: { ...details, bytes: row.bytes, memory },
+          },
+        );
       return new DataError(
-        `${doing}: a row has ${formatBytes(row.bytes)}, of which ${formatBytes(row.columnBytes)} are in column "${row.column}"; the memory budget has room for rows of up to ${formatBytes(bytes)}`,
+        `${doing}: a row has ${formatBytes(row.bytes)}, of which ${formatBytes(row.columnBytes)} are in column "${row.column}"; ${room}`,
         {
           code: 'data.row_too_large',
-          remedy: `run it with --memory ${memory} --workers 1 (or \`memory: ${memory}\` in the project), or leave the column out with \`columns: { exclude: [${JSON.stringify(row.column)}] }\``,
+          remedy: `${more}, or leave the column out with \`columns: { exclude: [${JSON.stringify(row.column)}] }\``,
           details: { ...details, column: row.column, bytes: row.bytes, memory },
         },
       );

@@ -41,6 +41,9 @@ interface Place {
 const OF_FILES: ReadonlySet<string> = new Set([
   'files.compression',
   'files.packing',
+  'files.record_too_long',
+  'files.too_many_fields',
+  'files.too_many_names',
   'files.type',
   'storage.missing',
   'storage.changed',

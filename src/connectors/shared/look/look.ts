@@ -108,16 +108,30 @@ function fieldCounts(bytes: Uint8Array, dialect: CsvDialect): number[] {
   return counts;
 }
 
-/** Names are texts, there are no two alike and none is missing. */
+/**
+ * Names are texts. Where some are missing or there are two alike, as spreadsheets and indexes of data frames make them, most are there
+ * and none of them is a value of its column further down.
+ */
 function hasHeader(bytes: Uint8Array, dialect: CsvDialect): boolean {
   const end = bytes.length - 1;
   const found = scannerFor(dialect, 2).measure(bytes, { at: 0, end, final: true });
   if (!found) return true;
-  const scanner = scannerFor(dialect, found.fields);
-  scanner.scan(bytes, { at: 0, end, final: true, row: 0 });
+  const [names = [], ...others] = firstRecords(bytes, dialect, found.fields);
+  const written = names.filter((name) => name !== null && name.trim() !== '');
+  if (written.length * 2 < names.length || !written.every((name) => looksLikeText(name!))) return false;
+  if (new Set(written).size === names.length) return true;
+  return !others.some((record) => record.some((value, f) => value !== null && value === names[f]));
+}
+
+/** Those that have the fields of the first one. */
+function firstRecords(bytes: Uint8Array, dialect: CsvDialect, fields: number): (string | null)[][] {
+  const records = new Records(fields, LOOKED_AT);
+  const scanner = new CsvScanner(dialect, records, { maxBytes: Infinity, onBroken: () => undefined });
+  const { row } = scanner.scan(bytes, { at: 0, end: bytes.length - 1, final: true, row: 0 });
   const escapes = escapedBy(dialect.escape);
-  const names = Array.from({ length: found.fields }, (_, f) => fieldText(bytes, scanner.records, f, escapes));
-  return names.every((name) => name !== null && looksLikeText(name)) && new Set(names).size === names.length;
+  return Array.from({ length: row }, (_, r) =>
+    Array.from({ length: fields }, (_, f) => fieldText(bytes, records, r * fields + f, escapes)),
+  );
 }
 
 function scannerFor(dialect: CsvDialect, fields: number): CsvScanner {

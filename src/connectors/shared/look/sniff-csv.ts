@@ -1,5 +1,7 @@
 /** Looks through a document of delimited text. */
 import { isUtf8 } from 'node:buffer';
+import { DataError } from '../../../core/errors.ts';
+import { formatCount } from '../../../core/units.ts';
 import { type CsvDialect, CsvScanner } from '../text/csv-scanner.ts';
 import { escapesOf } from '../text/scanners.ts';
 import type { TextWindow } from '../text/text-window.ts';
@@ -16,10 +18,14 @@ import {
   type SniffGroup,
   sniffRows,
   type SniffTask,
+  tooLong,
 } from './sniff-types.ts';
 
 const LF = 10;
 const CR = 13;
+/** Spreadsheets have no more columns. */
+const MOST_FIELDS = 16_384;
+const LINES_OR_QUOTES = 'are its line breaks and quotes those that `sluice plan` shows?';
 
 type CsvTask = SniffTask & { dialect: CsvDialect };
 
@@ -31,8 +37,10 @@ export function sniffCsv(
 ): void {
   // Text before the document.
   const start = input.total;
-  const fields = countFields(task, input);
+  const name = task.documents[input.document]!;
+  const fields = countFields(task, input, name);
   if (fields === undefined) return;
+  if (fields > MOST_FIELDS) throw tooMany(name, fields);
   const scanner = scannerFor(task.dialect, fields, () => document.broken++);
   scanner.line = 1 + task.skip;
   const escapes = escapesOf(task.dialect);
@@ -45,7 +53,6 @@ export function sniffCsv(
   }
   const group = groupOf(groups, header, fields);
   document.group = groups.indexOf(group);
-  const name = task.documents[input.document]!;
   const keys = task.key && new KeyHashes(task.key);
   const cuts = new Cuts(task.partBytes, scanner.line);
   addColumns(group);
@@ -69,6 +76,7 @@ export function sniffCsv(
     input.at = found.at;
     plain &&= found.at === at;
     cuts.look(base + found.at - start, scanner.line);
+    if (scanner.tooLong) throw tooLong(name, LINES_OR_QUOTES);
     if (found.at === from && !input.more()) break;
   }
   document.keys = keys?.keys;
@@ -99,14 +107,26 @@ function scannerFor(dialect: CsvDialect, fields: number, onBroken: () => void): 
 }
 
 /** Of the first record; undefined when there is none. */
-function countFields(task: CsvTask, input: TextWindow): number | undefined {
+function countFields(task: CsvTask, input: TextWindow, name: string): number | undefined {
   const scanner = scannerFor(task.dialect, 2, () => undefined);
   for (;;) {
     const { bytes, at, end, final } = input;
     const found = end > at ? scanner.measure(bytes, { at, end, final }) : undefined;
     if (found) return found.fields;
+    if (end - at > MOST_RECORD_BYTES) throw tooLong(name, LINES_OR_QUOTES);
     if (!input.more()) return end > at ? 1 : undefined;
   }
+}
+
+function tooMany(name: string, fields: number): DataError {
+  return new DataError(
+    `looking through "${name}": its first record has ${formatCount(fields)} fields, and ${MOST_FIELDS} are the most that can be read`,
+    {
+      code: 'files.too_many_fields',
+      remedy: 'are its delimiter and line breaks those that `sluice plan` shows?',
+      details: { file: name },
+    },
+  );
 }
 
 function readHeader(input: TextWindow, scanner: CsvScanner): void {

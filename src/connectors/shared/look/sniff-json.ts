@@ -17,6 +17,7 @@ import {
   type SniffGroup,
   sniffRows,
   type SniffTask,
+  tooLong,
 } from './sniff-types.ts';
 
 const LF = 10;
@@ -80,7 +81,8 @@ export function sniffJson(
     if (scanner.full) {
       if (scanner.names.length > MOST_FIELDS) throw tooMany(name);
       scanner = undefined;
-    } else if (scanner.tooLong) throw tooLong(name, end - found.at);
+    } else if (scanner.tooLong)
+      throw tooLong(name, 'is it JSON? objects stand on lines of their own, or in one array');
     else if (found.at === from && !input.more()) break;
   }
   document.keys = keys?.keys;
@@ -155,17 +157,6 @@ function tooMany(name: string): DataError {
     {
       code: 'files.too_many_names',
       remedy: 'are they values? with a smaller `flatten` the objects within stay JSON',
-      details: { file: name },
-    },
-  );
-}
-
-function tooLong(name: string, bytes: number): DataError {
-  return new DataError(
-    `looking through "${name}": a record has more than ${bytes} bytes, or cannot be read at all`,
-    {
-      code: 'files.record_too_long',
-      remedy: 'is it JSON? objects stand on lines of their own, or in one array',
       details: { file: name },
     },
   );

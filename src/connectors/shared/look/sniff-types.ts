@@ -1,4 +1,5 @@
 import type { RingMemory } from '../../../core/byte-ring.ts';
+import { DataError } from '../../../core/errors.ts';
 import type { FileRange } from '../../../core/ledger.ts';
 import type { ReadFile } from './file-input.ts';
 import type { DocumentKeys } from './key-hashes.ts';
@@ -64,6 +65,13 @@ export interface Sniffed {
 /** Records that are looked at together, and the longest that there may be. */
 export const RECORDS = 2048;
 export const MOST_RECORD_BYTES: number = 64 << 20;
+
+export function tooLong(name: string, remedy: string): DataError {
+  return new DataError(
+    `looking through "${name}": a record is longer than ${MOST_RECORD_BYTES >> 20} MiB, or cannot be read at all`,
+    { code: 'files.record_too_long', remedy, details: { file: name } },
+  );
+}
 
 /** Adds the first `rows` records to the columns of a group; columns that are new begin with them. */
 export function sniffRows(

@@ -121,18 +121,21 @@ class Sniffer {
 
   /** A file that cannot be read is told, and the others are looked at once more without it. */
   async look(documents: FileDocument[], job: SniffJob): Promise<SniffResult> {
-    const direct = await this.#lookDirectly(documents, job);
-    if (direct) return { documents: direct, problems: [] };
     const problems: FileProblem[] = [];
     let left = documents;
-    for (;;) {
+    while (left.length > 0) {
       throwIfAborted(job.signal);
       const failed: FileProblem[] = [];
-      const found = await this.#look(left, job, failed);
-      if (failed.length === 0) return { documents: found, problems };
+      try {
+        const found = (await this.#lookDirectly(left, job)) ?? (await this.#look(left, job, failed));
+        if (failed.length === 0) return { documents: found, problems };
+      } catch (error) {
+        failed.push(refused(error, left));
+      }
       problems.push(...failed);
       left = left.filter((each) => !failed.some(({ file }) => file === each.file));
     }
+    return { documents: [], problems };
   }
 
   /** The thread reads plain files by itself; undefined when there is one that it cannot read so. */
@@ -203,6 +206,14 @@ class Sniffer {
       cursor: job.cursor,
     };
   }
+}
+
+/** What the thread cannot make records of. */
+function refused(thrown: unknown, documents: readonly FileDocument[]): FileProblem {
+  const error = problemOf(thrown);
+  const of = documents.find(({ name }) => name === error.details['file']);
+  if (!of) throw thrown;
+  return { file: of.file, error };
 }
 
 function isPlain({ packing, entry, encoding = 'utf-8', skip }: TextForm): boolean {

@@ -255,7 +255,7 @@ class TextDecoder implements Decoder {
     const row = this.#skip > 0 ? capacity - 1 : rows;
     const { bytes, at, end, final } = input;
     const found = scanner.scan(bytes, { at, end, final, row });
-    if (scanner.tooLong) throw this.#tooLong(end - found.at);
+    if (scanner.tooLong) throw this.#tooLong(end - found.at, scanner.line);
     input.at = found.at;
     if (found.row > row) {
       if (this.#guess) this.#asGuessed(scanner, { bytes, from: row, to: found.row });
@@ -283,15 +283,19 @@ class TextDecoder implements Decoder {
     this.#noted = [];
   }
 
-  #tooLong(bytes: number): Error {
+  #tooLong(bytes: number, line: number): Error {
     const { name } = this.#options.documents[this.#document]!;
-    if (this.#limit && bytes >= this.#limit.bytes)
-      return this.#limit.error({ bytes, column: name, columnBytes: bytes });
-    return new DataError(`reading "${name}": a record has more than ${bytes} bytes`, {
-      code: 'files.record_too_long',
-      remedy: 'are its line breaks and quotes those that `sluice plan` shows?',
-      details: { file: name },
-    });
+    const place = `which begins on line ${line} of ${name}`;
+    if (this.#limit && bytes >= this.#limit.bytes && this.#maxRecord < MOST_RECORD_BYTES)
+      return this.#limit.error({ bytes, place });
+    return new DataError(
+      `reading "${name}": a record, ${place}, is longer than ${MOST_RECORD_BYTES >> 20} MiB`,
+      {
+        code: 'files.record_too_long',
+        remedy: 'are its line breaks and quotes those that `sluice plan` shows?',
+        details: { file: name },
+      },
+    );
   }
 
   /** Rows from the end of the batch up to `to`. */
