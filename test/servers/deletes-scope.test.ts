@@ -2,7 +2,7 @@
 import { expect, it } from 'vitest';
 import type { StreamOptions } from '../../src/core/project.ts';
 import { openReplica, type Replica } from '../support/replica.ts';
-import { useServer } from '../support/server.ts';
+import { newName, useServer } from '../support/server.ts';
 
 const server = useServer();
 
@@ -151,11 +151,12 @@ it('makes room for rows with another key where a unique index refuses them', asy
 it('leaves the table alone when rows are hidden, or when the source is lost', async () => {
   await using pair = await open({});
   await pair.run();
+  const role = newName('reader');
   await pair.from.db
-    .query(`DELETE FROM t WHERE id = 1; CREATE ROLE reader_${process.pid} LOGIN; GRANT SELECT ON t TO reader_${process.pid};
+    .query(`DELETE FROM t WHERE id = 1; CREATE ROLE ${role} LOGIN; GRANT SELECT ON t TO ${role};
     ALTER TABLE t ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON t USING (id > 10)`);
   const { connection } = pair.from;
-  pair.from.connection = { ...connection, url: pair.from.urlOf(`reader_${process.pid}`) };
+  pair.from.connection = { ...connection, url: pair.from.urlOf(role) };
   const { streams } = await pair.attempt();
   expect(streams[0]!.error).toBeDefined();
   expect(await ids(pair)).toHaveLength(100);

@@ -8,7 +8,7 @@ import { connectors } from '../../src/connectors/registry.ts';
 import { type Connector, defineProject, run, verify } from '../../src/index.ts';
 import { mariadbPresent, session, useMariadb } from '../support/mariadb.ts';
 import { inDatabase } from '../support/made-up-tables.ts';
-import { useServer } from '../support/server.ts';
+import { newName, useServer } from '../support/server.ts';
 import pg from 'pg';
 
 const MODEL = {
@@ -48,7 +48,7 @@ async function discover(name: string, url: string): Promise<string[]> {
 
 describe('PostgreSQL', () => {
   it('has after some days the very rows of a table that is made for the last of them', async () => {
-    const url = await postgres().createDatabase('lived');
+    const url = await postgres().createDatabase(newName('lived'));
     await query(url, 'CREATE SCHEMA direct');
     const made = await inDatabase(url, (system) => generateTables(system, MODEL));
     expect(made.map(({ table, records }) => [table, records])).toEqual([
@@ -88,7 +88,7 @@ describe('PostgreSQL', () => {
   });
 
   it('is followed by a pipeline from day to day', async () => {
-    const url = await postgres().createDatabase('followed');
+    const url = await postgres().createDatabase(newName('followed'));
     const model = { rows: 1500, deletes: 15, drift: { 'new-field': 2 } };
     await inDatabase(url, (system) => generateTables(system, model));
     // What Sluice keeps beside them is nobody's source.
@@ -117,7 +117,7 @@ describe('PostgreSQL', () => {
   });
 
   it('refuses tables that are there, unless they are to be replaced', async () => {
-    const url = await postgres().createDatabase('refused');
+    const url = await postgres().createDatabase(newName('refused'));
     await query(url, 'CREATE TABLE loans (id int); INSERT INTO loans VALUES (1)');
     const make = (replace: boolean): Promise<unknown> =>
       inDatabase(url, (system) => generateTables(system, { rows: 10 }, { replace }));
@@ -132,7 +132,7 @@ describe('PostgreSQL', () => {
   });
 
   it('lets no days pass in tables that it has not made', async () => {
-    const url = await postgres().createDatabase('others');
+    const url = await postgres().createDatabase(newName('others'));
     await query(url, 'CREATE TABLE loans (id int)');
     await expect(inDatabase(url, (system) => liveOn(system, 1))).rejects.toMatchObject({
       code: 'generate.no_tables',
@@ -140,7 +140,7 @@ describe('PostgreSQL', () => {
   });
 
   it('leaves nothing of a table whose making was stopped', async () => {
-    const url = await postgres().createDatabase('stopped');
+    const url = await postgres().createDatabase(newName('stopped'));
     const stop = new AbortController();
     const making = inDatabase(url, (system) =>
       generateTables(
@@ -154,7 +154,7 @@ describe('PostgreSQL', () => {
   });
 
   it('has records without a value where one is expected, as many as are told', async () => {
-    const url = await postgres().createDatabase('broken');
+    const url = await postgres().createDatabase(newName('broken'));
     const [made] = await inDatabase(url, (system) =>
       generateTables(system, { model: 'tenants', rows: 5000 }, { faults: { rate: 0.02 } }),
     );
@@ -191,24 +191,27 @@ describe('PostgreSQL', () => {
 
 describe.runIf(mariadbPresent)('MariaDB', () => {
   it('has after some days the very rows of a table that is made for the last of them', async () => {
+    const names = { lived: newName('lived'), direct: newName('direct') };
     const [lived, direct] = [
-      await mariadb().createDatabase('lived'),
-      await mariadb().createDatabase('direct'),
+      await mariadb().createDatabase(names.lived),
+      await mariadb().createDatabase(names.direct),
     ];
     await inDatabase(lived, (system) => generateTables(system, MODEL));
     await inDatabase(lived, (system) => liveOn(system, 3));
     await inDatabase(direct, (system) => generateTables(system, MODEL, { days: 4 }));
-    expect(await discover('mysql', lived)).toEqual(['lived.loans', 'lived.partners', 'lived.payments']);
+    expect(await discover('mysql', lived)).toEqual(
+      ['loans', 'partners', 'payments'].map((table) => `${names.lived}.${table}`),
+    );
     const client = await session(lived);
     try {
       for (const table of TABLES) {
         const [columns] = await client.query<never>(
-          `SELECT GROUP_CONCAT(CONCAT('\`', column_name, '\`')) AS names FROM information_schema.columns WHERE table_schema = 'direct' AND table_name = '${table}'`,
+          `SELECT GROUP_CONCAT(CONCAT('\`', column_name, '\`')) AS names FROM information_schema.columns WHERE table_schema = '${names.direct}' AND table_name = '${table}'`,
         );
-        const names = String((columns as { names: unknown }[])[0]!.names);
-        const rows = (database: string): string => `SELECT ${names} FROM ${database}.${table}`;
+        const list = String((columns as { names: unknown }[])[0]!.names);
+        const rows = (database: string): string => `SELECT ${list} FROM ${database}.${table}`;
         const [found] = await client.query<never>(
-          `SELECT (SELECT count(*) FROM (${rows('lived')} EXCEPT ${rows('direct')}) a) AS missing, (SELECT count(*) FROM (${rows('direct')} EXCEPT ${rows('lived')}) b) AS extra`,
+          `SELECT (SELECT count(*) FROM (${rows(names.lived)} EXCEPT ${rows(names.direct)}) a) AS missing, (SELECT count(*) FROM (${rows(names.direct)} EXCEPT ${rows(names.lived)}) b) AS extra`,
         );
         expect({ table, ...(found as object[])[0] }).toEqual({ table, missing: '0', extra: '0' });
       }

@@ -22,7 +22,7 @@ import { runPipeline } from '../../src/engine/run.ts';
 import { verifyPipeline } from '../../src/engine/verify.ts';
 import { root } from '../support/build.ts';
 import { motoPresent, useMoto } from '../support/moto.ts';
-import { useServer } from '../support/server.ts';
+import { newName, useServer } from '../support/server.ts';
 
 const server = useServer();
 const moto = useMoto();
@@ -116,7 +116,7 @@ it.runIf(motoPresent)('is loaded, verified, compacted, swept and read on', async
 
 it.runIf(motoPresent)('is what an example says', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-example-'));
-  const url = await server().createDatabase('example');
+  const url = await server().createDatabase(newName('example'));
   const client = new pg.Client(url);
   await client.connect();
   try {

@@ -8,7 +8,7 @@ import { rebuildLedger } from '../../src/engine/ledger-rebuild.ts';
 import { resetStream } from '../../src/engine/state-ops.ts';
 import { FileLake } from '../support/file-lake.ts';
 import { makeParquet } from '../support/make-parquet.ts';
-import { useServer } from '../support/server.ts';
+import { newName, useServer } from '../support/server.ts';
 
 const server = useServer();
 const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
@@ -100,7 +100,7 @@ describe('the ledger', () => {
 
   it.each(['postgres', 'duckdb'])('is found out from a table of %s as well', async (type) => {
     await using pair = new FileLake({ files: 't_*.csv' });
-    const url = type === 'postgres' ? await server().createDatabase('ledger') : '';
+    const url = type === 'postgres' ? await server().createDatabase(newName('ledger')) : '';
     pair.target = type === 'postgres' ? { type, url } : { type, path: './w.duckdb' };
     for (const day of [1, 2]) pair.write(`t_2026010${day}.csv`, `id\n${day}\n${day}0\n`);
     await pair.run();

@@ -6,6 +6,7 @@ import { mysqlOptions } from '../../src/connectors/mysql/options.ts';
 import type { Source } from '../../src/core/source.ts';
 import { labels, readIncrement, streamOf } from '../../src/testing/source-suite.ts';
 import { mariadbPresent, mysqlPair, type MysqlPair, useMariadb } from '../support/mariadb.ts';
+import { newName } from '../support/server.ts';
 
 const server = useMariadb({ settings: ['--max-allowed-packet=64M'] });
 const logging = useMariadb({ settings: ['--log-bin=bin', '--server-id=1'] });
@@ -196,9 +197,10 @@ describe.runIf(mariadbPresent)('snapshots of MariaDB', () => {
     await expectCode({}, { sql: 'SELECT 1 FROM nowhere' }, 'mysql.no_table');
     await expectCode({ statement_timeout: 1 }, { where: 'SLEEP(0.01) = 0' }, 'mysql.query_cancelled');
     await expectCode({ tls: 'require' }, {}, 'mysql.no_tls');
-    await server().query(`CREATE USER few${process.pid}; GRANT SELECT (id) ON ${name} TO few${process.pid}`);
+    const few = newName('few');
+    await server().query(`CREATE USER ${few}; GRANT SELECT (id) ON ${name} TO ${few}`);
     // Columns that are not granted do not exist for the account.
-    const opened = await source(pair, 1, { url: pair.from.url.replace('root', `few${process.pid}`) });
+    const opened = await source(pair, 1, { url: pair.from.url.replace('root', few) });
     const snapshot = await opened.open(SIGNAL);
     const some = await readIncrement(snapshot, {
       ...streamOf(name, []),

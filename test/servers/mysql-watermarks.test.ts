@@ -6,6 +6,7 @@ import { mysqlOptions } from '../../src/connectors/mysql/options.ts';
 import type { StreamOptions } from '../../src/core/project.ts';
 import { readIncrement, readNow, SIGNAL, streamOf } from '../../src/testing/source-suite.ts';
 import { mariadbPresent, mysqlPair, type MysqlPair, useMariadb } from '../support/mariadb.ts';
+import { newName } from '../support/server.ts';
 
 // A zone with summer time: the server tells the start of transactions in it.
 const server = useMariadb({ env: { TZ: 'America/New_York' } });
@@ -95,11 +96,10 @@ describe.runIf(mariadbPresent)('watermarks of MariaDB', () => {
 
   test('an account without PROCESS finds late rows by the overlap, and is told so', async () => {
     await using pair = await open({ overlap: undefined });
-    await pair.from.query(
-      `CREATE USER blind${process.pid}; GRANT SELECT ON ${pair.from.database}.* TO blind${process.pid}`,
-    );
+    const blind = newName('blind');
+    await pair.from.query(`CREATE USER ${blind}; GRANT SELECT ON ${pair.from.database}.* TO ${blind}`);
     const url = new URL(pair.from.url);
-    url.username = `blind${process.pid}`;
+    url.username = blind;
     pair.from.connection = { type: 'mysql', url: url.href };
     const slow = await pair.from.session();
     await slow.query(`BEGIN; INSERT INTO t (v) VALUES ('slow')`);

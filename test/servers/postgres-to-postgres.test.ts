@@ -6,7 +6,7 @@ import { expect, it } from 'vitest';
 import type { Streams } from '../../guarantees/pair.ts';
 import { pauseAt } from '../../guarantees/pause.ts';
 import { openReplica, type Replica } from '../support/replica.ts';
-import { useServer } from '../support/server.ts';
+import { newName, useServer } from '../support/server.ts';
 
 const server = useServer();
 const open = (streams: Streams, sql: string): Promise<Replica> => openReplica(server(), streams, sql);
@@ -138,8 +138,9 @@ it.each([{ load: 'replace' }, { load: 'merge', cursor: 'at' }] as const)(
       `INSERT INTO s (low) VALUES ('own') RETURNING id`,
     );
     expect(rows[0]!.id).toBe(501);
+    const reader = newName('reader');
     await pair.to.db.query(
-      `DELETE FROM s WHERE low = 'own'; CREATE INDEX mine ON s (at); CREATE ROLE reader_${options.load}; GRANT SELECT ON s TO reader_${options.load}`,
+      `DELETE FROM s WHERE low = 'own'; CREATE INDEX mine ON s (at); CREATE ROLE ${reader}; GRANT SELECT ON s TO ${reader}`,
     );
     await pair.from.db.query(`UPDATE s SET low = low || 'x', at = now()`);
     await pair.run();
@@ -148,7 +149,7 @@ it.each([{ load: 'replace' }, { load: 'merge', cursor: 'at' }] as const)(
       expect.stringMatching(/^CREATE INDEX (s_)?mine ON public.s USING btree \(at\)$/),
     ]);
     const granted = await pair.to.db.query<{ may: boolean }>(
-      `SELECT has_table_privilege('reader_${options.load}', 's', 'SELECT') AS may`,
+      `SELECT has_table_privilege('${reader}', 's', 'SELECT') AS may`,
     );
     expect(granted.rows[0]!.may).toBe(true);
   },

@@ -20,7 +20,7 @@ import { mariadbPresent, useMariadb } from '../support/mariadb.ts';
 import { FAST } from '../support/mysql-kit.ts';
 import { motoPresent, useMoto } from '../support/moto.ts';
 import { openReplica } from '../support/replica.ts';
-import { useServer } from '../support/server.ts';
+import { newName, useServer } from '../support/server.ts';
 
 const server = useServer();
 const mariadb = useMariadb({ settings: FAST });
@@ -44,7 +44,10 @@ it('shows what a table would become, swaps it in with its checkpoint, and back',
   const { db } = pair.to;
   const into = 'shadow';
   await pair.run();
-  await db.query('CREATE ROLE reader; GRANT SELECT ON orders TO reader; CREATE INDEX own ON orders (total)');
+  const reader = newName('reader');
+  await db.query(
+    `CREATE ROLE ${reader}; GRANT SELECT ON orders TO ${reader}; CREATE INDEX own ON orders (total)`,
+  );
 
   await pair.run({ into });
   const equal = await compareShadow(await pair.context(), 'p', {});
@@ -80,7 +83,7 @@ it('shows what a table would become, swaps it in with its checkpoint, and back',
   expect(again).toEqual({ ...promoted, already: true });
   const columns = `SELECT string_agg(attname, ' ' ORDER BY attnum) AS names FROM pg_attribute WHERE attrelid = 'orders'::regclass AND attnum > 0`;
   expect((await db.query(columns)).rows[0]).toEqual({ names: 'id customer amount updated_at' });
-  const kept = `SELECT has_table_privilege('reader', 'orders', 'SELECT') AS reads, (SELECT string_agg(indexrelid::regclass::text, ' ' ORDER BY 1) FROM pg_index WHERE indrelid = 'orders'::regclass) AS indexes,
+  const kept = `SELECT has_table_privilege('${reader}', 'orders', 'SELECT') AS reads, (SELECT string_agg(indexrelid::regclass::text, ' ' ORDER BY 1) FROM pg_index WHERE indrelid = 'orders'::regclass) AS indexes,
     (SELECT string_agg(confrelid::regclass::text, ' ') FROM pg_constraint WHERE contype = 'f' AND conrelid = 'orders'::regclass) AS refers`;
   expect((await db.query(kept)).rows[0]).toMatchObject({ reads: true, refers: 'customers' });
   // Goes on from the checkpoint of the shadow table.
@@ -213,19 +216,20 @@ it('carries views of PostgreSQL over, with all that they have', async () => {
   await using pair = await openReplica(server(), streams, SHOP);
   const { db } = pair.to;
   await pair.run();
+  const [analyst, owner] = [newName('analyst'), `"${newName('Mart owner')}"`];
   await db.query(`
-    CREATE ROLE analyst; CREATE ROLE "Mart owner"; CREATE SCHEMA "Marts" AUTHORIZATION "Mart owner"; GRANT USAGE ON SCHEMA "Marts" TO PUBLIC;
-    GRANT SELECT ON customers, orders TO "Mart owner";
+    CREATE ROLE ${analyst}; CREATE ROLE ${owner}; CREATE SCHEMA "Marts" AUTHORIZATION ${owner}; GRANT USAGE ON SCHEMA "Marts" TO PUBLIC;
+    GRANT SELECT ON customers, orders TO ${owner};
     CREATE VIEW "Marts"."Big ""ones""" ("Number", who) WITH (security_barrier, check_option = local) AS
       SELECT id, customer FROM orders WHERE id > 100;
     CREATE VIEW named AS SELECT b.*, c.name, c FROM "Marts"."Big ""ones""" b JOIN customers c ON c.id = b.who;
     CREATE VIEW counted AS SELECT who, count(*) AS n FROM named GROUP BY who UNION ALL SELECT 0, count(*) FROM orders;
     CREATE VIEW apart AS SELECT 1 AS one;
-    ALTER VIEW "Marts"."Big ""ones""" OWNER TO "Mart owner";
+    ALTER VIEW "Marts"."Big ""ones""" OWNER TO ${owner};
     COMMENT ON VIEW named IS 'it''s named'; COMMENT ON COLUMN named.name IS 'whose';
     ALTER VIEW "Marts"."Big ""ones""" ALTER who SET DEFAULT 7;
-    GRANT SELECT ON counted TO PUBLIC; GRANT SELECT ON named TO analyst WITH GRANT OPTION; GRANT SELECT (name), UPDATE (name) ON named TO "Mart owner";
-    ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO analyst`);
+    GRANT SELECT ON counted TO PUBLIC; GRANT SELECT ON named TO ${analyst} WITH GRANT OPTION; GRANT SELECT (name), UPDATE (name) ON named TO ${owner};
+    ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO ${analyst}`);
   const { rows: views } = await db.query(VIEWS);
   expect(views).toHaveLength(4);
   const rows = async (): Promise<unknown[]> => (await db.query('SELECT * FROM counted ORDER BY who')).rows;
@@ -284,7 +288,8 @@ it('carries views of PostgreSQL over, with all that they have', async () => {
 it('carries over views of its own role, and leaves those of others where they are', async () => {
   await using pair = await openReplica(server(), { 'public.customers': { load: 'replace' } }, SHOP);
   const { db } = pair.to;
-  const loader = `loader_${process.pid}`;
+  const loader = newName('loader');
+  const asking = newName('asking');
   await db.query(
     `CREATE ROLE ${loader} LOGIN; GRANT ALL ON SCHEMA public TO ${loader};
      DO $$ BEGIN EXECUTE format('GRANT ALL ON DATABASE %I TO ${loader}', current_database()); END $$`,
@@ -292,13 +297,13 @@ it('carries over views of its own role, and leaves those of others where they ar
   pair.to.connection = { ...pair.to.connection, url: pair.to.urlOf(loader) };
   await pair.run();
   await db.query(
-    `SET ROLE ${loader}; CREATE VIEW own AS SELECT name FROM customers; RESET ROLE; CREATE ROLE asking; GRANT SELECT ON own TO asking`,
+    `SET ROLE ${loader}; CREATE VIEW own AS SELECT name FROM customers; RESET ROLE; CREATE ROLE ${asking}; GRANT SELECT ON own TO ${asking}`,
   );
   await pair.run({ into: 'shadow' });
   const promote = async (): Promise<unknown> => promoteShadow(await pair.context(), 'p', {});
   expect(await promote()).toMatchObject({ status: 'promoted' });
   const { rows } =
-    await db.query(`SELECT viewowner, has_table_privilege('asking', 'own', 'SELECT') AS granted,
+    await db.query(`SELECT viewowner, has_table_privilege('${asking}', 'own', 'SELECT') AS granted,
     (SELECT count(*)::int FROM own) AS n FROM pg_views WHERE viewname = 'own'`);
   expect(rows).toEqual([{ viewowner: loader, granted: true, n: 20 }]);
   await db.query('CREATE VIEW foreign_to_us AS SELECT name FROM own');

@@ -6,6 +6,7 @@ import { streamName } from '../../src/connectors/shared/stream-name.ts';
 import { startPostgres } from '../../src/testing/postgres-server.ts';
 import { type Cell, differences, quote, type RuleOf, serverRows } from '../../guarantees/fidelity/cells.ts';
 import { Lab, Lake } from '../e2e/types.fixture.ts';
+import { newName } from '../support/server.ts';
 
 let lab: Lab;
 let client: pg.Client;
@@ -391,7 +392,7 @@ test('a materialized view and a foreign table are read like tables', async () =>
 });
 
 test('a database in another encoding arrives as UTF-8', async () => {
-  const url = await lab.server.createDatabase('latin', { encoding: 'LATIN1' });
+  const url = await lab.server.createDatabase(newName('latin'), { encoding: 'LATIN1' });
   const other = await lab.client(url);
   await other.query(
     `CREATE TABLE t (id int, "spaß" text, c char(3), j json, a text[]); INSERT INTO t VALUES (1, 'äöüß £ ÿ', 'é', '{"é":"ñ"}', '{é,"ü ñ"}')`,
@@ -405,7 +406,7 @@ test('a database in another encoding arrives as UTF-8', async () => {
 });
 
 test('text that is not UTF-8 in a database without encoding is repaired and counted, and kept as bytes on request', async () => {
-  const url = await lab.server.createDatabase('ascii', { encoding: 'SQL_ASCII' });
+  const url = await lab.server.createDatabase(newName('ascii'), { encoding: 'SQL_ASCII' });
   const other = await lab.client(url);
   await other.query(String.raw`
     CREATE TYPE label AS ENUM ('ok');

@@ -8,7 +8,7 @@ import { xminSql } from '../../src/connectors/postgres/relation.ts';
 import { setWatermark } from '../../src/engine/state-ops.ts';
 import { PostgresSide } from '../../guarantees/postgres-side.ts';
 import { Pair } from '../support/pair.ts';
-import { useServer } from '../support/server.ts';
+import { newName, useServer } from '../support/server.ts';
 
 const server = useServer();
 /** Made from the same files: its system identifier is the same. */
@@ -181,7 +181,7 @@ describe('all of the overlap is compared', () => {
   });
 
   it('when rows were hidden from the role', async () => {
-    const role = `reader_${process.pid}`;
+    const role = newName('reader');
     const hide = `CREATE ROLE ${role} LOGIN; GRANT pg_read_all_stats TO ${role}; GRANT SELECT ON t TO ${role};
       ALTER TABLE t ENABLE ROW LEVEL SECURITY; CREATE POLICY few ON t USING (id < 11)`;
     await using pair = await open({}, `${TABLE}; ${INDEX}; ${hide}`);
@@ -193,7 +193,7 @@ describe('all of the overlap is compared', () => {
   });
 
   it('where a role may read some columns only, of a partitioned table too', async () => {
-    const role = `columns_${process.pid}`;
+    const role = newName('columns');
     const sql = `CREATE TABLE t (id int, secret text, updated_at timestamptz DEFAULT now(), PRIMARY KEY (id)) PARTITION BY RANGE (id);
     CREATE TABLE a PARTITION OF t FOR VALUES FROM (0) TO (100); INSERT INTO t SELECT g FROM generate_series(1, 20) g; ${INDEX};
     CREATE ROLE ${role} LOGIN; GRANT pg_read_all_stats TO ${role}; GRANT SELECT (id, updated_at) ON t TO ${role}`;
