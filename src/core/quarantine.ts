@@ -3,7 +3,7 @@ import type { ColumnLimits } from './diagnose.ts';
 
 /** Where a reader puts them while a slice is read. */
 export interface Aside {
-  /** A local file, which does not exist yet: one {@link BadRecord} per line, as JSON. */
+  /** A local file, which does not exist yet: {@link BadForm} and {@link BadLine}, one per line, as JSON. */
   file: string;
   /** What the columns of the target refuse, for those that are listed; it goes aside as well. */
   limits: readonly ColumnLimits[];
@@ -36,12 +36,16 @@ export interface BadRecord {
   base64?: true;
 }
 
-/** A line that says how the records of a document are read again; it comes before the first of them. */
+/** A line that says how records are read again; it comes before the first of them. */
 export interface BadForm {
-  document: string;
+  /** What such records have as `as`. */
+  as: number;
   /** Only the source that has written it knows what it means. */
   form: string;
 }
+
+/** A line with a record. */
+export type BadLine = BadRecord & Pick<BadForm, 'as'>;
 
 /** Records that are read again. */
 export interface KeptRecords {

@@ -105,10 +105,14 @@ export interface Survey {
   days?: { day: string; from: string; to: string; settled: boolean }[] | undefined;
   /**
    * The parts are what was found now, cut to be loaded as it is, and all that is to be loaded: files that are new, records that
-   * were fetched. What comes later is found by a later survey. A slice has the same rows in the same order whenever it is read, without
-   * those that its `aside` says were refused.
+   * were fetched. What comes later is found by a later survey.
    */
   arrived?: Arrival | undefined;
+  /**
+   * A slice has the same rows in the same order whenever it is read, without those that its `aside` says were refused. Nobody vouches
+   * for them: the target may refuse some.
+   */
+  repeatable?: true | undefined;
   /** Of streams of files: those that were looked at, by path. */
   files?: ReadonlyMap<string, SurveyedFile> | undefined;
   /**

@@ -41,7 +41,7 @@ export async function loadStream(job: LoadJob): Promise<LoadOutcome> {
       loadedAt: source.at,
       operation: planned.checkpoint ? 'upsert' : 'snapshot',
       history: STRATEGIES[stream.load].history,
-      givenKey: stream.key !== undefined && (stream.load === 'merge' || isSet(planned)),
+      givenKey: isGiven(planned),
       structure: job.structure,
       loadMethod: stream.loadMethod,
       loadColumns: stream.loadColumns ?? planned.survey.fetched,
@@ -62,9 +62,11 @@ export async function loadStream(job: LoadJob): Promise<LoadOutcome> {
   }
 }
 
-/** Records without a catalog that says what their key is. */
-function isSet({ plan, survey }: LoadJob['planned']): boolean {
-  return plan.stream.load === 'replace' && survey.arrived !== undefined;
+/** No database has looked at texts. */
+function isGiven({ plan: { stream }, survey }: LoadJob['planned']): boolean {
+  const { key, load } = stream;
+  const texts = survey.repeatable === true && survey.schema.key.length > 0;
+  return load === 'merge' ? texts || key !== undefined : load === 'replace' && texts;
 }
 
 const NOTHING: Supersede = { kind: 'nothing' };
@@ -130,6 +132,8 @@ class StreamLoad {
   #atOnce(slices: readonly Slice[]): boolean {
     const { plan, survey } = this.#job.planned;
     if (this.#strategy.commits(plan.stream) === 'together') return true;
+    // Parts of a whole may share keys, and none of them takes the place of another one.
+    if (survey.repeatable && !survey.arrived) return slices.length > 1;
     // One commit is all at once; and what brings nothing new needs none.
     if (survey.arrived?.again === true && slices.length < 2 && plan.stream.load === 'append') return false;
     // Rows with a key take the place of those that were loaded when they come again.

@@ -72,7 +72,7 @@ export class PutAside {
   /** Where every value is of the type of its column, it is only the target that can say what does not fit. */
   async #askLimits(): Promise<readonly ColumnLimits[]> {
     const { planned, destination, signal } = this.#job;
-    if (!planned.survey.arrived || !destination.limits) return [];
+    if (!planned.survey.repeatable || !destination.limits) return [];
     return (await destination.limits(limitsRequest(planned), signal)).columns;
   }
 

@@ -27,10 +27,11 @@ export async function leaveOutRefused(
   error: unknown,
 ): Promise<boolean> {
   const { stream } = planned.plan;
-  if (!planned.survey.arrived) return false;
+  if (!planned.survey.repeatable) return false;
   const trial = await writer.tryRows?.(how, error, { several: slices.length > 1, signal });
   if (!trial) return false;
-  const replaces = laterReplace(stream.load);
+  // Of what arrives, the later; parts of a whole do not follow each other.
+  const replaces = planned.survey.arrived !== undefined && laterReplace(stream.load);
   const found = new Map<Slice, RefusedRow[]>();
   try {
     for (const slice of replaces ? slices.toReversed() : slices) {

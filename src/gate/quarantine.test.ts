@@ -2,7 +2,7 @@ import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeSync } from '
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect, test } from 'vitest';
-import type { BadForm, BadRecord } from '../core/quarantine.ts';
+import type { BadForm, BadLine } from '../core/quarantine.ts';
 import { keptFolder } from './kept-storage.ts';
 import { Quarantine } from './quarantine.ts';
 
@@ -18,13 +18,13 @@ test('keeps more records than there is memory for, in their order', async () => 
     const file = openSync(scratch, 'w');
     const documents = ['b.csv', 'a.csv'];
     const each = 25_000;
-    for (const document of documents) {
-      const form: BadForm = { document, form: `{"of":"${document}"}` };
+    for (const [as, document] of documents.entries()) {
+      const form: BadForm = { as, form: `{"of":"${document}"}` };
       const lines = [JSON.stringify(form)];
       for (let line = 1; line <= each; line++) {
         // What can be packed takes little room on the disk, and all of it in memory.
         const raw = `${line},`.padEnd(1500, String(line % 10));
-        const record: BadRecord = { document, line, column: 'n', code: 'row.type', reason: 'no', raw };
+        const record: BadLine = { as, document, line, column: 'n', code: 'row.type', reason: 'no', raw };
         lines.push(JSON.stringify(record));
       }
       writeSync(file, `${lines.join('\n')}\n`);

@@ -46,7 +46,7 @@ export interface Reason {
 const BUFFERS = 6;
 
 const COLUMNS = `{'document': 'VARCHAR', 'line': 'BIGINT', 'column': 'VARCHAR', 'code': 'VARCHAR', 'reason': 'VARCHAR',
-  'raw': 'VARCHAR', 'base64': 'BOOLEAN', 'form': 'VARCHAR'}`;
+  'raw': 'VARCHAR', 'base64': 'BOOLEAN', 'as': 'BIGINT', 'form': 'VARCHAR'}`;
 
 export class Quarantine {
   readonly #place: KeptPlace;
@@ -82,10 +82,10 @@ export class Quarantine {
     const unfinished = path.join(this.#place.scratch, name);
     const longest = await longestLine(scratch);
     const records = `WITH lines AS NOT MATERIALIZED (SELECT * FROM ${read(scratch, longest)}),
-        forms AS (SELECT document, any_value(form) AS form FROM lines WHERE form IS NOT NULL GROUP BY document)
+        forms AS (SELECT "as", form FROM lines WHERE form IS NOT NULL)
       SELECT ${text(run)} AS run, ${text(stream)} AS stream, ${text(id)} AS slice, r.document AS file, r.line,
         r."column", r.code, r.reason, CASE WHEN r.base64 THEN from_base64(r.raw) ELSE encode(r.raw) END AS raw, f.form
-      FROM lines r LEFT JOIN forms f USING (document) WHERE r.form IS NULL`;
+      FROM lines r LEFT JOIN forms f USING ("as") WHERE r.form IS NULL`;
     const rows = await this.#beside(earlier, longest, (others) => ({
       sql: `COPY (${without(records, others)}) TO ${text(unfinished)} (${KEPT_FORM})`,
       doing: 'writing records to quarantine',

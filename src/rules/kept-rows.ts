@@ -5,14 +5,13 @@ import type { Schema } from '../core/schema.ts';
 import type { BytesReader, SliceToRead } from '../core/source.ts';
 import type { TypeKind } from '../core/types.ts';
 import type { FieldForm } from '../connectors/shared/text/records.ts';
-import { sendDocument } from '../connectors/shared/text/document-input.ts';
+import { sendKept } from '../connectors/shared/text/document-input.ts';
 import { ROW_FORM } from '../connectors/shared/text/row-text.ts';
 import type { DocumentLayout } from '../connectors/shared/text/text-decoder.ts';
 import { textDecoding } from '../connectors/shared/text/text-decoding.ts';
 
 /** Where values are not written as in other objects, see row-text.ts. */
 const FORMS: Partial<Record<TypeKind, FieldForm>> = { binary: 'hex', json: 'text' };
-const LINE_END: Uint8Array = Buffer.from('\n');
 
 /** Whether all records were rows; those of a source with texts are for it to read. */
 export function areRows({ documents }: KeptRecords, stream: string): boolean {
@@ -47,10 +46,7 @@ export function readKeptRows(
     format: 'bytes',
     schema,
     decoder: textDecoding({ documents, aside, batchBytes }),
-    pump: async (sink, onBytes) => {
-      let number = 0;
-      for await (const raw of kept.raw()) await sendDocument(sink, number++, [raw, LINE_END], onBytes);
-    },
+    pump: (sink, onBytes) => sendKept(kept, sink, onBytes),
     close: async () => {},
   };
 }

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { openCatalog, plan, run, type RunReport } from '../../src/index.ts';
+import { openCatalog, plan, quarantine, run, type RunReport } from '../../src/index.ts';
 import { makeZip } from '../support/zip-archive.ts';
 
 class DumpLake implements AsyncDisposable {
@@ -19,7 +19,7 @@ class DumpLake implements AsyncDisposable {
     writeFileSync(path.join(this.folder, this.file), content);
   }
 
-  get #project(): Parameters<typeof run>[0] {
+  get project(): Parameters<typeof run>[0] {
     return {
       connections: {
         shop: { type: 'dump', path: `./${this.file}`, slice_size: 1_000_000 },
@@ -29,12 +29,16 @@ class DumpLake implements AsyncDisposable {
     };
   }
 
+  get options(): { directory: string } {
+    return { directory: this.folder };
+  }
+
   plan(): ReturnType<typeof plan> {
-    return plan(this.#project, 'p', { directory: this.folder });
+    return plan(this.project, 'p', this.options);
   }
 
   run(): Promise<RunReport> {
-    return run(this.#project, 'p', { directory: this.folder });
+    return run(this.project, 'p', this.options);
   }
 
   async query(sql: string): Promise<unknown[][]> {
@@ -151,5 +155,28 @@ describe('a dump', () => {
     const { streams } = await lake.run();
     expect(streams[0]!).toMatchObject({ status: 'loaded', totals: { loaded: ROWS - 1, quarantined: 1 } });
     expect(await lake.query(`SELECT count(*)::int FROM big WHERE id BETWEEN 17001 AND 17003`)).toEqual([[2]]);
+  });
+
+  it('keeps what cannot be taken apart as it is, however often it is read again', async () => {
+    await using lake = new DumpLake('d.sql');
+    lake.write(
+      `CREATE TABLE t (a int, b text);\nINSERT INTO t VALUES (1,'x'),\n(2,'it's),(3,'y');\nINSERT INTO t (b) VALUES ('z','z');\nINSERT INTO t VALUES (4,'w'),\n(5,'it's); `,
+    );
+    const kept = async (): Promise<unknown[]> => {
+      const records = await Array.fromAsync(quarantine.read(lake.project, 'p', lake.options));
+      return records.map(({ line, code, raw }) => [line, code, raw]);
+    };
+    await lake.run();
+    const found = await kept();
+    expect(found).toEqual([
+      [3, 'row.tuple', "(2,'it's),(3,'y');"],
+      [4, 'row.fields', "('z','z')"],
+      [6, 'row.tuple', "(5,'it's);"],
+    ]);
+    for (let i = 0; i < 2; i++) {
+      const report = await quarantine.replay(lake.project, 'p', lake.options);
+      expect(report!.streams[0]!.totals).toMatchObject({ rows: 3, loaded: 0, quarantined: 3 });
+      expect(await kept()).toEqual(found);
+    }
   });
 });

@@ -150,14 +150,7 @@ async function rulesOf(ask: Ask, job: RefusalJob): Promise<Rule[]> {
       const reason = `another row has its place in index "${String(name)}"`;
       return { kind: 'unique', reason, parts: parts as string[] };
     }),
-    // No index says so.
-    ...(job.history !== 'loads' && job.meets === 'nothing' && job.key.length > 0 ? [keyRule(job)] : []),
   ];
-}
-
-function keyRule({ key }: RefusalJob): Rule {
-  const names = key.map(({ name }) => name);
-  return { kind: 'unique', reason: sharing(names), parts: names.map(duckName) };
 }
 
 function sharing(names: readonly string[]): string {

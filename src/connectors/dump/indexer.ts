@@ -2,7 +2,7 @@
 import { DataError } from '../../core/errors.ts';
 import type { DocumentInput } from '../shared/text/document-input.ts';
 import { InsertScanner } from '../shared/text/insert-scanner.ts';
-import { Records } from '../shared/text/records.ts';
+import { type BrokenRecord, Records } from '../shared/text/records.ts';
 import { countLines, INCOMPLETE, SqlLexer } from '../shared/text/sql-lexer.ts';
 import { SQL_SYNTAX, type SyntaxName } from '../shared/text/sql-syntax.ts';
 import { DumpCatalog } from './catalog.ts';
@@ -199,19 +199,17 @@ export class DumpIndexer {
     const form = { syntax: this.#syntax, head, inside: false };
     const scanner = new InsertScanner(form, new Records(fields, RECORDS), {
       maxBytes: MOST_STATEMENT_BYTES,
-      onBroken: ({ to }) => this.#broken(to),
+      onBroken: (record) => this.#broken(record),
     });
     this.#insert = { table: table.name, head: Buffer.from(head), scanner, columns };
     return true;
   }
 
   /** A record that cannot be taken apart is one row, unless it lacks its end. */
-  #broken(to: number): void {
+  #broken({ code, to }: BrokenRecord): void {
     this.#ranges.rows(1);
-    const { bytes, end, final } = this.#input;
-    let p = to - 1;
-    while (bytes[p]! <= 32) p--;
-    if (final && to === end && bytes[p] !== SEMICOLON) this.#cutIn(`an INSERT into ${this.#insert!.table}`);
+    const ended = code === 'row.fields' || this.#input.bytes[to - 1] === SEMICOLON;
+    if (!ended) this.#cutIn(`an INSERT into ${this.#insert!.table}`);
   }
 
   /** All tuples of a statement, whose beginning is next. */

@@ -3,6 +3,7 @@ import type { ByteSink } from '../../core/byte-ring.ts';
 import type { ConnectorContext } from '../../core/connector.ts';
 import { throwIfAborted } from '../../core/errors.ts';
 import type { FileLedger, FilePart } from '../../core/ledger.ts';
+import type { KeptDocument } from '../../core/quarantine.ts';
 import type {
   BytesReader,
   Loaded,
@@ -14,13 +15,15 @@ import type {
   Survey,
 } from '../../core/source.ts';
 import type { Checkpoint, RunWindow, Slice, StreamConfig } from '../../core/stream.ts';
-import { sendDocument } from '../shared/text/document-input.ts';
+import { sendDocument, sendKept } from '../shared/text/document-input.ts';
+import type { Dialect } from '../shared/text/scanners.ts';
+import type { SyntaxName } from '../shared/text/sql-syntax.ts';
 import type { DocumentFacts, DocumentLayout } from '../shared/text/text-decoder.ts';
 import { textDecoding } from '../shared/text/text-decoding.ts';
-import { DumpFile } from './dump-file.ts';
+import { DumpFile, type ReadDump } from './dump-file.ts';
 import type { DumpRange } from './dump-index.ts';
 import type { DumpConnection } from './options.ts';
-import { type DumpSurvey, surveyTable, wholeSchema } from './survey.ts';
+import { type ColumnForms, type DumpSurvey, keptSurvey, surveyTable, wholeSchema } from './survey.ts';
 
 export class DumpSource implements Source {
   readonly #file: DumpFile;
@@ -87,6 +90,7 @@ class DumpSnapshot implements Snapshot {
     window: RunWindow,
     signal: AbortSignal,
   ): Promise<DumpSurvey> {
+    if (window.replay) return keptSurvey(stream, checkpoint);
     const dump = await this.#file.read(signal);
     this.#first ??= stream.name;
     const first = this.#first === stream.name;
@@ -100,34 +104,40 @@ class DumpSnapshot implements Snapshot {
     signal: AbortSignal,
   ): Promise<BytesReader> {
     const survey = surveyed as DumpSurvey;
-    const parts = partsOf(slice);
-    const documents = parts.map((part) => documentLayout(survey, part));
+    const { kept } = slice;
+    const parts = kept ? [] : partsOf(slice);
+    const documents = kept
+      ? kept.documents.map((document) => keptLayout(survey, document))
+      : parts.map((part) => documentLayout(survey, part));
     return {
       format: 'bytes',
       schema: survey.schema,
       decoder: textDecoding({ documents, aside: slice.aside, batchBytes: this.#context.batchBytes }),
-      pump: async (sink, onBytes) => this.#pump({ parts, survey, signal }, sink, onBytes),
+      pump: (sink, onBytes) =>
+        kept
+          ? sendKept(kept, sink, onBytes)
+          : this.#pump({ parts, dump: survey.found!.dump, signal }, sink, onBytes),
       close: async () => {},
     };
   }
 
   async #pump(
-    { parts, survey, signal }: { parts: readonly FilePart[]; survey: DumpSurvey; signal: AbortSignal },
+    { parts, dump, signal }: { parts: readonly FilePart[]; dump: ReadDump; signal: AbortSignal },
     sink: ByteSink,
     onBytes: (bytes: number) => void,
   ): Promise<void> {
-    await this.#file.unchanged(survey.dump);
-    const { storage, key } = await this.#file.text(survey.dump, signal);
+    await this.#file.unchanged(dump);
+    const { storage, key } = await this.#file.text(dump, signal);
     for (const [number, part] of parts.entries())
       await sendDocument(sink, number, storage.read(key, part.range, signal), onBytes);
-    await this.#file.unchanged(survey.dump);
+    await this.#file.unchanged(dump);
   }
 
-  advance({ survey, before, loads, last }: Loaded): Checkpoint {
-    const { contract, dump } = survey as DumpSurvey;
-    const { key, size, modifiedAt } = dump.object;
-    // A dump counts as loaded when all of it is.
-    if (!last) return { ...before, cursor: [] };
+  /** All of a table is committed at once. */
+  advance({ survey, loads }: Loaded): Checkpoint {
+    const { contract, found } = survey as DumpSurvey;
+    const { object, crc32 } = found!.dump;
+    const { key, size, modifiedAt } = object;
     let rows = 0;
     let bad = 0;
     for (const { facts } of loads) {
@@ -135,7 +145,7 @@ class DumpSnapshot implements Snapshot {
       rows += own.rows.reduce((sum, count) => sum + count, 0);
       bad += own.bad.reduce((sum, count) => sum + count, 0);
     }
-    const files: FileLedger['files'] = { [key]: { size, modifiedAt, crc32: dump.crc32, rows, bad } };
+    const files: FileLedger['files'] = { [key]: { size, modifiedAt, crc32, rows, bad } };
     return { cursor: [], ledger: { contract, files } };
   }
 
@@ -151,23 +161,42 @@ function partsOf({ range }: Slice): FilePart[] {
   return range.files;
 }
 
-export function documentLayout(
-  { dump, table, read, ranges }: DumpSurvey,
-  { path: name, range }: FilePart,
-): DocumentLayout {
+/** How rows are read that did not fit; what quarantine keeps of it. */
+interface RowForm {
+  /** A tuple begins, whatever statement it is of. */
+  dialect: { format: 'copy' } | { format: 'insert'; syntax: SyntaxName; head: string; inside: true };
+  /** Names of the fields. */
+  places: readonly string[];
+  fields: number;
+  forms: ColumnForms;
+}
+
+export function documentLayout(survey: DumpSurvey, { path: name, range }: FilePart): DocumentLayout {
+  const { dump, table, forms, ranges } = survey.found!;
   const { kind, head, inside, columns, fields, line } = ranges.get(range!.from)! satisfies DumpRange;
   const { syntax } = dump.index;
   // A statement without a list of columns has a value for each, also for those that the server computes.
   const places = columns ?? table.columns.map((column) => column.name);
-  const dialect = kind === 'copy' ? { format: kind } : { format: kind, syntax, head, inside };
+  const dialect = kind === 'copy' ? { format: kind } : { format: kind, syntax, head, inside: true as const };
+  const layout = layoutOf(survey, { dialect, places, fields, forms });
+  return { ...layout, name, line, ...(kind === 'insert' && { dialect: { ...dialect, inside } as Dialect }) };
+}
+
+function keptLayout(survey: DumpSurvey, { document: name, form, lines }: KeptDocument): DocumentLayout {
+  return { ...layoutOf(survey, JSON.parse(form) as RowForm), name, line: 0, lines };
+}
+
+function layoutOf({ read, schema }: DumpSurvey, row: RowForm): Omit<DocumentLayout, 'name' | 'line'> {
+  const { dialect, places, fields, forms } = row;
   return {
-    name,
     dialect,
     skip: 0,
-    line,
     fields,
-    columns: read.map(({ column }) => (places.includes(column) ? places.indexOf(column) : null)),
-    forms: read.map(({ form }) => form),
-    form: JSON.stringify({ dialect, columns: places }),
+    columns: read.map((column) => (places.includes(column) ? places.indexOf(column) : null)),
+    forms: read.map((column, i) => {
+      const written = Object.hasOwn(forms, column) ? forms[column] : undefined;
+      return written?.kind === schema.fields[i]!.type.kind ? written.form : undefined;
+    }),
+    form: JSON.stringify(row satisfies RowForm),
   };
 }

@@ -1,7 +1,7 @@
 /** What a table of a dump has, and whether it was loaded before. */
 import { ConfigError } from '../../core/errors.ts';
 import type { FilePart } from '../../core/ledger.ts';
-import { type Field, type Schema, type SchemaJson, schemaToJson } from '../../core/schema.ts';
+import { type Field, type Schema, type SchemaJson, schemaFromJson, schemaToJson } from '../../core/schema.ts';
 import type { Survey, SurveyNote } from '../../core/source.ts';
 import {
   type Checkpoint,
@@ -11,7 +11,7 @@ import {
   type StreamConfig,
 } from '../../core/stream.ts';
 import type { ColumnStructure, TableStructure } from '../../core/structure.ts';
-import { parseType } from '../../core/types.ts';
+import { type LogicalType, parseType, type TypeKind } from '../../core/types.ts';
 import { formatCount } from '../../core/units.ts';
 import { checkColumn, chosenColumns, refuseMistakes } from '../shared/stream-columns.ts';
 import type { FieldForm } from '../shared/text/records.ts';
@@ -21,13 +21,38 @@ import type { ReadDump } from './dump-file.ts';
 import type { DumpIndex, DumpRange, DumpTable } from './dump-index.ts';
 
 export interface DumpSurvey extends Survey {
+  contract: SchemaJson;
+  /** Columns of the dump, by field of the schema. */
+  read: readonly string[];
+  /** Absent where only records are read again, for which no dump is needed. */
+  found?: FoundTable | undefined;
+}
+
+interface FoundTable {
   dump: ReadDump;
   table: DumpTable;
-  contract: SchemaJson;
-  /** By field of the schema. */
-  read: { column: string; form: FieldForm | undefined }[];
+  forms: ColumnForms;
   /** By where they begin. */
   ranges: ReadonlyMap<number, DumpRange>;
+}
+
+/** How values of columns are written that are not written in the usual way, when they are read as this kind of type. */
+export type ColumnForms = Readonly<Record<string, { kind: TypeKind; form: FieldForm }>>;
+
+/** A column of a dump before the stream says what it wants of it. */
+interface FoundColumn {
+  name: string;
+  type: LogicalType;
+  nullable: boolean;
+  /** Undefined: it has one in no system. */
+  native: string | undefined;
+}
+
+/** Of one table. */
+interface FoundColumns {
+  columns: FoundColumn[];
+  key: readonly string[];
+  dialect: string | undefined;
 }
 
 export interface SurveyRequest {
@@ -55,18 +80,22 @@ export function surveyTable(
       remedy: '`sluice discover` lists those that it has',
     });
   const all = columnsOf(table);
-  const { schema, read } = schemaOf(stream, table, index);
+  const columns = all.map(({ name, nullable, ...column }): FoundColumn => {
+    const { type, native } = columnType({ name, nullable, ...column }, index);
+    return { name, type, nullable, native };
+  });
+  const dialect = index.syntax === 'mysql' ? undefined : 'postgres';
+  const { schema, read } = schemaOf(stream, { columns, key: table.key, dialect });
   const contract = schemaToJson(schema);
   const mark = checkpoint?.ledger?.files[object.key];
   const same = mark?.size === object.size && mark.crc32 === crc32;
   const ranges = new Map(table.ranges.map((range) => [range.from, range]));
   return {
-    dump,
-    table,
+    found: { dump, table, forms: formsOf(all, index), ranges },
     contract,
     read,
-    ranges,
     schema,
+    repeatable: true,
     estimatedRows: table.rows,
     estimatedBytes: table.bytes,
     layout: '',
@@ -77,6 +106,30 @@ export function surveyTable(
     putsAside: true,
     notes: notesOf(index, table, first),
     sql: `${object.key}, ${index.writer ?? index.syntax}, ${table.ranges.length === 0 ? 'no rows' : `from line ${table.ranges[0]!.line}`}`,
+  };
+}
+
+/** Records that were put aside are read as the table was when it was loaded, with the options of now. */
+export function keptSurvey(stream: StreamConfig, checkpoint: Checkpoint | undefined): DumpSurvey {
+  refuseOptions(stream, {});
+  const { fields, key, dialect } = schemaFromJson(checkpoint?.ledger?.contract ?? { fields: [], key: [] });
+  const sources = new Map(fields.map(({ name, source = name }) => [name, source]));
+  const columns = fields.map(({ name, type, nullable, native }): FoundColumn => {
+    return { name: sources.get(name)!, type, nullable, native };
+  });
+  const { schema, read } = schemaOf(stream, { columns, key: key.map((name) => sources.get(name)!), dialect });
+  return {
+    contract: schemaToJson(schema),
+    read,
+    schema,
+    repeatable: true,
+    lacking: 'as before',
+    putsAside: true,
+    estimatedRows: undefined,
+    estimatedBytes: undefined,
+    layout: '',
+    parts: [],
+    sql: 'quarantine',
   };
 }
 
@@ -129,45 +182,44 @@ export function wholeSchema(table: DumpTable, index: DumpIndex): Schema {
   };
 }
 
+function formsOf(columns: readonly DumpColumn[], index: DumpIndex): ColumnForms {
+  const forms = columns.flatMap((column) => {
+    const { type, form } = columnType(column, index);
+    return form === undefined ? [] : [[column.name, { kind: type.kind, form }] as const];
+  });
+  return Object.fromEntries(forms);
+}
+
 function schemaOf(
   stream: StreamConfig,
-  table: DumpTable,
-  index: DumpIndex,
-): { schema: Schema; read: DumpSurvey['read'] } {
+  { columns: all, key: found, dialect }: FoundColumns,
+): { schema: Schema; read: string[] } {
   const mistakes: string[] = [];
-  const all = columnsOf(table);
   const columns = chosenColumns(stream, all, mistakes);
   for (const name of stream.key ?? []) checkColumn(name, 'key', all, mistakes);
-  const found = columns.map((column) => {
-    const pinned = Object.hasOwn(stream.types, column.name) ? stream.types[column.name]! : undefined;
-    const natural = columnType(column, index);
-    const type = pinned === undefined ? natural.type : parseType(pinned === 'text' ? 'utf8' : pinned);
-    if (!type) mistakes.push(`types.${column.name}: "${pinned}" is not a type`);
-    const usual = pinned === undefined || type?.kind === natural.type.kind;
+  const names = columns.map(({ name }) => renamed(stream, name));
+  const key = stream.key ?? found;
+  const whole = key.every((name) => columns.some((column) => column.name === name));
+  const fields = columns.map(({ name, type, nullable, native }, i): Field => {
+    const pinned = Object.hasOwn(stream.types, name) ? stream.types[name]! : undefined;
+    const wanted = pinned === undefined ? type : parseType(pinned === 'text' ? 'utf8' : pinned);
+    if (!wanted) mistakes.push(`types.${name}: "${pinned}" is not a type`);
     return {
-      column,
-      type: type ?? natural.type,
-      form: usual ? natural.form : undefined,
-      native: pinned === undefined ? natural.native : undefined,
+      name: names[i]!,
+      type: wanted ?? type,
+      nullable: nullable && !(whole && key.includes(name)),
+      ...(native !== undefined && pinned === undefined && { native }),
+      ...(names[i] !== name && { source: name }),
     };
   });
-  const names = columns.map(({ name }) => renamed(stream, name));
   refuseMistakes(stream, names, mistakes);
-  const key = stream.key ?? table.key;
-  const whole = key.every((name) => columns.some((column) => column.name === name));
-  const fields = found.map(({ column, type, native }, i): Field => ({
-    name: names[i]!,
-    type,
-    nullable: column.nullable && !(whole && key.includes(column.name)),
-    ...(native !== undefined && { native }),
-  }));
   return {
     schema: {
       fields,
       key: whole ? key.map((name) => renamed(stream, name)) : [],
-      ...(index.syntax !== 'mysql' && { dialect: 'postgres' }),
+      ...(dialect !== undefined && { dialect }),
     },
-    read: found.map(({ column, form }) => ({ column: column.name, form })),
+    read: columns.map(({ name }) => name),
   };
 }
 

@@ -18,13 +18,13 @@ import type {
 import type { ObjectStorage } from '../../core/storage.ts';
 import type { Checkpoint, RunWindow, Slice, StreamConfig } from '../../core/stream.ts';
 import { SourceEngine } from '../shared/duckdb/source-engine.ts';
-import { sendDocument } from '../shared/text/document-input.ts';
+import { sendDocument, sendKept } from '../shared/text/document-input.ts';
 import type { DocumentFacts, DocumentLayout } from '../shared/text/text-decoder.ts';
 import { textDecoding } from '../shared/text/text-decoding.ts';
 import { discoverFiles } from './discover.ts';
 import { checksumOf, crcText } from '../shared/look/documents.ts';
 import { filesForm, PLAIN_FILES, type PlainFile } from '../shared/look/direct-files.ts';
-import { keptLayout, layoutOf, sendKept } from '../shared/look/read-form.ts';
+import { keptLayout, layoutOf } from '../shared/look/read-form.ts';
 import { changed, unchanged } from './found-files.ts';
 import type { FilesConnection } from './options.ts';
 import { readParquet } from './parquet-reader.ts';

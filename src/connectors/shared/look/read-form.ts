@@ -1,7 +1,5 @@
 /** How documents of records are read, and how those of their records that did not fit are read again. */
-import type { ByteSink } from '../../../core/byte-ring.ts';
-import type { KeptDocument, KeptRecords } from '../../../core/quarantine.ts';
-import { sendDocument } from '../text/document-input.ts';
+import type { KeptDocument } from '../../../core/quarantine.ts';
 import type { FieldForm } from '../text/records.ts';
 import type { DocumentLayout } from '../text/text-decoder.ts';
 import type { FileColumn } from './contract.ts';
@@ -29,8 +27,6 @@ interface RecordForm {
   fields: number;
   places: Record<string, number | string | null>;
 }
-
-const LINE_END: Uint8Array = Buffer.from('\n');
 
 /** How a document is read; places in it begin at `line`. */
 export function layoutOf(
@@ -81,14 +77,4 @@ export function keptLayout(
     forms,
     form,
   };
-}
-
-/** Each record ends where it ended before, whatever its quotes say: as a document of its own. */
-export async function sendKept(
-  kept: KeptRecords,
-  sink: ByteSink,
-  onBytes: (bytes: number) => void,
-): Promise<void> {
-  let number = 0;
-  for await (const raw of kept.raw()) await sendDocument(sink, number++, [raw, LINE_END], onBytes);
 }

@@ -20,9 +20,9 @@ import type { Checkpoint, RunWindow, StreamConfig } from '../../../core/stream.t
 import type { LogicalType } from '../../../core/types.ts';
 import { backBy, greaterCursor, lesserCursor, parseCursor, renderCursor } from '../cursor-value.ts';
 import { filesForm, PLAIN_FILES, type PlainFile, readsAlike } from '../look/direct-files.ts';
-import { keptLayout, layoutOf, sendKept } from '../look/read-form.ts';
+import { keptLayout, layoutOf } from '../look/read-form.ts';
 import { sniffThreads, type SniffThreads } from '../look/sniffer.ts';
-import { sendDocument } from '../text/document-input.ts';
+import { sendDocument, sendKept } from '../text/document-input.ts';
 import type { DocumentLayout } from '../text/text-decoder.ts';
 import { textDecoding } from '../text/text-decoding.ts';
 import { type TextForm, textOf } from '../text/text-stream.ts';

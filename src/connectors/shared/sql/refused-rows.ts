@@ -105,6 +105,7 @@ class SqlRowTrial implements RowTrial {
     const keyed = history !== 'loads' && key.length > 0;
     const doubles = keyed ? await this.#takeDoubles(stage) : [];
     const superseded = keyed && several ? await this.#takeSuperseded(stage) : [];
+    const there = keyed && how.kind === 'nothing' ? await this.#takeThere(stage) : [];
     // Rows that are as they were are not written again.
     const distinct = { key: [...schema.key], cursor: [], from: undefined };
     const kept = how.kind === 'versions' ? distinct : undefined;
@@ -120,8 +121,7 @@ class SqlRowTrial implements RowTrial {
       rows: 0,
       meets: how.kind === 'key' ? 'rows' : how.kind === 'versions' ? 'versions' : 'nothing',
       stamps: stamp ? dialect.stamps[stamp] : [],
-      history,
-      goesOn: how.kind === 'everything',
+      goesOn: several || how.kind === 'everything',
     });
     await this.#ask(dialect.trial.drop(stage));
     if (keyed && several) await this.#keepKeys(refused);
@@ -130,7 +130,7 @@ class SqlRowTrial implements RowTrial {
       code: 'row.refused',
       reason: `the target refuses it: ${reason}`,
     }));
-    return [...doubles, ...superseded, ...rows].toSorted((a, b) => a.row - b.row);
+    return [...doubles, ...superseded, ...there, ...rows].toSorted((a, b) => a.row - b.row);
   }
 
   close(): Promise<void> {
@@ -150,28 +150,39 @@ class SqlRowTrial implements RowTrial {
     return places.map((row) => ({ row, code: 'row.duplicate', reason }));
   }
 
+  /** Rows that are added to others, with a key that one of those has. */
+  async #takeThere(stage: string): Promise<RefusedRow[]> {
+    const places = await this.#takeMet(stage, this.#table);
+    const reason = `a row of the table has its key (${this.#at.place.schema.key.join(', ')})`;
+    return places.map((row) => ({ row, code: 'row.duplicate', reason }));
+  }
+
   /** Rows with a key that a slice before this one has; the keys of the others are noted. */
   async #takeSuperseded(stage: string): Promise<RefusedRow[]> {
-    const { dialect, key, schema } = this.#at.place;
+    const { dialect, schema } = this.#at.place;
     const { number } = dialect.trial;
     const [seen, fresh] = this.#keyTables();
     const noted = `SELECT ${number} AS sluice_place, ${this.#key()} FROM ${stage}`;
     let places: number[] = [];
     if (this.#tried === 0) await this.#ask(`CREATE TEMPORARY TABLE ${seen} AS ${noted} WHERE 1 = 0`);
-    else {
-      const same = key.map(({ name, nullable }) => {
-        const [a, b] = [`s.${dialect.quote(name)}`, `k.${dialect.quote(name)}`];
-        return nullable ? `(${a} = ${b} OR (${a} IS NULL AND ${b} IS NULL))` : `${a} = ${b}`;
-      });
-      places = await this.#take(
-        stage,
-        `SELECT s.${number} AS place FROM ${stage} s WHERE EXISTS (SELECT 1 FROM ${seen} k WHERE ${same.join(' AND ')})`,
-      );
-    }
+    else places = await this.#takeMet(stage, seen);
     this.#tried++;
     await this.#ask(`CREATE TEMPORARY TABLE ${fresh} AS ${noted}`);
     const reason = `another record of the load has its key (${schema.key.join(', ')})`;
     return places.map((row) => ({ row, code: 'row.superseded', reason }));
+  }
+
+  /** Rows whose key is in a table. */
+  #takeMet(stage: string, table: string): Promise<number[]> {
+    const { dialect, key } = this.#at.place;
+    const same = key.map(({ name, nullable }) => {
+      const [a, b] = [`s.${dialect.quote(name)}`, `k.${dialect.quote(name)}`];
+      return nullable ? `(${a} = ${b} OR (${a} IS NULL AND ${b} IS NULL))` : `${a} = ${b}`;
+    });
+    return this.#take(
+      stage,
+      `SELECT s.${dialect.trial.number} AS place FROM ${stage} s WHERE EXISTS (SELECT 1 FROM ${table} k WHERE ${same.join(' AND ')})`,
+    );
   }
 
   /** What is refused takes no other's place. */

@@ -369,7 +369,6 @@ export interface RefusalJob extends VersionJob {
   /** What rows of the stage, a temporary table, do to those with their key. */
   meets: 'nothing' | 'rows' | 'versions';
   stamps: SqlDialect['stamps'][History];
-  history: History | undefined;
   /** Rows of other slices may come. */
   goesOn: boolean;
 }

@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { DataError } from '../../../core/errors.ts';
-import type { BadForm, BadRecord } from '../../../core/quarantine.ts';
+import type { BadForm, BadLine, BadRecord } from '../../../core/quarantine.ts';
 
 const BUFFERED_CHARACTERS = 1 << 18;
 
@@ -12,14 +12,14 @@ export class BadRecords {
   count = 0;
   readonly #file: string | undefined;
   #lines = '';
-  #document: string | undefined;
+  #form: BadForm = { as: 0, form: '' };
   #made = false;
 
   constructor(file: string | undefined) {
     this.#file = file;
   }
 
-  /** `form`: how its document is read. */
+  /** `form`: how it is read. */
   add(record: Omit<BadRecord, 'raw' | 'base64'> & { raw: Uint8Array }, form: string): void {
     const { document, line, reason } = record;
     if (this.#file === undefined)
@@ -28,14 +28,16 @@ export class BadRecords {
         remedy: 'correct it, or give the stream a `types` that it fits',
         details: { document, line },
       });
-    if (this.#document !== document) {
-      this.#document = document;
-      this.#lines += `${JSON.stringify({ document, form } satisfies BadForm)}\n`;
+    if (this.#form.form !== form) {
+      this.#form = { as: this.#form.as + 1, form };
+      this.#lines += `${JSON.stringify(this.#form)}\n`;
     }
     this.count++;
     const raw = Buffer.from(record.raw.buffer, record.raw.byteOffset, record.raw.byteLength);
-    const text = isUtf8(raw) ? { raw: raw.toString('utf8') } : { raw: raw.toString('base64'), base64: true };
-    this.#lines += `${JSON.stringify({ ...record, ...text })}\n`;
+    const text = isUtf8(raw)
+      ? { raw: raw.toString('utf8') }
+      : { raw: raw.toString('base64'), base64: true as const };
+    this.#lines += `${JSON.stringify({ ...record, ...text, as: this.#form.as } satisfies BadLine)}\n`;
     if (this.#lines.length >= BUFFERED_CHARACTERS) this.flush();
   }
 

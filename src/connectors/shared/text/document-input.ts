@@ -7,6 +7,7 @@
  */
 import { type ByteSink, type RingBlock, type RingConsumer, sendAll } from '../../../core/byte-ring.ts';
 import { CancelledError } from '../../../core/errors.ts';
+import type { KeptRecords } from '../../../core/quarantine.ts';
 import { TextWindow } from './text-window.ts';
 
 const HEAD = 8;
@@ -25,6 +26,18 @@ export async function sendDocument(
       throw new CancelledError('the reader was told to stop', { code: 'files.abandoned' });
     onBytes(piece.length);
   }
+}
+
+const LINE_END: Uint8Array = Buffer.from('\n');
+
+/** Each record ends where it ended before, whatever its quotes say: as a document of its own. */
+export async function sendKept(
+  kept: KeptRecords,
+  sink: ByteSink,
+  onBytes: (bytes: number) => void,
+): Promise<void> {
+  let number = 0;
+  for await (const raw of kept.raw()) await sendDocument(sink, number++, [raw, LINE_END], onBytes);
 }
 
 /** The documents of a ring. */

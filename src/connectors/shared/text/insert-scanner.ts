@@ -337,6 +337,7 @@ export class InsertScanner implements RecordScanner {
       if (to === 0 || to > end) {
         if (!final && end - at < this.#limits.maxBytes) return INCOMPLETE;
         to = end;
+        while (bytes[to - 1]! <= 32) to--;
         break;
       }
       if (to + STATEMENT_BYTES > end && !final) return INCOMPLETE;

@@ -12,6 +12,7 @@ import { HighWater } from '../high-water.ts';
 import { BadRecords } from './bad-records.ts';
 import { DocumentInput } from './document-input.ts';
 import { Guess, type GuessOptions, otherwise } from './guess.ts';
+import type { InsertScanner } from './insert-scanner.ts';
 import { JsonScanner } from './json-scanner.ts';
 import type { DocumentKeys } from '../look/key-hashes.ts';
 import { badColumn, badFault } from './faults.ts';
@@ -225,7 +226,9 @@ class TextDecoder implements Decoder {
     }
     const layout = documents[this.#document]!;
     if (this.#document !== from) this.#open(layout);
-    if (layout.lines) this.#scanner!.line = layout.lines[number - this.#begin]!;
+    if (!layout.lines) return;
+    this.#scanner!.line = layout.lines[number - this.#begin]!;
+    if (layout.dialect.format === 'insert') (this.#scanner as InsertScanner).inside = layout.dialect.inside;
   }
 
   #open(layout: DocumentLayout): void {
