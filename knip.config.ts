@@ -7,7 +7,7 @@ const config: KnipConfig = {
     'src/testing/index.ts',
     'src/cli/main.ts',
     'src/connectors/*/{worker,transcode-worker}.ts',
-    'src/connectors/*/{copy,row}-decoder.ts',
+    'src/connectors/*/{copy,row,parquet}-decoder.ts',
     'src/connectors/shared/lane/worker.ts',
     'src/connectors/shared/look/sniff-worker.ts',
     'src/rules/rules-worker.ts',

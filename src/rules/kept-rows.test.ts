@@ -9,7 +9,7 @@ import type { KeptRecords } from '../core/quarantine.ts';
 import type { Schema } from '../core/schema.ts';
 import { type Cell, fromBatch, toBatch } from '../testing/batch-rows.ts';
 import { schemaOf } from '../testing/kit-load.ts';
-import { memberHeads, ROW_FORM, rowText } from '../connectors/shared/text/row-text.ts';
+import { memberHeads, rowForm, rowText } from '../connectors/shared/text/row-text.ts';
 import { areRows, readKeptRows } from './kept-rows.ts';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'sluice-rows-'));
@@ -20,7 +20,7 @@ async function again(schema: Schema, rows: Cell[][]): Promise<Cell[][]> {
   const batch = toBatch(schema, rows);
   const texts = rows.map((_, row) => Buffer.from(rowText(batch, row, memberHeads(schema))));
   const kept: KeptRecords = {
-    documents: [{ document: 't', form: ROW_FORM, lines: Float64Array.from(rows, (_, i) => i + 1) }],
+    documents: [{ document: 't', form: rowForm(), lines: Float64Array.from(rows, (_, i) => i + 1) }],
     raw: async function* () {
       yield* texts;
     },

@@ -6,7 +6,7 @@ import type { BytesReader, SliceToRead } from '../core/source.ts';
 import type { TypeKind } from '../core/types.ts';
 import type { FieldForm } from '../connectors/shared/text/records.ts';
 import { sendKept } from '../connectors/shared/text/document-input.ts';
-import { ROW_FORM } from '../connectors/shared/text/row-text.ts';
+import { parseRowForm } from '../connectors/shared/text/row-text.ts';
 import type { DocumentLayout } from '../connectors/shared/text/text-decoder.ts';
 import { textDecoding } from '../connectors/shared/text/text-decoding.ts';
 
@@ -15,7 +15,7 @@ const FORMS: Partial<Record<TypeKind, FieldForm>> = { binary: 'hex', json: 'text
 
 /** Whether all records were rows; those of a source with texts are for it to read. */
 export function areRows({ documents }: KeptRecords, stream: string): boolean {
-  const rows = documents.filter(({ form }) => form === ROW_FORM);
+  const rows = documents.filter(({ form }) => parseRowForm(form));
   if (rows.length > 0 && rows.length < documents.length)
     throw new DataError(`reading records of ${stream} again: some are rows, and some are texts of files`, {
       code: 'quarantine.mixed',
@@ -32,16 +32,22 @@ export function readKeptRows(
   { aside, batchBytes }: { aside: SliceToRead['aside']; batchBytes: number },
 ): BytesReader {
   const { fields } = schema;
-  const layout: Omit<DocumentLayout, 'name' | 'lines'> = {
+  const layout = (form: string): Omit<DocumentLayout, 'name' | 'lines'> => ({
     dialect: { format: 'json', names: fields.map(({ name }) => name), flatten: 0 },
     skip: 0,
     line: 0,
     fields: fields.length,
     columns: fields.map((_, i) => i),
-    forms: fields.map(({ type }) => FORMS[type.kind]),
-    form: ROW_FORM,
-  };
-  const documents = kept.documents.map(({ document: name, lines }) => ({ ...layout, name, lines }));
+    forms: fields.map(({ name, type }) =>
+      parseRowForm(form)!.bytes?.includes(name) ? 'hex' : FORMS[type.kind],
+    ),
+    form,
+  });
+  const documents = kept.documents.map(({ document: name, form, lines }) => ({
+    ...layout(form),
+    name,
+    lines,
+  }));
   return {
     format: 'bytes',
     schema,

@@ -99,14 +99,12 @@ describe('files of Parquet', () => {
     pair.write('b.parquet', good);
     pair.write('c.parquet', good.subarray(0, -1));
     pair.write('d.parquet', await makeParquet(`SELECT 'one' AS id`));
-    pair.write('f.parquet', await makeParquet(`SELECT '\\xFF'::BLOB AS raw`));
     pair.write('g.parquet', 'id,n\n1,2\n');
     pair.write('h.parquet', await makeParquet('SELECT 2 AS id'));
     pair.write('i.parquet', ARROW.digits);
     expect((await pair.plan()).warnings.map(({ message }) => message)).toEqual([
       'reading "c.parquet": its parquet data is broken or ends too early',
       'reading "d.parquet": "id" is utf8 (VARCHAR) and was int32',
-      'reading "f.parquet": 1 value of "raw" is no utf8',
       'reading "g.parquet": its parquet data is broken or ends too early',
       'reading "i.parquet": "many" has decimals of 60 digits, and 38 are the most that can be read; "within" has decimals of 51 digits, and 38 are the most that can be read',
     ]);
@@ -289,17 +287,69 @@ describe('files of Parquet', () => {
     ]);
   });
 
-  it('are refused as a whole for such a value where checks or computed columns are made of it', async () => {
-    await using pair = new FileLake({
-      files: '*.parquet',
-      types: { n: 'int16' },
-      checks: { some: 'n > 0' },
-    });
-    pair.write('a.parquet', await makeParquet('SELECT 40000 AS n UNION ALL SELECT 1'));
-    pair.write('b.parquet', await makeParquet('SELECT 2 AS n'));
-    const [stream] = (await pair.report()).streams;
-    expect(stream).toMatchObject({ totals: { loaded: 1, quarantined: 0 }, error: { code: 'files.type' } });
-  });
+  it.each([{}, { checks: { positive: 'n > 0' }, compute: { twice: '2 * n' } }])(
+    'put rows aside by what they hold, beside checks and computed columns (%j)',
+    async (rules) => {
+      await using pair = new FileLake({
+        files: { path: '*.parquet', changed: 'reload', file_column: 'file' },
+        types: { n: 'int16', raw: 'text' },
+        max_bad: '100 %',
+        ...rules,
+      });
+      const put = async (name: string, rows: string): Promise<void> =>
+        pair.write(
+          name,
+          await makeParquet(
+            `SELECT * FROM (VALUES ${rows}) v(id, n, raw)`.replaceAll(/'([bde])'/g, "encode('$1')"),
+          ),
+        );
+      const ids = (): Promise<unknown[]> => pair.query('SELECT id, raw, file FROM t ORDER BY id');
+      const bad = async (): Promise<unknown[]> => {
+        const records = await Array.fromAsync(quarantine.read(pair.project, 'p', { directory: pair.folder }));
+        return records
+          .toSorted((a, b) => a.line - b.line)
+          .map(({ file, line, code, raw }) => [file, line, code, raw]);
+      };
+      await put('a.parquet', `(1, 1, encode('é'))`);
+      await put(
+        'b.parquet',
+        `(2, 40000, 'b'), (3, 3, '\\xFF\\x00a'::BLOB), (4, 4, 'd'), (5, -1, 'e'), (6, 40001, '\\xFE'::BLOB), (7, 7, NULL)`,
+      );
+      const checked = rules.checks !== undefined;
+      expect((await pair.run()).totals).toMatchObject({
+        loaded: checked ? 3 : 4,
+        quarantined: checked ? 4 : 3,
+      });
+      const rest = ',"file":"b.parquet"}';
+      const found = [
+        ['b.parquet', 1, 'row.type', `{"id":2,"n":"40000","raw":"b"${rest}`],
+        ['b.parquet', 2, 'row.utf8', `{"id":3,"n":3,"raw":"\\\\xff0061"${rest}`],
+        ...(checked ? [['b.parquet', 4, 'row.check', `{"id":5,"n":-1,"raw":"e"${rest}`]] : []),
+        ['b.parquet', 5, 'row.type', `{"id":6,"n":"40001","raw":"\\\\xfe"${rest}`],
+      ];
+      expect(await bad()).toEqual(found);
+      const there = [
+        [1, 'é', 'a.parquet'],
+        [4, 'd', 'b.parquet'],
+        ...(checked ? [] : [[5, 'e', 'b.parquet']]),
+        [7, null, 'b.parquet'],
+      ];
+      expect(await ids()).toEqual(there);
+      // What is no text does not become one.
+      expect(await replay(pair)).toBe(0);
+      const texts = (rows: unknown[]): unknown[] => rows.map((row) => (row as string[])[3]);
+      expect(texts(await bad())).toEqual(texts(found));
+      await put('b.parquet', `(2, 2, 'b'), (5, 50000, 'e')`);
+      await pair.run();
+      expect(await ids()).toEqual([
+        [1, 'é', 'a.parquet'],
+        [2, 'b', 'b.parquet'],
+      ]);
+      expect(await bad()).toEqual([['b.parquet', 2, 'row.type', `{"id":5,"n":"50000","raw":"e"${rest}`]]);
+      pair.stream = { ...pair.stream, types: { n: 'int32', raw: 'text' } };
+      expect(await replay(pair)).toBe(1);
+    },
+  );
 });
 
 async function kept(pair: FileLake): Promise<[number, string, string, string][]> {

@@ -4,7 +4,6 @@ import { ConfigError, DataError, InternalError, type SluiceError } from '../../c
 import type { FilesConfig, FileRange } from '../../core/ledger.ts';
 import type { ObjectStorage } from '../../core/storage.ts';
 import { type LogicalType, renderType } from '../../core/types.ts';
-import { formatCount } from '../../core/units.ts';
 import { duckError } from '../../duckdb/errors.ts';
 import { duckName, duckText, literalPattern } from '../../duckdb/types.ts';
 import type { SourceEngine } from '../shared/duckdb/source-engine.ts';
@@ -48,7 +47,7 @@ export interface ParquetFile {
 /** What is wrong with values of a column. */
 export interface Misfit {
   column: string;
-  kind: 'missing' | 'type';
+  kind: 'missing' | 'type' | 'utf8';
   /** A condition that rows with such a value meet. */
   sql: string;
 }
@@ -69,8 +68,6 @@ export interface ParquetContract {
   reads: (name: string) => boolean;
   /** Columns that have to have a value. */
   key: readonly string[];
-  /** Rows with values that do not fit may be left out; otherwise their file is refused. */
-  putsAside: boolean;
 }
 
 /** Objects that are brought together. */
@@ -248,7 +245,7 @@ async function checkValues(
   { file: { key: path }, columns, rows }: Omit<ParquetFile, 'misfits'>,
   {
     types,
-    contract: { reads, key, putsAside },
+    contract: { reads, key },
     place,
   }: { types: ReadonlyMap<string, LogicalType>; contract: ParquetContract; place: ParquetPlace },
 ): Promise<Misfit[]> {
@@ -268,42 +265,17 @@ async function checkValues(
   const [row] = await readable(path, () =>
     engine.rows(`SELECT ${list.join(', ')} FROM ${scanOf(tables, path)}`, signal),
   );
-  const found = checks
-    .map((check, i) => ({ ...check, count: Number(row![`c${i}`]) }))
-    .filter(({ count }) => count > 0);
-  const refused = found.filter(({ text }) => !putsAside || !text);
-  if (refused.length > 0)
-    throw misfit(
-      path,
-      refused.map(({ column, count, what }) =>
-        count === 1
-          ? `1 value of "${column}" is ${what}`
-          : `${formatCount(count)} values of "${column}" are ${what}`,
-      ),
-    );
   if (Number(row!['n']) !== rows) throw unsound(new Error('rows are missing'), path, 'parquet');
-  return found;
+  return checks.filter((_, i) => Number(row![`c${i}`]) > 0);
 }
 
-interface Check extends Misfit {
-  /** For people. */
-  what: string;
-  /** There is a text that stands for such a value. */
-  text: boolean;
-}
-
-function checksOf(column: ParquetColumn, type: LogicalType | undefined, key: readonly string[]): Check[] {
+function checksOf(column: ParquetColumn, type: LogicalType | undefined, key: readonly string[]): Misfit[] {
   const { name } = column;
   const loss = type && lossOf(column, type);
-  const checks: Check[] = [];
-  if (loss !== undefined) {
-    const text = column.type!.kind !== 'binary';
-    checks.push({ column: name, kind: 'type', sql: loss, what: `no ${renderType(type!)}`, text });
-  }
-  if (key.includes(name)) {
-    const [sql, what] = [`${duckName(name)} IS NULL`, 'NULL, which is of the key'];
-    checks.push({ column: name, kind: 'missing', sql, what, text: true });
-  }
+  const checks: Misfit[] = [];
+  if (loss !== undefined)
+    checks.push({ column: name, kind: column.type!.kind === 'binary' ? 'utf8' : 'type', sql: loss });
+  if (key.includes(name)) checks.push({ column: name, kind: 'missing', sql: `${duckName(name)} IS NULL` });
   return checks;
 }
 

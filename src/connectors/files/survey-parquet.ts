@@ -45,12 +45,10 @@ export async function lookAtTables(
   const key = (stream.key ?? []).filter(
     (name) => !found.columns.includes(name) && name !== config.fileColumn,
   );
-  // What checks and computed columns are made of has to be there.
-  const putsAside = stream.rules === undefined;
   const { include, exclude } = stream.columns ?? {};
   const reads = (name: string): boolean =>
     include ? include.includes(name) : exclude?.includes(name) !== true;
-  const contract = { known, pinned: stream.types, reads, key, putsAside };
+  const contract = { known, pinned: stream.types, reads, key };
   const { files, types, problems } = await lookAtParquet(wanted, contract, place);
   const inFiles = new Set(files.flatMap(({ columns }) => columns.map(({ name }) => name)));
   const named = namedColumns(config, found, inFiles);

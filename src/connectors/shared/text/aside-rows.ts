@@ -2,7 +2,7 @@
 import type { Batch } from '../../../core/batch.ts';
 import type { BadRecord } from '../../../core/quarantine.ts';
 import { BadRecords } from './bad-records.ts';
-import { memberHeads, ROW_FORM, rowText } from './row-text.ts';
+import { memberHeads, type OddValue, rowForm, rowText } from './row-text.ts';
 
 /** Writes down the values that rows have; all batches are of one schema. */
 export class AsideRows {
@@ -17,15 +17,17 @@ export class AsideRows {
     return this.#bad.count;
   }
 
-  /** `texts`: by column, of values that are of another type. */
+  /** `odd`: by column. */
   add(
     batch: Batch,
     row: number,
     why: Omit<BadRecord, 'raw' | 'base64'>,
-    texts?: ReadonlyMap<number, string>,
+    odd: ReadonlyMap<number, OddValue> = new Map(),
   ): void {
     this.#heads ??= memberHeads(batch.schema);
-    this.#bad.add({ ...why, raw: Buffer.from(rowText(batch, row, this.#heads, texts)) }, ROW_FORM);
+    const bytes = [...odd].filter(([, value]) => value.bytes);
+    const form = rowForm(bytes.map(([index]) => batch.schema.fields[index]!.name));
+    this.#bad.add({ ...why, raw: Buffer.from(rowText(batch, row, this.#heads, odd)) }, form);
   }
 
   flush(): void {

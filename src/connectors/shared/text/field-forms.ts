@@ -1,11 +1,12 @@
 /** Columns whose values are written in another way than their type has elsewhere: see FieldForm. */
+import { isUtf8 } from 'node:buffer';
 import type { Column } from '../../../core/batch.ts';
 import { writeBig } from '../wire-values.ts';
-import { type BadRows, COMPUTED, RANGE, refuse, TYPE } from './faults.ts';
+import { type BadRows, COMPUTED, RANGE, refuse, TYPE, UTF8 } from './faults.ts';
 import { fieldBytes, fromHex } from './field-bytes.ts';
 import { EXPRESSION, NULL, PLAIN, type TextRun } from './records.ts';
 
-/** `\x` and hexadecimal digits as bytes. */
+/** `\x` and hexadecimal digits as bytes, or as the text that these are. */
 export function hex(run: TextRun, column: Column, bad: BadRows, mark: number): void {
   const { flags, starts, ends, stride } = run;
   const { offsets } = column;
@@ -18,7 +19,9 @@ export function hex(run: TextRun, column: Column, bad: BadRows, mark: number): v
       const digits = flags[f] === EXPRESSION ? -1 : afterMark(run.bytes, starts[f]!, ends[f]!);
       const out = column.grow(at, (ends[f]! - starts[f]!) >> 1);
       const to = digits < 0 ? -TYPE : fromHex(run.bytes, { start: digits, end: ends[f]! }, { out, at });
-      if (to >= 0) at = to;
+      const isText = to >= 0 && (column.type.kind !== 'utf8' || isUtf8(out.subarray(at, to)));
+      if (isText) at = to;
+      else if (to >= 0) refuse(column, bad, r, mark | UTF8);
       else refuse(column, bad, r, mark | (flags[f] === EXPRESSION ? COMPUTED : TYPE));
     }
     offsets[r + 1] = at;

@@ -4,7 +4,28 @@ import type { Schema } from '../../../core/schema.ts';
 import { formatValue } from './format-value.ts';
 
 /** How they are kept: as lines of JSON, with a member for each column. */
-export const ROW_FORM: string = JSON.stringify({ row: 'json' });
+interface RowForm {
+  row: 'json';
+  /** Columns of text whose values are bytes: `\x` and hexadecimal digits. */
+  bytes?: readonly string[] | undefined;
+}
+
+export function rowForm(bytes: readonly string[] = []): string {
+  return JSON.stringify({ row: 'json', ...(bytes.length > 0 && { bytes }) } satisfies RowForm);
+}
+
+/** Undefined for forms of texts that their source has written. */
+export function parseRowForm(form: string): RowForm | undefined {
+  const found = JSON.parse(form) as Partial<RowForm>;
+  return found.row === 'json' ? (found as RowForm) : undefined;
+}
+
+/** A value that is not of the type of its column. */
+export interface OddValue {
+  text: string;
+  /** They are the digits of its bytes. */
+  bytes: boolean;
+}
 
 /** What comes before each value. */
 export function memberHeads({ fields }: Schema): string[] {
@@ -12,18 +33,17 @@ export function memberHeads({ fields }: Schema): string[] {
 }
 
 /**
- * Values by the names of their columns; numbers with all their digits, bytes as `\x` and hexadecimal digits. `texts`: by column, of
- * values that are of another type.
+ * Values by the names of their columns; numbers with all their digits, bytes as `\x` and hexadecimal digits. `odd`: by column.
  */
 export function rowText(
   { columns }: Batch,
   row: number,
   heads: readonly string[],
-  texts?: ReadonlyMap<number, string>,
+  odd?: ReadonlyMap<number, OddValue>,
 ): string {
   let line = '';
   for (const [i, column] of columns.entries()) {
-    const text = texts?.get(i);
+    const text = odd?.get(i)?.text;
     const value = column.isNull(row) ? 'null' : jsonValue(column, row);
     line += heads[i]! + (text === undefined ? value : JSON.stringify(text));
   }
