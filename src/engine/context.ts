@@ -95,13 +95,15 @@ export async function openQuarantine(
 ): Promise<KeptHome> {
   const { state, directory, connections } = context.project;
   if (state.type === 'sqlite')
-    return { storage: keptFolder(join(directory, '.sluice', 'quarantine')), prefix: `${to}${aside}` };
+    return {
+      storage: keptFolder(join(directory, '.sluice', 'quarantine')),
+      prefix: `${to}${aside}`,
+      readers: to,
+    };
   // What lies there is swept; another project may call another system by the same name.
   const identity = createHash('sha256').update(redactUrl(JSON.stringify(connections[to])));
-  return {
-    storage: await openStorage(context, state.connection),
-    prefix: `_sluice/quarantine/${to}-${identity.digest('hex').slice(0, 8)}${aside}`,
-  };
+  const readers = `_sluice/quarantine/${to}-${identity.digest('hex').slice(0, 8)}`;
+  return { storage: await openStorage(context, state.connection), prefix: `${readers}${aside}`, readers };
 }
 
 /** Where leases and run history live. */

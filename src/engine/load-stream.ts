@@ -51,7 +51,14 @@ export async function loadStream(job: LoadJob): Promise<LoadOutcome> {
     signal,
   );
   try {
-    await quarantine.sweep(planned.table?.checkpoint?.quarantine ?? [], () => keptBeside(job));
+    await quarantine.sweep(planned.table?.checkpoint?.quarantine ?? [], () =>
+      keptBeside({
+        beside: job.destination.beside,
+        home: job.quarantine,
+        table: stream.table,
+        signal,
+      }),
+    );
     if (job.takenOver && !first) await writer.commit([], { kind: 'nothing' }, undefined);
     const loaded = await new StreamLoad(job, writer, quarantine).run().catch(async (error: unknown) => {
       throw await makeRoom(job, writer, error);

@@ -11,7 +11,9 @@ import { ConfigError } from '../core/errors.ts';
 import { FORMER, READERS, SHADOW, shadowHistory } from '../core/side-tables.ts';
 import type { StateStore } from '../core/state.ts';
 import type { StreamConfig } from '../core/stream.ts';
-import { openState, type ProjectContext } from './context.ts';
+import { forgetPlace, type KeptHome, notePlace } from '../gate/kept-storage.ts';
+import { Quarantine } from '../gate/quarantine.ts';
+import { openQuarantine, openState, type ProjectContext } from './context.ts';
 import { HeldLease } from './leases.ts';
 import {
   closePipeline,
@@ -22,6 +24,7 @@ import {
   streamsOf,
 } from './session.ts';
 import { compareSides } from './shadow-compare.ts';
+import { keptBeside } from './side-quarantine.ts';
 import type { ExchangeReport, PromoteOptions, ShadowReport, ShadowScope } from './shadow-types.ts';
 
 interface Job {
@@ -33,6 +36,8 @@ interface Job {
   startedAt: string;
   streams: StreamConfig[];
   held: Map<string, HeldLease>;
+  /** Of the tables beside those of readers. */
+  quarantine: KeptHome;
   signal: AbortSignal;
 }
 
@@ -100,7 +105,7 @@ export function dropShadow(
   options: ShadowScope,
 ): Promise<ExchangeReport> {
   return underLeases(context, pipeline, options, async (job) => {
-    const { session, streams, into, signal } = job;
+    const { session, streams, into, run, quarantine, signal } = job;
     const beside = sideTablesOf(session.readers);
     const tables: ExchangeReport['tables'] = [];
     for (const place of [into, FORMER]) {
@@ -111,6 +116,12 @@ export function dropShadow(
       await session.destination.parts?.forget(missing, signal);
       for (const { name: stream, table } of streams.filter((each) => states.get(each.table)))
         tables.push({ stream, table, was: beside.name(place, table) });
+    }
+    for (const { name: stream, table } of streams) {
+      await new Quarantine(quarantine, { run, table, stream }).sweep([], () =>
+        keptBeside({ beside, home: quarantine, table, signal }),
+      );
+      await forgetPlace(quarantine, table, into);
     }
     await record(job, 'dropped', tables);
     return { pipeline, to: session.config.to, status: 'dropped', tables };
@@ -146,7 +157,8 @@ async function underLeases(
       signal,
     );
     const lost = [...held.values()].map((lease) => lease.lost);
-    const job = { session, state, pipeline, into, run, startedAt, streams, held };
+    const quarantine = await openQuarantine(context, session.config.to, session.aside);
+    const job = { session, state, pipeline, into, run, startedAt, streams, held, quarantine };
     return await work({ ...job, signal: AbortSignal.any([signal, ...lost]) });
   } finally {
     await Promise.all([...held.values()].map((lease) => lease.release()));
@@ -184,6 +196,8 @@ async function exchange(
   // Of foreign keys that wait for a table that is not loaded here.
   const names = streams.map(({ table }) => table);
   const wait = await missingOf(session, names, signal);
+  // Files that they name are looked for there from now on.
+  if (job.into !== SHADOW) for (const name of names) await notePlace(job.quarantine, name, job.into);
   await beside.exchange({ tables, from, to, run }, signal);
   await session.destination.parts?.forget(wait, signal);
   const done = streams.map(({ name: stream, table }) => ({

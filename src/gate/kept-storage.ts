@@ -1,7 +1,7 @@
 /** Where files of quarantine lie: a folder of the project, or beside the state that several machines share. */
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { DataError } from '../core/errors.ts';
 import type { LocalCopies, ObjectStorage, StoredObject } from '../core/storage.ts';
@@ -15,6 +15,8 @@ export interface KeptHome {
   storage: KeptStorage;
   /** Key of all that was on its way there, without a slash at the end. */
   prefix: string;
+  /** The same of the tables that readers see; another one for tables beside them. */
+  readers: string;
 }
 
 /** Quarantine of one table. */
@@ -29,11 +31,43 @@ export interface KeptPlace {
 /** Most bytes of a name that a file system takes are 255, and a table may be called `..` or have slashes. */
 const LONGEST = 200;
 
-export function keptPlace({ storage, prefix }: KeptHome, table: string): KeptPlace {
-  const name = encodeURIComponent(table).replace(/^\.+$/, (dots) => '%2E'.repeat(dots.length));
-  const short = name.length > LONGEST ? createHash('sha256').update(table).digest('hex') : name;
-  const own = `${prefix}/${short}`;
+export function keptPlace({ storage, prefix }: Omit<KeptHome, 'readers'>, table: string): KeptPlace {
+  const own = `${prefix}/${folderOf(table)}`;
   return { storage, prefix: own, scratch: storage.localPath(`${own}/unfinished`) };
+}
+
+function folderOf(table: string): string {
+  const name = encodeURIComponent(table).replace(/^\.+$/, (dots) => '%2E'.repeat(dots.length));
+  return name.length > LONGEST ? createHash('sha256').update(table).digest('hex') : name;
+}
+
+/** Where tables have been that readers see or saw, under names that users gave: their checkpoints may name any file. */
+export async function placesNoted({ storage, readers }: KeptHome, table: string): Promise<string[]> {
+  const notes = await storage.list(notesOf(readers, table));
+  return notes.map(({ key }) => decodeURIComponent(key.slice(key.lastIndexOf('/') + 1)));
+}
+
+/** Called before a table goes to a place, or comes from there. */
+export async function notePlace({ storage, readers }: KeptHome, table: string, place: string): Promise<void> {
+  const { scratch } = keptPlace({ storage, prefix: readers }, table);
+  await mkdir(scratch, { recursive: true });
+  const note = path.join(scratch, 'place');
+  await writeFile(note, '');
+  await storage.upload(`${notesOf(readers, table)}${encodeURIComponent(place)}`, note);
+  await rm(note, { force: true });
+}
+
+/** There is no such table any more. */
+export async function forgetPlace(
+  { storage, readers }: KeptHome,
+  table: string,
+  place: string,
+): Promise<void> {
+  await storage.delete([`${notesOf(readers, table)}${encodeURIComponent(place)}`]);
+}
+
+function notesOf(readers: string, table: string): string {
+  return `${readers}/${folderOf(table)}/places/`;
 }
 
 /** A folder of the project. */

@@ -10,7 +10,7 @@ test('keeps more records than there is memory for, in their order', async () => 
   const folder = mkdtempSync(path.join(tmpdir(), 'sluice-kept-'));
   try {
     const quarantine = new Quarantine(
-      { storage: keptFolder(folder), prefix: 'lake' },
+      { storage: keptFolder(folder), prefix: 'lake', readers: 'lake' },
       { run: 'r', table: 't', stream: 's' },
     );
     const scratch = quarantine.scratch();

@@ -471,7 +471,7 @@ it.runIf(mariadbPresent)('swaps tables of MariaDB', async () => {
   expect(await to.leftovers()).toEqual([]);
 });
 
-it('moves what is in quarantine with its table', async () => {
+it.each(['shadow', 'trial'])('moves what is in quarantine with its table: %s', async (into) => {
   const folder = mkdtempSync(path.join(tmpdir(), 'sluice-shadow-'));
   const csv = (name: string, rows: string): void => writeFileSync(path.join(folder, name), `id,v\n${rows}`);
   const project = (load: 'append' | 'merge'): ProjectInput<'p'> => ({
@@ -485,6 +485,7 @@ it('moves what is in quarantine with its table', async () => {
     },
   });
   const at = { directory: folder };
+  const aside = { ...at, into };
   const kept = async (): Promise<string[]> => {
     const raw: string[] = [];
     for await (const each of quarantine.read(project('merge'), 'p', at)) raw.push(each.raw);
@@ -496,17 +497,25 @@ it('moves what is in quarantine with its table', async () => {
     ).length;
   csv('a.csv', '1,x\nbad,y\n');
   await run(project('append'), 'p', at);
-  await shadow.run(project('merge'), 'p', at);
+  await shadow.run(project('merge'), 'p', aside);
   expect([await kept(), files()]).toEqual([['bad,y'], 2]);
-  expect((await shadow.promote(project('merge'), 'p', { ...at, force: true })).status).toBe('promoted');
+  expect((await shadow.promote(project('merge'), 'p', { ...aside, force: true })).status).toBe('promoted');
   // Loads sweep what no checkpoint names.
-  csv('b.csv', '2,x\n');
+  csv('b.csv', '2,x\nworse,y\n');
   await run(project('merge'), 'p', at);
-  expect([await kept(), files()]).toEqual([['bad,y'], 2]);
-  await shadow.rollback(project('append'), 'p', at);
+  expect([await kept(), files()]).toEqual([['bad,y', 'worse,y'], 3]);
+  await shadow.rollback(project('append'), 'p', aside);
+  csv('c.csv', '3,x\n');
   await run(project('append'), 'p', at);
-  expect([await kept(), files()]).toEqual([['bad,y'], 2]);
-  await shadow.run(project('merge'), 'p', { ...at, fullRefresh: true });
-  expect(await kept()).toEqual(['bad,y']);
+  expect([await kept(), files()]).toEqual([['bad,y', 'worse,y'], 4]);
+  await shadow.promote(project('merge'), 'p', { ...aside, force: true });
+  expect(await kept()).toEqual(['bad,y', 'worse,y']);
+  await shadow.rollback(project('append'), 'p', aside);
+  await shadow.run(project('merge'), 'p', { ...aside, fullRefresh: true });
+  expect(await kept()).toEqual(['bad,y', 'worse,y']);
+  await shadow.drop(project('append'), 'p', aside);
+  csv('d.csv', '4,x\n');
+  await run(project('append'), 'p', at);
+  expect([await kept(), files()]).toEqual([['bad,y', 'worse,y'], 2]);
   rmSync(folder, { recursive: true });
 });
