@@ -2,7 +2,7 @@
  * The streams of one run. In: a pipeline that the loader has checked, the names that the source has, what the user asked
  * for. Out: complete stream configurations in the order of the file, and what is wrong with the names. Pure.
  */
-import type { FilesConfig } from '../core/ledger.ts';
+import { FILE_COLUMN, type FilesConfig } from '../core/ledger.ts';
 import type { ExportConfig } from '../core/export.ts';
 import type { FilesOptions, PipelineConfig, StreamOptions } from '../core/project.ts';
 import type { LoadStrategy, StreamConfig } from '../core/stream.ts';
@@ -217,7 +217,7 @@ function filesConfig(options: StreamOptions['files']): FilesConfig | undefined {
   return {
     ...rest,
     nulls: list(nulls),
-    fileColumn: file_column ?? '_sluice_file',
+    fileColumn: file_column ?? FILE_COLUMN,
     changed: changed ?? 'report',
   };
 }

@@ -1,6 +1,9 @@
 /** Which files a stream has loaded. It is part of the checkpoint, so it is where the rows are and changes together with them. */
 import type { SchemaJson } from './schema.ts';
 
+/** Column for the file that a row is from, unless it is given another name. */
+export const FILE_COLUMN = '_sluice_file';
+
 /** How a stream of files is read, after defaults are filled in. */
 export interface FilesConfig {
   /** Below the folder or prefix of the connection, with `*`, `**`, `?`, `[…]` and `{…,…}`. */

@@ -43,6 +43,10 @@ it('copies the files of a path, and those alone that are new the next time', () 
     '2,,2026-01-01',
     '3,008,2026-01-02',
   ]);
+  // Which file a row was from tells of that copy alone.
+  expect(sluice('copy', './lake', './out.jsonl', '--table', 't')).toMatchObject({ status: 0 });
+  const [line] = readFileSync(path.join(folder, 'out.jsonl'), 'utf8').split('\n');
+  expect(JSON.parse(line!)).toEqual({ id: 1, code: '007', snapshot_date: '2026-01-01' });
 });
 
 it('makes one format of another', () => {

@@ -204,7 +204,7 @@ describe('files of Parquet', () => {
   it('have columns of any name, in folders of any name, and are no text', async () => {
     await using pair = new FileLake({ files: '**' });
     const odd = await makeParquet(
-      `SELECT 1 AS "a ""b"" 'c'", 2 AS file_row_number, 3 AS "select", 4 AS filename`,
+      `SELECT 1 AS "a ""b"" 'c'", 2 AS file_row_number, 3 AS "select", 4 AS filename, 'x' AS _sluice_file`,
     );
     pair.write("x=1/it's [a] {b}*?.parquet", odd);
     await pair.run();

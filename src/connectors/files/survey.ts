@@ -1,6 +1,6 @@
 /** What the files of a stream are now: which of them are to be loaded, what they hold, and how they are cut. */
 import { ConfigError } from '../../core/errors.ts';
-import type { FileLedger, FilesConfig, FileRange } from '../../core/ledger.ts';
+import { FILE_COLUMN, type FileLedger, type FilesConfig, type FileRange } from '../../core/ledger.ts';
 import type { Field, Schema, SchemaJson } from '../../core/schema.ts';
 import type { Survey, SurveyedFile, SurveyNote } from '../../core/source.ts';
 import type { ObjectStorage } from '../../core/storage.ts';
@@ -205,7 +205,9 @@ function heldBy(stream: StreamConfig, config: FilesConfig, inFiles: readonly Fil
   const { fileColumn } = config;
   const ofFile: FileColumn[] =
     fileColumn === false ? [] : [{ name: fileColumn, type: { kind: 'utf8' }, sample: undefined }];
-  const columns = [...inFiles, ...ofFile];
+  // Files that were made of a table of ours say where its rows were from.
+  const theirs = inFiles.filter(({ name }) => name !== FILE_COLUMN || name !== fileColumn);
+  const columns = [...theirs, ...ofFile];
   const { read, schema } = schemaOf(stream, config, columns);
   const forms = read.map((column) =>
     Object.hasOwn(stream.types, column.name) ? writtenForm(column.type, config) : undefined,
@@ -299,11 +301,11 @@ function schemaOf(
   columns: FileColumn[],
 ): { schema: Schema; read: FileColumn[] } {
   const mistakes: string[] = [];
-  const { include } = stream.columns ?? {};
+  const { exclude = [] } = stream.columns ?? {};
   const chosen = chosenColumns(stream, columns, mistakes);
   // Who lists columns of the files means these; what tells where a row is from stays.
   const read = columns.filter(
-    (column) => chosen.includes(column) || (column.name === fileColumn && include !== undefined),
+    (column) => chosen.includes(column) || (column.name === fileColumn && !exclude.includes(fileColumn)),
   );
   for (const name of stream.key ?? [])
     if (!read.some((column) => column.name === name)) mistakes.push(`key: there is no column "${name}"`);

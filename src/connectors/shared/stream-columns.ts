@@ -1,5 +1,6 @@
 /** Which columns of a table a stream reads, and what can be wrong with its configuration. */
 import { DELETED_AT } from '../../core/destination.ts';
+import { FILE_COLUMN } from '../../core/ledger.ts';
 import { ConfigError } from '../../core/errors.ts';
 import type { StreamConfig } from '../../core/stream.ts';
 
@@ -9,6 +10,7 @@ const OURS: ReadonlySet<string> = new Set([
   '_sluice_loaded_at',
   '_sluice_op',
   DELETED_AT,
+  FILE_COLUMN,
   '_sluice_xmin',
 ]);
 
