@@ -83,6 +83,15 @@ describe('a stream of files', () => {
       bad: 0,
       size: 8,
     });
+    // A folder that nothing is mounted at, and one that is not there.
+    for (const name of readdirSync(pair.files)) rmSync(path.join(pair.files, name));
+    expect((await pair.plan()).warnings).toMatchObject([{ code: 'files.none' }]);
+    expect(await pair.run()).toMatchObject({ status: 'nothing-new' });
+    rmSync(pair.files, { recursive: true });
+    expect((await pair.report()).streams[0]!.error).toMatchObject({
+      code: 'files.none',
+      message: expect.stringMatching(/^looking at t: folder ".*" does not exist$/),
+    });
   });
 
   it('takes the files of some days, and no options that would double or lose rows', async () => {

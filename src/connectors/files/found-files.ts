@@ -1,4 +1,6 @@
 /** Which files there are, which of them are new, and which wait. */
+import { existsSync } from 'node:fs';
+import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ConfigError, throwIfAborted, TransientError } from '../../core/errors.ts';
 import type { FileLedger, FileMark, FilePart, FilesConfig } from '../../core/ledger.ts';
@@ -174,8 +176,24 @@ export function unreadableNames(names: readonly string[]): { error: ConfigError 
   }));
 }
 
-export function noFiles(stream: string, storage: ObjectStorage, config: FilesConfig): ConfigError {
-  return new ConfigError(`looking at ${stream}: no file fits "${config.path}" in ${storage.describe()}`, {
+/** Throws when there is nothing to load from, which an empty folder is once its files are loaded. */
+export function checkThere(
+  { files, empty, waiting }: FoundFiles,
+  loaded: boolean,
+  {
+    stream,
+    storage,
+    config: { path: wanted },
+  }: { stream: string; storage: ObjectStorage; config: FilesConfig },
+): void {
+  if (files.length > 0 || (loaded && empty.length + waiting.length > 0)) return;
+  if (storage.onDisk === true && !existsSync(path.dirname(storage.localPath('any'))))
+    throw new ConfigError(`looking at ${stream}: ${storage.describe()} does not exist`, {
+      code: 'files.none',
+      remedy: 'correct `path` of the connection, or mount what should be there',
+    });
+  if (loaded) return;
+  throw new ConfigError(`looking at ${stream}: no file fits "${wanted}" in ${storage.describe()}`, {
     code: 'files.none',
     remedy:
       'correct `path` of the connection or `files` of the stream; `sluice discover` lists what is there',

@@ -40,6 +40,12 @@ export function notesOf({ found, sorted, wanted, problems, columns, more }: Nota
   const tell = (names: readonly string[], note: SurveyNote): void => {
     if (names.length > 0) notes.push({ ...note, message: `${listed(names)} ${note.message}` });
   };
+  if (found.files.length + found.waiting.length + found.empty.length === 0)
+    notes.push({
+      code: 'files.none',
+      message: `none of the ${formatCount(sorted.gone.length)} loaded files is there any more, nor any other; the rows stay`,
+      remedy: 'is what should be there mounted?',
+    });
   tell(changed, {
     code: 'files.changed',
     message: 'changed after being loaded, and stays as loaded',

@@ -14,11 +14,11 @@ import { contractJson, contractOf, type FileColumn } from '../shared/look/contra
 import { partsOf } from './cut-files.ts';
 import { checksumOf, type FileProblem, refuseMixed } from '../shared/look/documents.ts';
 import {
+  checkThere,
   findFiles,
   type FoundFile,
   type FoundFiles,
   markOf,
-  noFiles,
   type SortedFiles,
   sortFiles,
   unreadableNames,
@@ -109,7 +109,8 @@ export async function survey(
   const found = await findFiles(storage, stream.name, config, signal);
   const ledger = checkpoint?.ledger;
   const unnamed = unreadableNames(found.unnamed);
-  if (found.files.length === 0 && !ledger) throw unnamed[0]?.error ?? noFiles(stream.name, storage, config);
+  if (found.files.length === 0 && !ledger && unnamed[0]) throw unnamed[0].error;
+  checkThere(found, ledger !== undefined, { stream: stream.name, storage, config });
   const sorted = await withoutTouched(
     sortFiles(found.files, within(stream, found, window), ledger),
     ledger,

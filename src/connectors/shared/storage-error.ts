@@ -12,7 +12,8 @@ interface Fault {
 const DENIED: Fault = {
   code: 'storage.permission',
   found: 'permission denied',
-  remedy: 'give this user the right to write there, run as the owner of the folder, or choose another folder',
+  remedy:
+    'give this user the right to do that there, run as the owner of the folder, or choose another folder',
 };
 const TOO_MANY_FILES: Fault = {
   code: 'storage.too_many_files',
