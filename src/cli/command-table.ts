@@ -82,8 +82,9 @@ const START: readonly CommandSpec[] = [
     options: [
       {
         name: 'from',
-        value: '<url or $NAME>',
-        summary: 'where the data is: a URL, or the environment variable that holds it',
+        value: '<url, path or $NAME>',
+        summary:
+          'where the data is: a URL, files (a folder, or a path with *), or the environment variable that holds it',
       },
       { name: 'to', value: '<path or url>', summary: 'where it goes: a folder for a lake (default: ./lake)' },
       { ...TABLES, summary: 'tables to load; wildcards allowed (default: all)' },
@@ -91,7 +92,11 @@ const START: readonly CommandSpec[] = [
       { name: 'force', summary: 'replace a project file that is there' },
       YES,
     ],
-    examples: ['sluice init', "sluice init --from '$SHOP_URL' --to ./lake --table 'public.*' --yes"],
+    examples: [
+      'sluice init',
+      "sluice init --from '$SHOP_URL' --to ./lake --table 'public.*' --yes",
+      "sluice init --from './landing/tenants_*.csv' --yes",
+    ],
   },
   {
     name: 'discover',

@@ -1,3 +1,5 @@
+import { existsSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import type { ProjectDefinition } from '../config/define.ts';
 import { escapePlaceholders } from '../config/environment.ts';
 import { parseProject } from '../config/load-project.ts';
@@ -36,6 +38,14 @@ export function connectionFromUrl(
     code: 'cli.unknown_url',
     remedy: `known are: ${able.map(({ name, title }) => `${name} (${title})`).join(', ')}`,
   });
+}
+
+/** Whether a path that stands for a lake is a folder without one. */
+export function isPlainFolder({ type, path }: ConnectionConfig): boolean {
+  if (type !== 'lake' || typeof path !== 'string' || path.startsWith('s3:')) return false;
+  return (
+    statSync(path, { throwIfNoEntry: false })?.isDirectory() === true && !existsSync(join(path, '_sluice'))
+  );
 }
 
 /** A project that exists only while the command runs, checked like one that was read from a file. */

@@ -1,4 +1,5 @@
 /** The first `sluice.yaml` of a project, for `sluice init`. Secrets are never in it. */
+import { basename } from 'node:path';
 import type { StreamInfo } from '../core/source.ts';
 import { formatBytes, formatCount } from '../core/units.ts';
 import { escapePlaceholders } from './environment.ts';
@@ -7,8 +8,8 @@ import { tableName } from './stream-name.ts';
 export interface NewProject {
   /** Connector of the source, as in `type:`; also begins its URLs. */
   type: string;
-  /** Where the source is: its URL, or the name of an environment variable that holds the URL. */
-  source: { url: string } | { variable: string };
+  /** Where the source is: its URL, the name of an environment variable that holds the URL, or a path relative to the project. */
+  source: { url: string } | { variable: string } | { path: string };
   /** Folder of the lake. */
   lake: string;
   /** What the source has; each becomes a stream with the options that the source proposes. */
@@ -27,16 +28,18 @@ export interface WrittenProject {
 export function renderProject({ type, source, lake, streams }: NewProject): WrittenProject {
   const database = databaseName(source);
   const name = database === 'lake' ? 'source' : database;
-  const variable =
-    'variable' in source ? source.variable : hasSecret(source.url) ? `${name.toUpperCase()}_URL` : undefined;
-  const url = 'url' in source && variable === undefined ? quoted(source.url) : `"\${${variable}}"`;
+  const variable = variableOf(source, name);
+  const place =
+    'path' in source
+      ? `path: ${scalar(escapePlaceholders(source.path))}`
+      : `url: ${'url' in source && variable === undefined ? quoted(source.url) : `"\${${variable}}"`}`;
   const pipeline = `${name}_to_lake`;
   const lines = [
     '# yaml-language-server: $schema=node_modules/sluice/schema.json',
     '',
     'connections:',
     ...(variable === undefined ? [] : variableHelp(variable, type, source)),
-    `  ${name}: { type: ${type}, url: ${url} }`,
+    `  ${name}: { type: ${type}, ${place} }`,
     `  lake: { type: lake, path: ${scalar(escapePlaceholders(lake))} }`,
     '',
     'pipelines:',
@@ -47,6 +50,11 @@ export function renderProject({ type, source, lake, streams }: NewProject): Writ
     ...streamLines(streams),
   ];
   return { text: `${lines.join('\n')}\n`, variable, connections: { source: name, lake: 'lake' }, pipeline };
+}
+
+function variableOf(source: NewProject['source'], name: string): string | undefined {
+  if ('variable' in source) return source.variable;
+  return 'url' in source && hasSecret(source.url) ? `${name.toUpperCase()}_URL` : undefined;
 }
 
 function variableHelp(variable: string, type: string, source: NewProject['source']): string[] {
@@ -71,8 +79,7 @@ function streamLines(streams: readonly StreamInfo[]): string[] {
   const own = streams.filter(({ parent }) => parent === undefined || !names.has(parent));
   const taken = new Set<string>();
   return [
-    '    # Proposals from the catalog. A cursor is a column that grows whenever a row changes; "load: merge" keeps one row',
-    '    # for each key, "append" all versions, "replace" reads the table in full each time. "false" leaves a stream out.',
+    ...(own.every(({ proposal }) => proposal.files !== undefined) ? ABOUT_FILES : ABOUT_TABLES),
     '    streams:',
     ...own.flatMap((stream) => [
       ...remarks(stream),
@@ -80,6 +87,15 @@ function streamLines(streams: readonly StreamInfo[]): string[] {
     ]),
   ];
 }
+
+const ABOUT_TABLES = [
+  '    # Proposals from the catalog. A cursor is a column that grows whenever a row changes; "load: merge" keeps one row',
+  '    # for each key, "append" all versions, "replace" reads the table in full each time. "false" leaves a stream out.',
+];
+const ABOUT_FILES = [
+  '    # Each file is loaded once. "sluice plan" shows how they are read, and the columns and types that are found;',
+  '    # a date in their names becomes the column snapshot_date. "types: { code: text }" pins a type.',
+];
 
 function remarks({ kind, estimatedRows, bytes, notes }: StreamInfo): string[] {
   const facts = [
@@ -94,13 +110,13 @@ function remarks({ kind, estimatedRows, bytes, notes }: StreamInfo): string[] {
 
 /** `taken` are tables of the streams above; a second one of the same name gets another. */
 function options({ name, proposal }: StreamInfo, taken: Set<string>): string {
-  const { load, cursor = [], partition_by: partition } = proposal;
+  const { load, cursor = [], partition_by: partition, files } = proposal;
   let table = tableName(name);
   for (let number = 2; taken.has(table.toLowerCase()); number++) table = `${tableName(name)}_${number}`;
   taken.add(table.toLowerCase());
   const columns = cursor.map(scalar);
   const entries = [
-    `load: ${scalar(load)}`,
+    files === undefined ? `load: ${scalar(load)}` : `files: ${scalar(escapePlaceholders(files))}`,
     cursor.length === 0
       ? undefined
       : `cursor: ${columns.length === 1 ? columns[0] : `[${columns.join(', ')}]`}`,
@@ -129,8 +145,13 @@ function hasSecret(url: string): boolean {
 }
 
 function databaseName(source: NewProject['source']): string {
+  if ('path' in source) return identifier(basename(source.path).replace(/\..*$/, ''));
   const written =
     'variable' in source ? source.variable.replace(/_?(?:URL|DSN|URI)$/i, '') : databaseOf(source.url);
+  return identifier(written);
+}
+
+function identifier(written: string): string {
   const name = written
     .toLowerCase()
     .replace(/[^a-z0-9_]+/g, '_')

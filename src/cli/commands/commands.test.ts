@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -339,6 +339,38 @@ describe('init', () => {
     expect(text).toContain(
       "#   export SHOP_URL='mysql://user:PASSWORD@host/database'\n  shop: { type: mysql, url: ",
     );
+  });
+
+  it.each([
+    ['daily/t_*.csv.gz', 't'],
+    ['', 'a'],
+  ])('begins with files as well: %s', async (files, name) => {
+    await mkdir(join(folder, 'landing/daily'), { recursive: true });
+    const landed = info('a_[[]*.csv', {
+      kind: 'files',
+      proposal: { load: 'append', files: 'a_[[]*.csv' },
+    });
+    const { code, out } = await runWith(
+      ['init', '-C', join(folder, 'project'), '--from', join(folder, 'landing', files), '--yes'],
+      {
+        connectors,
+        openSource: () => source({ discover: () => Promise.resolve([landed]) }),
+      },
+    );
+    expect({ code, out }).toMatchObject({ code: 0, out: expect.stringContaining('_to_lake, 1 stream\n') });
+    const project = await loadProject({
+      directory: join(folder, 'project'),
+      env: {},
+      connectors: await connectors(),
+    });
+    const [pipeline] = Object.values(project.pipelines);
+    expect(project.connections[pipeline!.from]).toMatchObject({
+      type: 'files',
+      path: join(folder, 'landing', files === '' ? '' : 'daily'),
+    });
+    expect(pipeline!.streams).toMatchObject({
+      [name]: { files: files === '' ? 'a_[[]*.csv' : 't_*.csv.gz' },
+    });
   });
 
   it('writes TypeScript that says the same', async () => {

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { isWildcard } from '../../config/stream-name.ts';
 import { ConfigError } from '../../core/errors.ts';
 import type { PipelineDefinition } from '../../config/define.ts';
@@ -7,7 +8,7 @@ import type { Flags } from '../arguments.ts';
 import type { Command } from '../command.ts';
 import { planPipelines } from '../plan-pipelines.ts';
 import { runPipelines } from '../run-pipelines.ts';
-import { connectionFromUrl, urlContext } from '../url-project.ts';
+import { connectionFromUrl, isPlainFolder, urlContext } from '../url-project.ts';
 
 /** Name of the only pipeline; it stands in the run history of the lake. */
 const PIPELINE = 'copy';
@@ -18,6 +19,11 @@ export const copy: Command = async (invocation) => {
   const [source = '', destination = ''] = invocation.arguments;
   const connectors = await services.connectors();
   const from = connectionFromUrl(connectors, source, 'source');
+  if (isPlainFolder(from))
+    throw new ConfigError(`"${source}" is a folder without a lake`, {
+      code: 'cli.unknown_url',
+      remedy: `files in it are named with their ending: '${join(source, '*.csv')}'`,
+    });
   const to = connectionFromUrl(connectors, destination, 'destination');
   const [reads, writes] = [connectors.get(from.type)!, connectors.get(to.type)!];
   const pipeline = readPipeline(flags, reads.streamFromUrl?.(source, writes.capabilities));

@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs';
 import { mkdir, stat, writeFile } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { PROJECT_FILES } from '../../config/load-project.ts';
 import { renderProject } from '../../config/write-project.ts';
 import { ConfigError } from '../../core/errors.ts';
+import type { ConnectionConfig } from '../../core/project.ts';
 import type { StreamInfo } from '../../core/source.ts';
 import { formatCount } from '../../core/units.ts';
 import { plural } from '../../observe/plural.ts';
@@ -13,7 +14,7 @@ import { EXIT } from '../exit-codes.ts';
 import { printJson } from '../output.ts';
 import { renderTypescript } from '../project-typescript.ts';
 import { isWanted } from '../selection.ts';
-import { connectionFromUrl, urlContext } from '../url-project.ts';
+import { connectionFromUrl, isPlainFolder, urlContext } from '../url-project.ts';
 
 type Source = { url: string } | { variable: string };
 
@@ -26,10 +27,16 @@ export const init: Command = async (invocation) => {
   const source = await askSource(invocation);
   const lake =
     flags.text('to') ?? (await ask(invocation, 'where should the lake be? a folder', DEFAULT_LAKE));
-  const { type, title, streams } = await look(invocation, source);
+  const { connection, title, streams } = await look(invocation, source);
   if (!json) terminal.note(`connected to ${title}: ${plural(streams.length, 'stream')}`);
   const chosen = await chooseStreams(invocation, streams);
-  const written = renderProject({ type, source, lake, streams: chosen });
+  const place = typeof connection['path'] === 'string' ? pathFrom(file, connection['path']) : undefined;
+  const written = renderProject({
+    type: connection.type,
+    source: place === undefined ? source : { path: place },
+    lake,
+    streams: chosen,
+  });
   const text = flags.on('typescript') ? await renderTypescript(written.text) : written.text;
   await save(file, text, flags.on('force'));
   if (json)
@@ -99,7 +106,7 @@ async function askSource(invocation: Invocation): Promise<Source> {
     given ??
     (await ask(
       invocation,
-      'where is the data? a URL such as postgres://…, or $NAME of an environment variable:',
+      'where is the data? a URL such as postgres://…, files such as ./landing/*.csv, or $NAME of an environment variable:',
       '',
     ));
   if (text === '') throw new ConfigError('a project needs a source', { code: 'cli.init' });
@@ -115,7 +122,7 @@ async function ask({ flags, terminal }: Invocation, question: string, fallback: 
 async function look(
   { services, signal }: Invocation,
   source: Source,
-): Promise<{ type: string; title: string; streams: StreamInfo[] }> {
+): Promise<{ connection: ConnectionConfig; title: string; streams: StreamInfo[] }> {
   const url = 'url' in source ? source.url : services.env[source.variable];
   if (url === undefined || url === '') {
     const name = 'variable' in source ? source.variable : '';
@@ -125,21 +132,64 @@ async function look(
     });
   }
   const connectors = await services.connectors();
-  const connection = connectionFromUrl(connectors, url, 'source');
+  const meant = connectionFromUrl(connectors, url, 'source');
+  const connection = isPlainFolder(meant) ? { type: 'files', path: meant['path'] } : meant;
   if (connection.type === 'lake') {
-    throw new ConfigError(`"${url}" is the path of a lake, and \`init\` begins with a database`, {
+    throw new ConfigError(`"${url}" is the path of a lake, and \`init\` begins with a database or files`, {
       code: 'cli.init',
-      remedy: 'docs/connectors/lake.md shows a project that reads a lake',
+      remedy:
+        "files are named with their ending: './landing/*.csv'; docs/connectors/lake.md shows a project that reads a lake",
     });
   }
   const context = urlContext(connectors, { connections: { source: connection } });
   const opened = await services.openSource(context, 'source');
+  const read = connectors.get(connection.type)!;
+  const named = (pattern: string): string =>
+    read.streamFromUrl?.(`./${pattern}`, connectors.get('lake')!.capabilities)?.name ?? pattern;
   try {
     const { title } = await opened.check(signal);
-    return { type: connection.type, title, streams: await opened.discover(signal) };
+    const pattern = read.streamFromUrl?.(url, connectors.get('lake')!.capabilities);
+    const streams =
+      pattern === undefined
+        ? byName(await opened.discover(signal), named)
+        : [filesStream(pattern.name, pattern.options.files)];
+    return { connection, title, streams };
   } finally {
     await opened.close();
   }
+}
+
+function filesStream(name: string, files: unknown): StreamInfo {
+  return {
+    name,
+    kind: 'files',
+    schema: { fields: [], key: [] },
+    estimatedRows: undefined,
+    bytes: undefined,
+    cursors: [],
+    proposal: { load: 'append', files: String(files) },
+    notes: [],
+  };
+}
+
+/** Patterns of files get names of tables. */
+function byName(streams: readonly StreamInfo[], named: (pattern: string) => string): StreamInfo[] {
+  const taken = new Set<string>();
+  return streams.map((stream) => {
+    if (stream.proposal.files === undefined) return stream;
+    const base = named(stream.proposal.files).replaceAll(/[^\p{L}\p{M}\p{N}_-]+/gu, '_');
+    let name = base;
+    for (let number = 2; taken.has(name); number++) name = `${base}_${number}`;
+    taken.add(name);
+    return { ...stream, name };
+  });
+}
+
+/** Paths in a project are relative to its file. */
+function pathFrom(file: string, path: string): string {
+  if (isAbsolute(path) || /^[a-z0-9+.-]+:/i.test(path)) return path;
+  const from = relative(dirname(file), resolve(path)).replaceAll('\\', '/');
+  return from.startsWith('.') ? from : `./${from}`;
 }
 
 async function chooseStreams(invocation: Invocation, streams: readonly StreamInfo[]): Promise<StreamInfo[]> {
@@ -147,7 +197,7 @@ async function chooseStreams(invocation: Invocation, streams: readonly StreamInf
   const wanted = flags.list('table');
   if (wanted.length > 0) return pick(streams, wanted);
   // Views show what tables hold already, foreign tables what other databases do: both only by name.
-  const usual = streams.filter(({ kind }) => kind === 'table' || kind === 'partitioned table');
+  const usual = streams.filter(({ kind }) => ['table', 'partitioned table', 'files'].includes(kind));
   if (streams.length === 0 || !terminal.interactive || flags.on('yes')) return usual;
   const rows = streams.map(({ name, kind, estimatedRows }, index) => [
     String(index + 1),

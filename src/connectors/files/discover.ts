@@ -25,7 +25,7 @@ export function discoverFiles(objects: readonly StoredObject[]): StreamInfo[] {
       bytes,
       cursors: [],
       proposal: { load: 'append', files: pattern },
-      notes: [`${files.length} ${files.length === 1 ? 'file' : 'files'}`],
+      notes: files.length === 1 ? [] : [`${files.length} files`],
     };
   });
 }
@@ -34,7 +34,10 @@ function isHidden(key: string): boolean {
   return `/${key}`.includes(`/${OWN_FOLDER}`) || key.split('/').some((part) => part.startsWith('.'));
 }
 
-/** `tenants_20260209.csv` becomes `tenants_*.csv`. */
+/** `tenants_20260209.csv` becomes `tenants_*.csv`; what would stand for others stands for itself. */
 function patternOf(key: string): string {
-  return key.replace(/\d+(?:[-_.]\d+)*/g, '*').replace(/\*{2,}/g, '*');
+  return key
+    .replace(/[*?[{]/g, '[$&]')
+    .replace(/\d+(?:[-_.]\d+)*/g, '*')
+    .replace(/\*{2,}/g, '*');
 }

@@ -6,6 +6,7 @@ it.each([
   ['./data.csv', '.', 'data.csv', 'data'],
   ['in/tenants_*.csv.gz', 'in', 'tenants_*.csv.gz', 'tenants'],
   ['../in/2026/**/t_[0-9]*.jsonl', '../in/2026', '**/t_[0-9]*.jsonl', 't'],
+  ['./größe-日本_*.csv', '.', 'größe-日本_*.csv', 'größe-日本'],
   ['/data.parquet', '/', 'data.parquet', 'data'],
   ['/landing/*.csv', '/landing', '*.csv', 'landing'],
   ['*.{csv,tsv}.csv', '.', '*.{csv,tsv}.csv', 'files'],

@@ -31,6 +31,6 @@ function nameOf(pattern: string): string | undefined {
   const name = pattern
     .replace(/\.(csv|tsv|txt|jsonl?|ndjson|parquet|zip)(\.(gz|zst|bz2))?$/i, '')
     .replace(/[*?]|\[[^\]]*\]|\{[^}]*\}/g, '')
-    .replace(/^[\W_]+|[\W_]+$/g, '');
+    .replace(/^[^\p{L}\p{N}]+|[^\p{L}\p{N}]+$/gu, '');
   return name === '' ? undefined : name;
 }
