@@ -9,6 +9,8 @@ import type { Spool, SpooledDocument, SpoolWriter } from './spool.ts';
 
 const LF = 10;
 const DOCUMENT_BYTES = 8 << 20;
+/** Of what a spool reads at a time, with the line before that goes on. */
+const PIECE_BYTES = 2 << 20;
 const LINE_END: Uint8Array = Buffer.from('\n');
 const OPEN: Uint8Array = Buffer.from('{');
 const CLOSE: Uint8Array = Buffer.from('}\n');
@@ -36,10 +38,11 @@ export async function childDocuments(
   job: ChildJob,
 ): Promise<ChildDocuments> {
   const output = new Output(job);
+  const all = new Lines();
   try {
     for (const document of documents) {
       output.begin(document);
-      await eachLine(source.storage.read(document.key, undefined, job.signal), async (bytes, lines) => {
+      await all.each(source.read(document.key, undefined, job.signal), async (bytes, lines) => {
         throwIfAborted(job.signal);
         for (let i = 0; i < lines.length; i++) {
           output.record(bytes, i === 0 ? 0 : lines[i - 1]! + 1, lines[i]!);
@@ -55,21 +58,38 @@ export async function childDocuments(
   }
 }
 
-/** Calls back with bytes that begin with a line, and where its line feed and those after it are. */
-async function eachLine(
-  pieces: AsyncIterable<Uint8Array>,
-  read: (bytes: Uint8Array, ends: readonly number[]) => Promise<void>,
-): Promise<void> {
-  let rest: Uint8Array = new Uint8Array();
-  for await (const piece of pieces) {
-    const bytes = rest.length === 0 ? piece : Buffer.concat([rest, piece]);
-    const ends: number[] = [];
-    // What was there before has no line feed.
-    for (let at = bytes.indexOf(LF, rest.length); at >= 0; at = bytes.indexOf(LF, at + 1)) ends.push(at);
-    await read(bytes, ends);
-    rest = bytes.slice((ends.at(-1) ?? -1) + 1);
+/** Lines of one document after the other, all in the same memory: garbage of that size makes its collector run all the time. */
+class Lines {
+  #bytes: Buffer = Buffer.allocUnsafeSlow(PIECE_BYTES);
+
+  /** Calls back with bytes that begin with a line, and where its line feed and those after it are. They are gone after that. */
+  async each(
+    pieces: AsyncIterable<Uint8Array>,
+    read: (bytes: Uint8Array, ends: readonly number[]) => Promise<void>,
+  ): Promise<void> {
+    let rest = 0;
+    for await (const piece of pieces) {
+      const end = rest + piece.length;
+      this.#need(end, rest);
+      this.#bytes.set(piece, rest);
+      const here = this.#bytes.subarray(0, end);
+      const ends: number[] = [];
+      // What was there before has no line feed.
+      for (let at = here.indexOf(LF, rest); at >= 0; at = here.indexOf(LF, at + 1)) ends.push(at);
+      if (ends.length > 0) await read(here, ends);
+      const done = (ends.at(-1) ?? -1) + 1;
+      here.copyWithin(0, done);
+      rest = end - done;
+    }
+    if (rest > 0) await read(this.#bytes, [rest]);
   }
-  if (rest.length > 0) await read(rest, [rest.length]);
+
+  #need(bytes: number, used: number): void {
+    if (bytes <= this.#bytes.length) return;
+    const larger = Buffer.allocUnsafeSlow(Math.max(bytes, 2 * this.#bytes.length));
+    this.#bytes.copy(larger, 0, 0, used);
+    this.#bytes = larger;
+  }
 }
 
 /** What is known of a document of elements. */

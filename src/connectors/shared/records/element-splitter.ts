@@ -43,7 +43,7 @@ export class ElementSplitter {
   readonly #out: ElementsOutput;
   readonly #path: readonly Name[];
   readonly #carried: readonly Name[];
-  readonly #reserved: readonly string[];
+  readonly #reserved: readonly Name[];
   readonly #names: readonly Uint8Array[];
   readonly #positions: readonly Uint8Array[];
   /** For each carried field of the record where its value lies; 0 behind it: it has none. */
@@ -55,6 +55,8 @@ export class ElementSplitter {
   readonly #at: Int32Array;
   /** Members that the record gives to each of its elements. */
   #given: Uint8Array = EMPTY;
+  readonly #givenPiece = new Piece();
+  readonly #keyPiece = new Piece();
 
   constructor(job: ElementsJob, out: ElementsOutput) {
     this.#job = job;
@@ -63,7 +65,7 @@ export class ElementSplitter {
     this.#carried = job.carried.map(({ field }) => nameOf(field));
     this.#names = job.carried.map(({ column }) => Buffer.from(`${JSON.stringify(column)}:`));
     this.#positions = job.indexes.map((name) => Buffer.from(`${JSON.stringify(name)}:`));
-    this.#reserved = [...job.carried.map(({ column }) => column), ...job.indexes];
+    this.#reserved = [...job.carried.map(({ column }) => column), ...job.indexes].map(nameOf);
     this.#from = new Int32Array(job.carried.length);
     this.#to = new Int32Array(job.carried.length);
     this.#at = new Int32Array(job.path.length);
@@ -75,7 +77,7 @@ export class ElementSplitter {
     const found = this.#scan(bytes, from, to);
     if (found === BROKEN) return false;
     this.#record = bytes;
-    this.#given = this.#membersOf(() => true);
+    this.#given = this.#membersOf(() => true, this.#givenPiece);
     if (found > 0) this.#level(bytes, found, to, 0);
     return true;
   }
@@ -94,17 +96,19 @@ export class ElementSplitter {
   /** What of it does so. */
   get key(): Uint8Array {
     const { carried, group } = this.#job;
-    return this.#membersOf((i) => group.includes(carried[i]!.column));
+    return this.#membersOf((i) => group.includes(carried[i]!.column), this.#keyPiece);
   }
 
-  #membersOf(wanted: (carried: number) => boolean): Uint8Array {
-    const pieces: Uint8Array[] = [];
-    for (const [i, name] of this.#names.entries()) {
+  #membersOf(wanted: (carried: number) => boolean, piece: Piece): Uint8Array {
+    piece.clear();
+    for (let i = 0; i < this.#names.length; i++) {
       if (this.#to[i] === 0 || !wanted(i)) continue;
-      if (pieces.length > 0) pieces.push(COMMA_BYTE);
-      pieces.push(name, this.#record.subarray(this.#from[i], this.#to[i]));
+      const name = this.#names[i]!;
+      if (piece.length > 0) piece.add(COMMA_BYTE, 0, 1);
+      piece.add(name, 0, name.length);
+      piece.add(this.#record, this.#from[i]!, this.#to[i]!);
     }
-    return Buffer.concat(pieces);
+    return piece.bytes;
   }
 
   /** Notes carried fields. Where the first member of the path has its value; 0: nowhere. */
@@ -176,7 +180,7 @@ export class ElementSplitter {
     for (const [level, name] of this.#positions.entries()) {
       if (level > 0 || this.#given.length > 0) element(COMMA_BYTE, 0, 1);
       element(name, 0, name.length);
-      const digits = Buffer.from(String(this.#at[level]));
+      const digits = digitsOf(this.#at[level]!);
       element(digits, 0, digits.length);
     }
     const first = bytes[from]!;
@@ -208,11 +212,10 @@ export class ElementSplitter {
   }
 
   #isReserved(bytes: Uint8Array, name: Range, at: number): boolean {
-    const opens = this.#job.flatten > 0 && bytes[at] === OPEN_OBJECT;
-    const length = name.to - name.from;
-    if (!opens && !this.#reserved.some((each) => each.length <= length)) return false;
-    const text = textOf(bytes, name);
-    return this.#reserved.some((each) => each === text || (opens && each.startsWith(`${text}_`)));
+    for (const each of this.#reserved) if (isName(bytes, name, each)) return true;
+    if (this.#job.flatten === 0 || bytes[at] !== OPEN_OBJECT) return false;
+    const outer = `${textOf(bytes, name)}_`;
+    return this.#reserved.some(({ text }) => text.startsWith(outer));
   }
 
   /** Behind the object that is at `from`. `visit` gets where the name of a member is, where its value begins and what is behind. */
@@ -246,6 +249,31 @@ export class ElementSplitter {
   }
 }
 
+/** Bytes that are put together, in the same memory each time. */
+class Piece {
+  #all: Buffer = Buffer.allocUnsafeSlow(1024);
+  length = 0;
+
+  /** Until something else is put together. */
+  get bytes(): Uint8Array {
+    return this.#all.subarray(0, this.length);
+  }
+
+  clear(): void {
+    this.length = 0;
+  }
+
+  add(bytes: Uint8Array, from: number, to: number): void {
+    const needed = this.length + to - from;
+    if (needed > this.#all.length) {
+      const larger = Buffer.allocUnsafeSlow(2 * needed);
+      this.#all.copy(larger, 0, 0, this.length);
+      this.#all = larger;
+    }
+    for (let p = from; p < to; p++) this.#all[this.length++] = bytes[p]!;
+  }
+}
+
 interface Range {
   from: number;
   to: number;
@@ -273,7 +301,14 @@ function isName(bytes: Uint8Array, { from, to }: Range, { text, bytes: name }: N
     while (same < name.length && name[same] === bytes[from + same]) same++;
     if (same === name.length && !name.includes(BACKSLASH)) return true;
   }
-  return bytes.subarray(from, to).includes(BACKSLASH) && textOf(bytes, { from, to }) === text;
+  for (let p = from; p < to; p++) if (bytes[p] === BACKSLASH) return textOf(bytes, { from, to }) === text;
+  return false;
+}
+
+const SOME_DIGITS: readonly Uint8Array[] = Array.from({ length: 1000 }, (_, i) => Buffer.from(String(i)));
+
+function digitsOf(number: number): Uint8Array {
+  return SOME_DIGITS[number] ?? Buffer.from(String(number));
 }
 
 /** The name of a member as it is meant. */
