@@ -196,6 +196,12 @@ it.each<[string, (call: Call) => string | Answer, object, unknown[]]>([
   ['a byte order mark', () => '\ufeff{"data":[{"id":1}]}', { path: '/t', records: 'data' }, [1]],
   ['a byte order mark before an array', () => '\ufeff[{"id":1},{"id":2}]', { path: '/t' }, [1, 2]],
   ['a byte order mark before lines', () => '\ufeff{"id":1}\r\n{"id":2}', { path: '/t' }, [1, 2]],
+  [
+    'members of any name',
+    () => '[{"id":1," x ":2,"x":3},{"":4,"\\t":5,"column3":6,"id":7,"__proto__":8}]',
+    { path: '/t' },
+    [1, 2, 3, null, null, null, null, 7, null, null, 4, 5, 6, 8],
+  ],
   ['no content', () => ({ status: 204 }), { path: '/t', records: 'data' }, []],
   ['null on the way to its records', () => '{"data":null}', { path: '/t', records: 'data.items' }, []],
 ])('reads what an API gives: %s', async (_, answer, endpoint, expected) => {

@@ -1,6 +1,6 @@
 /** What files of text hold: all of each new one is looked at, and says which columns and types there are. */
 import type { FilesConfig } from '../../core/ledger.ts';
-import { contractOf, columnsOf, headerNames } from '../shared/look/contract.ts';
+import { contractOf, columnsOf, headerNames, memberName, namesOf } from '../shared/look/contract.ts';
 import { documentsOf, type FileDocument, formOf, textForm } from '../shared/look/documents.ts';
 import type { FoundFile, FoundFiles } from './found-files.ts';
 import type { Form } from '../shared/look/look.ts';
@@ -22,7 +22,7 @@ export async function lookAtTexts(
   const text = (document: FileDocument): ReturnType<typeof textForm> => textForm(document, config);
   const sniffed = await sniffDocuments(documents, { ...place, form: looked, text });
   sniffed.problems.unshift(...problems);
-  const samples = sampled(sniffed);
+  const samples = sampled(sniffed, looked);
   const named = namedColumns(config, found, new Set(samples.keys()));
   const all = new Map([...samples, ...sampleNames(found, named)]);
   const form = withNames(looked, sniffed);
@@ -49,10 +49,10 @@ function withNames({ dialect, header }: Form, { documents }: SniffResult): Form 
   return { dialect: { ...dialect, names: [...new Set(names)] }, header };
 }
 
-function sampled({ documents }: SniffResult): ReturnType<typeof columnsOf> {
+function sampled({ documents }: SniffResult, { dialect }: Form): ReturnType<typeof columnsOf> {
   const groups = new Set(documents.map(({ group }) => group).filter((group) => group !== undefined));
   return columnsOf(
-    [...groups].map((group) => ({ names: headerNames(group.header, group.fields), columns: group.columns })),
+    [...groups].map((group) => ({ names: namesOf(group, dialect.format), columns: group.columns })),
   );
 }
 
@@ -72,7 +72,7 @@ function layoutsOf(
     const { key } = document.file;
     const places = new Map<string, number | string | null>();
     const fields = objects?.length ?? group?.fields ?? 1;
-    const names = group ? headerNames(objects ?? group.header, fields) : [];
+    const names = objects ? objects.map(memberName) : headerNames(group?.header, group ? fields : 0);
     for (const [f, name] of names.entries()) places.set(name, f);
     for (const name of named) places.set(name, byKey.get(key)!.columns[name] ?? null);
     if (config.fileColumn !== false) places.set(config.fileColumn, key);

@@ -28,6 +28,21 @@ export function headerNames(header: readonly (string | null)[] | undefined, fiel
   return names;
 }
 
+/** The column of a member of JSON: it follows from its name alone, and no column can be without one. */
+export function memberName(name: string): string {
+  return name === '' ? '(empty)' : name;
+}
+
+/** Columns of documents that were found to be alike. */
+export function namesOf(
+  { header, fields }: { header: readonly (string | null)[] | undefined; fields: number },
+  format: 'csv' | 'json',
+): string[] {
+  return format === 'csv'
+    ? headerNames(header, fields)
+    : (header ?? []).map((name) => memberName(name ?? ''));
+}
+
 /** All columns that any group of files has, in the order in which they come. */
 export function columnsOf(
   groups: readonly { names: readonly string[]; columns: readonly ColumnSample[] }[],

@@ -11,6 +11,8 @@ import {
   contractOf,
   type FileColumn,
   headerNames,
+  memberName,
+  namesOf,
   nearMisses,
 } from '../look/contract.ts';
 import { type DocumentKeys, earlierVersions } from '../look/key-hashes.ts';
@@ -136,7 +138,7 @@ export async function lookThrough(
   const seen = new Set(documents.map(({ file }) => file.key));
   const unseen = new Set(all.map(({ key: path }) => path).filter((path) => !seen.has(path)));
   const found = comeAgain(sniffed, unseen.size === 0 ? areNew : undefined);
-  const samples = samplesOf(sniffed);
+  const samples = samplesOf(sniffed, form);
   return {
     spool,
     documents: all,
@@ -172,10 +174,10 @@ function withNames({ dialect, header }: Form, { documents }: SniffResult, { type
   return { dialect: { ...dialect, names: [...new Set([...names, ...Object.keys(types)])] }, header };
 }
 
-function samplesOf({ documents }: SniffResult): Map<string, ColumnSample> {
+function samplesOf({ documents }: SniffResult, { dialect }: Form): Map<string, ColumnSample> {
   const groups = new Set(documents.map(({ group }) => group).filter((group) => group !== undefined));
   return columnsOf(
-    [...groups].map((group) => ({ names: headerNames(group.header, group.fields), columns: group.columns })),
+    [...groups].map((group) => ({ names: namesOf(group, dialect.format), columns: group.columns })),
   );
 }
 
@@ -375,7 +377,7 @@ function isCursor(type: LogicalType): boolean {
 function layoutsOf({ documents, sniffed, form, superseded }: Looked): Map<string, RecordDocument> {
   const objects = form.dialect.format === 'json' ? form.dialect.names : undefined;
   const shared = new Map<string, number | string | null>();
-  if (objects) for (const [f, name] of objects.entries()) shared.set(name, f);
+  if (objects) for (const [f, name] of objects.entries()) shared.set(memberName(name), f);
   const seen = new Map(sniffed.documents.map((looked) => [looked.document.file.key, looked]));
   return new Map(
     documents.map((document): [string, RecordDocument] => {

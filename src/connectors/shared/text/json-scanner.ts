@@ -143,7 +143,9 @@ export class JsonScanner implements RecordScanner {
 
   #record(bytes: Uint8Array, { at, end, row }: { at: number; end: number; row: number }): number {
     const { flags, stride } = this.records;
+    this.#clash = undefined;
     if (bytes[at] !== OPEN_OBJECT) return BROKEN;
+    this.#prefixes.clear();
     flags.fill(NULL, row * stride, (row + 1) * stride);
     this.#expected = 0;
     const next = this.#object(bytes, at + 1, { base: row * stride, prefix: '', depth: 0 });
@@ -154,6 +156,12 @@ export class JsonScanner implements RecordScanner {
 
   /** Where reading stopped when it could not go on. */
   #stop = 0;
+
+  /** What is wrong with a record that is JSON. */
+  #clash: string | undefined;
+
+  /** Of a record whose objects are taken apart: with which names in front each field was found. */
+  readonly #prefixes = new Map<number, string>();
 
   #fail(at: number): number {
     this.#stop = at;
@@ -177,7 +185,7 @@ export class JsonScanner implements RecordScanner {
         p = this.#object(bytes, p + 1, { base: place.base, prefix, depth: place.depth + 1 });
       } else {
         const field = this.#field(bytes, start, end, place.prefix);
-        if (this.full) return BROKEN;
+        if (this.full || !this.#isOnly(field, place.prefix)) return this.#fail(p);
         p = this.#value(bytes, p, field < 0 ? -1 : place.base + field);
       }
       if (p < 0) return BROKEN;
@@ -186,6 +194,16 @@ export class JsonScanner implements RecordScanner {
       if (bytes[p] !== COMMA) return this.#fail(p);
       p = this.#blank(bytes, p + 1);
     }
+  }
+
+  /** Members of several objects may be called alike when they are fields of one record: none of them takes the place of another. */
+  #isOnly(field: number, prefix: string): boolean {
+    if (this.#flatten === 0 || field < 0) return true;
+    const before = this.#prefixes.get(field);
+    if (before === undefined) this.#prefixes.set(field, prefix);
+    else if (before !== prefix)
+      this.#clash = `has more than one member "${this.names[field]}" when its objects are taken apart`;
+    return this.#clash === undefined;
   }
 
   #blank(bytes: Uint8Array, from: number): number {
@@ -292,7 +310,13 @@ export class JsonScanner implements RecordScanner {
   #resync(bytes: Uint8Array, { at, end, line }: { at: number; end: number; line: number }): number {
     const to = lineEnd(bytes, at, end);
     const trimmed = to > at && bytes[to - 1] === 0x0d ? to - 1 : to;
-    this.#onBroken({ code: 'row.json', found: 'is no JSON object', line, from: at, to: trimmed });
+    this.#onBroken({
+      code: 'row.json',
+      found: this.#clash ?? 'is no JSON object',
+      line,
+      from: at,
+      to: trimmed,
+    });
     this.line = line + 1;
     return Math.min(to + 1, end);
   }

@@ -261,6 +261,16 @@ describe('JSON objects', () => {
     expect((await read([text], { ...given, flatten: 2 })).rows).toEqual([[null, null, '[1]']]);
   });
 
+  it('puts aside what two members of a record would be one field of, and takes the last of those that come twice', async () => {
+    const text =
+      '{"a_b":1,"a":{"b":2}}\n{"a_b":3}\n{"a":{"b":4,"b":5}}\n{"a":{"b":6},"a_b":7}\nnull\n{"a_b":8}';
+    const { rows, bad } = await read([text], { types: ['int64'], names: ['a_b'], flatten: 1 });
+    expect(rows).toEqual([['3'], ['5'], ['8']]);
+    const clash = 'has more than one member "a_b" when its objects are taken apart';
+    expect(bad).toMatchObject([{ line: 1 }, { line: 4 }, { line: 5 }]);
+    expect(JSON.stringify(bad).split(JSON.stringify(clash).slice(1, -1)).length).toBe(3);
+  });
+
   it('puts aside what is no object, with its line, and goes on with the next one', async () => {
     const text = '{"a":1}\nnull\n{"a":"x\n{"a":2,}\n{"a":tru}\n{"a":[1}\n{"a":"\\ud800"}\n{"a":3}';
     const { rows, bad } = await read([text], { types: ['utf8'], names: ['a'] });
