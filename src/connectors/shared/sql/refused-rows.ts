@@ -159,15 +159,17 @@ class SqlRowTrial implements RowTrial {
 
   /** Rows with a key that a slice before this one has; the keys of the others are noted. */
   async #takeSuperseded(stage: string): Promise<RefusedRow[]> {
-    const { dialect, schema } = this.#at.place;
+    const { dialect, key, schema } = this.#at.place;
     const { number } = dialect.trial;
     const [seen, fresh] = this.#keyTables();
-    const noted = `SELECT ${number} AS sluice_place, ${this.#key()} FROM ${stage}`;
     let places: number[] = [];
-    if (this.#tried === 0) await this.#ask(`CREATE TEMPORARY TABLE ${seen} AS ${noted} WHERE 1 = 0`);
+    if (this.#tried === 0)
+      await this.#ask(dialect.createTable(seen, key, { history: undefined, temporary: true, key }));
     else places = await this.#takeMet(stage, seen);
     this.#tried++;
-    await this.#ask(`CREATE TEMPORARY TABLE ${fresh} AS ${noted}`);
+    await this.#ask(
+      `CREATE TEMPORARY TABLE ${fresh} AS SELECT ${number} AS sluice_place, ${this.#key()} FROM ${stage}`,
+    );
     const reason = `another record of the load has its key (${schema.key.join(', ')})`;
     return places.map((row) => ({ row, code: 'row.superseded', reason }));
   }
@@ -193,7 +195,7 @@ class SqlRowTrial implements RowTrial {
       const rows = refused.slice(at, at + LISTED).map(({ row }) => row);
       await this.#ask(`DELETE FROM ${fresh} WHERE sluice_place IN (${rows.join(', ')})`);
     }
-    await this.#ask(`INSERT INTO ${seen} SELECT * FROM ${fresh}`);
+    await this.#ask(`INSERT INTO ${seen} (${this.#key()}) SELECT ${this.#key()} FROM ${fresh}`);
     await this.#ask(dialect.trial.drop(fresh));
   }
 
