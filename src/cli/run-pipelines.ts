@@ -55,6 +55,7 @@ export async function runOne(
           style: terminal.style,
           phases: phases.seconds(),
           warnings: facts.warnings(),
+          found: facts.found,
         }),
       );
     return outcomeOf(report);
@@ -100,22 +101,28 @@ function openDisplay({ json, terminal }: Invocation): { listener: Listener; clos
   };
 }
 
-/** What a run told on its way and its report need not: warnings, and how far it came. */
+/** What a run told on its way and its report need not: warnings, which files were found, and how far it came. */
 function createFacts(): {
   listener: Listener;
   warnings(): (RunEvent & { kind: 'warning' })[];
+  found: ReadonlyMap<string, string>;
   durable(): string;
 } {
   const warnings: (RunEvent & { kind: 'warning' })[] = [];
+  const found = new Map<string, string>();
   let started = false;
   let committed = false;
   return {
     listener: (event) => {
       if (event.kind === 'warning') warnings.push(event);
+      // A later attempt finds what the one before has loaded.
+      if (event.kind === 'stream-planned' && event.found !== undefined && !found.has(event.stream))
+        found.set(event.stream, event.found);
       if (event.kind === 'slice-started') started = true;
       if (event.kind === 'slice-committed') committed = true;
     },
     warnings: () => warnings,
+    found,
     durable: () => {
       if (committed) return 'what was committed stays; the next run goes on from there';
       return started ? 'nothing was written; the next run does it again' : 'nothing was read or written';

@@ -51,6 +51,8 @@ export type RunEvent =
       slices: number;
       estimatedRows: number | undefined;
       window: string;
+      /** Of streams of files: `262 files, 261 loaded, 1 new`. */
+      found?: string | undefined;
     }
   | { kind: 'stream-started'; stream: string }
   | { kind: 'slice-started'; stream: string; slice: string; index: number; slices: number; attempt: number }

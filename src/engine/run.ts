@@ -326,6 +326,7 @@ async function attemptStream({
       slices: plan.slices.length,
       estimatedRows: plan.estimatedRows,
       window: plan.window,
+      ...(stream.files && { found: plan.window }),
     });
     if (plan.note !== undefined) warn(run, stream.name, 'watermark.held', plan.note);
     for (const note of plan.notes) emit({ kind: 'warning', stream: stream.name, ...note });

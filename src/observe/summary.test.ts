@@ -246,3 +246,28 @@ it('alerts stand at the end, with their streams', () => {
     /\n  ▲ public\.orders: not loaded for 1 h, longer than 1 h \(alert: staleness\)\n  ▲ took 1 h, longer than 1 h \(alert: duration\)$/,
   );
 });
+
+it('says which files were found, and what an error says only there', () => {
+  const message = 'reading "b.csv": permission denied';
+  const error = { code: 'storage.permission', message: `loading t: ${message}`, recovery: 'config' } as const;
+  const text = renderSummary(
+    run({
+      status: 'partial',
+      streams: [
+        stream('t', { status: 'failed', error: { ...error, remedy: undefined } }),
+        stream('u', { status: 'nothing-new' }),
+      ],
+    }),
+    {
+      style,
+      warnings: [{ stream: 't', message }],
+      found: new Map([
+        ['t', '3 files, 1 loaded, 2 new'],
+        ['u', '1 file, 1 loaded, 0 new'],
+      ]),
+    },
+  );
+  expect(text).toContain('\n  ← t: 3 files, 1 loaded, 2 new\n');
+  expect(text).not.toContain('1 file,');
+  expect(text.split(message)).toHaveLength(2);
+});

@@ -36,6 +36,8 @@ export interface SummaryOptions {
   readonly phases?: Phases | undefined;
   /** Warnings that were given on the way; those that the report has as well are shown once. */
   readonly warnings?: readonly Warning[] | undefined;
+  /** Which files there were, by stream. */
+  readonly found?: ReadonlyMap<string, string> | undefined;
 }
 
 interface Warning {
@@ -57,6 +59,10 @@ export function renderSummary(run: FinishedRun, options: SummaryOptions): string
   if (shown.some(({ totals }) => totals.rows > 0)) lines.push(streamTable(shown, options.style));
   const quiet = run.streams.filter((stream) => stream.status === 'nothing-new').length;
   if (quiet > 0 && shown.length > 0) lines.push(`  ${plural(quiet, 'stream')} had nothing new`);
+  for (const { stream } of run.streams.length === 1 ? run.streams : shown) {
+    const found = options.found?.get(stream);
+    if (found !== undefined) lines.push(`  ${options.style.cyan('←')} ${stream}: ${found}`);
+  }
   for (const { stream, files = [] } of run.streams) {
     const more = files.length > 1 ? ` and ${plural(files.length - 1, 'more file')}` : '';
     if (files.length > 0) lines.push(`  ${options.style.cyan('→')} ${stream}: ${files[0]}${more}`);
@@ -188,7 +194,10 @@ function warningLines(run: FinishedRun, { warnings, style }: SummaryOptions): st
     own.map((message): Warning => ({ stream, message })),
   );
   const byMessage = new Map<string, { streams: Set<string>; remedy: string | undefined }>();
+  const failures = new Map(run.streams.map(({ stream, error }) => [stream, error?.message ?? '']));
   for (const { stream, message, remedy } of [...reported, ...(warnings ?? [])]) {
+    // The error below says it as well.
+    if (stream !== undefined && failures.get(stream)?.includes(message) === true) continue;
     const known = byMessage.get(message) ?? { streams: new Set<string>(), remedy };
     if (stream !== undefined) known.streams.add(stream);
     byMessage.set(message, known);

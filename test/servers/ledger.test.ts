@@ -44,7 +44,10 @@ describe('the ledger', () => {
     );
     expect(shown.out).toContain('by _sluice_file: 3 files in the table; 1 file with the next run');
     // Nothing was written: the list is as it was, which is none.
-    expect((await sluice(pair, 'ledger', 'show', 'p')).out).toBe('');
+    expect(await sluice(pair, 'ledger', 'show', 'p')).toMatchObject({
+      out: '',
+      err: 'no files are loaded\n',
+    });
     expect(await sluice(pair, 'ledger', 'rebuild', 'p', 't')).toMatchObject({
       code: 2,
       err: expect.stringContaining('nobody is here to confirm this'),
@@ -63,6 +66,7 @@ describe('the ledger', () => {
     expect(await pair.run()).toMatchObject({ status: 'nothing-new' });
     const ids = 'SELECT id, _sluice_file FROM t ORDER BY 1';
     expect((await pair.query(ids)).map(([id]) => id)).toEqual([1, 2, 3, 4, 10, 20, 30, 200]);
+    expect((await sluice(pair, 'ledger', 'rebuild', 'p', 't')).out).toContain('nothing to find out');
     // The file that was gone comes back, and is not loaded a second time.
     pair.write('t_20260103.csv', 'id\n3\n30\n');
     expect(await pair.run()).toMatchObject({ status: 'nothing-new' });

@@ -36,9 +36,11 @@ async function show(invocation: Invocation): Promise<number> {
   const { services, terminal, json } = invocation;
   const [pipeline, ...select] = invocation.arguments;
   const context = await services.openProject(invocation.project);
+  let shown = 0;
   for (const name of selectPipelines(context.project, pipeline === undefined ? [] : [pipeline])) {
     for (const { stream, committed } of await services.showState(context, name, select)) {
       const files = Object.entries(committed?.checkpoint?.ledger?.files ?? {});
+      shown += files.length;
       if (files.length === 0) continue;
       if (json) {
         for (const [file, mark] of files) printJson(terminal, { pipeline: name, stream, file, ...mark });
@@ -59,6 +61,7 @@ async function show(invocation: Invocation): Promise<number> {
       terminal.print(renderTable(COLUMNS, lines, { paintTitle: terminal.style.dim }));
     }
   }
+  if (shown === 0 && !json) terminal.note('no files are loaded');
   return EXIT.ok;
 }
 
@@ -151,6 +154,10 @@ function showRebuild({ terminal }: Invocation, found: LedgerRebuild): void {
   ]);
   for (const { file, reason } of unknown) lines.push([file, '', '', `not known: ${reason}`]);
   if (lines.length > 0) terminal.print(renderTable(columns, lines, { paintTitle: terminal.style.dim }));
+  if (files.length + fresh.length + unknown.length === 0) {
+    terminal.print('nothing to find out: all files that are there are in the ledger');
+    return;
+  }
   const more = unknown.length > 0 ? `; ${unknown.length} not known` : '';
   terminal.print(
     `by ${column ?? 'what you say'}: ${plural(files.length, 'file')} in the table; ${plural(fresh.length, 'file')} with the next run${more}`,

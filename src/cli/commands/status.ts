@@ -158,7 +158,8 @@ function statusText({ terminal }: Invocation, status: PipelineStatus): string {
       latest ? `${shortTime(latest.startedAt)} ${paint(latest.status, style)}` : '',
       latest ? formatCount(latest.loaded) : '',
       committed ? formatCount(committed.rows) : '',
-      committed ? formatBytes(committed.bytes) : '',
+      // Where nobody counts them, there are none.
+      committed && committed.bytes > 0 ? formatBytes(committed.bytes) : '',
       committed?.checkpoint?.watermark ?? committed?.checkpoint?.day ?? latest?.watermark ?? '',
       lease ? style.cyan(holderText(lease)) : '',
     ]);
