@@ -1,5 +1,4 @@
 /** Looks at Parquet files: what their footers say, and whether all of their values can be read as the types of the stream. */
-import { crc32 } from 'node:zlib';
 import { ConfigError, DataError, InternalError, type SluiceError } from '../../core/errors.ts';
 import type { FilesConfig, FileRange } from '../../core/ledger.ts';
 import type { ObjectStorage } from '../../core/storage.ts';
@@ -7,9 +6,9 @@ import { type LogicalType, renderType } from '../../core/types.ts';
 import { duckError } from '../../duckdb/errors.ts';
 import { duckName, duckText, literalPattern } from '../../duckdb/types.ts';
 import type { SourceEngine } from '../shared/duckdb/source-engine.ts';
-import { readFileRange } from '../shared/read-file-range.ts';
+import { fileChecksum } from '../shared/file-checksum.ts';
 import { unsound } from '../shared/text/packing.ts';
-import { checksumOf, crcText, type FileProblem, problemOf } from '../shared/look/documents.ts';
+import { checksumOf, type FileProblem, problemOf } from '../shared/look/documents.ts';
 import type { FoundFile } from './found-files.ts';
 import type { UnpackedTables } from './unpacked-tables.ts';
 import { forcedType } from '../shared/look/contract.ts';
@@ -164,7 +163,7 @@ async function footerOf(file: FoundFile, place: ParquetPlace): Promise<Omit<Parq
   // Of those on S3 there is a copy by now.
   const checksum = packed
     ? await checksumOf(file, place)
-    : await checksumOfFile(tables.localPath(file.key), signal);
+    : await fileChecksum(tables.localPath(file.key), signal);
   return readable(file.key, async () => {
     const described = await engine.rows(
       `SELECT '=' || column_name AS name, column_type AS type FROM (DESCRIBE SELECT * FROM ${scanOf(tables, file.key)})`,
@@ -190,12 +189,6 @@ async function footerOf(file: FoundFile, place: ParquetPlace): Promise<Omit<Parq
     const cuts = whole ? [] : partsOf(sizes, partBytes);
     return { file, crc32: checksum, rows, columns, parts: cuts };
   });
-}
-
-async function checksumOfFile(file: string, signal: AbortSignal): Promise<string> {
-  let sum = 0;
-  for await (const piece of readFileRange(file, undefined, signal)) sum = crc32(piece, sum);
-  return crcText(sum);
 }
 
 export const ROW_NUMBER = 'file_row_number';

@@ -7,14 +7,12 @@ import { isMissing, storageError } from './storage-error.ts';
 const CHUNK_BYTES = 256 << 10;
 
 /**
- * A part of a local file as `ObjectStorage.read` promises it. The file is opened when the first bytes are asked for. With a `buffer`
- * all pieces lie in it: each is gone when the next one is asked for.
+ * A part of a local file as `ObjectStorage.read` promises it. The file is opened when the first bytes are asked for.
  */
 export async function* readFileRange(
   file: string,
   range: ByteRange = { from: 0 },
   signal?: AbortSignal,
-  buffer?: Buffer,
 ): AsyncGenerator<Uint8Array, void> {
   if (signal !== undefined) throwIfAborted(signal);
   const handle = await openFile(file);
@@ -23,9 +21,8 @@ export async function* readFileRange(
     const end = Math.min(range.to ?? Infinity, Number(before.size));
     let at = range.from;
     while (at < end) {
-      const bytes = Math.min(buffer?.length ?? CHUNK_BYTES, end - at);
       // What is not read is cut off, so nobody sees what was there before.
-      const into = buffer?.subarray(0, bytes) ?? Buffer.allocUnsafeSlow(bytes);
+      const into = Buffer.allocUnsafeSlow(Math.min(CHUNK_BYTES, end - at));
       const chunk = await readChunk(handle, file, { into, at });
       if (signal !== undefined) throwIfAborted(signal);
       if (chunk.length === 0) throw changed(file);

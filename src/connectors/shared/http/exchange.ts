@@ -5,6 +5,7 @@ import type { NetConnectOpts, Socket } from 'node:net';
 import { pipeline, type Readable, type Transform } from 'node:stream';
 import { urlToHttpOptions } from 'node:url';
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
+import { giveBack } from '../../../core/give-back.ts';
 
 export interface HttpRequest {
   method: string;
@@ -118,12 +119,10 @@ async function* unpacked(message: IncomingMessage): AsyncGenerator<Uint8Array> {
   }
 }
 
-/** What is left to the collector of garbage makes it run all the time, and is memory until then. */
-async function* givenBack(pieces: AsyncIterable<Buffer<ArrayBuffer>>): AsyncGenerator<Uint8Array> {
+async function* givenBack(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   for await (const piece of pieces) {
     yield piece;
-    // Small ones may be parts of what others have parts of.
-    if (piece.length > Buffer.poolSize && piece.length === piece.buffer.byteLength) piece.buffer.transfer(0);
+    giveBack(piece);
   }
 }
 

@@ -1,8 +1,8 @@
 /** The texts that files have: a file is one, an archive has one for each of its entries, and counts as one file all the same. */
-import { crc32 } from 'node:zlib';
 import { ConfigError, SluiceError } from '../../../core/errors.ts';
 import type { FileFormat, FilesConfig } from '../../../core/ledger.ts';
 import type { ObjectStorage, StoredObject } from '../../../core/storage.ts';
+import { checksum } from '../file-checksum.ts';
 import { compressionOf, type Packing } from '../text/packing.ts';
 import { type TextForm, textOf } from '../text/text-stream.ts';
 import { readArchive, type ZipArchive, type ZipEntry } from '../text/zip.ts';
@@ -121,9 +121,7 @@ export async function checksumOf(file: StoredObject, place: Place): Promise<stri
     const archive = await archiveOf(file, place).catch(problemOf);
     return archive instanceof SluiceError ? undefined : crcText(archive.crc32);
   }
-  let sum = 0;
-  for await (const piece of place.storage.read(file.key, undefined, place.signal)) sum = crc32(piece, sum);
-  return crcText(sum);
+  return checksum(place.storage.read(file.key, undefined, place.signal));
 }
 
 export function crcText(sum: number): string {

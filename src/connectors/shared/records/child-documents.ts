@@ -3,6 +3,7 @@
  * of those that their parent had, one that names the parents. Those of a parent are all in one document.
  */
 import { throwIfAborted } from '../../../core/errors.ts';
+import { giveBack } from '../../../core/give-back.ts';
 import { type DocumentKeys, earlierVersions, KeyHashes } from '../look/key-hashes.ts';
 import { ElementSplitter, type ElementsJob } from './element-splitter.ts';
 import type { Spool, SpooledDocument, SpoolWriter } from './spool.ts';
@@ -42,7 +43,7 @@ export async function childDocuments(
   try {
     for (const document of documents) {
       output.begin(document);
-      await all.each(source.read(document.key, undefined, job.signal), async (bytes, lines) => {
+      await all.each(source.storage.read(document.key, undefined, job.signal), async (bytes, lines) => {
         throwIfAborted(job.signal);
         for (let i = 0; i < lines.length; i++) {
           output.record(bytes, i === 0 ? 0 : lines[i - 1]! + 1, lines[i]!);
@@ -72,6 +73,7 @@ class Lines {
       const end = rest + piece.length;
       this.#need(end, rest);
       this.#bytes.set(piece, rest);
+      giveBack(piece);
       const here = this.#bytes.subarray(0, end);
       const ends: number[] = [];
       // What was there before has no line feed.

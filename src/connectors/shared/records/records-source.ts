@@ -319,7 +319,7 @@ async function pump(
   const { spool, config } = all!;
   const form: TextForm = { packing: 'none', encoding: 'utf-8', skip: config.skip ?? 0 };
   for (const [number, part] of parts.entries()) {
-    await sendDocument(sink, number, textOf(spool, part, form, { signal }), onBytes);
+    await sendDocument(sink, number, textOf(spool.storage, part, form, { signal }), onBytes);
   }
 }
 

@@ -2,9 +2,8 @@
 import { copyFile, type FileHandle, link, mkdir, open, rename, rm, truncate } from 'node:fs/promises';
 import path from 'node:path';
 import { SluiceError } from '../../../core/errors.ts';
-import type { ByteRange, ObjectStorage } from '../../../core/storage.ts';
+import type { ObjectStorage } from '../../../core/storage.ts';
 import { openLocalStorage } from '../local-storage.ts';
-import { readFileRange } from '../read-file-range.ts';
 import { scratchName } from '../scratch-files.ts';
 import { sweepFolders } from '../scratch-folders.ts';
 import { storageError } from '../storage-error.ts';
@@ -91,16 +90,6 @@ export class Spool {
   /** All documents that are there. */
   takeAll(): SpooledDocument[] {
     return this.documents.splice(0);
-  }
-
-  /** A part of a document, of which each piece is gone when the next one is asked for. Throws like the storage. */
-  async *read(key: string, range?: ByteRange, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
-    const buffer = this.#buffers.pop() ?? Buffer.allocUnsafeSlow(BUFFER_BYTES);
-    try {
-      yield* readFileRange(path.join(this.#folder, key), range, signal, buffer);
-    } finally {
-      this.#buffers.push(buffer);
-    }
   }
 
   /** Nobody needs these any more. Never throws. */

@@ -7,12 +7,13 @@
  */
 import { type ByteSink, type RingBlock, type RingConsumer, sendAll } from '../../../core/byte-ring.ts';
 import { CancelledError } from '../../../core/errors.ts';
+import { giveBack } from '../../../core/give-back.ts';
 import type { KeptRecords } from '../../../core/quarantine.ts';
 import { TextWindow } from './text-window.ts';
 
 const HEAD = 8;
 
-/** Writes what `pieces` brings as document `number`. */
+/** Writes what `pieces` brings as document `number`; these are given back. */
 export async function sendDocument(
   sink: ByteSink,
   number: number,
@@ -25,6 +26,7 @@ export async function sendDocument(
     if (!(await sendAll(sink, head)) || !(await sendAll(sink, piece)))
       throw new CancelledError('the reader was told to stop', { code: 'files.abandoned' });
     onBytes(piece.length);
+    giveBack(piece);
   }
 }
 
