@@ -67,7 +67,8 @@ function fill(text, name, content, file) {
 
 function optionTable(schemaOf) {
   const required = new Set(schemaOf.required ?? []);
-  return table(['option', 'value', 'meaning'], joined(rows(schemaOf, '', required)));
+  const options = joined(rows(schemaOf, '', required));
+  return options.length === 0 ? 'There are no options.' : table(['option', 'value', 'meaning'], options);
 }
 
 /** Options that several forms have, such as those of `paging`, in one row. */

@@ -8,7 +8,7 @@ import { lakeOptions } from '../src/connectors/lake/options.ts';
 import { mysqlOptions } from '../src/connectors/mysql/options.ts';
 import { postgresOptions } from '../src/connectors/postgres/options.ts';
 import { restOptions } from '../src/connectors/rest/options.ts';
-import { singerOptions } from '../src/connectors/singer/options.ts';
+import { messagesOptions, singerOptions } from '../src/connectors/singer/options.ts';
 
 const target = new URL('../schema.json', import.meta.url);
 const schema = projectJsonSchema([
@@ -25,6 +25,12 @@ const schema = projectJsonSchema([
   { name: 'postgres', title: 'PostgreSQL', summary: 'A PostgreSQL database', options: postgresOptions },
   { name: 'rest', title: 'REST API', summary: 'A REST API', options: restOptions },
   { name: 'singer', title: 'Singer tap', summary: 'Any Singer tap', options: singerOptions },
+  {
+    name: 'singer-messages',
+    title: 'Singer messages',
+    summary: 'What singer-target takes from standard input',
+    options: messagesOptions,
+  },
 ]);
 const text = `${JSON.stringify(schema, undefined, 2)}\n`;
 

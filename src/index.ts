@@ -13,6 +13,7 @@ export {
   postgres,
   rest,
   singer,
+  singerMessages,
 } from './config/define.ts';
 export { diagnose, openCatalog, plan, quarantine, repair, run, schema, shadow, verify } from './library.ts';
 export type { ProjectInput, ProjectOptions } from './library.ts';

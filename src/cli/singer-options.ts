@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import type { PipelineDefinition } from '../config/define.ts';
 import { parseProject } from '../config/load-project.ts';
 import { isWildcard, matcher, wildcardWeight } from '../config/stream-name.ts';
-import { messagesConnector } from '../connectors/singer/batch-feed.ts';
+import { messagesConnector } from '../connectors/singer/index.ts';
 import type { BatchStream, MessageBatch } from '../connectors/singer/message-intake.ts';
 import { type TargetOptions, targetOptions } from '../connectors/singer/options.ts';
 import type { Connector } from '../core/connector.ts';
@@ -104,11 +104,11 @@ async function readConfig(file: string): Promise<TargetOptions> {
 /** A project whose only pipeline leads from the messages to where they go. */
 async function contextOf(
   { services, project: path }: Invocation,
-  { defaults, streams = { '*': {} }, memory }: TargetOptions,
+  { memory, ...given }: TargetOptions,
   to: string,
 ): Promise<ProjectContext> {
+  const { defaults, streams = { '*': {} } } = given;
   const known = await services.connectors();
-  const connectors = withMessages(known, undefined);
   const url = looksLikeUrl(to);
   const destination = url ? connectionFromUrl(known, to, 'destination') : { type: 'lake', path: '.' };
   const pipeline = { from: MESSAGES, to: DESTINATION, defaults, streams } as PipelineDefinition;
@@ -119,9 +119,9 @@ async function contextOf(
       state: url && destination.type === 'lake' ? { type: 'lake', connection: DESTINATION } : 'sqlite',
       ...(memory !== undefined && { memory: memory as number }),
     },
-    { directory: process.cwd(), connectors },
+    { directory: process.cwd(), connectors: known },
   );
-  if (url) return { project: own, connectors };
+  if (url) return { project: own, connectors: known };
   const { project } = await services.openProject(path);
   const found = project.connections[to];
   if (!found || !known.get(found.type)?.capabilities.destination)
@@ -130,20 +130,35 @@ async function contextOf(
       remedy: 'a path begins with "/" or "./"',
     });
   const { pipelines, connections } = own;
+  const declared = project.pipelines[PIPELINE];
+  const isOurs = declared && project.connections[declared.from]?.type === connections[MESSAGES]!.type;
   return {
     project: {
       ...project,
       memoryBytes: memory === undefined ? project.memoryBytes : own.memoryBytes,
       connections: { ...project.connections, [MESSAGES]: connections[MESSAGES]! },
-      pipelines: { [PIPELINE]: { ...pipelines[PIPELINE]!, to } },
+      pipelines: {
+        [PIPELINE]: { ...pipelines[PIPELINE]!, ...(isOurs && optionsOf(declared, given)), to },
+      },
     },
-    connectors,
+    connectors: known,
+  };
+}
+
+/** What the project says of its pipeline for messages, unless the file says something else. */
+function optionsOf(
+  { defaults, streams }: PipelineConfig,
+  given: Pick<TargetOptions, 'defaults' | 'streams'>,
+): Partial<PipelineConfig> {
+  return {
+    ...(given.defaults === undefined && { defaults }),
+    ...(given.streams === undefined && { streams }),
   };
 }
 
 function withMessages(
   connectors: ReadonlyMap<string, Connector>,
-  batch: MessageBatch | undefined,
+  batch: MessageBatch,
 ): ReadonlyMap<string, Connector> {
   const messages = messagesConnector(batch) as unknown as Connector;
   return new Map([...connectors, [messages.name, messages]]);

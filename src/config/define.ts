@@ -140,6 +140,11 @@ export function singer(options: Written<SingerOptionsInput>): ConnectionConfig {
   return { type: 'singer', ...options };
 }
 
+/** What `sluice singer-target` takes from standard input. */
+export function singerMessages(): ConnectionConfig {
+  return { type: 'singer-messages' };
+}
+
 /** Code of the project that yields records: each stream has an async generator. */
 export function custom(options: CustomOptions): ConnectionConfig {
   return { type: 'custom', ...options };

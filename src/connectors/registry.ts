@@ -11,6 +11,7 @@ export async function connectors(): Promise<ReadonlyMap<string, Connector>> {
     import('./duckdb/index.ts').then((module) => module.duckdbConnector),
     import('./rest/index.ts').then((module) => module.restConnector),
     import('./singer/index.ts').then((module) => module.singerConnector),
+    import('./singer/index.ts').then((module) => module.messagesConnector()),
     import('./custom/index.ts').then((module) => module.customConnector),
     import('./lake/index.ts').then((module) => module.lakeConnector),
   ]);

@@ -1,6 +1,8 @@
 /** What comes on standard input as Singer messages becomes tables; STATE is printed when all before it is committed. */
 import { expect, it } from 'vitest';
 import { CancelledError } from '../../src/core/errors.ts';
+import { listQuarantine, replayQuarantine } from '../../src/engine/quarantine-ops.ts';
+import { type ProjectDefinition, run } from '../../src/index.ts';
 import { record, schema, state } from '../support/tap-lake.ts';
 import { TargetLake } from '../support/target-lake.ts';
 
@@ -117,6 +119,32 @@ it('leaves out what is no message, puts records aside that do not fit, and says 
     ['{"agent:type":1}'],
   ]);
   expect(await lake.query('SELECT id, "at"::VARCHAR FROM early')).toEqual([[1, '2026-01-01']]);
+});
+
+class DeclaredLake extends TargetLake {
+  override get project(): ProjectDefinition {
+    const { connections } = super.project;
+    return {
+      connections: { ...connections, messages: { type: 'singer-messages' } },
+      pipelines: { singer: { from: 'messages', to: 'lake', streams: { t: this.stream } } },
+    };
+  }
+}
+
+it('what is put aside is read again by a pipeline that the project declares for the messages', async () => {
+  await using lake = new DeclaredLake();
+  lake.stream = { load: 'merge', key: ['id'], checks: { low: 'id < 3' } };
+  const { code, told } = await lake.load([SCHEMA, ...rows(1, 4), state(1)]);
+  expect([code, told]).toEqual([0, expect.stringContaining('sluice quarantine show singer t')]);
+  expect(await lake.query('SELECT id FROM t ORDER BY id')).toEqual([[1], [2]]);
+  expect(await listQuarantine(await lake.context(), 'singer')).toMatchObject([{ stream: 't', rows: 2 }]);
+  lake.stream.checks = { low: 'id < 4' };
+  const report = await replayQuarantine(await lake.context(), 'singer');
+  expect(report?.streams).toMatchObject([{ status: 'loaded', totals: { loaded: 1, quarantined: 1 } }]);
+  expect(await lake.query('SELECT id FROM t ORDER BY id')).toEqual([[1], [2], [3]]);
+  expect((await run(lake.project, 'singer', { directory: lake.folder })).streams).toMatchObject([
+    { status: 'failed', error: { code: 'singer.not_fetched' } },
+  ]);
 });
 
 it('rows of older versions go when a version is activated, and not before', async () => {

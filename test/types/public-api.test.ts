@@ -78,12 +78,13 @@ test('a project is what defineProject makes of it, or a path', () => {
 });
 
 test('every connector has a function that makes its connections', async () => {
-  const { custom, dump, duckdb, files, lake, mysql, postgres, rest, singer } = api;
+  const { custom, dump, duckdb, files, lake, mysql, postgres, rest, singer, singerMessages } = api;
   const path = { path: 'x' };
   const records = rest({ url: 'https://x.test', endpoints: { t: '/t' } });
   const databases = [postgres({}), mysql({}), dump(path), files(path), duckdb(path)];
   const own = custom({ streams: { t: { records: () => [] } } });
-  const made = [...databases, records, singer({ command: 'tap-x' }), own, lake(path)];
+  const taps = [singer({ command: 'tap-x' }), singerMessages()];
+  const made = [...databases, records, ...taps, own, lake(path)];
   expect(made.map(({ type }) => type)).toEqual([...(await connectors()).keys()]);
 });
 

@@ -1,20 +1,19 @@
 /** Messages that were taken in, as a source for one load. */
-import type { Connector, ConnectorContext } from '../../core/connector.ts';
-import type { Source, SourceFacts } from '../../core/source.ts';
+import { ConfigError } from '../../core/errors.ts';
+import type { SourceFacts } from '../../core/source.ts';
 import type { LogicalType } from '../../core/types.ts';
 import type { Fetched, FeedStream, FetchRequest, RecordFeed } from '../shared/records/feed.ts';
-import { RecordsSource } from '../shared/records/records-source.ts';
 import type { FieldForm } from '../shared/text/records.ts';
 import type { BatchStream, MessageBatch } from './message-intake.ts';
 import { formOf, renderPosition } from './position.ts';
-import { messagesOptions } from './options.ts';
 
-class BatchFeed implements RecordFeed {
+export class BatchFeed implements RecordFeed {
   readonly unlisted = true;
   readonly #streams: ReadonlyMap<string, BatchStream>;
 
-  constructor({ streams }: MessageBatch) {
-    this.#streams = new Map(streams.map((stream) => [stream.name, stream]));
+  /** Without a batch there is nothing but what came before. */
+  constructor(batch: MessageBatch | undefined) {
+    this.#streams = new Map(batch?.streams.map((stream) => [stream.name, stream]));
   }
 
   async check(): Promise<SourceFacts> {
@@ -26,7 +25,9 @@ class BatchFeed implements RecordFeed {
   }
 
   async fetch({ stream, checkpoint, spool }: FetchRequest): Promise<Fetched> {
-    const { key, types, version, spool: own } = this.#streams.get(stream.name)!;
+    const found = this.#streams.get(stream.name);
+    if (!found) throw nothingToFetch(stream.name);
+    const { key, types, version, spool: own } = found;
     await spool.adopt(own);
     return {
       key,
@@ -48,19 +49,9 @@ class BatchFeed implements RecordFeed {
   async close(): Promise<void> {}
 }
 
-/** A connector whose source is this batch. */
-export function messagesConnector(batch: MessageBatch | undefined): Connector<Record<string, never>> {
-  return {
-    name: 'singer-messages',
-    title: 'Singer messages',
-    summary: 'What came on standard input.',
-    options: messagesOptions,
-    capabilities: { source: true, destination: false, atomicCommit: false },
-    fromUrl: () => undefined,
-    openSource: async (_options: Record<string, never>, context: ConnectorContext): Promise<Source> =>
-      new RecordsSource(
-        new BatchFeed(batch ?? { streams: [], state: undefined, records: 0, notes: [] }),
-        context,
-      ),
-  };
+function nothingToFetch(stream: string): ConfigError {
+  return new ConfigError(`fetching ${stream}: messages are not fetched, they come`, {
+    code: 'singer.not_fetched',
+    remedy: 'tap-x --config tap.json | sluice singer-target <connection>',
+  });
 }
