@@ -56,6 +56,7 @@ test('the package exports these values and no others', () => {
     'serveApi',
     'shadow',
     'singer',
+    'singerMessages',
     'verify',
   ]);
 });
