@@ -96,6 +96,12 @@ const DATABASES: Readonly<Record<string, Database>> = {
 };
 
 const LOADS: readonly Load[] = ['append', 'merge', 'replace', 'scd2'];
+/** One row in so many of so many is refused. How they are found goes by that; what is done about them by the load. */
+const SHARES: readonly [number, number][] = [
+  [600, 600],
+  [2, 600],
+  [1, 200],
+];
 
 interface Place {
   pair: FileLake;
@@ -154,14 +160,9 @@ const CASES = Object.entries(DATABASES).flatMap(([name, database]) =>
   ROW_FORMATS.map((format): [string, string, Database, RowFormat] => [name, format.ending, database, format]),
 );
 
-describe.each(CASES)('%s, from files of %s', (_, ending, database, format) => {
-  const { reasons } = database;
-  const put = (pair: FileLake, name: string, rows: readonly FileRow[]): Promise<void> =>
-    format.write(pair, name, COLUMNS, rows);
-  const lines = (rows: readonly number[]): number[] => rows.map((row) => format.line(row));
-  const triggers = database.trigger.length > 0;
-
-  it('finds rows that are refused among files that may be read side by side', async () => {
+it.each(Object.entries(DATABASES))(
+  'finds rows that are refused among files that may be read side by side, into %s',
+  async (_, database) => {
     const { pair, ask } = await open(database, 'append', [
       table(database, 'append', 'CONSTRAINT positive CHECK (n > 0)'),
     ]);
@@ -180,46 +181,54 @@ describe.each(CASES)('%s, from files of %s', (_, ending, database, format) => {
     expect(lines).toEqual(odd.map((id) => (id <= many ? `a.csv:${id + 1}` : `b.csv:${id - many + 1}`)));
     const [counted] = await ask('SELECT count(*) AS good FROM t WHERE n > 0');
     expect(Number(counted!['good'])).toBe(2 * many - odd.length);
-  });
+  },
+);
 
-  describe.each(LOADS)('%s into a table that refuses rows', (load) => {
-    it.each([
-      [600, 600],
-      [2, 600],
-      [1, 200],
-    ])('finds one in %d of %d, and brings each back once', async (every, rows) => {
-      const { pair, ask } = await open(
-        database,
-        load,
-        [table(database, load, 'CONSTRAINT positive CHECK (n > 0)'), ...database.trigger],
-        ending,
-      );
-      await using files = pair;
-      const odd = (id: number): boolean => triggers && id % 3 === 0;
-      const all = Array.from({ length: rows }, (_none, i) => i + 1);
-      const given = all.map((id): FileRow => {
-        if (!isBad(id, rows, every)) return [id, `a\n${id}`, 5];
-        return odd(id) ? [id, `odd\n${id}`, 5] : [id, `a\n${id}`, -5];
-      });
-      await put(files, 'a', given);
-      const bad = all.filter((id) => isBad(id, rows, every));
-      const { totals } = await files.run();
-      expect(totals).toMatchObject({ rows, loaded: rows - bad.length, quarantined: bad.length });
-      expect(await ids(ask)).toEqual(all.filter((id) => !bad.includes(id)));
-      const found = await kept(files);
-      expect(found.map(({ file, line, code }) => [file, line, code])).toEqual(
-        bad.map((id) => [`a.${ending}`, format.line(id, 2), 'row.refused']),
-      );
-      for (const [i, { reason }] of found.entries())
-        expect(reason).toMatch(odd(bad[i]!) ? reasons.trigger : reasons.check);
-      if (database.dropCheck === undefined) return;
-      await ask(database.dropTrigger);
-      expect(await replay(files)).toBe(bad.filter((id) => id % 3 === 0).length);
-      await ask(database.dropCheck);
-      expect(await replay(files)).toBe(bad.filter((id) => id % 3 !== 0).length);
-      expect(await replay(files)).toBeUndefined();
-      expect(await ids(ask)).toEqual(all);
-    });
+describe.each(CASES)('%s, from files of %s', (_, ending, database, format) => {
+  const { reasons } = database;
+  const put = (pair: FileLake, name: string, rows: readonly FileRow[]): Promise<void> =>
+    format.write(pair, name, COLUMNS, rows);
+  const lines = (rows: readonly number[]): number[] => rows.map((row) => format.line(row));
+  const triggers = database.trigger.length > 0;
+
+  // What is done about a row goes by the load, and is the same for all formats.
+  describe.each(ending === 'csv' ? LOADS : LOADS.slice(0, 2))('%s into a table that refuses rows', (load) => {
+    it.each(load === 'append' ? SHARES : SHARES.slice(1, 2))(
+      'finds one in %d of %d, and brings each back once',
+      async (every, rows) => {
+        const { pair, ask } = await open(
+          database,
+          load,
+          [table(database, load, 'CONSTRAINT positive CHECK (n > 0)'), ...database.trigger],
+          ending,
+        );
+        await using files = pair;
+        const odd = (id: number): boolean => triggers && id % 3 === 0;
+        const all = Array.from({ length: rows }, (_none, i) => i + 1);
+        const given = all.map((id): FileRow => {
+          if (!isBad(id, rows, every)) return [id, `a\n${id}`, 5];
+          return odd(id) ? [id, `odd\n${id}`, 5] : [id, `a\n${id}`, -5];
+        });
+        await put(files, 'a', given);
+        const bad = all.filter((id) => isBad(id, rows, every));
+        const { totals } = await files.run();
+        expect(totals).toMatchObject({ rows, loaded: rows - bad.length, quarantined: bad.length });
+        expect(await ids(ask)).toEqual(all.filter((id) => !bad.includes(id)));
+        const found = await kept(files);
+        expect(found.map(({ file, line, code }) => [file, line, code])).toEqual(
+          bad.map((id) => [`a.${ending}`, format.line(id, 2), 'row.refused']),
+        );
+        for (const [i, { reason }] of found.entries())
+          expect(reason).toMatch(odd(bad[i]!) ? reasons.trigger : reasons.check);
+        if (database.dropCheck === undefined) return;
+        await ask(database.dropTrigger);
+        expect(await replay(files)).toBe(bad.filter((id) => id % 3 === 0).length);
+        await ask(database.dropCheck);
+        expect(await replay(files)).toBe(bad.filter((id) => id % 3 !== 0).length);
+        expect(await replay(files)).toBeUndefined();
+        expect(await ids(ask)).toEqual(all);
+      },
+    );
 
     it('keeps the first of those that a unique index tells apart, in all files', async () => {
       const { pair, ask } = await open(
