@@ -16,7 +16,7 @@ const QUICK_RECORDS = 20_000;
 const REFERENCE_RECORDS = 50_000;
 /** Of PyPI, meltanolabs-target-postgres. */
 const REFERENCE = 'target-postgres';
-const PEAK_MB = 400;
+const PEAK_MB = 300;
 const TIMES = 5;
 
 const COMMAND = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
