@@ -3,16 +3,15 @@
  * be left out, and values that are neither objects nor arrays. Where values end and what they look like is found out in one pass.
  * It stops at the first record that is otherwise, which the scanner then takes apart.
  */
+import { dateEnd, digitsEnd, momentEnd } from '../text/byte-words.ts';
 import { type ColumnSample, SETTLED, Tally } from '../text/sniff-columns.ts';
 import {
   BOOL,
   DATE,
-  dateEnd,
   INSTANT,
   INTEGER,
   DECIMAL,
   kindOf,
-  momentEnd,
   momentIn,
   TEXT,
   zoneEnd,
@@ -107,7 +106,7 @@ export class PlainObjects {
 
   /**
    * Adds whole records of `bytes[at, end)` to the samples and returns where it stopped: where a record is not whole, or not as
-   * described. `bytes[end]` has to be there and is overwritten.
+   * described. `bytes[end]` is overwritten, and {@link SPARE_BYTES} from there on have to be there.
    */
   scan(bytes: Uint8Array, { at, end, final }: PlainRange, place: PlainPlace): number {
     const whole = final ? end : bytes.lastIndexOf(LF, end - 1) + 1;
@@ -213,7 +212,7 @@ export class PlainObjects {
     const tally = this.#tallies[k]!;
     const kind = this.#kinds[k]!;
     if (kind !== TEXT) {
-      const end = kind === DATE ? dateEnd(bytes, at) : clockEnd(bytes, at, kind);
+      const end = kind === DATE ? dateEnd(this.#view, at) : this.#clockEnd(bytes, at, kind);
       if (end > 0 && bytes[end] === QUOTE) {
         tally.counts[kind]!++;
         return end;
@@ -233,18 +232,23 @@ export class PlainObjects {
     return end;
   }
 
+  #clockEnd(bytes: Uint8Array, at: number, kind: number): number {
+    const end = momentEnd(this.#view, at);
+    return end > 0 && kind === INSTANT ? zoneEnd(bytes, end) : end;
+  }
+
   #number(bytes: Uint8Array, at: number, k: number): number {
     if (this.#isText(k)) return NONE;
+    const view = this.#view;
     const first = bytes[at] === MINUS ? at + 1 : at;
-    let p = first;
-    while (bytes[p]! >= ZERO && bytes[p]! <= NINE) p++;
+    let p = digitsEnd(view, first);
     const whole = p - first;
     if (whole === 0 || (bytes[first] === ZERO && whole > 1)) return NONE;
     const tally = this.#tallies[k]!;
     let scale = 0;
     if (bytes[p] === POINT) {
-      const point = p++;
-      while (bytes[p]! >= ZERO && bytes[p]! <= NINE) p++;
+      const point = p;
+      p = digitsEnd(view, point + 1);
       scale = p - point - 1;
       if (scale === 0) return NONE;
     }
@@ -296,11 +300,6 @@ function nameOf(name: string): Name {
   const bytes = Buffer.from(`${JSON.stringify(name)}:`);
   const words = Uint32Array.from({ length: bytes.length >> 2 }, (_, i) => bytes.readUInt32LE(4 * i));
   return { length: bytes.length, words, rest: Uint8Array.from(bytes.subarray(4 * words.length)) };
-}
-
-function clockEnd(bytes: Uint8Array, at: number, kind: number): number {
-  const end = momentEnd(bytes, at);
-  return end > 0 && kind === INSTANT ? zoneEnd(bytes, end) : end;
 }
 
 function isWord(word: Uint8Array, bytes: Uint8Array, at: number): boolean {

@@ -129,12 +129,12 @@ export function momentIn(bytes: Uint8Array, start: number, end: number): number 
 }
 
 /** Where a date ends that begins at `at`, from the year 1 on; negative when there is none. */
-export function dateEnd(bytes: Uint8Array, at: number): number {
+function dateEnd(bytes: Uint8Array, at: number): number {
   return isDay(bytes, at) ? at + 10 : -1;
 }
 
 /** The same for a moment in its usual form: a date, `T` or a blank, a clock with seconds, and at most six digits after a point. */
-export function momentEnd(bytes: Uint8Array, at: number): number {
+function momentEnd(bytes: Uint8Array, at: number): number {
   if (!isDay(bytes, at) || !isClock(bytes, at + 10)) return -1;
   let p = at + 19;
   if (bytes[p] !== POINT) return p;
