@@ -8,6 +8,7 @@ import { loadProject } from '../config/load-project.ts';
 import { InternalError, throwIfAborted } from '../core/errors.ts';
 import { broadcast } from '../core/events.ts';
 import { formatExact, formatSeconds } from '../core/units.ts';
+import { untilAborted } from '../core/until-aborted.ts';
 import { openStorage, type ProjectContext } from '../engine/context.ts';
 import { runPipeline } from '../engine/run.ts';
 import type { RunReport } from '../engine/types.ts';
@@ -367,16 +368,7 @@ class Demo {
   /** Work that knows nothing of signals: the server is stopped under it. */
   async #orStop<T>(work: () => Promise<T>): Promise<T> {
     throwIfAborted(this.#signal);
-    const { promise, reject } = Promise.withResolvers<never>();
-    const stop = (): void => {
-      try {
-        throwIfAborted(this.#signal);
-      } catch (error) {
-        reject(error);
-      }
-    };
-    this.#signal.addEventListener('abort', stop, { once: true });
-    return Promise.race([work(), promise]).finally(() => this.#signal.removeEventListener('abort', stop));
+    return untilAborted(work(), this.#signal);
   }
 }
 

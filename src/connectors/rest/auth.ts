@@ -1,5 +1,6 @@
 /** Adds credentials to requests; tokens of OAuth 2 (RFC 6749, 4.4 and 6) are asked for when they are needed, and again when they end. */
-import { AuthError, CancelledError, ConfigError, SluiceError, throwIfAborted } from '../../core/errors.ts';
+import { AuthError, ConfigError, SluiceError, throwIfAborted } from '../../core/errors.ts';
+import { untilAborted } from '../../core/until-aborted.ts';
 import { type HttpClient, type HttpRequest, shown } from '../shared/http/http-client.ts';
 import type { AuthOptions, SignRequest } from './options.ts';
 
@@ -174,22 +175,6 @@ export class Credentials {
     if (next !== undefined) this.#secrets.push((this.#refresh = next));
     this.#held = token;
     return { token, endsAt: performance.now() + Math.max(1, seconds - MARGIN) * 1000 };
-  }
-}
-
-/** What a request for something that others need as well is worth waiting for. */
-async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  let stop: (() => void) | undefined;
-  const aborted = new Promise<never>((_, reject) => {
-    stop = () => reject(new CancelledError('stopped on request', { code: 'cancelled' }));
-    signal.addEventListener('abort', stop);
-  });
-  try {
-    work.catch(() => undefined);
-    throwIfAborted(signal);
-    return await Promise.race([work, aborted]);
-  } finally {
-    signal.removeEventListener('abort', stop!);
   }
 }
 
