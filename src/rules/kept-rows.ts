@@ -32,17 +32,18 @@ export function readKeptRows(
   { aside, batchBytes }: { aside: SliceToRead['aside']; batchBytes: number },
 ): BytesReader {
   const { fields } = schema;
-  const layout = (form: string): Omit<DocumentLayout, 'name' | 'lines'> => ({
-    dialect: { format: 'json', names: fields.map(({ name }) => name), flatten: 0 },
-    skip: 0,
-    line: 0,
-    fields: fields.length,
-    columns: fields.map((_, i) => i),
-    forms: fields.map(({ name, type }) =>
-      parseRowForm(form)!.bytes?.includes(name) ? 'hex' : FORMS[type.kind],
-    ),
-    form,
-  });
+  const layout = (form: string): Omit<DocumentLayout, 'name' | 'lines'> => {
+    const { bytes = [] } = parseRowForm(form)!;
+    return {
+      dialect: { format: 'json', names: fields.map(({ name }) => name), flatten: 0 },
+      skip: 0,
+      line: 0,
+      fields: fields.length,
+      columns: fields.map((_, i) => i),
+      forms: fields.map(({ name, type }) => (bytes.includes(name) ? 'hex' : FORMS[type.kind])),
+      form,
+    };
+  };
   const documents = kept.documents.map(({ document: name, form, lines }) => ({
     ...layout(form),
     name,

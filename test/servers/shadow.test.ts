@@ -35,12 +35,13 @@ const SHOP = `CREATE TABLE customers (id int PRIMARY KEY, name text);
   INSERT INTO customers SELECT i, 'c' || i FROM generate_series(1, 20) i;
   INSERT INTO orders SELECT i, 1 + i % 20, i / 7.0, now() - interval '1 day' FROM generate_series(1, 500) i`;
 
+const STREAMS = {
+  'public.customers': { load: 'replace' },
+  'public.orders': { load: 'merge', cursor: 'updated_at' },
+} as const;
+
 it('shows what a table would become, swaps it in with its checkpoint, and back', async () => {
-  const streams = {
-    'public.customers': { load: 'replace' },
-    'public.orders': { load: 'merge', cursor: 'updated_at' },
-  } as const;
-  await using pair = await openReplica(server(), streams, SHOP);
+  await using pair = await openReplica(server(), STREAMS, SHOP);
   const { db } = pair.to;
   const into = 'shadow';
   await pair.run();
@@ -57,8 +58,8 @@ it('shows what a table would become, swaps it in with its checkpoint, and back',
   ]);
   await db.query(`UPDATE public_shadow.orders SET total = 0 WHERE id = 7; DELETE FROM orders WHERE id = 9`);
   pair.streams = {
-    ...streams,
-    'public.orders': { ...streams['public.orders'], rename: { total: 'amount' } },
+    ...STREAMS,
+    'public.orders': { ...STREAMS['public.orders'], rename: { total: 'amount' } },
   };
   const renamed = await compareShadow(await pair.context(), 'p', { select: ['public.orders'] });
   expect(renamed.streams[0]).toMatchObject({
@@ -93,7 +94,7 @@ it('shows what a table would become, swaps it in with its checkpoint, and back',
   const source = '(SELECT id, customer, total AS amount, updated_at FROM orders) o';
   expect(await pair.compare('orders', source)).toEqual(EQUAL);
 
-  pair.streams = streams;
+  pair.streams = STREAMS;
   await rollbackShadow(await pair.context(), 'p', {});
   expect((await db.query('SELECT count(*)::int AS n FROM orders')).rows).toEqual([{ n: 499 }]);
   await db.query('UPDATE orders SET total = 0 WHERE id = 20');
@@ -209,11 +210,7 @@ const VIEWS = `SELECT c.oid::regclass::text AS view, pg_get_userbyid(c.relowner)
   FROM pg_class c WHERE c.relkind = 'v' AND c.relnamespace IN ('public'::regnamespace, to_regnamespace('"Marts"')) ORDER BY 1`;
 
 it('carries views of PostgreSQL over, with all that they have', async () => {
-  const streams = {
-    'public.customers': { load: 'replace' },
-    'public.orders': { load: 'merge', cursor: 'updated_at' },
-  } as const;
-  await using pair = await openReplica(server(), streams, SHOP);
+  await using pair = await openReplica(server(), STREAMS, SHOP);
   const { db } = pair.to;
   await pair.run();
   const [analyst, owner] = [newName('analyst'), `"${newName('Mart owner')}"`];
@@ -237,8 +234,8 @@ it('carries views of PostgreSQL over, with all that they have', async () => {
 
   const select = ['public.orders'];
   pair.streams = {
-    ...streams,
-    'public.orders': { ...streams['public.orders'], rename: { total: 'amount' } },
+    ...STREAMS,
+    'public.orders': { ...STREAMS['public.orders'], rename: { total: 'amount' } },
   };
   await pair.run({ into: 'shadow', fullRefresh: true });
   await promoteShadow(await pair.context(), 'p', { select, force: true });
@@ -428,15 +425,11 @@ it.runIf(mariadbPresent)('swaps tables of MariaDB', async () => {
   const from = await PostgresSide.open(server());
   await from.db.query(SHOP);
   const to = await MysqlTargetSide.open(mariadb());
-  const streams = {
-    'public.customers': { load: 'replace' },
-    'public.orders': { load: 'merge', cursor: 'updated_at' },
-  } as const;
-  await using pair = new Pair(from, () => to, streams);
+  await using pair = new Pair(from, () => to, STREAMS);
   to.connection = { ...to.connection, foreign_keys: false };
   await pair.run();
   pair.streams = {
-    ...streams,
+    ...STREAMS,
     'public.orders': { load: 'merge', cursor: 'updated_at', types: { id: 'int64' } },
   };
   await pair.run({ into: 'shadow' });
@@ -462,7 +455,7 @@ it.runIf(mariadbPresent)('swaps tables of MariaDB', async () => {
     `SELECT DISTINCT INDEX_NAME AS name FROM information_schema.STATISTICS WHERE TABLE_NAME = 'orders' AND TABLE_SCHEMA = DATABASE() ORDER BY 1`,
   );
   expect(indexes.map(({ name }) => name)).toEqual(['by_customer', 'PRIMARY']);
-  pair.streams = streams;
+  pair.streams = STREAMS;
   await rollbackShadow(await pair.context(), 'p', {});
   expect(await type()).toBe('int');
   await pair.run();

@@ -144,14 +144,14 @@ async function look(
   const context = urlContext(connectors, { connections: { source: connection } });
   const opened = await services.openSource(context, 'source');
   const read = connectors.get(connection.type)!;
-  const named = (pattern: string): string =>
-    read.streamFromUrl?.(`./${pattern}`, connectors.get('lake')!.capabilities)?.name ?? pattern;
+  const streamOf = (place: string): ReturnType<NonNullable<typeof read.streamFromUrl>> =>
+    read.streamFromUrl?.(place, connectors.get('lake')!.capabilities);
   try {
     const { title } = await opened.check(signal);
-    const pattern = read.streamFromUrl?.(url, connectors.get('lake')!.capabilities);
+    const pattern = streamOf(url);
     const streams =
       pattern === undefined
-        ? byName(await opened.discover(signal), named)
+        ? byName(await opened.discover(signal), (files) => streamOf(`./${files}`)?.name ?? files)
         : [filesStream(pattern.name, pattern.options.files)];
     return { connection, title, streams };
   } finally {

@@ -14,6 +14,7 @@ import {
 } from '../../core/errors.ts';
 import type { ObjectStorage, StoredObject } from '../../core/storage.ts';
 import { feedThread } from '../shared/feed-thread.ts';
+import { crcText } from '../shared/file-checksum.ts';
 import { openLocalStorage } from '../shared/local-storage.ts';
 import { scratchName, sweepScratch } from '../shared/scratch-files.ts';
 import { storageError } from '../shared/storage-error.ts';
@@ -121,7 +122,7 @@ export class DumpFile {
       );
       refuseBroken(this.key, index);
       const plain = encoding === 'utf-8' && bytes === text && compressionOf(this.key) === 'none';
-      return { object, crc32: crc.toString(16).padStart(8, '0'), index, plain };
+      return { object, crc32: crcText(crc), index, plain };
     } finally {
       await thread.close(new CancelledError('the thread is closed', { code: 'thread.closed' }));
     }

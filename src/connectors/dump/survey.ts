@@ -15,7 +15,7 @@ import { type LogicalType, parseType, type TypeKind } from '../../core/types.ts'
 import { formatCount } from '../../core/units.ts';
 import { checkColumn, chosenColumns, refuseMistakes } from '../shared/stream-columns.ts';
 import type { FieldForm } from '../shared/text/records.ts';
-import { columnType, isUtc } from './column-types.ts';
+import { type ColumnType, columnType, isUtc } from './column-types.ts';
 import type { DumpColumn } from './create-table.ts';
 import type { ReadDump } from './dump-file.ts';
 import type { DumpIndex, DumpRange, DumpTable } from './dump-index.ts';
@@ -80,10 +80,7 @@ export function surveyTable(
       remedy: '`sluice discover` lists those that it has',
     });
   const all = columnsOf(table);
-  const columns = all.map(({ name, nullable, ...column }): FoundColumn => {
-    const { type, native } = columnType({ name, nullable, ...column }, index);
-    return { name, type, nullable, native };
-  });
+  const columns = all.map((column) => ({ ...column, ...columnType(column, index) }));
   const dialect = index.syntax === 'mysql' ? undefined : 'postgres';
   const { schema, read } = schemaOf(stream, { columns, key: table.key, dialect });
   const contract = schemaToJson(schema);
@@ -91,7 +88,7 @@ export function surveyTable(
   const same = mark?.size === object.size && mark.crc32 === crc32;
   const ranges = new Map(table.ranges.map((range) => [range.from, range]));
   return {
-    found: { dump, table, forms: formsOf(all, index), ranges },
+    found: { dump, table, forms: formsOf(columns), ranges },
     contract,
     read,
     schema,
@@ -182,12 +179,12 @@ export function wholeSchema(table: DumpTable, index: DumpIndex): Schema {
   };
 }
 
-function formsOf(columns: readonly DumpColumn[], index: DumpIndex): ColumnForms {
-  const forms = columns.flatMap((column) => {
-    const { type, form } = columnType(column, index);
-    return form === undefined ? [] : [[column.name, { kind: type.kind, form }] as const];
-  });
-  return Object.fromEntries(forms);
+function formsOf(columns: readonly ({ name: string } & ColumnType)[]): ColumnForms {
+  return Object.fromEntries(
+    columns.flatMap(({ name, type, form }) =>
+      form === undefined ? [] : [[name, { kind: type.kind, form }] as const],
+    ),
+  );
 }
 
 function schemaOf(

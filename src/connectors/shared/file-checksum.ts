@@ -9,6 +9,10 @@ export async function checksum(parts: AsyncIterable<Uint8Array>): Promise<string
     sum = crc32(part, sum);
     giveBack(part);
   }
+  return crcText(sum);
+}
+
+export function crcText(sum: number): string {
   return sum.toString(16).padStart(8, '0');
 }
 

@@ -2,7 +2,7 @@
 import { ConfigError, SluiceError } from '../../../core/errors.ts';
 import type { FileFormat, FilesConfig } from '../../../core/ledger.ts';
 import type { ObjectStorage, StoredObject } from '../../../core/storage.ts';
-import { checksum } from '../file-checksum.ts';
+import { checksum, crcText } from '../file-checksum.ts';
 import { compressionOf, type Packing } from '../text/packing.ts';
 import { type TextForm, textOf } from '../text/text-stream.ts';
 import { readArchive, type ZipArchive, type ZipEntry } from '../text/zip.ts';
@@ -122,10 +122,6 @@ export async function checksumOf(file: StoredObject, place: Place): Promise<stri
     return archive instanceof SluiceError ? undefined : crcText(archive.crc32);
   }
   return checksum(place.storage.read(file.key, undefined, place.signal));
-}
-
-export function crcText(sum: number): string {
-  return sum.toString(16).padStart(8, '0');
 }
 
 /** What is text in one way is read in no other. */

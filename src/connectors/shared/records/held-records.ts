@@ -216,15 +216,7 @@ export class HeldRecords {
     const { threads, stream } = this.#place;
     const [cursor] = stream.cursor;
     const areNew = (keys: DocumentKeys): boolean => this.#remember(keys);
-    const options = {
-      key,
-      areNew,
-      partBytes: SLICE_BYTES,
-      whole,
-      cursor,
-      signal,
-      ...(threads && { threads }),
-    };
+    const options = { key, areNew, partBytes: SLICE_BYTES, whole, cursor, threads, signal };
     return lookThrough({ ...what, superseded, spool: this.#spool }, options);
   }
 

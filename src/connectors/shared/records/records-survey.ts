@@ -85,7 +85,7 @@ interface LookOptions {
   /** Column whose greatest value is wanted, where that is found out. */
   cursor?: string | undefined;
   /** Where this is done again and again. */
-  threads?: SniffThreads;
+  threads?: SniffThreads | undefined;
   signal: AbortSignal;
 }
 
